@@ -1,0 +1,126 @@
+"""The one interface: a method is a frozen, typed settings object that is called on a scan."""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal, TypeAlias
+
+import torch
+from pydantic import BaseModel, ConfigDict, ValidationError
+from torch import Tensor
+
+from fourfold.errors import InputError, nearest
+from fourfold.scan import Reconstruction, Record, Scan, crop_centre
+
+__all__ = ["Family", "Method", "Progress", "Solution"]
+
+Family = Literal["classical", "untrained", "trained", "generative"]
+
+Progress: TypeAlias = Callable[[float, str], None]
+"""Called with the done fraction (0 to 1) and a few words on what is being done; raising in it interrupts the work."""
+
+
+@dataclass(frozen=True)
+class Solution:
+    """What a method computed for one frame.
+
+    Attributes
+    ----------
+    image
+        complex64, (y, x).
+    iterations, scale, notes, details
+        As in `fourfold.scan.Record`.
+    """
+
+    image: Tensor
+    iterations: int = 0
+    scale: float | None = None
+    notes: tuple[str, ...] = ()
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Method(BaseModel, ABC):
+    """Base of every reconstruction method.
+
+    A subclass declares `name`, `title`, `family` and its settings as typed fields, each with a docstring below it
+    (the command line shows it), and writes `solve`. Settings are validated on construction and cannot change.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    name: ClassVar[str]
+    """Short name on the command line and in tables."""
+    title: ClassVar[str]
+    """Name in running text."""
+    family: ClassVar[Family]
+
+    def __init__(self, **settings: Any) -> None:
+        try:
+            super().__init__(**settings)
+        except ValidationError as error:
+            raise InputError(self._explain(error)) from None
+
+    @abstractmethod
+    def solve(self, scan: Scan, progress: Progress) -> Solution:
+        """Reconstruct `scan`, which has exactly one frame, and report progress.
+
+        Raises InputError where the data does not suit the method. Must not depend on anything but `scan`.
+        """
+
+    @torch.no_grad()
+    def __call__(self, scan: Scan, progress: Progress | None = None) -> Reconstruction:
+        """Reconstruct `scan` frame by frame, which bounds the memory.
+
+        Parameters
+        ----------
+        scan
+            The acquisition; every tensor on the device that is to do the work.
+        progress
+            Called with the done fraction and a few words.
+
+        Raises
+        ------
+        InputError
+            When the data does not suit the method.
+        """
+        start = time.perf_counter()
+        solutions = [self._solve_frame(scan, index, progress) for index in range(scan.frames)]
+        image = torch.stack([solution.image for solution in solutions])
+        size = scan.geometry.image_size
+        scales = [solution.scale for solution in solutions if solution.scale is not None]
+        record = Record(
+            method=self.name,
+            settings=self.model_dump(mode="json"),
+            seconds=time.perf_counter() - start,
+            iterations=sum(solution.iterations for solution in solutions),
+            scale=sum(scales) / len(scales) if scales else None,
+            sampling=scan.sampling.summary(),
+            source=scan.source.summary(),
+            notes=tuple(dict.fromkeys(note for solution in solutions for note in solution.notes)),
+            details=dict(solutions[0].details),
+        )
+        return Reconstruction(crop_centre(image, size) if size else image, record, geometry=scan.geometry)
+
+    def _solve_frame(self, scan: Scan, index: int, progress: Progress | None) -> Solution:
+        def report(fraction: float, words: str) -> None:
+            if progress is not None:
+                where = f"frame {index + 1} of {scan.frames}: " if scan.frames > 1 else ""
+                progress((index + fraction) / scan.frames, where + words)
+
+        solution = self.solve(scan.frame(index), report)
+        report(1.0, self.title)
+        return solution
+
+    @classmethod
+    def _explain(cls, error: ValidationError) -> str:
+        """Turn the first complaint of the settings' validation into one sentence."""
+        first = error.errors()[0]
+        setting = ".".join(str(part) for part in first["loc"])
+        if first["type"] == "extra_forbidden":
+            known = ", ".join(cls.model_fields) or "none"
+            hint = nearest(setting, cls.model_fields)
+            return f"The method '{cls.name}' has no setting '{setting}'; it has: {known}.{hint}"
+        return f"The setting '{setting}' of '{cls.name}' is {first['input']!r}; {first['msg'].lower()}."

@@ -1,0 +1,38 @@
+"""Finds the methods: every module in a family's folder is looked through, so that a new one needs no list."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from functools import cache
+
+from fourfold.errors import InputError, nearest
+from fourfold.method import Method
+
+__all__ = ["find_method", "methods"]
+
+FAMILIES = ("classical",)
+
+
+@cache
+def methods() -> dict[str, type[Method]]:
+    """Return all methods by name, in the order of the families."""
+    found: list[type[Method]] = []
+    for family in FAMILIES:
+        package = importlib.import_module(f"fourfold.{family}")
+        for entry in pkgutil.iter_modules(package.__path__):
+            module = importlib.import_module(f"{package.__name__}.{entry.name}")
+            found += [
+                value
+                for value in vars(module).values()
+                if isinstance(value, type) and issubclass(value, Method) and value.__module__ == module.__name__
+            ]
+    return {method.name: method for method in found}
+
+
+def find_method(name: str) -> type[Method]:
+    """Return the method called `name`; raises InputError with the nearest name for a typo."""
+    known = methods()
+    if name not in known:
+        raise InputError(f"There is no method '{name}'; known are {', '.join(known)}.{nearest(name, known)}")
+    return known[name]

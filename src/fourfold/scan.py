@@ -1,0 +1,411 @@
+"""The two values that flow through everything: `Scan` in, `Reconstruction` out."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from fourfold.errors import InputError
+
+__all__ = ["Axis", "Geometry", "Reconstruction", "Record", "Sampling", "Scan", "Source", "centre_slice", "crop_centre"]
+
+Axis = Literal["ky", "kx"]
+
+
+def centre_slice(size: int, width: int) -> slice:
+    """Return the `width` samples around the centre index ``size // 2`` of an axis of `size` samples."""
+    start = size // 2 - width // 2
+    return slice(start, start + width)
+
+
+def crop_centre(array: Tensor, size: tuple[int, int]) -> Tensor:
+    """Return the centre of the last two axes of `array`, cut to `size` = (ny, nx); smaller axes are kept whole."""
+    ny, nx = array.shape[-2:]
+    rows = centre_slice(ny, min(size[0], ny))
+    columns = centre_slice(nx, min(size[1], nx))
+    return array[..., rows, columns]
+
+
+@dataclass(frozen=True, eq=False)
+class Sampling:
+    """Which k-space samples were acquired, and how this pattern came to be.
+
+    Attributes
+    ----------
+    mask
+        bool, (frame, ky, kx), frame may be 1 for all frames; True where a sample was acquired.
+    kind
+        ``random``, ``equispaced``, … as made by `fourfold.sampling`; ``acquired`` when read from the data.
+    seed
+        Seed of the random generator, None where nothing is random.
+    asked
+        The acceleration that was asked for, None for acquired patterns.
+    details
+        Further settings of the pattern, JSON types only.
+    """
+
+    mask: Tensor
+    kind: str = "acquired"
+    seed: int | None = None
+    asked: float | None = None
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.mask.dtype != torch.bool or self.mask.ndim != 3:
+            found = f"{self.mask.dtype} of shape {tuple(self.mask.shape)}"
+            raise InputError(f"The sampling mask is {found}; it must be bool of shape (frame, ky, kx).")
+        if not self.mask.flatten(1).any(dim=1).all():
+            raise InputError("The sampling mask has a frame without any sample; give each frame at least one.")
+
+    @property
+    def acceleration(self) -> float:
+        """Realised acceleration: grid points over acquired samples, the calibration region included."""
+        return self.mask.numel() / int(self.mask.sum())
+
+    @property
+    def calibration(self) -> tuple[int, int]:
+        """Size (ny, nx) of the largest centred box that is fully sampled in every frame; (0, 0) without one."""
+        common = self.mask.all(dim=0)
+        ny, nx = common.shape
+        widths = torch.stack([_centred_run(common[y]) for y in range(ny)])
+        best = (0, 0)
+        for height in range(1, ny + 1):
+            width = int(widths[centre_slice(ny, height)].min())
+            if height * width > best[0] * best[1]:
+                best = (height, width)
+        return best
+
+    def summary(self) -> dict[str, Any]:
+        """Return the pattern's provenance as JSON types."""
+        return {
+            "kind": self.kind,
+            "seed": self.seed,
+            "asked_acceleration": self.asked,
+            "acceleration": round(self.acceleration, 4),
+            "calibration": list(self.calibration),
+            **self.details,
+        }
+
+
+def _centred_run(row: Tensor) -> Tensor:
+    """Return the width of the widest centred range of True in `row`."""
+    size = row.numel()
+    centre = size // 2
+    left = row[:centre].flip(0).int().cumprod(0).sum()
+    right = row[centre:].int().cumprod(0).sum()
+    # centre_slice(size, w) reaches w // 2 to the left of the centre and (w - 1) // 2 to its right.
+    return torch.where(right > 0, torch.minimum(2 * left + 1, 2 * right), 0)
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """Where the image lies in the patient, in millimetres, DICOM's patient axes (left, posterior, superior).
+
+    Attributes
+    ----------
+    voxel_size
+        (slice spacing, y, x) of one voxel in mm.
+    image_size
+        (ny, nx) that the scanner shows; reconstructions are cut to it around the centre. None keeps the full grid.
+    centre
+        Position of the centre voxel ``(ny // 2, nx // 2)`` of the first frame.
+    x_axis, y_axis, slice_axis
+        Unit vectors along which x, y and the slice index grow.
+    """
+
+    voxel_size: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    image_size: tuple[int, int] | None = None
+    centre: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    x_axis: tuple[float, float, float] = (1.0, 0.0, 0.0)
+    y_axis: tuple[float, float, float] = (0.0, 1.0, 0.0)
+    slice_axis: tuple[float, float, float] = (0.0, 0.0, 1.0)
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a scan came from: file, format, its label, and whether it was simulated."""
+
+    path: str | None = None
+    format: str | None = None
+    label: str = ""
+    simulated: bool = False
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+    def summary(self) -> dict[str, Any]:
+        """Return the fields as JSON types."""
+        return dataclasses.asdict(self)
+
+
+@dataclass(frozen=True, eq=False)
+class Scan:
+    """One acquisition: k-space, its sampling, and what is known with it. Immutable; steps return a new one.
+
+    Attributes
+    ----------
+    kspace
+        complex64, (frame, coil, ky, kx), centred (zero frequency at index ``n // 2``), zero where not acquired.
+        A slice or a volume position is a frame.
+    sampling
+        The acquired pattern; taken from the non-zero samples of `kspace` when None.
+    line_axis
+        The phase-encoding axis, along which lines are left out in 1D patterns; the other one is the readout.
+    coil_maps
+        complex64, (frame or 1, set, coil, y, x), or None when they are to be estimated.
+    calibration
+        complex64, (frame or 1, coil, ky, kx): centred calibration k-space acquired apart from `kspace`, or None.
+    noise
+        complex64, (coil, sample): samples without signal, or None.
+    geometry, source
+        Position in the patient; origin.
+
+    Raises
+    ------
+    InputError
+        For any array of the wrong type or shape, NaN or Inf, an all-zero coil, or k-space that is not centred.
+    """
+
+    kspace: Tensor
+    sampling: Sampling = None  # type: ignore[assignment]  # never None once constructed
+    line_axis: Axis = "ky"
+    coil_maps: Tensor | None = None
+    calibration: Tensor | None = None
+    noise: Tensor | None = None
+    geometry: Geometry = field(default_factory=Geometry)
+    source: Source = field(default_factory=Source)
+
+    def __post_init__(self) -> None:
+        _check_kspace(self.kspace)
+        if self.sampling is None:
+            acquired = self.kspace.abs().amax(dim=1) > 0
+            acquired = acquired[:1] if bool((acquired == acquired[:1]).all()) else acquired
+            object.__setattr__(self, "sampling", Sampling(acquired))
+        self._check_companions()
+
+    def _check_companions(self) -> None:
+        frames, coils, ny, nx = self.kspace.shape
+        mask = self.sampling.mask
+        if mask.shape[0] not in (1, frames) or mask.shape[1:] != (ny, nx):
+            raise InputError(
+                f"The mask has shape {tuple(mask.shape)} but the k-space has {frames} frame(s) of {ny}×{nx}; "
+                f"give a mask of shape (1, {ny}, {nx}) or ({frames}, {ny}, {nx})."
+            )
+        if self.line_axis not in ("ky", "kx"):
+            raise InputError(f"line_axis is '{self.line_axis}'; it must be 'ky' or 'kx'.")
+        if self.coil_maps is not None:
+            self._check_array("coil_maps", self.coil_maps, 5)
+            if self.coil_maps.shape[0] not in (1, frames) or self.coil_maps.shape[2:] != (coils, ny, nx):
+                raise InputError(
+                    f"The coil maps have shape {tuple(self.coil_maps.shape)}; this k-space needs "
+                    f"(1 or {frames}, sets, {coils}, {ny}, {nx}); estimate them anew or leave them out."
+                )
+        if self.calibration is not None:
+            self._check_array("calibration", self.calibration, 4)
+            if self.calibration.shape[0] not in (1, frames) or self.calibration.shape[1] != coils:
+                raise InputError(
+                    f"The calibration k-space has shape {tuple(self.calibration.shape)}; this scan needs "
+                    f"(1 or {frames}, {coils}, ky, kx)."
+                )
+        if self.noise is not None:
+            self._check_array("noise", self.noise, 2)
+            if self.noise.shape[0] != coils:
+                raise InputError(f"The noise scan has {self.noise.shape[0]} coils but the k-space has {coils}.")
+
+    @staticmethod
+    def _check_array(name: str, array: Tensor, ndim: int) -> None:
+        if array.dtype != torch.complex64 or array.ndim != ndim:
+            raise InputError(
+                f"{name} is {array.dtype} with {array.ndim} axes; it must be complex64 with {ndim} axes."
+            )
+        if not bool(torch.isfinite(torch.view_as_real(array)).all()):
+            raise InputError(f"{name} contains NaN or Inf; find and remove the corrupt samples first.")
+
+    @property
+    def mask(self) -> Tensor:
+        """bool, (frame or 1, ky, kx): True where a sample was acquired."""
+        return self.sampling.mask
+
+    @property
+    def frames(self) -> int:
+        """Number of frames."""
+        return self.kspace.shape[0]
+
+    @property
+    def coils(self) -> int:
+        """Number of receiver coils."""
+        return self.kspace.shape[1]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Grid size (ny, nx)."""
+        return self.kspace.shape[2], self.kspace.shape[3]
+
+    @property
+    def fully_sampled(self) -> bool:
+        """Whether every sample of the grid was acquired."""
+        return bool(self.mask.all())
+
+    def replace(self, **changes: Any) -> Scan:
+        """Return a copy with the given fields changed; it is validated like any other scan."""
+        return dataclasses.replace(self, **changes)
+
+    def frame(self, index: int) -> Scan:
+        """Return a scan of the one frame `index`; raises InputError outside the range."""
+        if not -self.frames <= index < self.frames:
+            raise InputError(f"Frame {index} was asked for; this scan has frames 0 to {self.frames - 1}.")
+        index %= self.frames
+
+        def pick(array: Tensor | None) -> Tensor | None:
+            return array if array is None or array.shape[0] == 1 else array[index : index + 1]
+
+        mask = pick(self.mask)
+        assert mask is not None
+        return self.replace(
+            kspace=self.kspace[index : index + 1],
+            sampling=dataclasses.replace(self.sampling, mask=mask),
+            coil_maps=pick(self.coil_maps),
+            calibration=pick(self.calibration),
+        )
+
+    def with_sampling(self, sampling: Sampling) -> Scan:
+        """Return the scan undersampled by `sampling`; raises InputError where that asks for samples never acquired."""
+        missing = int((sampling.mask & ~self.mask).sum())
+        if missing:
+            raise InputError(
+                f"The mask asks for {missing} samples that were not acquired; use fully sampled data or a mask "
+                "that lies within the acquired one."
+            )
+        kspace = torch.where(sampling.mask[:, None], self.kspace, 0)
+        return self.replace(kspace=kspace, sampling=sampling)
+
+    def to(self, device: torch.device | str) -> Scan:
+        """Return the scan with every tensor on `device`."""
+
+        def move(array: Tensor | None) -> Tensor | None:
+            return None if array is None else array.to(device)
+
+        return self.replace(
+            kspace=self.kspace.to(device),
+            sampling=dataclasses.replace(self.sampling, mask=self.mask.to(device)),
+            coil_maps=move(self.coil_maps),
+            calibration=move(self.calibration),
+            noise=move(self.noise),
+        )
+
+
+def _check_kspace(kspace: Tensor) -> None:
+    if kspace.dtype != torch.complex64:
+        raise InputError(f"The k-space is {kspace.dtype}; it must be complex64: convert it with .to(torch.complex64).")
+    if kspace.ndim != 4:
+        raise InputError(
+            f"The k-space has shape {tuple(kspace.shape)}; it must be (frame, coil, ky, kx): add axes of size one."
+        )
+    if kspace.numel() == 0:
+        raise InputError(f"The k-space has shape {tuple(kspace.shape)} and so holds no sample; every axis needs one.")
+    energy = torch.view_as_real(kspace).square().sum(dim=(0, 4))
+    if not bool(torch.isfinite(energy).all()):
+        bad = int((~torch.isfinite(torch.view_as_real(kspace))).any(dim=-1).sum())
+        raise InputError(
+            f"The k-space contains {bad} samples that are NaN or Inf (or too large); "
+            "find and remove the corrupt samples first."
+        )
+    silent = [coil for coil, total in enumerate(energy.sum(dim=(1, 2)).tolist()) if total == 0]
+    if silent:
+        raise InputError(f"Coil(s) {silent} contain only zeros; leave them out before reconstruction.")
+    _check_centred(energy.sum(dim=0))
+
+
+def _check_centred(energy: Tensor) -> None:
+    """Refuse k-space (ky, kx) whose energy sits at the corners or edges, as numpy's FFT leaves it."""
+    ny, nx = energy.shape
+    if min(ny, nx) < 16:
+        return
+    # The unshifted position of the zero frequency along neither, one or both axes.
+    box = (slice(ny // 2 - ny // 8, ny // 2 + ny // 8), slice(nx // 2 - nx // 8, nx // 2 + nx // 8))
+    centre = float(energy[box].sum())
+    for axes in ((0,), (1,), (0, 1)):
+        moved = float(torch.fft.fftshift(energy, dim=axes)[box].sum())
+        if moved > 10 * centre:
+            names = " and ".join(("ky", "kx")[axis] for axis in axes)
+            raise InputError(
+                f"The k-space seems uncentred along {names}: its energy lies at the edges; "
+                "expected the zero frequency at index n // 2: apply fftshift along that axis."
+            )
+
+
+@dataclass(frozen=True)
+class Record:
+    """How an image was made: enough to make it again.
+
+    Attributes
+    ----------
+    method, settings
+        The method's name and its settings, JSON types only.
+    seconds
+        Wall-clock seconds of the reconstruction.
+    iterations
+        Iterations of the solver summed over frames; 0 for direct methods.
+    scale
+        The intensity unit computed from the measured k-space, in which weights are given (None: no weights).
+    sampling, source
+        Provenance of the mask and of the data.
+    notes
+        Sentences a reader must know: what was chosen automatically, what was left out.
+    details
+        Further facts, JSON types only (for example the objective's history).
+    """
+
+    method: str
+    settings: Mapping[str, Any]
+    seconds: float = math.nan
+    iterations: int = 0
+    scale: float | None = None
+    sampling: Mapping[str, Any] = field(default_factory=dict)
+    source: Mapping[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+    def summary(self) -> dict[str, Any]:
+        """Return the record as JSON types."""
+        return dataclasses.asdict(self)
+
+
+@dataclass(frozen=True, eq=False)
+class Reconstruction:
+    """An image and how it was made.
+
+    Attributes
+    ----------
+    image
+        complex64, (frame, y, x), in the units of the k-space under the orthonormal Fourier transform.
+    record
+        How it was made.
+    std
+        float32, (frame, y, x): standard deviation of the magnitude in the image's units, or None.
+    geometry
+        Position in the patient; already cut to ``geometry.image_size``.
+    """
+
+    image: Tensor
+    record: Record
+    std: Tensor | None = None
+    geometry: Geometry = field(default_factory=Geometry)
+
+    def __post_init__(self) -> None:
+        if self.image.dtype != torch.complex64 or self.image.ndim != 3:
+            raise InputError(
+                f"The image is {self.image.dtype} of shape {tuple(self.image.shape)}; "
+                "it must be complex64 of shape (frame, y, x)."
+            )
+        if not bool(torch.isfinite(torch.view_as_real(self.image)).all()):
+            raise InputError(f"The image made by '{self.record.method}' contains NaN or Inf; its settings diverge.")
+
+    @property
+    def magnitude(self) -> Tensor:
+        """float32, (frame, y, x): the magnitude image."""
+        return self.image.abs()
