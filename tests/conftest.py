@@ -1,0 +1,35 @@
+"""What all tests share: real data where it is at hand, and one torch thread per worker."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from fourfold.scan import Scan, Source
+
+DATA = Path(__file__).parents[2] / "shared" / "data"
+
+
+def pytest_configure():
+    torch.set_num_threads(1)
+
+
+@pytest.fixture
+def data():
+    """Folder of real MRI data; the test is skipped where it is absent."""
+    if not DATA.is_dir():
+        pytest.skip("needs the real MRI data, which is not part of the project")
+    return DATA
+
+
+@pytest.fixture
+def raw(data):
+    """Load a fully sampled multi-coil scan of the real data by name."""
+
+    def load(name: str, folder: str = "raw_multicoil") -> Scan:
+        kspace = torch.from_numpy(np.load(data / folder / f"{name}.npz")["kspace"])
+        kspace = kspace.reshape((-1, *kspace.shape[-3:]))
+        return Scan(kspace, source=Source(label=name))
+
+    return load
