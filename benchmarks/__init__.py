@@ -1,0 +1,1 @@
+"""Times, memory and image quality beside the peers: SigPy, BART, pygrappa, mrpro and deepinv."""

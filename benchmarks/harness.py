@@ -1,0 +1,209 @@
+"""Races contenders on one problem: each in its own process, two threads, a warm-up, medians, peak memory.
+
+A benchmark is a module in this folder with ``run(quick: bool = False) -> list[dict]``; it describes its
+contenders and hands them to `race`::
+
+    def ours(lines):                       # imports, loads the inputs, returns the work that is timed
+        import fourfold as ff
+        scan = problem(lines)
+        method = ff.Grappa()
+        return lambda: method(scan)
+
+    def run(quick=False):
+        contenders = [
+            Contender("fourfold", partial(ours, 24)),
+            Contender("pygrappa", partial(theirs, 24), requires="pygrappa"),
+        ]
+        return race("GRAPPA 12×320×320, 4×, 24 lines", contenders, quick=quick, figures=psnr_of)
+
+`prepare`, and `figures` where given, must be functions of a module (or `functools.partial` of one), because
+they travel to a fresh process. Ours comes first: ratios are theirs over ours.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import multiprocessing
+import os
+import platform
+import shutil
+import statistics
+import time
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from benchmarks import bart
+
+__all__ = ["THREADS", "Contender", "absent", "machine", "race"]
+
+THREADS = 2
+LIMIT_SECONDS = 1800.0
+PACKAGES = ("fourfold", "torch", "numpy", "scipy", "sigpy", "pygrappa", "mrpro", "deepinv")
+# BART sets its own count: its threads and those of its BLAS must not multiply (see bart.py).
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
+
+Work = Callable[[], Any]
+
+
+@dataclass(frozen=True)
+class Contender:
+    """One implementation in a race.
+
+    Attributes
+    ----------
+    name
+        As printed.
+    prepare
+        Imports what is needed, loads the inputs and returns the work, a function without arguments. Untimed.
+    requires
+        The importable module, or the program ``bart``, without which the contender is reported as absent.
+    """
+
+    name: str
+    prepare: Callable[[], Work]
+    requires: str = "fourfold"
+
+
+def absent(requires: str) -> bool:
+    """Return whether the module, or the program ``bart``, is not installed."""
+    if requires == "bart":
+        return not bart.available()
+    return importlib.util.find_spec(requires) is None
+
+
+def race(
+    task: str,
+    contenders: Sequence[Contender],
+    *,
+    quick: bool = False,
+    repeats: int = 7,
+    figures: Callable[[Any], Mapping[str, float]] | None = None,
+) -> list[dict[str, Any]]:
+    """Return one row per contender: task, contender, status, seconds (median), all times, memory and figures.
+
+    Parameters
+    ----------
+    task
+        The problem in a few words.
+    contenders
+        Ours first.
+    quick
+        One timed run instead of `repeats`.
+    repeats
+        Timed runs after one warm-up.
+    figures
+        Turns what the work returns into numbers worth a column (image quality, realised acceleration).
+    """
+    rows = []
+    for contender in contenders:
+        row: dict[str, Any] = {"task": task, "contender": contender.name}
+        if absent(contender.requires):
+            row["status"] = f"absent: {contender.requires} is not installed"
+        else:
+            row |= in_fresh_process(_measure, contender.prepare, 1 if quick else repeats, figures)
+        rows.append(row)
+    return rows
+
+
+def _measure(
+    prepare: Callable[[], Work], repeats: int, figures: Callable[[Any], Any] | None
+) -> dict[str, Any]:
+    """Run in the child: time the work, and take its peak memory above imports and inputs."""
+    work = prepare()
+    base = _reset_peak_memory()
+    bart.forget_peak()
+    result = work()
+    seconds = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        bart_before = bart.seconds()
+        result = work()
+        # A command line is timed from its own start to its own end; writing its input is not its fault.
+        inside = bart.seconds() - bart_before
+        seconds.append(inside or time.perf_counter() - start)
+    memory = bart.peak_bytes() or _status("VmHWM") - base
+    return {
+        "status": "ok",
+        "seconds": statistics.median(seconds),
+        "all_seconds": [round(value, 5) for value in seconds],
+        "memory_mib": memory / 2**20,
+        "figures": dict(figures(result)) if figures else {},
+    }
+
+
+def in_fresh_process(function: Callable[..., dict[str, Any]], *arguments: Any) -> dict[str, Any]:
+    """Return ``function(*arguments)`` from a new process with `THREADS` threads, or what failed."""
+    before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
+    os.environ |= dict.fromkeys(THREAD_VARIABLES, str(THREADS))
+    try:
+        context = multiprocessing.get_context("spawn")
+        receiver, sender = context.Pipe(duplex=False)
+        process = context.Process(target=_child, args=(sender, function, arguments))
+        process.start()
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+    sender.close()
+    try:
+        if not receiver.poll(LIMIT_SECONDS):
+            return {"status": f"stopped after {LIMIT_SECONDS:.0f} s"}
+        outcome: dict[str, Any] = receiver.recv()
+        return outcome
+    except EOFError:
+        process.join()
+        return {"status": f"failed: the process died with exit code {process.exitcode}"}
+    finally:
+        if process.is_alive() and not receiver.closed:
+            process.join(5)
+        process.kill()
+        process.join()
+
+
+def _child(sender: Connection, function: Callable[..., dict[str, Any]], arguments: tuple[Any, ...]) -> None:
+    try:
+        outcome = function(*arguments)
+    except Exception as error:  # a peer may fail in any way, and the others must still run
+        traceback.print_exc()
+        outcome = {"status": f"failed: {type(error).__name__}: {error}"}
+    sender.send(outcome)
+
+
+def _status(field: str) -> int:
+    """Return a memory field of this process (VmRSS: now, VmHWM: the peak) in bytes."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(field))
+
+
+def _reset_peak_memory() -> int:
+    """Bring the peak down to what is used now, and return that in bytes."""
+    Path("/proc/self/clear_refs").write_text("5")
+    return _status("VmHWM")
+
+
+def machine() -> dict[str, Any]:
+    """Return what the times depend on: processor, cores, memory, threads and versions."""
+    cpu = Path("/proc/cpuinfo").read_text()
+    model = next(line.split(":")[1].strip() for line in cpu.splitlines() if line.startswith("model name"))
+    memory = int(Path("/proc/meminfo").read_text().split()[1]) / 2**20
+    versions = {}
+    for package in PACKAGES:
+        try:
+            versions[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            versions[package] = None
+    return {
+        "processor": model,
+        "cores": len(os.sched_getaffinity(0)),
+        "memory_gib": round(memory, 1),
+        "system": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
+        "threads": THREADS,
+        "versions": versions | {"bart": bart.version() if shutil.which("bart") else None},
+    }
