@@ -1,0 +1,62 @@
+# Everything sets itself up: `make demo` and `make test` need Python 3.11 or newer, make and a package index.
+# Another interpreter: make test PYTHON=python3.13
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+PIP    := $(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt
+
+.PHONY: help setup demo test lint types benchmark constraints clean
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make demo       reconstruct the sample with every method and write fourfold-demo/index.html"
+	@echo "make test       lint, types and tests"
+	@echo "make lint       ruff: rules and formatting"
+	@echo "make types      mypy, strict"
+	@echo "make benchmark  time and memory beside the peers that are installed"
+	@echo "make clean      remove the virtual environment and everything generated"
+
+setup: $(READY)
+
+# The stamp is written last, so an interrupted set-up starts again and a finished one costs nothing.
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "fourfold needs Python 3.11 or newer, but '$(PYTHON)' is not: name one with make PYTHON=/path/to/python3" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+		{ echo "'$(PYTHON)' lacks its venv module: install it (on Debian and Ubuntu the package python3-venv)" >&2; exit 1; }
+	@echo "[1/3] virtual environment in $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+	@echo "[2/3] torch, the largest dependency"
+	@$(PIP) torch
+	@echo "[3/3] fourfold with its other dependencies, as pinned in constraints.txt"
+	@$(PIP) --quiet --editable '.[dev]'
+	@touch $@
+
+demo: $(READY)
+	@$(BIN)/fourfold demo
+
+test: lint types
+	$(BIN)/pytest
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(READY)
+	$(BIN)/mypy
+
+benchmark: $(READY)
+	$(BIN)/python -m benchmarks
+
+# After a change of pyproject.toml's dependencies: pins what the environment holds now. A local suffix such as
+# +cpu says which build of torch is at hand, not which version is wanted.
+constraints: $(READY)
+	@{ echo "# Exact versions of all dependencies; written by 'make constraints'."; \
+	   $(BIN)/python -m pip freeze --exclude-editable | sed 's/+[a-z0-9.]*$$//'; } > constraints.new
+	@mv constraints.new constraints.txt
+
+clean:
+	rm -rf $(VENV) build dist fourfold-demo .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -prune -exec rm -rf {} + -o -name '*.egg-info' -prune -exec rm -rf {} +
