@@ -1,1 +1,20 @@
-"""sampling"""
+"""Sampling patterns and their provenance: made by name, read from a file, applied to a scan."""
+
+from fourfold.sampling.grid import regular_2d
+from fourfold.sampling.lines import equispaced, gaussian, kt_interleaved, random, regular
+from fourfold.sampling.make import KINDS, SamplingOptions, make_sampling, undersample
+from fourfold.sampling.poisson_disc import poisson_disc
+
+__all__ = [
+    "KINDS",
+    "SamplingOptions",
+    "equispaced",
+    "gaussian",
+    "kt_interleaved",
+    "make_sampling",
+    "poisson_disc",
+    "random",
+    "regular",
+    "regular_2d",
+    "undersample",
+]

@@ -1,0 +1,146 @@
+"""One door to all patterns: `make_sampling` by name, `undersample` for a scan."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any, TypedDict, Unpack
+
+from fourfold.errors import InputError, nearest
+from fourfold.sampling.grid import balanced_factors, regular_2d
+from fourfold.sampling.lines import equispaced, gaussian, kt_interleaved, random, regular
+from fourfold.sampling.poisson_disc import poisson_disc
+from fourfold.scan import Axis, Sampling, Scan
+
+__all__ = ["KINDS", "SamplingOptions", "make_sampling", "undersample"]
+
+KINDS: dict[str, Callable[..., Sampling]] = {
+    "random": random,
+    "equispaced": equispaced,
+    "gaussian": gaussian,
+    "regular": regular,
+    "kt-interleaved": kt_interleaved,
+    "poisson-disc": poisson_disc,
+    "regular-2d": regular_2d,
+}
+"""The patterns by name."""
+
+NOMINAL = ("regular", "regular-2d")
+"""Kinds whose acceleration is the nominal undersampling, to which the calibration lines come on top."""
+
+
+class SamplingOptions(TypedDict, total=False):
+    """Options that only some kinds have; what is not given is left at the kind's default."""
+
+    centre: float
+    """Fully sampled centre as a fraction of the lines (random, equispaced, gaussian, kt-interleaved)."""
+    lines: int
+    """Number of calibration lines at the centre (all kinds that leave out lines)."""
+    width: float
+    """Standard deviation of the density as a fraction of the lines (gaussian)."""
+    box: Sequence[int]
+    """Calibration box (ny, nx) at the centre (poisson-disc, regular-2d)."""
+    power: float
+    """How the distance between samples grows from the centre: 0 not at all, 1 linearly (poisson-disc)."""
+    elliptical: bool
+    """Leave out the corners of k-space (poisson-disc)."""
+
+
+def make_sampling(
+    kind: str,
+    shape: Sequence[int],
+    acceleration: float = 4.0,
+    *,
+    seed: int = 0,
+    axis: Axis = "ky",
+    frames: int = 1,
+    **options: Unpack[SamplingOptions],
+) -> Sampling:
+    """Return the sampling pattern called `kind`.
+
+    Parameters
+    ----------
+    kind
+        A name in `KINDS`.
+    shape
+        Grid (ny, nx).
+    acceleration
+        Grid points over acquired ones, the centre included, reached within 1 %. For ``regular`` and
+        ``regular-2d`` the nominal undersampling, a whole number; the realised acceleration is lower by their
+        calibration lines (``regular-2d`` splits it into two factors as nearly equal as can be: 4 into 2×2, 6
+        into 3×2).
+    seed
+        Seed of whatever the kind draws at random.
+    axis
+        Axis along which the kinds of one dimension leave out lines.
+    frames
+        Number of frames of the mask.
+    **options
+        What only some kinds have: see `SamplingOptions`.
+
+    Raises
+    ------
+    InputError
+        For an unknown kind, an option that the kind does not have, or an acceleration that cannot be met.
+    """
+    if kind not in KINDS:
+        raise InputError(
+            f"There is no sampling '{kind}'; known are {', '.join(KINDS)}.{nearest(kind, KINDS)}"
+        )
+    make = KINDS[kind]
+    accepted = inspect.signature(make).parameters
+    for name in options:
+        if name not in accepted or name in ("shape", "undersampling"):
+            own = [option for option in SamplingOptions.__annotations__ if option in accepted]
+            raise InputError(
+                f"The sampling '{kind}' has no option '{name}'; it has: {', '.join(own)}.{nearest(name, own)}"
+            )
+    common: dict[str, Any] = {"seed": seed, "axis": axis, "frames": frames}
+    settings = {name: value for name, value in common.items() if name in accepted}
+    return make(shape, _nominal(kind, acceleration), **settings, **options)
+
+
+def _nominal(kind: str, acceleration: float) -> float | int | tuple[int, int]:
+    """Return the acceleration as the kind takes it."""
+    if kind not in NOMINAL:
+        return acceleration
+    if acceleration < 1 or acceleration != int(acceleration):
+        raise InputError(
+            f"The sampling '{kind}' takes every R-th sample and cannot do R = {acceleration:g}; "
+            "give a whole number, or use the kind 'equispaced' or 'poisson-disc' for other accelerations."
+        )
+    return balanced_factors(int(acceleration)) if kind == "regular-2d" else int(acceleration)
+
+
+def undersample(
+    scan: Scan,
+    kind: str = "random",
+    acceleration: float = 4.0,
+    *,
+    seed: int = 0,
+    frames: int | None = None,
+    **options: Unpack[SamplingOptions],
+) -> Scan:
+    """Return `scan` with samples left out by the pattern called `kind`, along its `line_axis`.
+
+    Parameters
+    ----------
+    scan
+        The acquisition, fully sampled where the pattern asks for samples.
+    frames
+        ``scan.frames`` for a pattern of its own in each frame, 1 for the same in all; unless told, the former
+        for ``kt-interleaved`` and the latter for all others.
+    kind, acceleration, seed, **options
+        As in `make_sampling`.
+
+    Raises
+    ------
+    InputError
+        As in `make_sampling`, and where the pattern asks for samples that were not acquired.
+    """
+    if frames is None:
+        frames = scan.frames if kind == "kt-interleaved" else 1
+    sampling = make_sampling(
+        kind, scan.shape, acceleration, seed=seed, axis=scan.line_axis, frames=frames, **options
+    )
+    return scan.with_sampling(sampling)
