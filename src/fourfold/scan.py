@@ -72,7 +72,7 @@ class Sampling:
     def calibration(self) -> tuple[int, int]:
         """Size (ny, nx) of the largest centred box that is fully sampled in every frame; (0, 0) without one."""
         common = self.mask.all(dim=0)
-        ny, nx = common.shape
+        ny = common.shape[0]
         widths = torch.stack([_centred_run(common[y]) for y in range(ny)])
         best = (0, 0)
         for height in range(1, ny + 1):
@@ -219,9 +219,7 @@ class Scan:
     @staticmethod
     def _check_array(name: str, array: Tensor, ndim: int) -> None:
         if array.dtype != torch.complex64 or array.ndim != ndim:
-            raise InputError(
-                f"{name} is {array.dtype} with {array.ndim} axes; it must be complex64 with {ndim} axes."
-            )
+            raise InputError(f"{name} is {array.dtype} with {array.ndim} axes; it must be complex64 with {ndim} axes.")
         if not bool(torch.isfinite(torch.view_as_real(array)).all()):
             raise InputError(f"{name} contains NaN or Inf; find and remove the corrupt samples first.")
 

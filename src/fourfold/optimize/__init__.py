@@ -1,1 +1,1 @@
-"""optimize"""
+"""Solvers: they know operators and proximal maps, not MRI."""

@@ -1,0 +1,43 @@
+"""The unit of intensity in which regularisation weights are given."""
+
+from __future__ import annotations
+
+import torch
+
+from fourfold.physics.combine import root_sum_of_squares
+from fourfold.physics.fourier import ifft
+from fourfold.scan import Scan, centre_slice
+
+__all__ = ["intensity_scale"]
+
+_LINES = 24
+_FEWEST_LINES = 8
+
+
+def intensity_scale(scan: Scan) -> float:
+    """Return the bright tissue's intensity in the image, from the measured k-space alone.
+
+    It is the 99th percentile of the root-sum-of-squares of a low-resolution image: the fully sampled centre, cut to
+    24 samples along an undersampled axis so that the result hardly depends on the pattern. Without a centre of 8
+    samples it is taken from the zero-filled image times the acceleration, which restores the brightness that
+    missing samples cost. A weight relative to it means the same for every scanner, coil and matrix size.
+
+    Parameters
+    ----------
+    scan
+        One frame or more; the mean over frames is returned.
+    """
+    size = [
+        min(found, _LINES) if found < full else full
+        for found, full in zip(scan.sampling.calibration, scan.shape, strict=True)
+    ]
+    if scan.fully_sampled or min(size) >= min(_FEWEST_LINES, *scan.shape):
+        centre = torch.zeros_like(scan.kspace)
+        rows, columns = (centre_slice(full, width) for full, width in zip(scan.shape, size, strict=True))
+        centre[..., rows, columns] = scan.kspace[..., rows, columns]
+        factor = 1.0
+    else:
+        centre, factor = scan.kspace, scan.sampling.acceleration
+    image = root_sum_of_squares(ifft(centre)).flatten(1)
+    bright = image.kthvalue(max(1, round(0.99 * image.shape[1])), dim=1).values
+    return factor * float(bright.mean())

@@ -1,0 +1,57 @@
+"""The reconstruction problem that SENSE, total variation and wavelets share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from fourfold.physics.calibration import estimate_maps
+from fourfold.physics.encoding import Encoding
+from fourfold.physics.scale import intensity_scale
+from fourfold.scan import Scan
+
+__all__ = ["SenseProblem"]
+
+
+@dataclass(frozen=True, eq=False)
+class SenseProblem:
+    """½‖A x − y‖² of one frame, in the unit of intensity computed from the measured data.
+
+    Attributes
+    ----------
+    encoding
+        A, from images (1, set, y, x); its norm is at most 1 because the maps have unit norm.
+    rhs
+        Aᴴ y over `scale`, complex64, (1, set, y, x).
+    scale
+        The unit of intensity (`fourfold.physics.scale.intensity_scale`).
+    """
+
+    encoding: Encoding
+    rhs: Tensor
+    scale: float
+
+    @classmethod
+    def of(cls, scan: Scan, sets: int = 1) -> SenseProblem:
+        """Set the problem up for a scan of one frame, estimating coil maps where it carries none.
+
+        Raises
+        ------
+        InputError
+            When coil maps are needed but there are no calibration lines.
+        """
+        encoding = Encoding(scan.mask, estimate_maps(scan, sets=sets))
+        scale = intensity_scale(scan)
+        return cls(encoding, encoding.adjoint(scan.kspace / scale), scale)
+
+    def image(self, x: Tensor) -> Tensor:
+        """Return the image (y, x) of solution `x` (1, set, y, x) in the units of the measured data.
+
+        Several sets are combined by root-sum-of-squares, as the coils would see them; the phase is the first set's.
+        """
+        first = x[0, 0]
+        if x.shape[1] > 1:
+            first = torch.polar(torch.linalg.vector_norm(x[0], dim=0), first.angle())
+        return first * self.scale

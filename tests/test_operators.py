@@ -1,0 +1,210 @@
+"""Laws that every linear operator obeys, over shapes, odd sizes and batches."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fourfold.errors import InputError
+from fourfold.physics.differences import FiniteDifferences
+from fourfold.physics.encoding import CoilMaps, Encoding, Mask
+from fourfold.physics.fourier import Fourier, fft, ifft
+from fourfold.physics.operator import Identity, inner
+from fourfold.physics.wavelet import OrthogonalWavelet, UndecimatedWavelet
+
+SIZES = st.integers(2, 41)
+PATTERNS = st.sampled_from(["ky", "kx", "both", "full"])
+
+
+def gaussian(*shape, seed=0):
+    return torch.randn(*shape, dtype=torch.complex64, generator=torch.Generator().manual_seed(seed))
+
+
+def pattern(kind, frames, ny, nx, seed=0):
+    """A mask that varies along the named axes, with at least one sample a frame."""
+    sizes = {"ky": (ny, 1), "kx": (1, nx), "both": (ny, nx), "full": (1, 1)}[kind]
+    mask = torch.rand(frames, *sizes, generator=torch.Generator().manual_seed(seed)) < 0.4
+    mask[:, sizes[0] // 2, sizes[1] // 2] = True
+    return mask.expand(frames, ny, nx).contiguous()
+
+
+@st.composite
+def operators(draw):
+    """An operator and a point of its domain."""
+    frames, sets, coils, ny, nx = (
+        draw(s) for s in (st.integers(1, 3), st.integers(1, 2), st.integers(1, 4), SIZES, SIZES)
+    )
+    mask = pattern(draw(PATTERNS), draw(st.sampled_from([1, frames])), ny, nx)
+    maps = gaussian(draw(st.sampled_from([1, frames])), sets, coils, ny, nx, seed=1)
+    image, kspace = gaussian(frames, sets, ny, nx, seed=2), gaussian(frames, coils, ny, nx, seed=3)
+    encoding = Encoding(mask, maps)
+    return draw(
+        st.sampled_from(
+            [
+                (Fourier(), kspace),
+                (Fourier((-1,)), kspace),
+                (Mask(mask), kspace),
+                (CoilMaps(maps), image),
+                (encoding, image),
+                (encoding.H, kspace),
+                ((1 - 2j) * encoding, image),
+                (encoding + encoding, image),
+                (Fourier() @ (Identity() + FiniteDifferences().H @ FiniteDifferences()), image),
+                (FiniteDifferences(), image),
+                (OrthogonalWavelet((ny, nx), "db4"), image),
+                (OrthogonalWavelet((ny, nx), "haar", 9), image),
+                (UndecimatedWavelet((ny, nx), "sym4", 3), image),
+            ]
+        )
+    )
+
+
+def close(a, b, tolerance=1e-5):
+    assert float(torch.linalg.vector_norm(a - b)) <= tolerance * float(torch.linalg.vector_norm(b)) + 1e-30
+
+
+@settings(max_examples=150, deadline=None)
+@given(operators())
+def test_adjoint(drawn):
+    operator, x = drawn
+    ax = operator.forward(x)
+    y = gaussian(*ax.shape, seed=4)
+    difference = abs(complex(inner(ax, y)) - complex(inner(x, operator.adjoint(y))))
+    assert difference < 1e-5 * float(torch.linalg.vector_norm(ax) * torch.linalg.vector_norm(y))
+
+
+@settings(max_examples=100, deadline=None)
+@given(operators())
+def test_normal_is_adjoint_of_forward(drawn):
+    operator, x = drawn
+    close(operator.normal(x), operator.adjoint(operator.forward(x)))
+
+
+@settings(max_examples=60, deadline=None)
+@given(operators())
+def test_linear(drawn):
+    operator, x = drawn
+    y = gaussian(*x.shape, seed=5)
+    close(operator(x + (2 - 1j) * y), operator(x) + (2 - 1j) * operator(y))
+
+
+@settings(max_examples=40, deadline=None)
+@given(operators())
+def test_gradient_is_the_true_adjoint(drawn):
+    operator, x = drawn
+    x = x.clone().requires_grad_()
+    y = gaussian(*operator.forward(x.detach()).shape, seed=6)
+    (gradient,) = torch.autograd.grad((operator(x) - y).abs().square().sum() / 2, x)
+    close(gradient, operator.adjoint(operator.forward(x.detach()) - y))
+
+
+def test_second_derivative_passes_through():
+    operator = Fourier()
+    x = gaussian(1, 1, 4, 5).to(torch.complex128).requires_grad_()
+    assert torch.autograd.gradgradcheck(lambda v: operator(v).abs().square().sum(), x)
+
+
+@settings(max_examples=30, deadline=None)
+@given(SIZES, SIZES)
+def test_unitary_transforms_keep_energy(ny, nx):
+    x = gaussian(2, ny, nx)
+    for operator in (Fourier(), OrthogonalWavelet((ny, nx))):
+        close(operator.forward(x).norm(), x.norm())
+        close(operator.adjoint(operator.forward(x)), x)
+        close(operator.forward(operator.adjoint(x)), x)
+    frame = UndecimatedWavelet((ny, nx))
+    close(frame.adjoint(frame.forward(x)), x)
+
+
+@pytest.mark.parametrize("size", [(8, 6), (7, 9), (8, 7)])
+def test_fourier_is_centred(size):
+    """The zero frequency and the image's origin lie at n // 2, for even and odd sizes."""
+    ny, nx = size
+    delta = torch.zeros(size, dtype=torch.complex64)
+    delta[ny // 2, nx // 2] = 1
+    flat = torch.full(size, 1 / math.sqrt(ny * nx), dtype=torch.complex64)
+    assert torch.allclose(fft(delta), flat, atol=1e-6)
+    assert torch.allclose(ifft(delta), flat, atol=1e-6)
+
+
+@pytest.mark.parametrize("size", [(8, 6), (7, 9)])
+def test_fourier_agrees_with_numpy_and_sigpy(size):
+    x = gaussian(3, *size)
+    axes = (-2, -1)
+    numpy = np.fft.fftshift(np.fft.fft2(np.fft.ifftshift(x.numpy(), axes=axes), norm="ortho"), axes=axes)
+    np.testing.assert_allclose(fft(x).numpy(), numpy, atol=1e-5)
+    sigpy = pytest.importorskip("sigpy", reason="SigPy is not installed")
+    np.testing.assert_allclose(fft(x).numpy(), sigpy.fft(x.numpy(), axes=axes), atol=1e-5)
+
+
+def test_norm_by_power_iteration():
+    maps = gaussian(1, 1, 4, 20, 18)
+    maps /= torch.linalg.vector_norm(maps, dim=2, keepdim=True)
+    full = Encoding(torch.ones(1, 20, 18, dtype=torch.bool), maps)
+    assert full.norm(gaussian(1, 1, 20, 18)) == pytest.approx(1, abs=1e-4)
+    # Forward differences of n points have the norm 2 cos(π / 2n), in two axes √2 times that.
+    like = gaussian(1, 12, 12)
+    exact = 2 * math.sqrt(2) * math.cos(math.pi / 24)
+    assert FiniteDifferences().norm(like, iterations=300) == pytest.approx(exact, rel=1e-3)
+    assert (3j * Identity()).norm(like) == pytest.approx(3, rel=1e-5)
+
+
+def test_differences_of_a_ramp():
+    ramp = torch.arange(5.0)[:, None] + 10 * torch.arange(4.0)[None]
+    down, right = FiniteDifferences().forward(ramp.to(torch.complex64))
+    assert torch.equal(down[:-1].real, torch.ones(4, 4))
+    assert torch.equal(right[:, :-1].real, torch.full((5, 3), 10.0))
+    assert not down[-1].any()
+    assert not right[:, -1].any()
+
+
+@pytest.mark.parametrize("wavelet", ["haar", "db4", "sym4"])
+def test_wavelet_agrees_with_pywavelets(wavelet):
+    """Same detail energy as PyWavelets' periodic transform, and none of a constant."""
+    pywt = pytest.importorskip("pywt")
+    x = gaussian(64, 64)
+    transform = OrthogonalWavelet((64, 64), wavelet, 1)
+    ours = sorted(float(band.abs().square().sum()) for band in transform.details(transform.forward(x)))
+    _, *bands = pywt.wavedec2(x.numpy(), wavelet, "periodization", 1)
+    horizontal, vertical, diagonal = (float((np.abs(band) ** 2).sum()) for band in bands[0])
+    assert sum(ours) == pytest.approx(horizontal + vertical + diagonal, rel=0.02)
+    smooth = torch.ones(64, 64, dtype=torch.complex64)
+    coefficients = transform.forward(smooth)
+    assert all(float(band.abs().max()) < 1e-5 for band in transform.details(coefficients))
+
+
+def test_db4_ignores_cubic_polynomials():
+    """Four vanishing moments: details of a cubic vanish away from the periodic border."""
+    line = (torch.arange(64.0) / 64) ** 3
+    transform = OrthogonalWavelet((64, 64), "db4", 1)
+    coefficients = transform.forward(line.expand(64, 64).to(torch.complex64).contiguous())
+    assert float(coefficients[:, 32:60].abs().max()) < 1e-5
+    assert float(coefficients[:, 60:].abs().max()) > 1e-2
+
+
+def test_undecimated_shrinks_as_all_shifts_averaged():
+    """Coifman & Donoho 1995: cycle spinning over every shift is shrinkage in the undecimated transform."""
+    from fourfold.optimize.wavelet import CycleSpunPenalty, WaveletPenalty
+
+    x = gaussian(16, 16)
+    orthogonal = WaveletPenalty(OrthogonalWavelet((16, 16), "db2", 2))
+    spun = torch.zeros_like(x)
+    for dy in range(4):
+        for dx in range(4):
+            spun += orthogonal.prox(x.roll((dy, dx), (0, 1)), 0.3).roll((-dy, -dx), (0, 1)) / 16
+    penalty = CycleSpunPenalty(UndecimatedWavelet((16, 16), "db2", 2))
+    close(penalty.prox(x, 0.3), spun)
+    mean = sum(orthogonal.value(x.roll((dy, dx), (0, 1))) for dy in range(4) for dx in range(4)) / 16
+    assert penalty.value(x) == pytest.approx(mean, rel=1e-5)
+
+
+def test_bad_operators_are_refused():
+    with pytest.raises(InputError, match=r"no wavelet 'db44'.*Did you mean 'db4'"):
+        OrthogonalWavelet((32, 32), "db44")
+    with pytest.raises(InputError, match="not orthogonal"):
+        UndecimatedWavelet((32, 32), "bior2.2")
+    with pytest.raises(InputError, match=r"mask is \(8, 8\) but the coil maps are \(8, 9\)"):
+        Encoding(torch.ones(1, 8, 8, dtype=torch.bool), gaussian(1, 1, 2, 8, 9))
