@@ -4,6 +4,8 @@ from fourfold.sampling.grid import regular_2d
 from fourfold.sampling.lines import equispaced, gaussian, kt_interleaved, random, regular
 from fourfold.sampling.make import KINDS, SamplingOptions, make_sampling, undersample
 from fourfold.sampling.poisson_disc import poisson_disc
+from fourfold.sampling.read import read_sampling
+from fourfold.sampling.write import write_sampling
 
 __all__ = [
     "KINDS",
@@ -14,7 +16,9 @@ __all__ = [
     "make_sampling",
     "poisson_disc",
     "random",
+    "read_sampling",
     "regular",
     "regular_2d",
     "undersample",
+    "write_sampling",
 ]

@@ -67,9 +67,7 @@ def random(
     """
     budget = _Budget.plan(shape, axis, acceleration, centre, lines)
     rng = generator(seed)
-    return budget.sampling(
-        "random", seed, frames, lambda _: rng.choice(budget.outer.size, budget.free, replace=False)
-    )
+    return budget.sampling("random", seed, frames, lambda _: rng.choice(budget.outer.size, budget.free, replace=False))
 
 
 def equispaced(
@@ -143,9 +141,7 @@ def gaussian(
         As in `random`, and for a width that is not positive.
     """
     if not width > 0:
-        raise InputError(
-            f"The width of the Gaussian density is {width:g}; it must be positive, for example 0.2."
-        )
+        raise InputError(f"The width of the Gaussian density is {width:g}; it must be positive, for example 0.2.")
     budget = _Budget.plan(shape, axis, acceleration, centre, lines)
     rng = generator(seed)
     distance = (budget.outer - budget.size // 2) / (width * budget.size)
@@ -322,15 +318,11 @@ def _calibration_lines(size: int, centre: float | None, lines: int | None) -> in
         )
     if lines is not None:
         if not is_whole(lines) or not 0 <= lines <= size:
-            raise InputError(
-                f"{lines} calibration lines were asked for; give a whole number from 0 to {size}."
-            )
+            raise InputError(f"{lines} calibration lines were asked for; give a whole number from 0 to {size}.")
         return int(lines)
     fraction = DEFAULT_CENTRE if centre is None else centre
     if not 0 <= fraction <= 1:
-        raise InputError(
-            f"The centre is {fraction:g} of all lines; give a fraction from 0 to 1, for example 0.08."
-        )
+        raise InputError(f"The centre is {fraction:g} of all lines; give a fraction from 0 to 1, for example 0.08.")
     return round(fraction * size)
 
 

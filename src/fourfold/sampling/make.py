@@ -84,9 +84,7 @@ def make_sampling(
         For an unknown kind, an option that the kind does not have, or an acceleration that cannot be met.
     """
     if kind not in KINDS:
-        raise InputError(
-            f"There is no sampling '{kind}'; known are {', '.join(KINDS)}.{nearest(kind, KINDS)}"
-        )
+        raise InputError(f"There is no sampling '{kind}'; known are {', '.join(KINDS)}.{nearest(kind, KINDS)}")
     make = KINDS[kind]
     accepted = inspect.signature(make).parameters
     for name in options:
@@ -140,7 +138,5 @@ def undersample(
     """
     if frames is None:
         frames = scan.frames if kind == "kt-interleaved" else 1
-    sampling = make_sampling(
-        kind, scan.shape, acceleration, seed=seed, axis=scan.line_axis, frames=frames, **options
-    )
+    sampling = make_sampling(kind, scan.shape, acceleration, seed=seed, axis=scan.line_axis, frames=frames, **options)
     return scan.with_sampling(sampling)
