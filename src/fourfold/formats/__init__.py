@@ -1,1 +1,7 @@
-"""formats"""
+"""Files: raw data in, images out; each format in one module, found by content to read and by suffix to write."""
+
+from fourfold.formats.reading import load, open_scan
+from fourfold.formats.scan_file import ScanFile
+from fourfold.formats.writing import check_writable, save, save_scan, writer
+
+__all__ = ["ScanFile", "check_writable", "load", "open_scan", "save", "save_scan", "writer"]

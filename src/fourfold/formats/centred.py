@@ -1,0 +1,49 @@
+"""The centred orthonormal Fourier transform of NumPy arrays along one axis, as the readers need it.
+
+`fourfold.physics` has the same transform for tensors; the readers stand below it and use NumPy alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import scipy.fft
+
+__all__ = ["crop_field_of_view", "inverse_rows", "to_image"]
+
+Array = npt.NDArray[Any]
+
+
+def to_image(kspace: Array, axis: int = -1) -> Array:
+    """Return the inverse transform of `kspace` along `axis`; dtype kept."""
+    shifted = np.fft.ifftshift(kspace, axes=axis)
+    image: Array = np.fft.fftshift(scipy.fft.ifft(shifted, axis=axis, norm="ortho"), axes=axis)
+    return image
+
+
+def crop_field_of_view(kspace: Array, size: int) -> Array:
+    """Return k-space of the centre `size` image points along the last axis, which removes readout oversampling."""
+    total = kspace.shape[-1]
+    if size == total:
+        return kspace
+    start = total // 2 - size // 2
+    image = np.fft.ifftshift(to_image(kspace)[..., start : start + size], axes=-1)
+    cropped: Array = np.fft.fftshift(scipy.fft.fft(image, axis=-1, norm="ortho"), axes=-1)
+    return cropped
+
+
+def inverse_rows(size: int, points: Sequence[int]) -> Array:
+    """Return the rows of the inverse transform that give the image `points`: complex64, (point, size).
+
+    A few points of a long axis are then a sum over its samples, read one after another, instead of a
+    transform that holds the whole axis in memory.
+    """
+    k = np.arange(size) - size // 2
+    r = np.asarray(points) - size // 2
+    # Integer products modulo the size keep the phases exact.
+    turns = np.outer(r, k) % size / size
+    rows: Array = np.exp(2j * np.pi * turns) / np.sqrt(size)
+    return rows.astype(np.complex64)

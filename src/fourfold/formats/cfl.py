@@ -1,0 +1,229 @@
+"""BART's file pair: ``name.hdr`` with the dimensions, ``name.cfl`` with complex64 samples, first dimension fastest.
+
+Uecker et al., BART, https://doi.org/10.5281/zenodo.592960; the dimensions' meaning is that of BART's ``misc/mri.h``.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from fourfold.errors import InputError
+from fourfold.formats.centred import inverse_rows
+from fourfold.formats.masks import acquired, line_axis_of, merge_frames
+from fourfold.formats.metadata import image_record, sampling_from, scan_record
+from fourfold.formats.probe import first_bytes
+from fourfold.formats.scan_file import ScanFile
+from fourfold.scan import Axis, Geometry, Reconstruction, Scan
+
+__all__ = ["CflFile", "write_image", "write_scan"]
+
+Array = npt.NDArray[Any]
+
+COIL, MAPS, SLICE = 3, 4, 13
+DIMENSIONS = 16
+# Names of BART's dimensions 5 to 15, as labels of frames.
+LABELS = (
+    "echo",
+    "coefficient",
+    "coefficient2",
+    "iteration",
+    "shift",
+    "time",
+    "time2",
+    "level",
+    "slice",
+    "average",
+    "batch",
+)
+# Planes of a volume that are in memory at a time, and bytes of frames that one pass over it makes.
+PLANES = 16
+BLOCK_BYTES = 2**28
+
+
+class CflFile(ScanFile):
+    """Reads a BART pair; either file may be named.
+
+    The first of BART's spatial dimensions that is in use becomes ky, the next one kx, so that an image shows as
+    BART's own tools and NumPy show it. Dimension 0 is the readout. Where all three are in use, one of them is Fourier
+    transformed: the third if it is fully sampled (frames are partitions), else the readout (frames are its points).
+    Dimensions from 5 on become frames. The mask is where samples are not zero.
+    """
+
+    format: ClassVar[str] = "BART cfl"
+
+    @classmethod
+    def recognises(cls, path: Path) -> bool:
+        """Whether the file is a BART header, or ends in ``.cfl``: samples have no mark of their own."""
+        return first_bytes(path, 12) == b"# Dimensions" or path.suffix == ".cfl"
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.with_suffix(".cfl")
+        self.header_path = path.with_suffix(".hdr")
+        dimensions, record = _read_header(self.header_path)
+        self._check_size(dimensions)
+        if dimensions[MAPS] > 1:
+            raise InputError(
+                f"'{self.path}' has {dimensions[MAPS]} map sets in dimension 4, so it holds coil maps and no k-space: "
+                "name the file with the k-space."
+            )
+        self.dimensions, self.record = dimensions, record
+        self.coils, self.outer = dimensions[COIL], math.prod(dimensions[5:])
+        self.dtype = "complex64"
+        self.details = {"bart_dimensions": list(dimensions), "orientation": "unknown"}
+        self.volume = Geometry()
+        self.transformed = self._choose_transformed()
+        self.plane = self._choose_plane()
+        self.matrix = dimensions[self.plane[0]], dimensions[self.plane[1]]
+        # The readout is never the axis along which lines are left out.
+        self.line_axis: Axis = "kx" if dimensions[0] > 1 and self.plane[0] == 0 else "ky"
+        self.inner = 1 if self.transformed is None else dimensions[self.transformed]
+        self.frames = self.inner * self.outer
+        self.block = min(self.inner, max(1, BLOCK_BYTES // (8 * self.coils * math.prod(self.matrix))))
+        self.labels = [self._label(index) for index in range(self.frames)] if self.frames > 1 else None
+        self.restore(record)
+
+    def _check_size(self, dimensions: tuple[int, ...]) -> None:
+        if not self.path.exists():
+            raise InputError(f"'{self.header_path}' has no '{self.path.name}' beside it: copy both files of the pair.")
+        found, expected = self.path.stat().st_size, 8 * math.prod(dimensions)
+        if found != expected:
+            word = "truncated" if found < expected else "too long"
+            sizes = " × ".join(str(size) for size in dimensions if size > 1)
+            raise InputError(
+                f"'{self.path}' is {word}: it has {found:,} bytes but its header ({sizes}) stands for {expected:,}: "
+                "copy both files again."
+            )
+
+    def _samples(self) -> Array:
+        """Return the samples as a map of the file: complex64 (outer, coil, z, y, x); nothing is read yet."""
+        x, y, z = self.dimensions[:3]
+        return np.memmap(self.path, np.complex64, mode="r", shape=(self.outer, self.coils, z, y, x))
+
+    def _choose_transformed(self) -> int | None:
+        """Return the spatial dimension along which the volume is Fourier transformed, None for two dimensions."""
+        if min(self.dimensions[:3]) == 1:
+            return None
+        samples = self._samples()[0]
+        pattern = next((found for found in (_non_zero(coil) for coil in samples) if found.any()), None)
+        if pattern is None:
+            raise InputError(f"'{self.path}' contains only zeros: export the k-space again.")
+        for dimension in (2, 0, 1):
+            axis = 2 - dimension
+            if bool((pattern.any(axis) == pattern.all(axis)).all()):
+                return dimension
+        raise InputError(
+            f"The volume in '{self.path}' is undersampled along all three dimensions; fourfold needs one that is fully "
+            "sampled, to split it into two-dimensional problems: reconstruct it with BART."
+        )
+
+    def _choose_plane(self) -> tuple[int, int]:
+        axes = [axis for axis in range(3) if axis != self.transformed]
+        used = [axis for axis in axes if self.dimensions[axis] > 1]
+        unused = [axis for axis in axes if self.dimensions[axis] == 1]
+        first, second = sorted(used + unused[: 2 - len(used)])
+        return first, second
+
+    def _label(self, index: int) -> dict[str, int]:
+        outer, inner = divmod(index, self.inner)
+        label = {}
+        if self.transformed is not None:
+            label["readout" if self.transformed == 0 else "slice"] = inner
+        for name, size in zip(LABELS, self.dimensions[5:], strict=True):
+            outer, position = divmod(outer, size)
+            if size > 1:
+                label[name] = position
+        return label
+
+    def read(self, frames: Sequence[int]) -> Scan:
+        """Read frames; of a volume, its coils are gone through once, some planes at a time."""
+        samples = self._samples()
+        if self.transformed is None:
+            array = np.stack([self._plane_of(samples[index]) for index in frames])
+        else:
+            array = np.empty((len(frames), self.coils, *self.matrix), np.complex64)
+            for outer in {index // self.inner for index in frames}:
+                places = [place for place, index in enumerate(frames) if index // self.inner == outer]
+                points = [frames[place] % self.inner for place in places]
+                for coil, volume in enumerate(samples[outer]):
+                    array[places, coil] = self._transform(volume, points)
+        kspace = torch.from_numpy(array)
+        mask = merge_frames(acquired(kspace))
+        return Scan(
+            kspace,
+            sampling=sampling_from(self.record, mask, {}),
+            line_axis=self.line_axis if self.record else line_axis_of(mask, self.line_axis),
+            geometry=self.geometry(frames),
+            source=self.source(frames),
+        )
+
+    def _plane_of(self, coils: Array) -> Array:
+        """Return coils (coil, z, y, x), one of whose axes is single, as (coil, ky, kx)."""
+        unused = 3 - sum(self.plane)
+        plane: Array = np.take(coils, 0, axis=3 - unused)
+        return plane.swapaxes(1, 2)
+
+    def _transform(self, volume: Array, points: Sequence[int]) -> Array:
+        """Return the inverse transform of `volume` (z, y, x) at `points` of one dimension: (point, ky, kx)."""
+        dimension = self.transformed
+        assert dimension is not None
+        rows = inverse_rows(self.dimensions[dimension], points)
+        result = np.zeros((len(points), *self.matrix[::-1]), np.complex64)
+        for start in range(0, volume.shape[0], PLANES):
+            planes = slice(start, start + PLANES)
+            if dimension == 2:
+                result += np.tensordot(rows[:, planes], volume[planes], axes=(1, 0))
+            else:
+                result[:, planes] = np.tensordot(rows, volume[planes], axes=(1, 2 - dimension))
+        return result.swapaxes(1, 2)
+
+
+def _non_zero(volume: Array) -> npt.NDArray[np.bool_]:
+    return np.concatenate([volume[start : start + PLANES] != 0 for start in range(0, len(volume), PLANES)])
+
+
+def _read_header(path: Path) -> tuple[tuple[int, ...], dict[str, Any]]:
+    """Return the dimensions, filled up to 16, and the record that `write_scan` left (empty without one)."""
+    if not path.exists():
+        raise InputError(f"'{path.with_suffix('.cfl')}' has no '{path.name}' beside it: copy both files of the pair.")
+    lines = path.read_text(errors="replace").splitlines()
+    sections = {line[1:].strip(): text for line, text in pairwise(lines) if line.startswith("#")}
+    try:
+        sizes = tuple(int(size) for size in sections["Dimensions"].split())
+    except (KeyError, ValueError):
+        sizes = ()
+    if not sizes or min(sizes) < 1 or len(sizes) > DIMENSIONS:
+        raise InputError(
+            f"'{path}' gives no dimensions: a BART header has a line '# Dimensions' and the sizes below it."
+        )
+    return sizes + (1,) * (DIMENSIONS - len(sizes)), json.loads(sections.get("Record", "{}"))
+
+
+def _write(path: Path, samples: Array, dimensions: dict[int, int], record: str) -> None:
+    sizes = [dimensions.get(axis, 1) for axis in range(DIMENSIONS)]
+    text = f"# Dimensions\n{' '.join(map(str, sizes))}\n# Creator\nfourfold\n# Record\n{record}\n"
+    np.ascontiguousarray(samples, np.complex64).tofile(path)
+    path.with_suffix(".hdr").write_text(text)
+
+
+def write_image(path: Path, reconstruction: Reconstruction) -> None:
+    """Write the complex image: y in dimension 0, x in dimension 1, frames in BART's slice dimension 13."""
+    frames, ny, nx = reconstruction.image.shape
+    samples = reconstruction.image.cpu().numpy().swapaxes(1, 2)
+    _write(path, samples, {0: ny, 1: nx, SLICE: frames}, image_record(reconstruction))
+
+
+def write_scan(path: Path, scan: Scan) -> None:
+    """Write k-space alone: the readout in dimension 0 where it is ky, else ky and kx in dimensions 1 and 2."""
+    ny, nx = scan.shape
+    first = 0 if scan.line_axis == "kx" else 1
+    samples = scan.kspace.cpu().numpy().swapaxes(2, 3)
+    _write(path, samples, {first: ny, first + 1: nx, COIL: scan.coils, SLICE: scan.frames}, scan_record(scan))

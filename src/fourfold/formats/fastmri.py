@@ -1,0 +1,223 @@
+"""fastMRI's HDF5 layout, one file a volume, as k-space and as reconstruction.
+
+Zbontar et al., "fastMRI: An Open Dataset and Benchmarks for Accelerated MRI", arXiv:1811.08839 (2018), section 4,
+and the README of the fastMRI project.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import h5py
+import numpy as np
+import torch
+from torch import Tensor
+
+from fourfold.errors import InputError
+from fourfold.formats.ismrmrd_header import Encoding, Limits, parse_header, write_header
+from fourfold.formats.masks import acquired, as_bool, check_mask, merge_frames
+from fourfold.formats.metadata import image_record, plain, sampling_from, scan_record
+from fourfold.formats.probe import is_hdf5, open_hdf5
+from fourfold.formats.scan_file import ScanFile
+from fourfold.scan import Axis, Geometry, Reconstruction, Sampling, Scan
+
+__all__ = ["FastMRIFile", "write_image", "write_scan"]
+
+COMPANIONS = ("coil_maps", "calibration", "noise")
+
+
+class FastMRIFile(ScanFile):
+    """Reads ``kspace`` (slice, coil, height, width) or (slice, height, width); the height is the readout.
+
+    ``mask`` marks the acquired columns of test data. Columns outside the header's encoding limits are zero padding:
+    in a file with a mask they count as not acquired, whatever the mask says there; in a fully sampled file they count
+    as sampled, since the file's own reference is made with these zeros and masks may then be drawn over the full width.
+    """
+
+    format: ClassVar[str] = "fastMRI HDF5"
+    line_axis: Axis = "kx"
+
+    @classmethod
+    def recognises(cls, path: Path) -> bool:
+        """Whether the file is HDF5 with a dataset ``kspace``."""
+        if not is_hdf5(path):
+            return False
+        with open_hdf5(path) as file:
+            return isinstance(file.get("kspace"), h5py.Dataset)
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        with open_hdf5(path) as file:
+            kspace = file["kspace"]
+            self._check_layout(kspace)
+            self.single_coil = kspace.ndim == 3
+            self.frames = kspace.shape[0]
+            self.coils = 1 if self.single_coil else kspace.shape[1]
+            self.matrix = kspace.shape[-2], kspace.shape[-1]
+            self.dtype = str(kspace.dtype)
+            self.has_mask = "mask" in file
+            self.reference_name = self._find_reference(file)
+            reference_size = file[self.reference_name].shape[-2:] if self.reference_name else None
+            attributes = plain(dict(file.attrs))
+            header = parse_header(file["ismrmrd_header"][()], path) if "ismrmrd_header" in file else None
+            self.record = json.loads(file["fourfold"][()]) if "fourfold" in file else {}
+        self.encoding = header.encodings[0] if header else None
+        self.volume = self._volume(reference_size)
+        self.details = {**attributes, **(header.facts if header else {}), "orientation": "unknown"}
+        self.restore(self.record)
+
+    def _find_reference(self, file: h5py.File) -> str | None:
+        names = ["reconstruction_rss", "reconstruction_esc"]
+        if self.single_coil:
+            names.reverse()
+        return next((name for name in names if name in file), None)
+
+    def _check_layout(self, kspace: h5py.Dataset) -> None:
+        if kspace.dtype.kind != "c":
+            raise InputError(
+                f"kspace in '{self.path}' is {kspace.dtype} of shape {kspace.shape}; it must be complex: "
+                "store real and imaginary parts as one complex64 number."
+            )
+        if kspace.ndim not in (3, 4) or 0 in kspace.shape:
+            raise InputError(
+                f"kspace in '{self.path}' has shape {kspace.shape}; fastMRI's layout is (slice, coil, height, "
+                "width), or (slice, height, width) for one coil: add the axes that are missing."
+            )
+
+    def _volume(self, reference_size: tuple[int, int] | None) -> Geometry:
+        """Return voxel size and image size; the header's x is the readout, which is the image's height."""
+        if self.encoding is None:
+            return Geometry(image_size=reference_size)
+        ny, nx = self.matrix
+        field_y, field_x, field_z = self.encoding.field_of_view
+        recon_y, recon_x, _ = self.encoding.recon_matrix
+        spacing = field_z / max(self.encoding.matrix[2], 1)
+        return Geometry(
+            voxel_size=(spacing, field_y / ny, field_x / nx),
+            image_size=reference_size or (min(recon_y, ny), min(recon_x, nx)),
+        )
+
+    def read(self, frames: Sequence[int]) -> Scan:
+        """Read slices; only these are loaded from the file."""
+        with open_hdf5(self.path) as file:
+            samples = np.stack([file["kspace"][index] for index in frames]).astype(np.complex64, copy=False)
+            stored = as_bool(file["mask"][()], self.path) if self.has_mask else None
+            companions = {name: self._companion(file[name], frames) for name in COMPANIONS if name in file}
+        kspace = torch.from_numpy(samples)
+        kspace = kspace[:, None] if self.single_coil else kspace
+        return Scan(
+            kspace,
+            sampling=self._sampling(kspace, stored, frames),
+            line_axis=self.line_axis,
+            geometry=self.geometry(frames),
+            source=self.source(frames),
+            **companions,
+        )
+
+    def _companion(self, dataset: h5py.Dataset, frames: Sequence[int]) -> Tensor:
+        """Read coil maps, calibration or noise; the first two have a frame axis of their own."""
+        per_frame = dataset.name != "/noise" and dataset.shape[0] == self.frames > 1
+        array = np.stack([dataset[index] for index in frames]) if per_frame else dataset[()]
+        return torch.from_numpy(array.astype(np.complex64, copy=False))
+
+    def _sampling(self, kspace: Tensor, stored: Any, frames: Sequence[int]) -> Sampling:
+        padding = self._padding()
+        if stored is not None:
+            return self._stored_sampling(kspace, stored, frames, padding)
+        mask = acquired(kspace)
+        left, right = padding
+        sampled = mask[:, :, left : mask.shape[2] - right]
+        details = {"padded_columns": [left, right]} if left or right else {}
+        # A column of a fully sampled slice may hold single zeros, but it is never zero as a whole.
+        if bool(sampled.any(dim=1).all()):
+            return Sampling(torch.ones(1, *self.matrix, dtype=torch.bool), details=details)
+        return Sampling(merge_frames(mask))
+
+    def _stored_sampling(
+        self, kspace: Tensor, stored: Any, frames: Sequence[int], padding: tuple[int, int]
+    ) -> Sampling:
+        mask = torch.from_numpy(stored)
+        ny, nx = self.matrix
+        if mask.shape[-1] != nx or mask.shape[-2:-1] not in ((), (1,), (ny,)) or mask.ndim > 3:
+            raise InputError(
+                f"The mask in '{self.path}' has shape {tuple(mask.shape)}; this k-space needs ({nx},) or ({ny}, {nx}): "
+                "it belongs to another file."
+            )
+        if mask.ndim == 3 and mask.shape[0] == self.frames:
+            mask = mask[list(frames)]
+        mask = mask.reshape(-1, *mask.shape[-2:]) if mask.ndim > 1 else mask[None, None]
+        mask = mask.expand(-1, ny, -1).clone()
+        check_mask(kspace, mask, self.path)
+        left, right = padding
+        mask[:, :, :left] = False
+        mask[:, :, nx - right :] = False
+        # Columns that are marked but hold nothing would be taken for measured zeros; our own files mean what they say.
+        empty = mask.any(dim=1) & ~acquired(kspace).any(dim=1)
+        dropped = 0 if self.record else int(empty.any(dim=0).sum())
+        if dropped:
+            mask &= ~empty[:, None]
+        details = {
+            **({"padded_columns": [left, right]} if left or right else {}),
+            **({"columns_marked_but_empty": dropped} if dropped else {}),
+        }
+        return sampling_from(self.record, merge_frames(mask), details)
+
+    def _padding(self) -> tuple[int, int]:
+        """Return how many columns at the left and right lie outside the encoding limits."""
+        if self.encoding is None or self.encoding.lines is None:
+            return 0, 0
+        nx, limits = self.matrix[1], self.encoding.lines
+        left = nx // 2 - limits.centre
+        return max(left, 0), max(nx - left - limits.maximum - 1, 0)
+
+    def reference(self, index: int) -> Tensor | None:
+        """Return the slice's ``reconstruction_rss`` (``reconstruction_esc`` for one coil), float32 (y, x), or None."""
+        if self.reference_name is None:
+            return None
+        with open_hdf5(self.path) as file:
+            return torch.from_numpy(np.asarray(file[self.reference_name][index], dtype=np.float32))
+
+
+def write_image(path: Path, reconstruction: Reconstruction) -> None:
+    """Write fastMRI's ``reconstruction`` (slice, y, x) float32, and ``image`` complex64, ``std``, ``record`` (JSON)."""
+    with h5py.File(path, "w") as file:
+        file["reconstruction"] = reconstruction.magnitude.cpu().numpy()
+        file["image"] = reconstruction.image.cpu().numpy()
+        if reconstruction.std is not None:
+            file["std"] = reconstruction.std.cpu().numpy()
+        # A dataset, since HDF5 limits attributes to 64 KiB.
+        file["record"] = image_record(reconstruction)
+
+
+def write_scan(path: Path, scan: Scan) -> None:
+    """Write k-space in fastMRI's layout, with its companions and all that is known of it."""
+    mask = scan.mask.cpu().numpy()
+    columns_alone = mask.shape[0] == 1 and bool((mask == mask[:, :1]).all())
+    with h5py.File(path, "w") as file:
+        file["kspace"] = scan.kspace.cpu().numpy()
+        file["mask"] = mask[0, 0] if columns_alone else mask
+        file["ismrmrd_header"] = write_header(_encoding_of(scan))
+        file["fourfold"] = scan_record(scan)
+        for name in COMPANIONS:
+            array = getattr(scan, name)
+            if array is not None:
+                file[name] = array.cpu().numpy()
+
+
+def _encoding_of(scan: Scan) -> Encoding:
+    ny, nx = scan.shape
+    spacing, dy, dx = scan.geometry.voxel_size
+    recon_y, recon_x = scan.geometry.image_size or scan.shape
+    return Encoding(
+        matrix=(ny, nx, 1),
+        field_of_view=(ny * dy, nx * dx, spacing),
+        recon_matrix=(recon_y, recon_x, 1),
+        recon_field_of_view=(recon_y * dy, recon_x * dx, spacing),
+        trajectory="cartesian",
+        lines=Limits(0, nx - 1, nx // 2),
+        partitions=None,
+        calibration_mode=None,
+    )

@@ -1,0 +1,54 @@
+"""Masks that come with a file: their values, and whether the data agree with them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from torch import Tensor
+
+from fourfold.errors import InputError
+from fourfold.scan import Axis
+
+__all__ = ["acquired", "as_bool", "check_mask", "line_axis_of", "merge_frames"]
+
+
+def as_bool(mask: npt.NDArray[Any], path: Path) -> npt.NDArray[np.bool_]:
+    """Return `mask` as bool; raises InputError for any value but 0 and 1."""
+    if mask.dtype.kind not in "buif" or not np.isin(mask, (0, 1)).all():
+        raise InputError(
+            f"The mask in '{path}' is {mask.dtype} with values other than 0 and 1: store it as bool, "
+            "True where acquired."
+        )
+    return mask.astype(bool)
+
+
+def acquired(kspace: Tensor) -> Tensor:
+    """Return bool (frame, ky, kx): where any coil of `kspace` (frame, coil, ky, kx) is not zero."""
+    return (kspace != 0).any(dim=1)
+
+
+def check_mask(kspace: Tensor, mask: Tensor, path: Path) -> None:
+    """Refuse a mask (frame or 1, ky, kx) that leaves out samples which hold data."""
+    left_out = int((acquired(kspace) & ~mask).sum())
+    if left_out:
+        raise InputError(
+            f"The mask in '{path}' leaves out {left_out} samples that hold data: it belongs to other k-space or is "
+            "shifted; correct it, or leave it out to take every non-zero sample as acquired."
+        )
+
+
+def merge_frames(mask: Tensor) -> Tensor:
+    """Return `mask` (frame, ky, kx) with one frame where all are the same."""
+    return mask[:1] if bool((mask == mask[:1]).all()) else mask
+
+
+def line_axis_of(mask: Tensor, default: Axis) -> Axis:
+    """Return the axis along which whole lines are left out, or `default` where the pattern does not tell."""
+    whole_rows = bool((mask == mask[:, :, :1]).all())
+    whole_columns = bool((mask == mask[:, :1]).all())
+    if whole_rows == whole_columns:
+        return default
+    return "ky" if whole_rows else "kx"

@@ -1,0 +1,444 @@
+"""MRD (ISMRMRD) HDF5, Cartesian, read with h5py alone.
+
+Inati et al., "ISMRM Raw data format: A proposed standard for MRI raw datasets", Magn Reson Med 77:411 (2017),
+https://doi.org/10.1002/mrm.26089. The meaning of header fields and flags is that of the ISMRMRD project.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import h5py
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from fourfold.errors import InputError
+from fourfold.formats.centred import crop_field_of_view, inverse_rows, to_image
+from fourfold.formats.ismrmrd_header import Encoding, Header, Limits, parse_header
+from fourfold.formats.masks import merge_frames
+from fourfold.formats.mrd_lines import REVERSE, Indices, read_samples, read_table, roles
+from fourfold.formats.probe import is_hdf5, open_hdf5
+from fourfold.formats.scan_file import ScanFile
+from fourfold.scan import Geometry, Sampling, Scan, centre_slice, crop_centre
+
+__all__ = ["MRDFile"]
+
+Array = npt.NDArray[Any]
+
+BLOCK_BYTES = 2**28
+# A frame is one combination of these counters; the last one changes fastest.
+COUNTERS = ("repetition", "set", "phase", "contrast", "slice")
+REASONS = {
+    "epi": "EPI needs ramp sampling and ghosts corrected first",
+    "radial": "radial lines need a non-uniform Fourier transform",
+    "goldenangle": "radial lines need a non-uniform Fourier transform",
+    "spiral": "spirals need a non-uniform Fourier transform",
+}
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The encoded k-space grid, and what of the encoded field of view is kept.
+
+    Attributes
+    ----------
+    nx, ny, nz
+        Encoded samples, lines and partitions.
+    line_centre, partition_centre
+        Encoding steps 1 and 2 at the centre of k-space.
+    kept_x, kept_y, kept_z
+        Points of the image grid that the scanner shows; the rest is oversampling.
+    dx, dy, dz
+        Voxel size in mm.
+    """
+
+    nx: int
+    ny: int
+    nz: int
+    line_centre: int
+    partition_centre: int
+    kept_x: int
+    kept_y: int
+    kept_z: int
+    dx: float
+    dy: float
+    dz: float
+
+    @classmethod
+    def of(cls, encoding: Encoding) -> Grid:
+        """Return the grid that the header describes."""
+        nx, ny, nz = encoding.matrix
+        fields = zip(encoding.matrix, encoding.field_of_view, encoding.recon_field_of_view, strict=True)
+        kept = [
+            max(1, min(size, round(size * shown / whole))) if whole > 0 < shown else size
+            for size, whole, shown in fields
+        ]
+        pairs = zip(encoding.matrix, encoding.field_of_view, strict=True)
+        voxel = [whole / size if whole > 0 else 1.0 for size, whole in pairs]
+
+        def centre(limits: Limits | None, size: int) -> int:
+            return size // 2 if limits is None else limits.centre
+
+        return cls(nx, ny, nz, centre(encoding.lines, ny), centre(encoding.partitions, nz), *kept, *voxel)
+
+
+@dataclass(frozen=True)
+class Part:
+    """Frames of one group of lines: k-space (point, coil, *matrix), mask (*matrix), calibration as k-space or None."""
+
+    kspace: Tensor
+    mask: Tensor
+    calibration: Tensor | None
+
+
+class MRDFile(ScanFile):
+    """Reads Cartesian lines, frame by frame.
+
+    Frames are slices (in the order of their positions), contrasts, phases, sets and repetitions; averages are averaged,
+    readout oversampling is removed, lines stand where the header's centre and limits put them, zeros elsewhere.
+    A three-dimensional scan is split along its partitions where these are fully sampled, else along the readout.
+
+    Parameters
+    ----------
+    path
+        The file.
+    dataset
+        The HDF5 group to read; needed where there are several with lines.
+    encoding
+        Index of the encoding space to read.
+    """
+
+    format: ClassVar[str] = "MRD (ISMRMRD) HDF5"
+    options: ClassVar[tuple[str, ...]] = ("dataset", "encoding")
+
+    @classmethod
+    def recognises(cls, path: Path) -> bool:
+        """Whether the file is HDF5 with a group that holds ``xml`` and ``data`` with line headers."""
+        if not is_hdf5(path):
+            return False
+        with open_hdf5(path) as file:
+            return bool(_groups(file))
+
+    def __init__(self, path: Path, dataset: str | None = None, encoding: int = 0) -> None:
+        self.path = path
+        with open_hdf5(path) as file:
+            self.group = self._choose_group(_groups(file), dataset)
+            header = parse_header(np.asarray(file[self.group]["xml"][()]).item(), path)
+            self.table = read_table(file[self.group]["data"])
+        if not 0 <= encoding < len(header.encodings):
+            raise InputError(
+                f"'{path}' has encoding spaces 0 to {len(header.encodings) - 1}; {encoding} was asked for: "
+                "choose one of them."
+            )
+        space = header.encodings[encoding]
+        self._check_trajectory(space.trajectory)
+        self.grid = Grid.of(space)
+        self.roles = roles(self.table, encoding, embedded=space.calibration_mode == "embedded")
+        if not self.roles.imaging.size:
+            raise InputError(
+                f"'{path}' has no imaging line in encoding space {encoding}: convert the scanner's file again."
+            )
+        self.ky = self.table["idx"]["kspace_encode_step_1"].astype(int) - self.grid.line_centre + self.grid.ny // 2
+        self.kz = self.table["idx"]["kspace_encode_step_2"].astype(int) - self.grid.partition_centre + self.grid.nz // 2
+        self._check_lines()
+        self.coils = int(self.table["active_channels"][self.roles.imaging[0]])
+        self.groups = self._group_lines()
+        self.by_readout = not self._partitions_are_full()
+        self._describe(header)
+
+    def _choose_group(self, groups: list[str], dataset: str | None) -> str:
+        if dataset is None and len(groups) == 1:
+            return groups[0]
+        if dataset in groups:
+            return dataset
+        found = "has no such group" if dataset else "has several groups with lines"
+        raise InputError(f"'{self.path}' {found}: choose one with dataset='…' of {', '.join(groups)}.")
+
+    def _check_trajectory(self, trajectory: str) -> None:
+        if trajectory != "cartesian":
+            reason = REASONS.get(trajectory, "only lines on a grid can be placed")
+            raise InputError(
+                f"'{self.path}' has the trajectory '{trajectory}'; fourfold reads Cartesian MRD files ({reason}): "
+                "grid the data first."
+            )
+
+    def _check_lines(self) -> None:
+        """Refuse lines that do not fit the encoded grid, and lines of different coils."""
+        grid, used = self.grid, np.union1d(self.roles.imaging, self.roles.calibration)
+        steps = (("kspace_encode_step_1", self.ky, grid.ny), ("kspace_encode_step_2", self.kz, grid.nz))
+        for name, places, size in steps:
+            if places[used].min() < 0 or places[used].max() >= size:
+                found = self.table["idx"][name][used]
+                raise InputError(
+                    f"'{self.path}' has {name} from {found.min()} to {found.max()}, not fitting the {size} steps "
+                    "of its encoded matrix around the header's centre: convert the scanner's file again."
+                )
+        first, last = self._spans(used)
+        if first.min() < 0 or last.max() >= grid.nx:
+            line = self.table[used[np.argmax((first < 0) | (last >= grid.nx))]]
+            raise InputError(
+                f"'{self.path}' has lines of {line['number_of_samples']} samples with the centre at "
+                f"{line['center_sample']}, which do not fit its encoded matrix of {grid.nx}: convert the scanner's "
+                "file again."
+            )
+        coils = np.unique(self.table["active_channels"][used])
+        if len(coils) > 1:
+            raise InputError(f"'{self.path}' has lines of {', '.join(map(str, coils))} coils; all must have the same.")
+
+    def _starts(self, lines: Indices) -> Array:
+        """Return the place on the encoded grid of each line's first sample."""
+        return self.grid.nx // 2 - self.table["center_sample"][lines].astype(int)
+
+    def _spans(self, lines: Indices) -> tuple[Array, Array]:
+        """Return the places on the encoded grid of each line's first and last valid sample."""
+        rows = self.table[lines]
+        before, after = rows["discard_pre"].astype(int), rows["discard_post"].astype(int)
+        reverse = (rows["flags"] & np.uint64(REVERSE)) != 0
+        before, after = np.where(reverse, after, before), np.where(reverse, before, after)
+        first = self._starts(lines)
+        return first + before, first + rows["number_of_samples"].astype(int) - after - 1
+
+    def _group_lines(self) -> list[Indices]:
+        """Return the imaging lines of each frame (of each volume in 3D), slices fastest, in the order of position."""
+        lines = self.roles.imaging
+        counters = np.stack([self.table["idx"][name][lines] for name in COUNTERS], axis=1).astype(int)
+        rows = self.table[lines]
+        heights = np.einsum("ij,ij->i", rows["position"], rows["slice_dir"]).round(3)
+        height_of = {index: heights[np.argmax(counters[:, -1] == index)] for index in np.unique(counters[:, -1])}
+        keys, inverse = np.unique(counters, axis=0, return_inverse=True)
+        order = sorted(range(len(keys)), key=lambda key: (*keys[key][:-1], height_of[keys[key][-1]], keys[key][-1]))
+        self.counters = keys[order]
+        return [lines[inverse.ravel() == key] for key in order]
+
+    def _partitions_are_full(self) -> bool:
+        """Whether every line position was acquired in all partitions (in one range around the centre)."""
+        for lines in self.groups:
+            pattern = np.zeros((self.grid.ny, self.grid.nz), bool)
+            pattern[self.ky[lines], self.kz[lines]] = True
+            partitions = np.flatnonzero(pattern.any(axis=0))
+            whole = pattern[pattern.any(axis=1)][:, partitions[0] : partitions[-1] + 1]
+            if not whole.all() or not partitions[0] <= self.grid.nz // 2 <= partitions[-1]:
+                return False
+        return True
+
+    def _describe(self, header: Header) -> None:
+        grid = self.grid
+        if self.by_readout:
+            self.matrix, self.image_size = (grid.ny, grid.nz), (grid.kept_y, grid.kept_z)
+            self.points = range(grid.nx)[centre_slice(grid.nx, grid.kept_x)]
+        else:
+            self.matrix, self.image_size = (grid.ny, grid.kept_x), (grid.kept_y, grid.kept_x)
+            self.points = range(grid.nz)[centre_slice(grid.nz, grid.kept_z)]
+        self.frames = len(self.groups) * len(self.points)
+        frame_bytes = 8 * self.coils * self.matrix[0] * self.matrix[1]
+        self.block = min(len(self.points), max(1, BLOCK_BYTES // frame_bytes))
+        self.labels = [self._label(index) for index in range(self.frames)]
+        self.dtype = "complex64"
+        # Siemens gives directions for images made by the forward transform; ours are made by the inverse one,
+        # which the conjugate of the samples makes up for.
+        self.conjugate = "siemens" in header.facts.get("vendor", "").lower()
+        known = bool(np.any(self.table["read_dir"][self.roles.imaging[0]]))
+        self.details = {
+            **header.facts,
+            "orientation": "scanner" if known else "unknown",
+            "orientation_varies": self._orientation_varies(),
+            "conjugated": self.conjugate,
+            "averages": int(np.ptp(self.table["idx"]["average"][self.roles.imaging])) + 1,
+            "encoded_matrix": [grid.nx, grid.ny, grid.nz],
+            "split_along": "readout" if self.by_readout else "partitions" if grid.nz > 1 else None,
+            "lines": {
+                "imaging": self.roles.imaging.size,
+                "calibration_apart": self.roles.calibration.size,
+                "noise": self.roles.noise.size,
+                "left_out": self.roles.left_out,
+            },
+            **self._noise_facts(),
+        }
+        self.volume = self.geometry(range(self.frames))
+
+    def _orientation_varies(self) -> bool:
+        normals = self.table["slice_dir"][[lines[0] for lines in self.groups]]
+        return bool((np.abs(normals - normals[0]) > 1e-3).any())
+
+    def _noise_facts(self) -> dict[str, Any]:
+        if not self.roles.noise.size:
+            return {}
+        noise, line = self.table[self.roles.noise[0]], self.table[self.roles.imaging[0]]
+        facts: dict[str, Any] = {}
+        if line["sample_time_us"] > 0 < noise["sample_time_us"]:
+            facts["noise_dwell_time_ratio"] = round(float(noise["sample_time_us"] / line["sample_time_us"]), 4)
+        if not self._has_noise():
+            facts["noise_left_out"] = f"{noise['active_channels']} coils, but the image lines have {self.coils}"
+        return facts
+
+    def _has_noise(self) -> bool:
+        coils = self.table["active_channels"][self.roles.noise]
+        return bool(coils.size) and bool((coils == self.coils).all())
+
+    def _label(self, frame: int) -> dict[str, int]:
+        group, point = divmod(frame, len(self.points))
+        varying = np.ptp(self.counters, axis=0) > 0
+        label = {name: int(self.counters[group][i]) for i, name in enumerate(COUNTERS) if varying[i] or name == "slice"}
+        if self.by_readout:
+            label["readout"] = point
+        elif self.grid.nz > 1:
+            label["partition"] = point
+        return label
+
+    def geometry(self, frames: Sequence[int]) -> Geometry:
+        """Return where the frames lie, from the headers of their first lines."""
+        grid = self.grid
+        group, point = divmod(frames[0], len(self.points))
+        first = self.table[self.groups[group][0]]
+        position = first["position"].astype(float)
+        axes = {name: _unit(first[name]) for name in ("read_dir", "phase_dir", "slice_dir")}
+        if not all(np.any(axis) for axis in axes.values()):
+            axes = dict(zip(axes, np.eye(3), strict=True))
+        x_axis, y_axis, slice_axis = axes.values()
+        step = frames[1] - frames[0] if len(frames) > 1 else 1
+        if self.by_readout:
+            x_axis, slice_axis = slice_axis, x_axis
+            voxel = (abs(step) * grid.dx, grid.dy, grid.dz)
+            position += (self.points[point] - grid.nx // 2) * grid.dx * slice_axis
+        elif grid.nz > 1:
+            voxel = (abs(step) * grid.dz, grid.dy, grid.dx)
+            position += (self.points[point] - grid.nz // 2) * grid.dz * slice_axis
+        else:
+            voxel = (self._slice_spacing(frames, slice_axis), grid.dy, grid.dx)
+        return Geometry(
+            voxel, self.image_size, _triple(position), _triple(x_axis), _triple(y_axis), _triple(slice_axis)
+        )
+
+    def _slice_spacing(self, frames: Sequence[int], slice_axis: Array) -> float:
+        """Return the distance of neighbouring slices among `frames`, in the whole file where they are one slice."""
+        for chosen in (frames, range(self.frames)):
+            heights = {round(float(self.table["position"][self.groups[index][0]] @ slice_axis), 3) for index in chosen}
+            if len(heights) > 1:
+                return (max(heights) - min(heights)) / (len(heights) - 1)
+        return self.grid.dz
+
+    def read(self, frames: Sequence[int]) -> Scan:
+        """Read frames; only the lines that they need are loaded, a few at a time."""
+        wanted: dict[int, list[int]] = {}
+        for frame in frames:
+            wanted.setdefault(frame // len(self.points), []).append(frame % len(self.points))
+        with open_hdf5(self.path) as file:
+            lines = file[self.group]["data"]
+            parts = {group: self._read_group(lines, group, points) for group, points in wanted.items()}
+            noise = self._read_noise(lines)
+        order = [(frame // len(self.points), frame % len(self.points)) for frame in frames]
+        places = [(parts[group], wanted[group].index(point)) for group, point in order]
+        calibrations = [part.calibration[place] for part, place in places if part.calibration is not None]
+        return Scan(
+            torch.stack([part.kspace[place] for part, place in places]),
+            sampling=Sampling(merge_frames(torch.stack([part.mask for part, _ in places]))),
+            calibration=_stack_centres(calibrations) if len(calibrations) == len(frames) else None,
+            noise=noise,
+            geometry=self.geometry(frames),
+            source=self.source(frames),
+        )
+
+    def _read_group(self, lines: h5py.Dataset, group: int, points: Sequence[int]) -> Part:
+        kspace, mask = self._assemble(lines, self.groups[group], points)
+        calibration = None
+        chosen = self._calibration_of(group)
+        if chosen.size:
+            apart, where = self._assemble(lines, chosen, points)
+            box = Sampling(where[None]).calibration
+            calibration = crop_centre(apart, box) if min(box) > 0 else None
+        return Part(kspace, mask, calibration)
+
+    def _calibration_of(self, group: int) -> Indices:
+        """Return the calibration lines of the group's slice, of its own contrast, repetition, … where there are any."""
+        lines: Indices = self.roles.calibration
+        lines = lines[self.table["idx"]["slice"][lines] == self.counters[group][-1]]
+        for name, value in zip(COUNTERS[:-1], self.counters[group], strict=False):
+            own = lines[self.table["idx"][name][lines] == value]
+            lines = own if own.size else lines
+        return lines
+
+    def _assemble(self, lines: h5py.Dataset, chosen: Indices, points: Sequence[int]) -> tuple[Tensor, Tensor]:
+        """Return the k-space (point, coil, *matrix) of these lines, repeated ones averaged, and its mask (*matrix)."""
+        kspace = np.zeros((len(points), self.coils, *self.matrix), np.complex64)
+        place = self.ky * self.grid.nz + self.kz
+        repeats = np.bincount(place[chosen])
+        wanted = [self.points[point] for point in points]
+        rows = inverse_rows(self.grid.nz, [0] if self.by_readout else wanted)
+        for part, samples in self._readouts(lines, chosen):
+            readouts = (
+                to_image(samples)[..., wanted] if self.by_readout else crop_field_of_view(samples, self.grid.kept_x)
+            )
+            for index, readout in zip(part, readouts, strict=True):
+                share = np.float32(1 / repeats[place[index]])
+                ky, kz = self.ky[index], self.kz[index]
+                if self.by_readout:
+                    kspace[:, :, ky, kz] += share * readout.T
+                else:
+                    kspace[:, :, ky] += share * rows[:, kz, None, None] * readout
+        mask = self._pattern(chosen)
+        return torch.from_numpy(np.where(mask, kspace, 0)), torch.from_numpy(mask)
+
+    def _readouts(self, lines: h5py.Dataset, chosen: Indices) -> Iterator[tuple[Indices, Array]]:
+        """Yield (indices, samples on the encoded grid): zeros where an echo is cut short."""
+        for part, samples in read_samples(lines, self.table, chosen, self.path):
+            grid = np.zeros((len(part), self.coils, self.grid.nx), np.complex64)
+            first, last = self._spans(part)
+            for row, line, begin, end, start in zip(grid, samples, first, last, self._starts(part), strict=True):
+                row[:, begin : end + 1] = line[:, begin - start : end + 1 - start]
+            yield part, grid.conj() if self.conjugate else grid
+
+    def _pattern(self, chosen: Indices) -> npt.NDArray[np.bool_]:
+        """Return where these lines put samples, bool (*matrix)."""
+        mask = np.zeros(self.matrix, bool)
+        if self.by_readout:
+            mask[self.ky[chosen], self.kz[chosen]] = True
+            return mask
+        grid = self.grid
+        first, last = self._spans(chosen)
+        # A shorter grid of the same spacing's multiple: the samples within the range that was acquired.
+        begin = np.ceil((first - grid.nx // 2) * grid.kept_x / grid.nx).astype(int) + grid.kept_x // 2
+        end = np.floor((last - grid.nx // 2) * grid.kept_x / grid.nx).astype(int) + grid.kept_x // 2 + 1
+        whole = (first == 0) & (last == grid.nx - 1)
+        for ky, start, stop in zip(
+            self.ky[chosen], np.where(whole, 0, begin), np.where(whole, grid.kept_x, end), strict=True
+        ):
+            mask[ky, start:stop] = True
+        return mask
+
+    def _read_noise(self, lines: h5py.Dataset) -> Tensor | None:
+        if not self._has_noise():
+            return None
+        parts = read_samples(lines, self.table, self.roles.noise, self.path)
+        noise = np.concatenate([samples.swapaxes(0, 1).reshape(self.coils, -1) for _, samples in parts], axis=1)
+        return torch.from_numpy(noise.conj() if self.conjugate else noise)
+
+
+def _groups(file: h5py.File) -> list[str]:
+    """Return the groups that hold a header and lines."""
+
+    def has_lines(group: Any) -> bool:
+        data = group.get("data") if isinstance(group, h5py.Group) and "xml" in group else None
+        return isinstance(data, h5py.Dataset) and "head" in (data.dtype.names or ())
+
+    return [name for name in file if has_lines(file[name])]
+
+
+def _stack_centres(boxes: list[Tensor]) -> Tensor:
+    """Stack k-space centres (coil, ky, kx) of different sizes, cut to the smallest."""
+    size = min(box.shape[1] for box in boxes), min(box.shape[2] for box in boxes)
+    return torch.stack([crop_centre(box, size) for box in boxes])
+
+
+def _unit(vector: Array) -> Array:
+    length = float(np.linalg.norm(vector.astype(float)))
+    return vector.astype(float) / length if length else np.zeros(3)
+
+
+def _triple(vector: Array) -> tuple[float, float, float]:
+    x, y, z = (float(value) for value in vector)
+    return x, y, z

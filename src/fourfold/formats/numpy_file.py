@@ -1,0 +1,222 @@
+"""NumPy's ``.npz`` and ``.npy``: k-space in named arrays."""
+
+from __future__ import annotations
+
+import json
+import struct
+import zipfile
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from fourfold.errors import InputError
+from fourfold.formats.masks import acquired, as_bool, check_mask, line_axis_of, merge_frames
+from fourfold.formats.metadata import image_record, sampling_from, scan_record
+from fourfold.formats.probe import first_bytes
+from fourfold.formats.scan_file import ScanFile
+from fourfold.scan import Axis, Geometry, Reconstruction, Scan
+
+__all__ = ["NumpyFile", "write_image", "write_scan"]
+
+Array = npt.NDArray[Any]
+
+# Number of axes in a scan; a file may leave out the first ones.
+AXES = {"kspace": 4, "coil_maps": 5, "calibration": 4, "noise": 2}
+COMPANIONS = ("coil_maps", "calibration", "noise")
+KNOWN = ("kspace", "mask", *COMPANIONS, "maps", "line_axis", "voxel_size", "image_size", "label", "fourfold")
+
+
+class NumpyFile(ScanFile):
+    """Reads ``kspace`` (ky, kx), (coil, ky, kx) or (frame, coil, ky, kx), complex64 or complex128, centred.
+
+    Beside it ``mask``, ``coil_maps`` (or ``maps``), ``calibration``, ``noise``, ``line_axis``, ``voxel_size``,
+    ``image_size`` and ``label`` may stand; a ``.npy`` file is k-space alone. Arrays that are not compressed are mapped,
+    so that only the frames asked for are read; compressed ones are unpacked whole, one array at a time.
+    """
+
+    format: ClassVar[str] = "NumPy"
+
+    @classmethod
+    def recognises(cls, path: Path) -> bool:
+        """Whether the file is a ``.npy`` array, or a zip archive with such arrays (by suffix where it is damaged)."""
+        start = first_bytes(path, 6)
+        if start == b"\x93NUMPY":
+            return True
+        if start[:2] != b"PK":
+            return False
+        try:
+            with zipfile.ZipFile(path) as archive:
+                return any(name.endswith(".npy") for name in archive.namelist())
+        except zipfile.BadZipFile:
+            return path.suffix == ".npz"
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.names = self._find_names()
+        if "kspace" not in self.names:
+            found = ", ".join(self.names) or "nothing"
+            raise InputError(f"'{path}' holds {found} but no 'kspace': give the complex k-space that name.")
+        kspace = self._open("kspace")
+        self._check_layout(kspace)
+        self.dtype = str(kspace.dtype)
+        self.frames, self.coils, ny, nx = (1,) * (4 - kspace.ndim) + kspace.shape
+        self.matrix = ny, nx
+        self.block = 1 if isinstance(kspace, np.memmap) else self.frames
+        self.details = {"orientation": "unknown"}
+        others = [name for name in self.names if name not in KNOWN]
+        if others:
+            self.details["arrays_not_used"] = others
+        self.label = str(self._open("label")) if "label" in self.names else None
+        image_size = self._numbers("image_size", 2)
+        self.volume = Geometry(
+            voxel_size=self._numbers("voxel_size", 3) or (1.0, 1.0, 1.0),
+            image_size=image_size and (int(image_size[0]), int(image_size[1])),
+        )
+        self.record: dict[str, Any] = json.loads(str(self._open("fourfold"))) if "fourfold" in self.names else {}
+        self.restore(self.record)
+
+    def _find_names(self) -> list[str]:
+        if first_bytes(self.path, 1) == b"\x93":
+            return ["kspace"]
+        with _explained(self.path), zipfile.ZipFile(self.path) as archive:
+            return [name.removesuffix(".npy") for name in archive.namelist()]
+
+    def _open(self, name: str) -> Array:
+        """Return an array, mapped where it is not compressed and large enough to matter."""
+        with _explained(self.path):
+            if first_bytes(self.path, 1) == b"\x93":
+                return np.asanyarray(np.load(self.path, mmap_mode="r", allow_pickle=False))
+            with zipfile.ZipFile(self.path) as archive:
+                member = archive.getinfo(f"{name}.npy")
+            mapped = _map_member(self.path, member) if member.compress_type == zipfile.ZIP_STORED else None
+            if mapped is not None:
+                return mapped
+            with np.load(self.path, allow_pickle=False) as arrays:
+                return np.asarray(arrays[name])
+
+    def _check_layout(self, kspace: Array) -> None:
+        found = f"kspace in '{self.path}' is {kspace.dtype} of shape {kspace.shape}"
+        if kspace.dtype.kind != "c":
+            pair = kspace.ndim > 2 and kspace.shape[-1] == 2
+            advice = "join real and imaginary parts: k[..., 0] + 1j * k[..., 1]" if pair else "store complex samples"
+            raise InputError(f"{found}; it must be complex64: {advice}.")
+        if kspace.ndim not in (2, 3, 4) or 0 in kspace.shape:
+            raise InputError(
+                f"{found}; it must be (ky, kx), (coil, ky, kx) or (frame, coil, ky, kx), none of them empty: "
+                "reshape it."
+            )
+
+    def _numbers(self, name: str, count: int) -> Any:
+        """Return `count` positive numbers as a tuple, None where the file has none of this name."""
+        if name not in self.names:
+            return None
+        values = np.asarray(self._open(name))
+        if values.shape != (count,) or values.dtype.kind not in "uif" or not (values > 0).all():
+            raise InputError(f"{name} in '{self.path}' is {values.tolist()}; it must be {count} positive numbers.")
+        return tuple(values.tolist())
+
+    def read(self, frames: Sequence[int]) -> Scan:
+        """Read frames; of arrays that are mapped, these alone."""
+        kspace = self._array("kspace", "kspace", frames)
+        mask = self._mask(frames)
+        if mask is None:
+            mask = acquired(kspace)
+        else:
+            check_mask(kspace, mask, self.path)
+        mask = merge_frames(mask)
+        names = {"maps" if name == "coil_maps" and "coil_maps" not in self.names else name: name for name in COMPANIONS}
+        companions = {field: self._array(name, field, frames) for name, field in names.items() if name in self.names}
+        return Scan(
+            kspace,
+            sampling=sampling_from(self.record, mask, {}),
+            line_axis=self._line_axis(mask),
+            geometry=self.geometry(frames),
+            source=self.source(frames),
+            **companions,
+        )
+
+    def _array(self, name: str, field: str, frames: Sequence[int]) -> Tensor:
+        """Return an array with all its axes, of these frames where it has frames."""
+        array, axes = self._open(name), AXES[field]
+        if array.dtype.kind != "c" or array.ndim > axes:
+            raise InputError(
+                f"{name} in '{self.path}' is {array.dtype} with {array.ndim} axes; it must be complex64 with at most "
+                f"{axes}: convert it."
+            )
+        array = array[(None,) * (axes - array.ndim)]
+        if field != "noise" and array.shape[0] == self.frames:
+            array = np.stack([array[index] for index in frames])
+        return torch.from_numpy(np.array(array, np.complex64))
+
+    def _mask(self, frames: Sequence[int]) -> Tensor | None:
+        if "mask" not in self.names:
+            return None
+        mask = as_bool(self._open("mask"), self.path)
+        mask = mask[(None,) * (3 - mask.ndim)]
+        if mask.ndim != 3 or mask.shape[0] not in (1, self.frames) or mask.shape[1:] != self.matrix:
+            ny, nx = self.matrix
+            raise InputError(
+                f"The mask in '{self.path}' has shape {mask.shape}; this k-space needs ({ny}, {nx}) or "
+                f"({self.frames}, {ny}, {nx}): it belongs to other data."
+            )
+        return torch.from_numpy(mask if mask.shape[0] == 1 else mask[list(frames)])
+
+    def _line_axis(self, mask: Tensor) -> Axis:
+        if self.record:
+            return self.line_axis
+        if "line_axis" not in self.names:
+            return line_axis_of(mask, "ky")
+        axis: Any = str(self._open("line_axis"))
+        return axis  # type: ignore[no-any-return]  # Scan refuses any other text
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """Turn what NumPy and zip raise on damaged files into one sentence."""
+    try:
+        yield
+    except InputError:
+        raise
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise InputError(
+            f"'{path}' ({path.stat().st_size:,} bytes) is truncated, damaged or holds Python objects ({error}): "
+            "write it again as plain arrays."
+        ) from None
+
+
+def _map_member(path: Path, member: zipfile.ZipInfo) -> Array | None:
+    """Return the uncompressed array at `member` as a map of the file, None for arrays that are better read whole."""
+    with path.open("rb") as file:
+        # The local header's name and extra field, of lengths at byte 26, stand before the data.
+        file.seek(member.header_offset + 26)
+        lengths = struct.unpack("<HH", file.read(4))
+        file.seek(member.header_offset + 30 + sum(lengths))
+        version = np.lib.format.read_magic(file)
+        if version != (1, 0):
+            return None
+        shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
+        if dtype.hasobject or len(shape) < 2 or 0 in shape:
+            return None
+        return np.memmap(path, dtype, "r", file.tell(), shape, "F" if fortran else "C")
+
+
+def write_image(path: Path, reconstruction: Reconstruction) -> None:
+    """Write ``image`` complex64 (frame, y, x), ``std`` where there is one, and ``record`` as JSON text."""
+    arrays = {"image": reconstruction.image.cpu().numpy(), "record": np.array(image_record(reconstruction))}
+    if reconstruction.std is not None:
+        arrays["std"] = reconstruction.std.cpu().numpy()
+    np.savez(path, **arrays)  # type: ignore[arg-type]  # the stub takes the arrays for its flag
+
+
+def write_scan(path: Path, scan: Scan) -> None:
+    """Write every array of the scan under its name, uncompressed, and all else as JSON in ``fourfold``."""
+    arrays = {name: getattr(scan, name) for name in ("kspace", "mask", *COMPANIONS)}
+    present = {name: array.cpu().numpy() for name, array in arrays.items() if array is not None}
+    np.savez(path, fourfold=np.array(scan_record(scan)), **present)

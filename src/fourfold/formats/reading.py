@@ -1,0 +1,71 @@
+"""`open_scan` and `load`: the content says the format."""
+
+from __future__ import annotations
+
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from fourfold.errors import InputError, nearest
+from fourfold.formats.cfl import CflFile
+from fourfold.formats.fastmri import FastMRIFile
+from fourfold.formats.foreign import refuse
+from fourfold.formats.mrd import MRDFile
+from fourfold.formats.numpy_file import NumpyFile
+from fourfold.formats.probe import check_file
+from fourfold.formats.scan_file import ScanFile
+from fourfold.scan import Scan
+
+__all__ = ["FORMATS", "load", "open_scan"]
+
+FORMATS: tuple[type[ScanFile], ...] = (FastMRIFile, MRDFile, NumpyFile, CflFile)
+
+
+def open_scan(path: str | PathLike[str], **options: Any) -> ScanFile:
+    """Open a raw file of any known format, recognised by its content; frames are read on demand.
+
+    Parameters
+    ----------
+    path
+        fastMRI HDF5, MRD (ISMRMRD) HDF5, BART cfl (either file of the pair, or their common name), NumPy npz or npy.
+    options
+        Of MRD: `dataset`, the group to read; `encoding`, the index of the encoding space.
+
+    Raises
+    ------
+    InputError
+        When the file is missing, empty, damaged, in another format, or the format has no such option.
+    """
+    path = Path(path)
+    if not path.exists() and Path(f"{path}.hdr").exists():
+        path = Path(f"{path}.hdr")
+    check_file(path)
+    kind = next((kind for kind in FORMATS if kind.recognises(path)), None)
+    if kind is None:
+        raise refuse(path)
+    for name in options:
+        if name not in kind.options:
+            known = ", ".join(kind.options) or "none"
+            raise InputError(
+                f"{kind.format} has no option '{name}'; it has: {known}: leave it out.{nearest(name, kind.options)}"
+            )
+    opened: ScanFile = kind(path, **options)  # type: ignore[call-arg]  # every format takes a path and its options
+    return opened
+
+
+def load(path: str | PathLike[str], frames: int | slice | None = None) -> Scan:
+    """Read a raw file, or some of its frames, into one scan.
+
+    Parameters
+    ----------
+    path
+        As in `open_scan`.
+    frames
+        One index, a slice of indices, or None for all.
+
+    Raises
+    ------
+    InputError
+        As `open_scan`; and when the frames do not exist, or would fill more than half of the memory at hand.
+    """
+    return open_scan(path).load(frames)

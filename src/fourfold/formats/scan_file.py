@@ -1,0 +1,208 @@
+"""`ScanFile`: a raw file whose frames are read on demand."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from fourfold.errors import InputError
+from fourfold.formats.metadata import geometry_from
+from fourfold.formats.orientation import axis_codes
+from fourfold.scan import Axis, Geometry, Scan, Source
+
+__all__ = ["ScanFile"]
+
+Frames = int | slice | None
+
+
+class ScanFile(ABC):
+    """A raw file, opened: its header is known, its frames are read when asked for.
+
+    Indexing gives a `Scan` of one frame, iteration gives them all one after another, `load` gives several in one scan.
+    Nothing stays open between reads, so that a ScanFile can be pickled and sent to worker processes.
+
+    Attributes
+    ----------
+    path
+        The file.
+    frames, coils, matrix
+        Number of frames, number of coils, k-space grid (ny, nx).
+    dtype
+        How samples are stored in the file.
+    volume
+        Geometry of the whole file.
+    line_axis
+        As in `Scan`.
+    label, simulated, details
+        For the scans' `Source`: a short name (None: the file's), and facts from the header, JSON types only.
+    labels
+        What each frame is, for example ``{"slice": 3, "repetition": 0}``; None where the file does not tell.
+    block
+        Frames that one pass over the file yields at no further cost; iteration reads so many at a time.
+    """
+
+    format: ClassVar[str]
+    """The format's name, as `Source.format` and ``fourfold info`` give it."""
+    options: ClassVar[tuple[str, ...]] = ()
+    """Names of the keyword arguments that `open_scan` passes on to this format."""
+
+    path: Path
+    frames: int
+    coils: int
+    matrix: tuple[int, int]
+    dtype: str
+    volume: Geometry
+    line_axis: Axis = "ky"
+    label: str | None = None
+    simulated: bool = False
+    details: dict[str, Any]
+    labels: Sequence[Mapping[str, int]] | None = None
+    block: int = 1
+
+    @classmethod
+    @abstractmethod
+    def recognises(cls, path: Path) -> bool:
+        """Whether the content of `path` is of this format."""
+
+    @abstractmethod
+    def read(self, frames: Sequence[int]) -> Scan:
+        """Read the frames with these indices (each from 0 to ``len(self) - 1``) into one scan."""
+
+    def geometry(self, frames: Sequence[int]) -> Geometry:
+        """Return where these frames lie: `volume` moved and stretched along its slice axis."""
+        spacing, dy, dx = self.volume.voxel_size
+        step = frames[1] - frames[0] if len(frames) > 1 else 1
+        shift = frames[0] * spacing
+        x, y, z = (at + shift * axis for at, axis in zip(self.volume.centre, self.volume.slice_axis, strict=True))
+        return dataclasses.replace(self.volume, voxel_size=(abs(step) * spacing, dy, dx), centre=(x, y, z))
+
+    def source(self, frames: Sequence[int]) -> Source:
+        """Return where these frames come from; ``details["frames"]`` labels each of them."""
+        details = dict(self.details)
+        if self.labels is not None:
+            details["frames"] = [dict(self.labels[index]) for index in frames]
+        label = self.path.stem if self.label is None else self.label
+        return Source(str(self.path), self.format, label, self.simulated, details)
+
+    def restore(self, record: Mapping[str, Any]) -> None:
+        """Take over what `scan_record` wrote into a file of ours; nothing where `record` is empty."""
+        if record:
+            source = record["source"]
+            self.volume, self.line_axis = geometry_from(record["geometry"]), record["line_axis"]
+            self.label, self.simulated = source["label"], source["simulated"]
+            self.details = dict(source["details"])
+            self.labels = self.details.pop("frames", None)
+
+    def reference(self, index: int) -> Tensor | None:  # noqa: ARG002  # most formats carry none
+        """Return the image of frame `index` that came with the file, float32 (y, x), or None."""
+        return None
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """(frame, coil, ky, kx) of the whole file."""
+        return self.frames, self.coils, *self.matrix
+
+    def __len__(self) -> int:
+        return self.frames
+
+    def __getitem__(self, index: int) -> Scan:
+        """Read one frame; raises IndexError past the last one, as sequences do."""
+        if not -self.frames <= index < self.frames:
+            raise IndexError(f"'{self.path}' has frames 0 to {self.frames - 1}; {index} was asked for")
+        return self.read([index % self.frames])
+
+    def __iter__(self) -> Iterator[Scan]:
+        for start in range(0, self.frames, self.block):
+            indices = range(start, min(start + self.block, self.frames))
+            scan = self.read(indices)
+            for position, index in enumerate(indices):
+                geometry, source = self.geometry([index]), self.source([index])
+                yield scan if len(indices) == 1 else scan.frame(position).replace(geometry=geometry, source=source)
+
+    def load(self, frames: Frames = None) -> Scan:
+        """Read several frames into one scan.
+
+        Parameters
+        ----------
+        frames
+            One index, a slice of indices, or None for all.
+
+        Raises
+        ------
+        InputError
+            When the frames do not exist, or would fill more than half of the memory at hand.
+        """
+        indices = self._indices(frames)
+        needed = len(indices) * self.coils * self.matrix[0] * self.matrix[1] * torch.complex64.itemsize
+        free = _memory_at_hand()
+        if free is not None and needed > free / 2:
+            raise InputError(
+                f"{len(indices)} frame(s) of '{self.path}' need {needed / 2**30:.1f} GiB but {free / 2**30:.1f} GiB of "
+                "memory are free: load a part of the frames, or go through open_scan(path) frame by frame."
+            )
+        return self.read(indices)
+
+    def _indices(self, frames: Frames) -> Sequence[int]:
+        if isinstance(frames, int):
+            if not -self.frames <= frames < self.frames:
+                raise InputError(
+                    f"Frame {frames} was asked for; '{self.path}' has frames 0 to {self.frames - 1}: "
+                    "choose one of them."
+                )
+            return [frames % self.frames]
+        indices = range(self.frames)[frames or slice(None)]
+        if not indices:
+            raise InputError(
+                f"The frames asked for lie outside '{self.path}', which has frames 0 to {self.frames - 1}: "
+                "choose among them."
+            )
+        return indices
+
+    def summary(self) -> dict[str, Any]:
+        """Return what the header and the first frame tell, as JSON types; reads one frame."""
+        scan = self[0]
+        geometry = scan.geometry
+        known = self.details.get("orientation") == "scanner"
+        return {
+            "path": str(self.path),
+            "format": self.format,
+            "bytes": self.path.stat().st_size,
+            "dtype": self.dtype,
+            "frames": self.frames,
+            "coils": self.coils,
+            "matrix": list(self.matrix),
+            "image_size": list(geometry.image_size or self.matrix),
+            "voxel_size_mm": [round(size, 4) for size in geometry.voxel_size],
+            "orientation": axis_codes(geometry) if known else "unknown",
+            "line_axis": scan.line_axis,
+            "sampling": scan.sampling.summary(),
+            "noise_samples": None if scan.noise is None else scan.noise.shape[1],
+            "calibration_scan": None if scan.calibration is None else list(scan.calibration.shape[-2:]),
+            "coil_map_sets": None if scan.coil_maps is None else scan.coil_maps.shape[1],
+            "reference": self.reference(0) is not None,
+            "details": self.details,
+        }
+
+    def __repr__(self) -> str:
+        ny, nx = self.matrix
+        return f"<{self.format} '{self.path}': {self.frames} frame(s), {self.coils} coil(s), {ny}×{nx}>"
+
+
+def _memory_at_hand() -> int | None:
+    """Return the bytes of memory that are free for new work, None where the system does not tell."""
+    meminfo = Path("/proc/meminfo")
+    if meminfo.exists():
+        for line in meminfo.read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):
+        return None

@@ -1,0 +1,168 @@
+"""`save`, `save_scan` and `writer`: the suffix says the format."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from os import PathLike
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import torch
+
+from fourfold.errors import InputError
+from fourfold.formats import cfl, fastmri, nifti, numpy_file, png
+from fourfold.formats.output import atomically, check_target, suffix_of
+from fourfold.scan import Reconstruction, Record, Scan
+
+__all__ = ["IMAGE_SUFFIXES", "SCAN_SUFFIXES", "check_writable", "join", "save", "save_scan", "writer"]
+
+IMAGE_WRITERS: dict[str, Callable[[Path, Reconstruction], None]] = {
+    ".h5": fastmri.write_image,
+    ".nii": nifti.write_image,
+    ".nii.gz": nifti.write_image,
+    ".npz": numpy_file.write_image,
+    ".cfl": cfl.write_image,
+    ".png": png.write_image,
+}
+SCAN_WRITERS: dict[str, Callable[[Path, Scan], None]] = {
+    ".h5": fastmri.write_scan,
+    ".npz": numpy_file.write_scan,
+    ".cfl": cfl.write_scan,
+}
+IMAGE_SUFFIXES = tuple(IMAGE_WRITERS)
+SCAN_SUFFIXES = tuple(SCAN_WRITERS)
+
+
+def check_writable(path: str | PathLike[str], suffixes: Sequence[str] = IMAGE_SUFFIXES) -> Path:
+    """Return `path` when an output of one of `suffixes` can be written there; to be asked before long work.
+
+    Raises
+    ------
+    InputError
+        For an unknown suffix (with the nearest one), a missing or unwritable folder, a protected file.
+    """
+    return check_target(path, suffixes)
+
+
+def save(reconstruction: Reconstruction, path: str | PathLike[str]) -> Path:
+    """Write an image in the format of the suffix; the file appears when it is whole.
+
+    Parameters
+    ----------
+    reconstruction
+        The image.
+    path
+        ``.h5`` (fastMRI's ``reconstruction``, and the complex image), ``.nii`` or ``.nii.gz`` (magnitude), ``.npz``
+        (complex image, standard deviation, record), ``.cfl`` (complex image) or ``.png`` (8-bit magnitude).
+
+    Raises
+    ------
+    InputError
+        As `check_writable`; when the image would overwrite its own raw data; when the system refuses to write.
+    """
+    return _write(reconstruction, IMAGE_WRITERS, path, reconstruction.record.source.get("path"))
+
+
+def save_scan(scan: Scan, path: str | PathLike[str]) -> Path:
+    """Write k-space in the format of the suffix, to be read again with `load`; the file appears when it is whole.
+
+    Parameters
+    ----------
+    scan
+        The scan.
+    path
+        ``.npz``, ``.h5`` (fastMRI's layout) or ``.cfl`` (k-space alone, without coil maps, calibration and noise).
+
+    Raises
+    ------
+    InputError
+        As `save`.
+    """
+    return _write(scan, SCAN_WRITERS, path, scan.source.path)
+
+
+def _write(
+    value: Any, writers: Mapping[str, Callable[[Path, Any], None]], path: str | PathLike[str], raw: str | None
+) -> Path:
+    path = check_target(path, writers)
+    if raw is not None and path.exists() and Path(raw).exists() and path.samefile(raw):
+        raise InputError(f"The output '{path}' is the raw file itself: choose another name.")
+    suffix = suffix_of(path, writers)
+    with atomically(path, suffix) as temporary:
+        writers[suffix](temporary, value)
+    return path
+
+
+class writer:  # noqa: N801  # used like a function, as open() is
+    """Collects a volume that comes frame by frame and writes it in one file when all is there.
+
+    Images are kept in memory until then (8 bytes a pixel, far less than the k-space they came from). Where the block
+    is left by an error or an interruption, nothing is written.
+
+    Parameters
+    ----------
+    path
+        As in `save`.
+
+    Examples
+    --------
+    >>> with writer("volume.nii.gz") as volume:  # doctest: +SKIP
+    ...     for scan in open_scan("knee.h5"):
+    ...         volume.add(method(scan))
+    """
+
+    def __init__(self, path: str | PathLike[str]) -> None:
+        self.path = check_writable(path)
+        self.parts: list[Reconstruction] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def add(self, reconstruction: Reconstruction) -> None:
+        """Append frames; raises InputError when their size differs from that of the first ones."""
+        if self.parts and reconstruction.image.shape[1:] != self.parts[0].image.shape[1:]:
+            found, first = reconstruction.image.shape[1:], self.parts[0].image.shape[1:]
+            raise InputError(
+                f"A frame of {found[0]}×{found[1]} cannot follow frames of {first[0]}×{first[1]} in '{self.path}': "
+                "write it to a file of its own."
+            )
+        self.parts.append(reconstruction)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None and self.parts:
+            save(join(self.parts), self.path)
+
+
+def join(parts: Sequence[Reconstruction]) -> Reconstruction:
+    """Return the frames of all `parts`, made by one method from one scan, as one reconstruction.
+
+    Seconds and iterations are summed, notes united; settings, scale, sampling and other details are the first part's.
+    """
+    first = parts[0]
+    records = [part.record for part in parts]
+    stds = [part.std for part in parts if part.std is not None]
+    return dataclasses.replace(
+        first,
+        image=torch.cat([part.image for part in parts]),
+        std=torch.cat(stds) if len(stds) == len(parts) else None,
+        record=dataclasses.replace(
+            first.record,
+            seconds=sum(record.seconds for record in records),
+            iterations=sum(record.iterations for record in records),
+            notes=tuple(dict.fromkeys(note for record in records for note in record.notes)),
+            source=_join_sources(records),
+        ),
+    )
+
+
+def _join_sources(records: Sequence[Record]) -> dict[str, Any]:
+    source = dict(records[0].source)
+    details = dict(source.get("details", {}))
+    labels = [record.source.get("details", {}).get("frames") for record in records]
+    if all(labels):
+        details["frames"] = [label for part in labels for label in part]
+    return {**source, "details": details} if details else source
