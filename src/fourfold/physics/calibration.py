@@ -35,9 +35,8 @@ def calibration_kspace(scan: Scan, minimum: int = 6, size: int | None = 24) -> T
     InputError
         When there are fewer than `minimum` calibration lines.
     """
-    if scan.calibration is not None:
-        found = scan.calibration
-    else:
+    found = scan.calibration
+    if found is None:
         found = crop_centre(scan.kspace, scan.sampling.calibration)
     lines = min(found.shape[-2:])
     if lines < minimum:
@@ -75,6 +74,6 @@ def estimate_maps(scan: Scan, sets: int = 1, kernel: int = 6, crop: Crop = "auto
         return scan.coil_maps
     if scan.coils == 1:
         return scan.kspace.new_ones((1, 1, 1, *scan.shape))
-    return espirit(
-        calibration_kspace(scan, minimum=kernel), scan.shape, sets=sets, kernel=kernel, crop=crop
-    ).maps
+    calibration = calibration_kspace(scan, minimum=kernel)
+    noise_variance = None if scan.noise is None else float(scan.noise.abs().square().mean())
+    return espirit(calibration, scan.shape, sets, kernel, crop=crop, noise_variance=noise_variance).maps
