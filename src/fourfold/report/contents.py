@@ -1,0 +1,200 @@
+"""The page's contents as plain values, for the template and for the viewer's scripts."""
+
+from __future__ import annotations
+
+import math
+import platform
+from collections.abc import Sequence
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fourfold.report.encoding import integers, quantised, still
+from fourfold.report.pictures import AMPLIFICATIONS, KSPACE_FLOOR, Box, Gallery, kspace_codes
+from fourfold.report.results import Results
+from fourfold.report.wording import MISSING, decimal, number, pairs, sampling_words
+from fourfold.scan import Record, Scan
+
+__all__ = ["contents"]
+
+PIXEL_BUDGET = 48 * 2**20
+"""Bytes of images in one page; of longer series an even choice of frames is shown, and the page says so."""
+
+REMARKS = 2
+"""Scores written beside each image; the table has them all."""
+
+SECOND_DECIMALS = 2
+
+
+def contents(results: Results, gallery: Gallery, box: Box) -> dict[str, Any]:
+    """Return every variable of the template ``page.html``."""
+    frames = _chosen_frames(gallery)
+    start = int(np.argmin(np.abs(frames - gallery.start)))
+    samplings = [record.sampling for record in results.records]
+    one_sampling = samplings[0] if all(sampling == samplings[0] for sampling in samplings) else {}
+    codes = [kspace_codes(results.scan, int(frame)) for frame in frames] if results.scan else []
+    return {
+        "simulated": results.simulated,
+        "facts": _facts(results, gallery, len(frames)),
+        "has_reference": gallery.has_reference,
+        "reference_name": results.reference_name,
+        "unit": gallery.unit,
+        "unit_of": "the reference" if gallery.has_reference else "the first image",
+        "turned": results.turned,
+        "frames": gallery.shape[0],
+        "frame_numbers": frames.tolist(),
+        "first_frame": int(frames[start]),
+        "amplifications": AMPLIFICATIONS,
+        "panels": _panels(results, gallery, int(frames[start])),
+        "protocols": results.protocols,
+        "rows": _rows(results),
+        "omitted": results.omitted,
+        "failures": results.failures,
+        "kspace": _kspace_stills(results.scan, codes[start]) if results.scan else None,
+        "sampling": pairs(one_sampling),
+        "records": [
+            _record(label, record, own_sampling=not one_sampling)
+            for label, record in zip(results.labels, results.records, strict=True)
+        ],
+        "provenance": _provenance(results, gallery),
+        "software": _software(),
+        "data": _data(gallery, box, frames, start, codes),
+    }
+
+
+def _chosen_frames(gallery: Gallery) -> NDArray[np.int64]:
+    """Return the frames that go into the page: all, or as many as the budget allows, evenly spaced."""
+    total, ny, nx = gallery.shape
+    affordable = PIXEL_BUDGET // (2 * ny * nx * len(gallery.images))
+    count = min(total, max(1, affordable))
+    return np.unique(np.linspace(0, total - 1, count).round().astype(np.int64))
+
+
+def _data(
+    gallery: Gallery, box: Box, frames: NDArray[np.int64], start: int, codes: Sequence[NDArray[np.uint8]]
+) -> dict[str, Any]:
+    """Return what the scripts need, as JSON types."""
+    return {
+        "size": gallery.shape[1:],
+        "frames": frames.tolist(),
+        "start": start,
+        "reference": gallery.has_reference,
+        "window": gallery.window(),
+        "detail": {"x": box.x, "y": box.y, "width": box.width, "height": box.height},
+        "amplification": gallery.amplification(),
+        "amplifications": AMPLIFICATIONS,
+        "images": [quantised(image[frames]) for image in gallery.images],
+        "kspace": {
+            "size": codes[0].shape,
+            "floor": KSPACE_FLOOR,
+            "pixels": [integers(picture) for picture in codes],
+        }
+        if codes
+        else None,
+    }
+
+
+def _facts(results: Results, gallery: Gallery, chosen: int) -> list[tuple[str, str]]:
+    """Return the few facts of the page's head."""
+    source = results.records[0].source
+    total, ny, nx = gallery.shape
+    facts = [("Data", source.get("label") or source.get("path") or "unnamed"), ("Image", f"{ny} × {nx}")]
+    if results.geometry_known:
+        facts.append(("Pixel", " × ".join(number(size, 3) for size in gallery.voxel_size) + " mm"))
+    if total > 1:
+        facts.append(("Frames", str(total) if chosen == total else f"{total}, of which {chosen} are shown"))
+    if results.scan:
+        facts.append(("Coils", str(results.scan.coils)))
+    samplings = dict.fromkeys(sampling_words(record.sampling) for record in results.records)
+    facts.append(("Sampling", "; ".join(samplings)))
+    return facts
+
+
+def _panels(results: Results, gallery: Gallery, frame: int) -> list[dict[str, str]]:
+    black, white = gallery.window()
+    remarks = [
+        " · ".join(
+            f"{protocol.name} {decimal(scores[protocol.name], protocol.decimals)}"
+            for protocol in results.protocols[:REMARKS]
+        )
+        for scores in results.scores
+    ]
+    if gallery.has_reference:
+        remarks.insert(0, results.reference_name)
+    return [
+        {"label": caption, "remark": remark, "still": still(image[frame], black, white)}
+        for caption, remark, image in zip(results.captions, remarks, gallery.images, strict=True)
+    ]
+
+
+def _rows(results: Results) -> list[dict[str, Any]]:
+    """Return the rows of the score table: scores, seconds, iterations."""
+    columns = [
+        _column([scores[protocol.name] for scores in results.scores], protocol.decimals, protocol.higher_is_better)
+        for protocol in results.protocols
+    ]
+    columns.append(_column([record.seconds for record in results.records], SECOND_DECIMALS))
+    columns.append(_column([record.iterations for record in results.records], 0))
+    return [
+        {"label": label, "cells": cells}
+        for label, cells in zip(results.labels, zip(*columns, strict=True), strict=True)
+    ]
+
+
+def _column(values: Sequence[float], decimals: int, higher_is_better: bool | None = None) -> list[dict[str, Any]]:
+    """Return a column's cells: text, value to sort by in JavaScript's spelling, and whether it is the best one."""
+    known = [value for value in values if not math.isnan(value)]
+    best = math.nan
+    if higher_is_better is not None and len(known) > 1:
+        best = max(known) if higher_is_better else min(known)
+    return [
+        {
+            "text": decimal(value, decimals),
+            "value": "" if math.isnan(value) else str(value).replace("inf", "Infinity"),
+            "best": value == best,
+        }
+        for value in values
+    ]
+
+
+def _kspace_stills(scan: Scan, codes: NDArray[np.uint8]) -> dict[str, Any]:
+    return {
+        "coils": scan.coils,
+        "floor": KSPACE_FLOOR,
+        "still": still(codes, 0, 255),
+        "mask_still": still(codes > 0, 0, 1),
+    }
+
+
+def _record(label: str, record: Record, own_sampling: bool) -> dict[str, Any]:
+    """Return one method's account."""
+    made = {
+        "method": record.method,
+        "seconds": number(record.seconds, 3),
+        "iterations": record.iterations,
+        "intensity scale": MISSING if record.scale is None else number(record.scale),
+    }
+    return {
+        "label": label,
+        "notes": record.notes,
+        "made": pairs(made),
+        "settings": pairs(record.settings),
+        "sampling": pairs(record.sampling) if own_sampling else [],
+        "details": pairs(record.details),
+    }
+
+
+def _provenance(results: Results, gallery: Gallery) -> list[tuple[str, str]]:
+    """Return where the data came from and what computed the page."""
+    facts = {**results.records[0].source, "image": gallery.shape[1:]}
+    if results.scan:
+        facts |= {"k-space": results.scan.shape, "coils": results.scan.coils, "lines along": results.scan.line_axis}
+    if results.geometry_known:
+        facts["voxel size in mm"] = results.geometry.voxel_size
+    return pairs({**facts, "software": _software()})
+
+
+def _software() -> dict[str, str]:
+    return {"fourfold": version("fourfold"), "torch": version("torch"), "python": platform.python_version()}

@@ -1,0 +1,152 @@
+"""A still figure for documents: images side by side, a magnified detail, and error maps on one scale."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from fourfold.formats.output import atomically, check_target
+from fourfold.report.pictures import Box, Gallery
+from fourfold.report.results import Results
+from fourfold.report.wording import decimal
+from fourfold.scan import Reconstruction
+from fourfold.studies import Comparison
+
+__all__ = ["figure"]
+
+GROUND, TEXT, MUTED, MARK = "#0c0f12", "#e8ecef", "#9aa6b0", "#ffd166"
+COLUMN = 2.1
+"""Width of one image in inches."""
+GAP = 0.06
+HEAD = 0.44
+LINE = 0.2
+"""Heights in inches of what stands above the images, and of one line below them."""
+LEAST_WIDTH = 4.0
+
+
+def figure(
+    results: Comparison | Sequence[Reconstruction], path: str | Path, *, frame: int | None = None, dpi: int = 110
+) -> Path:
+    """Write a PNG with a column for each image: the image, its magnified detail, its error map.
+
+    Parameters
+    ----------
+    results
+        A comparison, or reconstructions without a reference (no scores and error maps then).
+    path
+        The PNG to write; an existing one is replaced only once the new one is complete.
+    frame
+        The frame to show; the middle one when None.
+    dpi
+        Pixels per inch; a column is 2.1 inches wide.
+
+    Returns
+    -------
+    Path
+        The written file.
+
+    Raises
+    ------
+    InputError
+        When there is no image, the images' shapes differ, or the file cannot be written.
+    """
+    path = check_target(path, (".png",))
+    shown = Results.of(results)
+    gallery = shown.gallery()
+    index = gallery.start if frame is None else frame
+    drawing = _Drawing(gallery, index, simulated=shown.simulated)
+    for place, (caption, remark) in enumerate(zip(shown.captions, _remarks(shown), strict=True)):
+        drawing.add(place, caption, remark)
+    drawing.add_foot()
+    with atomically(path, path.suffix) as file:
+        drawing.figure.savefig(file, format="png", dpi=dpi, facecolor=GROUND)
+    return path
+
+
+def _remarks(shown: Results) -> list[str]:
+    """Return the first score beside each image's label."""
+    remarks = [""] if shown.reference is not None else []
+    if not shown.protocols:
+        return remarks + [""] * len(shown.labels)
+    first = shown.protocols[0]
+    return remarks + [f"{first.name} {decimal(scores[first.name], first.decimals)}" for scores in shown.scores]
+
+
+class _Drawing:
+    """Places the pictures in inches, so that every pixel of an image has the same size in every column."""
+
+    def __init__(self, gallery: Gallery, frame: int, simulated: bool) -> None:
+        self.gallery, self.frame, self.simulated = gallery, frame, simulated
+        self.box: Box = gallery.detail()
+        _, ny, nx = gallery.shape
+        image = COLUMN / gallery.aspect(ny, nx)
+        detail = COLUMN / gallery.aspect(self.box.height, self.box.width)
+        self.heights = [image, detail] + ([image] if gallery.has_reference else [])
+        self.foot = HEAD + sum(self.heights) + GAP * len(self.heights)
+        lines = 1 + gallery.has_reference + simulated
+        self.width = max(LEAST_WIDTH, GAP + len(gallery.images) * (COLUMN + GAP))
+        self.height = self.foot + (lines + 0.5) * LINE
+        self.figure = Figure(figsize=(self.width, self.height))
+        FigureCanvasAgg(self.figure)
+
+    def add(self, place: int, caption: str, remark: str) -> None:
+        """Draw the column of one image."""
+        image = self.gallery.images[place][self.frame]
+        black, white = self.gallery.window()
+        grey = {"cmap": "gray", "vmin": black, "vmax": white}
+        left = GAP + place * (COLUMN + GAP)
+        self._text(left, HEAD - 0.24, caption, TEXT, 10)
+        self._text(left, HEAD - 0.07, remark, MUTED, 8)
+        picture = self._show(place, 0, image, **grey)
+        corner = (self.box.x - 0.5, self.box.y - 0.5)
+        picture.add_patch(Rectangle(corner, self.box.width, self.box.height, fill=False, edgecolor=MARK, lw=0.9))
+        self._show(place, 1, image[self.box.slices], interpolation="nearest", **grey)
+        if self.gallery.has_reference and place > 0:
+            error = np.abs(image - self.gallery.images[0][self.frame])
+            self._show(place, 2, error, cmap="inferno", vmin=0, vmax=self._largest_error)
+
+    def add_foot(self) -> None:
+        """Write below the images: the scales, in percent of the first image's maximum, and what the data is."""
+        of = "the reference's" if self.gallery.has_reference else "the first image's"
+        black, white = self.gallery.window()
+        self._scale(0, "gray", f"{black:.0f} to {white:.0f} % of {of} maximum")
+        if self.gallery.has_reference:
+            factor = self.gallery.amplification()
+            self._scale(1, "inferno", f"|method − reference| ×{factor}: 0 to {self._largest_error:g} %")
+        if self.simulated:
+            baseline = self.foot + (1.8 + self.gallery.has_reference) * LINE
+            self._text(GAP, baseline, "Simulated data: the k-space was computed from an image.", MUTED, 8)
+
+    @property
+    def _largest_error(self) -> float:
+        return 100 / self.gallery.amplification()
+
+    def _axes(self, left: float, top: float, width: float, height: float) -> Any:
+        bottom = self.height - top - height
+        axes = self.figure.add_axes((left / self.width, bottom / self.height, width / self.width, height / self.height))
+        axes.set_axis_off()
+        return axes
+
+    def _show(self, place: int, row: int, image: np.ndarray[Any, Any], **style: Any) -> Any:
+        top = HEAD + sum(self.heights[:row]) + GAP * row
+        axes = self._axes(GAP + place * (COLUMN + GAP), top, COLUMN, self.heights[row])
+        axes.imshow(image, aspect="auto", **style)
+        return axes
+
+    def _scale(self, line: int, colours: str, words: str) -> None:
+        baseline = self.foot + (0.8 + line) * LINE
+        axes = self._axes(GAP, baseline - 0.1, 0.9, 0.11)
+        axes.imshow(np.linspace(0, 1, 256)[None], aspect="auto", cmap=colours)
+        self._text(GAP + 0.98, baseline, words, MUTED, 8)
+
+    def _text(self, left: float, baseline: float, words: str, colour: str, size: float) -> None:
+        # A label may hold a dollar sign, which is no formula here.
+        self.figure.text(
+            left / self.width, 1 - baseline / self.height, words, color=colour, fontsize=size, parse_math=False
+        )

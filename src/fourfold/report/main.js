@@ -1,0 +1,30 @@
+// Start: build the panels, connect the listeners, draw.
+
+const panels = [...document.querySelectorAll(".panel")].map(
+  (figure, index) => new Panel(figure, new Series(page.images[index], 2, index)),
+);
+
+element("size").value = panels[0].image.clientWidth;
+
+// Canvases have as many pixels as the screen gives them, and are drawn again when that changes.
+const resized = new ResizeObserver((entries) => {
+  for (const { target } of entries) {
+    target.width = Math.round(target.clientWidth * devicePixelRatio);
+    target.height = Math.round(target.clientHeight * devicePixelRatio);
+  }
+  change({});
+});
+
+listeners.push(() => panels.forEach((panel) => panel.draw()), showState);
+document.documentElement.classList.add("js");
+for (const panel of panels) {
+  for (const canvas of [panel.image, panel.detail, panel.map]) {
+    listenToPointer(canvas);
+    resized.observe(canvas);
+  }
+}
+listenToControls();
+listenToKeys();
+listenToTable(element("scores"));
+if (page.kspace) listenToKspace();
+change({});

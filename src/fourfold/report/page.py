@@ -1,0 +1,99 @@
+"""The page that a person looks at: one HTML file that needs nothing else, no server and no network."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Sequence
+from importlib.resources import files
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from fourfold.formats.output import atomically, check_target
+from fourfold.report.contents import contents
+from fourfold.report.pictures import Box, Gallery
+from fourfold.report.results import Results
+from fourfold.report.wording import number
+from fourfold.scan import Reconstruction, Scan
+from fourfold.studies import Comparison
+
+__all__ = ["write_report"]
+
+SUFFIXES = (".html", ".htm")
+
+SCRIPTS = ("data", "colour", "view", "panel", "gestures", "keyboard", "controls", "kspace", "table", "main")
+"""The page's scripts in the order in which each needs the ones before."""
+
+
+def write_report(
+    results: Comparison | Sequence[Reconstruction],
+    path: str | Path,
+    title: str = "Reconstruction report",
+    *,
+    scan: Scan | None = None,
+) -> Path:
+    """Write one self-contained HTML page with the images, scores and provenance of `results`.
+
+    Parameters
+    ----------
+    results
+        A comparison, or reconstructions of one scan without a reference (no scores and error maps then).
+    path
+        The file to write; an existing one is replaced only once the new one is complete.
+    title
+        The page's heading.
+    scan
+        The scan that plain reconstructions were made from, to show its mask and k-space; a comparison brings its own.
+
+    Returns
+    -------
+    Path
+        The written file.
+
+    Raises
+    ------
+    InputError
+        When there is no image, the images' shapes differ, or the file cannot be written.
+    """
+    path = check_target(path, SUFFIXES)
+    shown = Results.of(results, scan)
+    environment = Environment(
+        loader=PackageLoader("fourfold.report", ""),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(fingerprint=_fingerprint, number=number, verbatim=Markup)
+    gallery = shown.gallery()
+    box = gallery.detail()
+    html = environment.get_template("page.html").render(
+        title=title,
+        script="\n".join(_part(f"{name}.js") for name in SCRIPTS),
+        style=_part("page.css") + _proportions(gallery, box),
+        **contents(shown, gallery, box),
+    )
+    with atomically(path, path.suffix) as file:
+        file.write_text(html, encoding="utf-8")
+    return path
+
+
+def _part(name: str) -> str:
+    return (files("fourfold.report") / name).read_text(encoding="utf-8")
+
+
+def _proportions(gallery: Gallery, box: Box) -> str:
+    """Return the shapes of the images on the screen, width over height, as CSS."""
+    _, ny, nx = gallery.shape
+    image, detail = gallery.aspect(ny, nx), gallery.aspect(box.height, box.width)
+    # A panel stacks the image, the detail and a map of the image's shape.
+    height = 2 / image + 1 / detail
+    values = {"count": len(gallery.images), "image-aspect": image, "detail-aspect": detail, "height": height}
+    return ":root {" + " ".join(f"--{name}: {value:.6g};" for name, value in values.items()) + "}"
+
+
+def _fingerprint(code: str) -> str:
+    """Return the hash by which the page's security policy lets this code run, and no other."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(code.encode()).digest()).decode("ascii")

@@ -1,0 +1,154 @@
+// One image with its magnified detail and its map, drawn from the state in `view`.
+
+// A canvas of whole image pixels that is painted anew only when the facts it depends on change.
+class Raster {
+  constructor(width, height) {
+    this.canvas = document.createElement("canvas");
+    this.canvas.width = width;
+    this.canvas.height = height;
+    this.context = this.canvas.getContext("2d");
+    this.image = this.context.createImageData(width, height);
+    this.key = null;
+  }
+
+  update(facts, table, low, high, value) {
+    const key = facts.join(" ");
+    if (key === this.key) return;
+    this.key = key;
+    paint(this.image, table, low, high, value);
+    this.context.putImageData(this.image, 0, 0);
+  }
+}
+
+// Draw the part `from` of a raster over the whole of a canvas.
+function show(canvas, raster, from) {
+  const context = canvas.getContext("2d");
+  context.imageSmoothingEnabled = view.smooth;
+  context.imageSmoothingQuality = "high";
+  context.drawImage(raster.canvas, from.x, from.y, from.width, from.height, 0, 0, canvas.width, canvas.height);
+  return context;
+}
+
+function errorOf(series, i) {
+  return Math.abs(series.value(view.frame, i) - panels[0].series.value(view.frame, i));
+}
+
+// Length of the intensity's gradient by forward differences, per pixel; zero across the last row and column.
+function edgeOf(series, i) {
+  const here = series.value(view.frame, i);
+  const right = i % NX < NX - 1 ? series.value(view.frame, i + 1) - here : 0;
+  const down = i < (NY - 1) * NX ? series.value(view.frame, i + NX) - here : 0;
+  return Math.hypot(right, down);
+}
+
+class Panel {
+  constructor(figure, series) {
+    this.series = series;
+    this.image = figure.querySelector(".image");
+    this.detail = figure.querySelector(".detail");
+    this.map = figure.querySelector(".map");
+    this.text = figure.querySelector(".value");
+    this.label = figure.querySelector(".label").textContent;
+    this.grey = new Raster(NX, NY);
+    this.colour = new Raster(NX, NY);
+    this.profile = new Raster(page.frames.length, NY);
+  }
+
+  get shown() {
+    return view.everywhere === null ? this.series : panels[view.everywhere].series;
+  }
+
+  draw() {
+    const { frame, low, high } = view;
+    const { shown } = this;
+    this.grey.update([shown.id, frame, low, high], GREY, low, high, (i) => shown.value(frame, i));
+    const context = show(this.image, this.grey, seen());
+    this.outline(context, view.detail);
+    this.mark(this.image, seen());
+    show(this.detail, this.grey, view.detail);
+    this.mark(this.detail, view.detail);
+    this.drawMap();
+    this.describe();
+  }
+
+  drawMap() {
+    this.map.hidden = view.map === "none" || (view.map === "error" && this.series === panels[0].series);
+    if (this.map.hidden) return;
+    if (view.map === "profile") {
+      this.drawProfile();
+      return;
+    }
+    // Errors stay each panel's own while one image is shown everywhere.
+    const series = view.map === "error" ? this.series : this.shown;
+    const [table, value] = view.map === "error" ? [HEAT, errorOf] : [GREY, edgeOf];
+    const key = [view.map, series.id, view.frame, view.amplification];
+    this.colour.update(key, table, 0, 100 / view.amplification, (i) => value(series, i));
+    show(this.map, this.colour, seen());
+    this.mark(this.map, seen());
+  }
+
+  // The image column through the detail's centre over all frames: x is the frame, y the position.
+  drawProfile() {
+    const { shown } = this;
+    const column = detailCentre().x;
+    const count = page.frames.length;
+    const value = (i) => shown.value(i % count, Math.floor(i / count) * NX + column);
+    this.profile.update([shown.id, column, view.low, view.high], GREY, view.low, view.high, value);
+    const context = show(this.map, this.profile, { x: 0, y: 0, width: count, height: NY });
+    line(context, [[(view.frame + 0.5) / count, 0], [(view.frame + 0.5) / count, 1]], [4, 4]);
+    const { x, width } = seen();
+    const position = (column + 0.5 - x) / width;
+    line(this.image.getContext("2d"), [[position, 0], [position, 1]], [4, 4]);
+  }
+
+  outline(context, box) {
+    const { x, y, width, height } = seen();
+    const [left, top] = [(box.x - x) / width, (box.y - y) / height];
+    const [right, bottom] = [left + box.width / width, top + box.height / height];
+    line(context, [[left, top], [right, top], [right, bottom], [left, bottom], [left, top]]);
+  }
+
+  // A small cross at the pixel under the mouse, in every panel.
+  mark(canvas, from) {
+    if (!view.cursor) return;
+    const u = (view.cursor.x + 0.5 - from.x) / from.width;
+    const v = (view.cursor.y + 0.5 - from.y) / from.height;
+    const [du, dv] = [(6 * devicePixelRatio) / canvas.width, (6 * devicePixelRatio) / canvas.height];
+    const context = canvas.getContext("2d");
+    line(context, [[u - du, v], [u + du, v]]);
+    line(context, [[u, v - dv], [u, v + dv]]);
+  }
+
+  describe() {
+    const { x, y } = view.cursor ?? detailCentre();
+    const offset = y * NX + x;
+    const value = this.shown.value(view.frame, offset);
+    const withError = page.reference && this.shown !== panels[0].series;
+    const error = withError ? `   error ${signed(value - panels[0].series.value(view.frame, offset), "+")}` : "";
+    this.text.textContent = percent(value) + error;
+  }
+}
+
+// A thin bright line over a dark one, seen on any background; points are parts of the canvas.
+function line(context, points, dashes = []) {
+  const { width, height } = context.canvas;
+  context.setLineDash(dashes.map((dash) => dash * devicePixelRatio));
+  context.beginPath();
+  for (const [u, v] of points) context.lineTo(u * width, v * height);
+  for (const [style, thickness] of [["rgb(0 0 0 / 60%)", 3], ["rgb(255 209 102)", 1.25]]) {
+    context.strokeStyle = style;
+    context.lineWidth = thickness * devicePixelRatio;
+    context.stroke();
+  }
+}
+
+// A number with one decimal and a true minus sign.
+function signed(value, plus = "") {
+  const text = Math.abs(value).toFixed(1);
+  if (Number(text) === 0) return text;
+  return (value < 0 ? "−" : plus) + text;
+}
+
+function percent(value) {
+  return `${signed(value)} %`;
+}

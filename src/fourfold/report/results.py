@@ -1,0 +1,131 @@
+"""What the page and the figure show: a comparison's results, or reconstructions alone, in one form."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from torch import Tensor
+
+from fourfold.errors import InputError
+from fourfold.formats.orientation import orient_for_display
+from fourfold.metrics import Protocol
+from fourfold.registry import methods
+from fourfold.report.pictures import Gallery
+from fourfold.report.wording import labels
+from fourfold.scan import Geometry, Reconstruction, Record, Scan
+from fourfold.studies import Comparison
+
+__all__ = ["Results"]
+
+PROBE = np.arange(6).reshape(1, 2, 3)
+"""An image that tells every turn and flip apart."""
+
+
+@dataclass(frozen=True, eq=False)
+class Results:
+    """Reconstructions with their labels and, where there is a reference, their scores.
+
+    Attributes
+    ----------
+    reconstructions, labels, scores
+        One for each method; a score is found by its protocol's name.
+    protocols
+        The protocols of the scores, in the order of the columns; empty without a reference.
+    reference
+        float32, (frame, y, x), or None.
+    reference_name
+        What the reference is, in words.
+    omitted
+        Name of each protocol that does not suit the reference, with the sentence that says why.
+    failures
+        Title of each method that the data refused, with the sentence that says why.
+    scan
+        The scan from which the images were made, or None where it is not at hand.
+    """
+
+    reconstructions: tuple[Reconstruction, ...]
+    labels: tuple[str, ...]
+    scores: tuple[Mapping[str, float], ...]
+    protocols: tuple[Protocol, ...] = ()
+    reference: Tensor | None = None
+    reference_name: str = ""
+    omitted: tuple[tuple[str, str], ...] = ()
+    failures: tuple[tuple[str, str], ...] = ()
+    scan: Scan | None = None
+
+    @classmethod
+    def of(cls, results: Comparison | Sequence[Reconstruction], scan: Scan | None = None) -> Results:
+        """Return the results of a comparison, or of reconstructions without a reference (then `scan` may help)."""
+        if not isinstance(results, Comparison):
+            made = tuple(results)
+            return cls(made, _labels(made), tuple({} for _ in made), scan=scan)
+        made = tuple(entry.reconstruction for entry in results.entries)
+        return cls(
+            made,
+            _labels(made),
+            tuple(entry.scores for entry in results.entries),
+            results.protocols,
+            results.reference,
+            results.reference_name,
+            results.omitted,
+            tuple((_title(name), sentence) for name, sentence in results.failures),
+            results.scan,
+        )
+
+    def __post_init__(self) -> None:
+        if not self.reconstructions:
+            why = "".join(f" {name}: {sentence}" for name, sentence in self.failures)
+            raise InputError(f"There is no image to show; at least one method must suit the data.{why}")
+
+    @property
+    def records(self) -> tuple[Record, ...]:
+        """How each image was made."""
+        return tuple(made.record for made in self.reconstructions)
+
+    @property
+    def simulated(self) -> bool:
+        """Whether any image comes from simulated k-space."""
+        return any(record.source.get("simulated", False) for record in self.records)
+
+    @property
+    def captions(self) -> tuple[str, ...]:
+        """Labels of the images in the gallery."""
+        return self.labels if self.reference is None else ("Reference", *self.labels)
+
+    @property
+    def geometry(self) -> Geometry:
+        """Position of the images in the patient."""
+        return self.reconstructions[0].geometry
+
+    @property
+    def geometry_known(self) -> bool:
+        """Whether the data said where the images lie; a default of 1 mm is no knowledge."""
+        return self.geometry != Geometry(image_size=self.geometry.image_size)
+
+    @property
+    def turned(self) -> bool:
+        """Whether the gallery shows the images turned or flipped, to the radiological view."""
+        return not np.array_equal(orient_for_display(PROBE, self.geometry), PROBE)
+
+    def gallery(self) -> Gallery:
+        """Return the magnitude images in the radiological view, the reference first where there is one."""
+        images = [made.magnitude for made in self.reconstructions]
+        shown = images if self.reference is None else [self.reference, *images]
+        turned = [orient_for_display(image.cpu().numpy(), self.geometry) for image in shown]
+        dy, dx = self.geometry.voxel_size[1:]
+        swapped = orient_for_display(PROBE, self.geometry).shape != PROBE.shape
+        return Gallery.of(turned, self.reference is not None, (dx, dy) if swapped else (dy, dx))
+
+
+def _labels(made: Sequence[Reconstruction]) -> tuple[str, ...]:
+    names = [_title(one.record.method) for one in made]
+    # The acceleration counts as a setting, so that one method at several accelerations has telling labels.
+    choices = [{**one.record.settings, "acceleration": one.record.sampling.get("acceleration")} for one in made]
+    return tuple(labels(names, choices))
+
+
+def _title(name: str) -> str:
+    """Return a method's name in running text; a method from elsewhere keeps its short name."""
+    return methods()[name].title if name in methods() else name
