@@ -1,0 +1,114 @@
+"""The cases of real data on which image quality is compared: data set, sampling pattern, reference, scores."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from fourfold.physics.combine import root_sum_of_squares
+from fourfold.physics.fourier import ifft
+from fourfold.sampling import random, regular
+from fourfold.scan import Axis, Sampling, Scan
+
+__all__ = ["CASES", "DATA", "FOLDED", "Case", "Scores", "fingerprint", "score"]
+
+DATA = Path(__file__).parents[2] / "shared" / "data" / "raw_multicoil"
+CALIBRATION_LINES = 22
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Peak signal-to-noise ratio in dB and structural similarity (7×7), data range = the reference's maximum."""
+
+    psnr: float
+    ssim: float
+
+
+@dataclass(frozen=True)
+class Case:
+    """A fully sampled data set and a pattern that leaves lines of it out.
+
+    Attributes
+    ----------
+    data
+        Name of the file.
+    kind
+        ``random`` (8 % centre) or ``regular`` (with 22 calibration lines).
+    acceleration
+        Asked (random) or nominal (regular).
+    axis
+        Along which lines are left out.
+    """
+
+    data: str
+    kind: str
+    acceleration: int = 4
+    axis: Axis = "ky"
+
+    @property
+    def name(self) -> str:
+        """Name in tables and file names."""
+        axis = "" if self.axis == "ky" else f"-{self.axis}"
+        return f"{self.data}-{self.kind}{self.acceleration}{axis}"
+
+    def sampling(self, shape: tuple[int, int]) -> Sampling:
+        """Return the pattern; the random one has seed 0."""
+        if self.kind == "random":
+            return random(shape, self.acceleration, centre=0.08, seed=0, axis=self.axis)
+        return regular(shape, self.acceleration, lines=CALIBRATION_LINES, axis=self.axis)
+
+    def full(self) -> Scan:
+        """Return the fully sampled scan, scaled so that the root mean square of its k-space is one."""
+        with np.load(DATA / f"{self.data}.npz") as file:
+            kspace = torch.from_numpy(file["kspace"])[None]
+        # Whole planes of the grid that the scanner left empty count too: the scale is a convention, no estimate.
+        scale = kspace.abs().double().square().mean().sqrt().float()
+        return Scan(kspace / scale, line_axis=self.axis)
+
+    def scan(self) -> Scan:
+        """Return the undersampled scan."""
+        full = self.full()
+        everywhere = Sampling(torch.ones(1, *full.shape, dtype=torch.bool))
+        return full.replace(sampling=everywhere).with_sampling(self.sampling(full.shape))
+
+    def reference(self) -> NDArray[np.float32]:
+        """Return the root sum of squares of the fully sampled coil images, (y, x)."""
+        return root_sum_of_squares(ifft(self.full().kspace[0])).numpy()
+
+
+def _cases(*names: str) -> Iterator[Case]:
+    for name in names:
+        yield Case(name, "random")
+        yield Case(name, "regular")
+
+
+CASES = tuple(_cases("brain8_full_T1", "head8_T1_256", "mprage4_T1_256"))
+FOLDED = tuple(
+    Case("brain8_smallfov_T1", kind, acceleration, axis)
+    for kind, acceleration in (("random", 4), ("regular", 2))
+    for axis in ("ky", "kx")
+)
+"""A field of view smaller than the head: one set of coil maps cannot describe it."""
+
+
+def score(image: NDArray[np.floating], reference: NDArray[np.float32]) -> Scores:
+    """Return the scores of a magnitude image (y, x) against the reference."""
+    from skimage.metrics import structural_similarity
+
+    peak = float(reference.max())
+    error = float(np.mean((image.astype(np.float64) - reference) ** 2))
+    similarity = structural_similarity(
+        reference.astype(np.float64), image.astype(np.float64), win_size=7, data_range=peak
+    )
+    return Scores(10 * float(np.log10(peak**2 / error)), float(similarity))
+
+
+def fingerprint(mask: NDArray[np.bool_]) -> str:
+    """Return a short hash of a mask, so that scores are never compared across different patterns."""
+    return hashlib.sha256(np.packbits(mask).tobytes()).hexdigest()[:12]
