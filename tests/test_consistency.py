@@ -63,5 +63,5 @@ def test_bad_weights_are_refused(problem):
         consistent_kspace(*problem, -1.0)
     with pytest.raises(InputError, match="weight is nan"):
         DataConsistency(math.nan)
-    with pytest.raises(InputError, match="finite and positive to be learned"):
+    with pytest.raises(InputError, match="finite and above 0 to be learned"):
         DataConsistency(math.inf, learned=True)

@@ -27,8 +27,8 @@ class CgSense(Method):
 
     weight: NonNegativeFloat = 0.005
     """Tikhonov weight, relative to the encoding operator's norm of 1; larger is smoother and darker."""
-    iterations: PositiveInt = 30
-    """At most so many iterations."""
+    iterations: PositiveInt = 10
+    """At most so many iterations; stopping early regularises too, more amplify the noise."""
     tolerance: NonNegativeFloat = 1e-3
     """Stop when the residual falls below this part of the data."""
     sets: PositiveInt = 1

@@ -1,8 +1,9 @@
-"""The proximal optimised gradient method (POGM) with adaptive restart."""
+"""Accelerated proximal gradient descent: POGM for the way, FISTA for the arrival."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Generator, Iterator
 
 import torch
 from torch import Tensor
@@ -19,15 +20,16 @@ def proximal_gradient(
     weight: float,
     *,
     start: Tensor | None = None,
-    iterations: int = 100,
-    tolerance: float = 1e-4,
+    iterations: int = 200,
+    tolerance: float = 2e-4,
     callback: Callable[[int, Tensor, float], None] | None = None,
 ) -> tuple[Tensor, int]:
     """Minimise ½‖A x − y‖² + weight · R(x), given AᴴA (of norm at most 1) and Aᴴy.
 
-    POGM (Taylor, Hendrickx & Glineur 2017) has half the worst-case error bound of FISTA; here it needs about two
-    thirds of its iterations. The restart by the gradient's angle (Kim & Fessler 2018, Section 4) removes its ripples.
-    The proximal map's step varies between 1 and 3.
+    The proximal optimised gradient method (Taylor, Hendrickx & Glineur 2017) runs until its momentum first points
+    uphill; it needs about two thirds of FISTA's iterations to get there. FISTA (Beck & Teboulle 2009) with adaptive
+    restart (O'Donoghue & Candès 2015) takes over: its proximal steps all have the same size, so that it also
+    settles where the proximal map is an average of maps, whose fixed point moves with the step.
 
     Parameters
     ----------
@@ -53,13 +55,37 @@ def proximal_gradient(
     tuple
         The solution and the number of iterations done.
     """
-    x = rhs if start is None else start
-    descended, extrapolated = x, x
-    momentum, step = 1.0, 1.0
+    previous = x = rhs if start is None else start
+    iterates = _iterates(lambda point: point - normal(point).sub_(rhs), regulariser, weight, x)
     for iteration in range(1, iterations + 1):
+        previous, x = x, next(iterates)
+        change = float(torch.linalg.vector_norm(x - previous) / torch.linalg.vector_norm(x).clamp_min(1e-30))
+        if callback is not None:
+            callback(iteration, x, change)
+        if change < tolerance:
+            return x, iteration
+    return x, iterations
+
+
+def _iterates(
+    descend: Callable[[Tensor], Tensor], regulariser: Regulariser, weight: float, x: Tensor
+) -> Iterator[Tensor]:
+    """Yield iterates without end; `descend` is one gradient step of length 1."""
+    x = yield from _pogm_until_uphill(descend, regulariser, weight, x)
+    yield from _fista(descend, regulariser, weight, x)
+
+
+def _pogm_until_uphill(
+    descend: Callable[[Tensor], Tensor], regulariser: Regulariser, weight: float, x: Tensor
+) -> Generator[Tensor, None, Tensor]:
+    """Yield POGM's iterates (Kim & Fessler 2018) up to the first where its momentum points uphill; return that."""
+    descended = extrapolated = x
+    momentum = step = 1.0
+    uphill = False
+    while not uphill:
         previous, previous_descended = x, descended
-        descended = x - normal(x).sub_(rhs)
-        grown = (1 + (1 + 4 * momentum**2) ** 0.5) / 2
+        descended = descend(x)
+        grown = _grow(momentum)
         inertia, lift = (momentum - 1) / grown, momentum / grown
         extrapolated = (
             (1 + inertia + lift) * descended
@@ -70,16 +96,29 @@ def proximal_gradient(
         step = (2 * momentum + grown - 1) / grown
         x = regulariser.prox(extrapolated, weight * step)
         downhill = (descended - previous).add_(x - extrapolated, alpha=1 / step)
+        uphill = _alignment(downhill, descended - previous_descended) < 0
         momentum = grown
-        if _angle(downhill, descended - previous_descended) < 0:
-            momentum, step = 1.0, 1.0
-        change = float(torch.linalg.vector_norm(x - previous) / torch.linalg.vector_norm(x).clamp_min(1e-30))
-        if callback is not None:
-            callback(iteration, x, change)
-        if change < tolerance:
-            return x, iteration
-    return x, iterations
+        yield x
+    return x
 
 
-def _angle(x: Tensor, y: Tensor) -> float:
+def _fista(descend: Callable[[Tensor], Tensor], regulariser: Regulariser, weight: float, x: Tensor) -> Iterator[Tensor]:
+    """Yield FISTA's iterates, its momentum restarted where it points uphill."""
+    point, momentum = x, 1.0
+    while True:
+        previous, x = x, regulariser.prox(descend(point), weight)
+        if _alignment(point - x, x - previous) > 0:
+            momentum = 1.0
+        grown = _grow(momentum)
+        point = x + (momentum - 1) / grown * (x - previous)
+        momentum = grown
+        yield x
+
+
+def _grow(momentum: float) -> float:
+    return (1 + math.sqrt(1 + 4 * momentum**2)) / 2
+
+
+def _alignment(x: Tensor, y: Tensor) -> float:
+    """Return the real part of ⟨x, y⟩."""
     return float(torch.vdot(x.flatten(), y.flatten()).real)

@@ -26,33 +26,47 @@ class TotalVariationPenalty:
         self.inner_iterations = inner_iterations
         self._differences = FiniteDifferences()
         self._dual: Tensor | None = None
-        self._scratch: tuple[Tensor, Tensor] | None = None
 
     def value(self, x: Tensor) -> float:
         """Return the total variation of `x`."""
-        return float(torch.linalg.vector_norm(self._differences.forward(x), dim=0).sum(dtype=torch.float64))
+        return float(_modulus(self._differences.forward(_planes(x))).sum(dtype=torch.float64))
 
     def prox(self, x: Tensor, weight: float) -> Tensor:
-        """Return argmin over u of ½‖u − x‖² + weight · R(u), approximately; the dual field is kept for the next call.
+        """Return argmin over u of ½‖u − x‖² + weight · R(u), approximately.
 
-        The dual field is kept in units of the weight, so that it fits the next call whatever its step.
+        The dual field is kept for the next call in units of the weight, so that it fits whatever the next step is.
         """
         if weight == 0:
             return x
-        if self._dual is None or self._dual.shape[1:] != x.shape:
-            self._dual = torch.zeros((2, *x.shape), dtype=x.dtype, device=x.device)
-            self._scratch = (torch.empty_like(self._dual), torch.empty_like(x))
-        assert self._scratch is not None
-        field, image = self._scratch
-        dual, point = self._dual, self._dual
+        planes = _planes(x)
+        if self._dual is None or self._dual.shape[1:] != planes.shape:
+            self._dual = planes.new_zeros((2, *planes.shape))
+        dual = point = self._dual
+        image = torch.empty_like(planes)
         momentum = 1.0
         rate = 1 / (FiniteDifferences.SQUARED_NORM * weight)
         for _ in range(self.inner_iterations):
-            torch.sub(x, self._differences.adjoint(point, out=image), alpha=weight, out=image)
-            updated = point + self._differences.forward(image, out=field).mul_(rate)
-            updated /= torch.linalg.vector_norm(updated, dim=0).clamp_min_(1)
+            torch.sub(planes, self._differences.adjoint(point, out=image), alpha=weight, out=image)
+            updated = self._differences.forward(image).mul_(rate).add_(point)
+            updated.div_(_modulus(updated).clamp_min_(1))
             grown = (1 + (1 + 4 * momentum**2) ** 0.5) / 2
             point = torch.lerp(dual, updated, 1 + (momentum - 1) / grown)
             dual, momentum = updated, grown
         self._dual = dual
-        return torch.sub(x, self._differences.adjoint(dual, out=image), alpha=weight)
+        real, imaginary = planes.sub_(self._differences.adjoint(dual, out=image), alpha=weight)
+        return torch.complex(real, imaginary)
+
+
+def _planes(x: Tensor) -> Tensor:
+    """Return the real and imaginary parts one after the other: real arithmetic on them is several times faster."""
+    return torch.stack([x.real, x.imag])
+
+
+def _modulus(field: Tensor) -> Tensor:
+    """Return the modulus over direction and complex part of a field (direction, part, …, y, x)."""
+    first, *others = field.flatten(0, 1)
+    total = first.square()
+    for part in others:
+        total.addcmul_(part, part)
+    modulus: Tensor = total.sqrt_()
+    return modulus

@@ -12,9 +12,9 @@ __all__ = ["CycleSpunPenalty", "WaveletPenalty", "soft_threshold_"]
 
 def soft_threshold_(x: Tensor, threshold: float) -> Tensor:
     """Shrink the modulus of complex `x` by `threshold` in place, keeping the phase; return `x`."""
-    modulus = x.abs()
-    # 1 - t/max(|x|, t) is zero below the threshold and needs no guard against a zero modulus.
-    return x.mul_(1 - threshold / modulus.clamp_min_(threshold))
+    energy = (x * x.conj()).real
+    # A zero modulus gives minus infinity before the clamp and so stays zero.
+    return x.mul_(energy.rsqrt().mul_(-threshold).add_(1).clamp_min_(0))
 
 
 class WaveletPenalty:
@@ -62,7 +62,7 @@ class CycleSpunPenalty:
             return x
         spectrum = torch.fft.fft2(x)
         approximation, *details = self.transform.responses
-        result = spectrum * approximation.abs().square()
+        result = spectrum * (approximation * approximation.conj())
         band = torch.empty_like(spectrum)
         for index, response in enumerate(details, start=1):
             torch.mul(spectrum, response, out=band)
@@ -70,4 +70,5 @@ class CycleSpunPenalty:
             soft_threshold_(band, weight / self.transform.scale(index))
             torch.fft.fft2(band, out=band)
             result.addcmul_(band, response.conj())
-        return torch.fft.ifft2(result)
+        spun: Tensor = torch.fft.ifft2(result)
+        return spun

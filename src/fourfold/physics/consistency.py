@@ -36,7 +36,7 @@ def consistent_kspace(estimate: Tensor, measured: Tensor, mask: Tensor, weight: 
     trust = float(weight.detach()) if isinstance(weight, Tensor) else weight
     if not trust >= 0:
         raise InputError(
-            f"The data-consistency weight is {trust}; it must be at least 0 (inf keeps the measured data)."
+            f"The data-consistency weight is {trust}; it must be at least 0 (inf keeps what was measured)."
         )
     mixed = measured if math.isinf(trust) else (estimate + weight * measured) / (1 + weight)
     return torch.where(mask[:, None], mixed, estimate)
@@ -62,7 +62,7 @@ class DataConsistency(nn.Module):
         super().__init__()
         if not weight >= 0 or (learned and (weight == 0 or math.isinf(weight))):
             raise InputError(
-                f"The data-consistency weight is {weight}; it must be at least 0, and finite and positive to be learned."
+                f"The data-consistency weight is {weight}; it must be at least 0, and finite and above 0 to be learned."
             )
         self.fixed_weight = weight
         self.log_weight = nn.Parameter(torch.tensor(math.log(weight))) if learned else None
