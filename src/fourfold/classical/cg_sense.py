@@ -9,6 +9,7 @@ from torch import Tensor
 
 from fourfold.method import Family, Method, Progress, Solution
 from fourfold.optimize.conjugate_gradient import conjugate_gradient
+from fourfold.physics.espirit import Crop
 from fourfold.physics.sense import SenseProblem
 from fourfold.scan import Scan
 
@@ -33,11 +34,13 @@ class CgSense(Method):
     """Stop when the residual falls below this part of the data."""
     sets: PositiveInt = 1
     """Sets of coil maps; 2 for an object that folds over in the full field of view."""
+    crop: Crop = 0.0
+    """Estimated maps are zero where their eigenvalue is below this; auto finds where the object ends, 0 keeps all."""
 
     def solve(self, scan: Scan, progress: Progress) -> Solution:
         """Reconstruct one frame."""
         progress(0.0, "coil maps")
-        problem = SenseProblem.of(scan, self.sets)
+        problem = SenseProblem.of(scan, self.sets, self.crop)
 
         def system(x: Tensor) -> Tensor:
             return problem.encoding.normal(x).add_(x, alpha=self.weight)

@@ -9,6 +9,7 @@ from pydantic import NonNegativeFloat, PositiveInt
 from fourfold.method import Family, Method, Progress, Solution
 from fourfold.optimize.proximal_gradient import proximal_gradient
 from fourfold.optimize.total_variation import TotalVariationPenalty
+from fourfold.physics.espirit import Crop
 from fourfold.physics.sense import SenseProblem
 from fourfold.scan import Scan
 
@@ -26,7 +27,7 @@ class TotalVariation(Method):
     title: ClassVar[str] = "Total variation"
     family: ClassVar[Family] = "classical"
 
-    weight: NonNegativeFloat = 0.0012
+    weight: NonNegativeFloat = 0.0014
     """Weight of the total variation, relative to the brightness of the image; larger is smoother."""
     iterations: PositiveInt = 200
     """At most so many iterations."""
@@ -34,11 +35,13 @@ class TotalVariation(Method):
     """Stop when an iteration changes the image by less than this part of it."""
     sets: PositiveInt = 1
     """Sets of coil maps; 2 for an object that folds over in the full field of view."""
+    crop: Crop = 0.0
+    """Estimated maps are zero where their eigenvalue is below this; auto finds where the object ends, 0 keeps all."""
 
     def solve(self, scan: Scan, progress: Progress) -> Solution:
         """Reconstruct one frame."""
         progress(0.0, "coil maps")
-        problem = SenseProblem.of(scan, self.sets)
+        problem = SenseProblem.of(scan, self.sets, self.crop)
         x, iterations = proximal_gradient(
             problem.encoding.normal,
             problem.rhs,

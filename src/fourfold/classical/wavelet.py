@@ -10,6 +10,7 @@ from fourfold.method import Family, Method, Progress, Solution
 from fourfold.optimize.proximal_gradient import proximal_gradient
 from fourfold.optimize.regulariser import Regulariser
 from fourfold.optimize.wavelet import CycleSpunPenalty, WaveletPenalty
+from fourfold.physics.espirit import Crop
 from fourfold.physics.sense import SenseProblem
 from fourfold.physics.wavelet import OrthogonalWavelet, UndecimatedWavelet
 from fourfold.scan import Scan
@@ -28,7 +29,7 @@ class Wavelet(Method):
     title: ClassVar[str] = "Wavelet"
     family: ClassVar[Family] = "classical"
 
-    weight: NonNegativeFloat = 0.0015
+    weight: NonNegativeFloat = 0.0017
     """Weight of the wavelet details, relative to the brightness of the image; larger is smoother."""
     wavelet: str = "db4"
     """An orthogonal wavelet by PyWavelets' name: db4 (Daubechies, four vanishing moments), sym4, haar, …"""
@@ -42,11 +43,13 @@ class Wavelet(Method):
     """Stop when an iteration changes the image by less than this part of it."""
     sets: PositiveInt = 1
     """Sets of coil maps; 2 for an object that folds over in the full field of view."""
+    crop: Crop = 0.0
+    """Estimated maps are zero where their eigenvalue is below this; auto finds where the object ends, 0 keeps all."""
 
     def solve(self, scan: Scan, progress: Progress) -> Solution:
         """Reconstruct one frame."""
         progress(0.0, "coil maps")
-        problem = SenseProblem.of(scan, self.sets)
+        problem = SenseProblem.of(scan, self.sets, self.crop)
         x, iterations = proximal_gradient(
             problem.encoding.normal,
             problem.rhs,

@@ -1,1 +1,1 @@
-"""physics"""
+"""Linear operators, calibration, noise and simulation: the physics of acquisition."""

@@ -10,34 +10,30 @@ from fourfold.scan import Scan, centre_slice
 
 __all__ = ["intensity_scale"]
 
-_LINES = 24
-_FEWEST_LINES = 8
+_MOST, _FEWEST = 24, 8
 
 
 def intensity_scale(scan: Scan) -> float:
     """Return the bright tissue's intensity in the image, from the measured k-space alone.
 
     It is the 99th percentile of the root-sum-of-squares of a low-resolution image: the fully sampled centre, cut to
-    24 samples along an undersampled axis so that the result hardly depends on the pattern. Without a centre of 8
-    samples it is taken from the zero-filled image times the acceleration, which restores the brightness that
-    missing samples cost. A weight relative to it means the same for every scanner, coil and matrix size.
+    24 samples along each axis so that the result hardly depends on the pattern. Without a centre of 8 samples it is
+    taken from the zero-filled image times the acceleration's square root, which restores the mean energy. A weight
+    relative to it means the same for every scanner, coil and matrix size.
 
     Parameters
     ----------
     scan
         One frame or more; the mean over frames is returned.
     """
-    size = [
-        min(found, _LINES) if found < full else full
-        for found, full in zip(scan.sampling.calibration, scan.shape, strict=True)
-    ]
-    if scan.fully_sampled or min(size) >= min(_FEWEST_LINES, *scan.shape):
+    found = scan.sampling.calibration
+    if min(found) >= min(_FEWEST, *scan.shape):
         centre = torch.zeros_like(scan.kspace)
-        rows, columns = (centre_slice(full, width) for full, width in zip(scan.shape, size, strict=True))
+        rows, columns = (centre_slice(full, min(width, _MOST)) for full, width in zip(scan.shape, found, strict=True))
         centre[..., rows, columns] = scan.kspace[..., rows, columns]
         factor = 1.0
     else:
-        centre, factor = scan.kspace, scan.sampling.acceleration
+        centre, factor = scan.kspace, scan.sampling.acceleration**0.5
     image = root_sum_of_squares(ifft(centre)).flatten(1)
     bright = image.kthvalue(max(1, round(0.99 * image.shape[1])), dim=1).values
     return factor * float(bright.mean())

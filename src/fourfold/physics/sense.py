@@ -9,6 +9,7 @@ from torch import Tensor
 
 from fourfold.physics.calibration import estimate_maps
 from fourfold.physics.encoding import Encoding
+from fourfold.physics.espirit import Crop
 from fourfold.physics.scale import intensity_scale
 from fourfold.scan import Scan
 
@@ -34,15 +35,15 @@ class SenseProblem:
     scale: float
 
     @classmethod
-    def of(cls, scan: Scan, sets: int = 1) -> SenseProblem:
-        """Set the problem up for a scan of one frame, estimating coil maps where it carries none.
+    def of(cls, scan: Scan, sets: int = 1, crop: Crop = 0.0) -> SenseProblem:
+        """Set the problem up for a scan of one frame; `sets` and `crop` are for maps that must be estimated.
 
         Raises
         ------
         InputError
             When coil maps are needed but there are no calibration lines.
         """
-        encoding = Encoding(scan.mask, estimate_maps(scan, sets=sets))
+        encoding = Encoding(scan.mask, estimate_maps(scan, sets=sets, crop=crop))
         scale = intensity_scale(scan)
         return cls(encoding, encoding.adjoint(scan.kspace / scale), scale)
 
@@ -50,7 +51,9 @@ class SenseProblem:
         """Return the image (y, x) of solution `x` (1, set, y, x) in the units of the measured data.
 
         Several sets are combined by root-sum-of-squares, as the coils would see them; the phase is the first set's.
+        Pixels that no coil map covers are zero.
         """
+        x = x * self.encoding.coil_maps[:1].any(dim=2)
         first = x[0, 0]
         if x.shape[1] > 1:
             first = torch.polar(torch.linalg.vector_norm(x[0], dim=0), first.angle())
