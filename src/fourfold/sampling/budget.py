@@ -24,7 +24,7 @@ def is_whole(value: object) -> bool:
 def check_shape(shape: Sequence[int]) -> tuple[int, int]:
     """Return `shape` as (ny, nx); raises InputError unless it is two positive whole numbers."""
     if len(shape) != 2 or not all(is_whole(size) and size > 0 for size in shape):
-        raise InputError(f"The grid is {tuple(shape)}; a sampling pattern needs (ny, nx), two positive whole numbers.")
+        raise InputError(f"The grid is {tuple(shape)}; give its size as (ny, nx), two positive whole numbers.")
     return int(shape[0]), int(shape[1])
 
 

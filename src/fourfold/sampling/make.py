@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypedDict, Unpack
 
 from fourfold.errors import InputError, nearest
+from fourfold.sampling.darts import poisson_disc
 from fourfold.sampling.grid import balanced_factors, regular_2d
 from fourfold.sampling.lines import equispaced, gaussian, kt_interleaved, random, regular
-from fourfold.sampling.poisson_disc import poisson_disc
 from fourfold.scan import Axis, Sampling, Scan
 
 __all__ = ["KINDS", "SamplingOptions", "make_sampling", "undersample"]
@@ -38,7 +38,7 @@ class SamplingOptions(TypedDict, total=False):
     """Number of calibration lines at the centre (all kinds that leave out lines)."""
     width: float
     """Standard deviation of the density as a fraction of the lines (gaussian)."""
-    box: Sequence[int]
+    box: tuple[int, int]
     """Calibration box (ny, nx) at the centre (poisson-disc, regular-2d)."""
     power: float
     """How the distance between samples grows from the centre: 0 not at all, 1 linearly (poisson-disc)."""

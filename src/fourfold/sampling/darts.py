@@ -134,8 +134,8 @@ def _throw(
 class _Darts:
     """The cells of a board in a random order, to be thrown at again and again with other radii.
 
-    Covered cells are marked in a flat array with a border that is wider than any radius, so that a disc is a
-    few slices at fixed distances from its centre, in plain Python faster than array calls on so few elements.
+    Covered cells are marked in a flat array with a border wider than any radius, so that a disc is a list of fixed
+    offsets from its centre: in plain Python, which is faster than array calls on so few elements.
     """
 
     def __init__(self, board: NDArray[np.bool_], growth: NDArray[np.float64], rng: np.random.Generator) -> None:
@@ -163,8 +163,8 @@ class _Darts:
         for index, (place, level) in enumerate(zip(places.tolist(), levels.tolist(), strict=True)):
             if not covered[place]:
                 kept.append(index)
-                for start, stop, ones in discs[level]:
-                    covered[place + start : place + stop] = ones
+                for offset in discs[level]:
+                    covered[place + offset] = 1
         return np.array(kept, dtype=np.intp)
 
 
@@ -176,10 +176,8 @@ def _grid_distances(limit: int) -> NDArray[np.int64]:
     return sums[1 : np.searchsorted(sums, limit, side="right") + 1]
 
 
-def _disc(squared: int, width: int) -> list[tuple[int, int, bytes]]:
-    """Return the rows (start, stop, ones) of cells nearer than √`squared`, on a board `width` cells wide."""
-    rows = []
-    for y in range(-math.isqrt(squared - 1), math.isqrt(squared - 1) + 1):
-        x = math.isqrt(squared - 1 - y * y)
-        rows.append((y * width - x, y * width + x + 1, b"\1" * (2 * x + 1)))
-    return rows
+def _disc(squared: int, width: int) -> list[int]:
+    """Return the offsets of the other cells nearer than √`squared` to a cell, on a board `width` cells wide."""
+    reach = math.isqrt(squared - 1)
+    steps = range(-reach, reach + 1)
+    return [y * width + x for y in steps for x in steps if 0 < y * y + x * x < squared]

@@ -1,0 +1,60 @@
+"""Variable-density Poisson-disc masks: time, and how near the asked acceleration they come."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from itertools import count
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks import bart
+from benchmarks.harness import Contender, race
+
+ASKED = 4.0
+BOX = 24
+
+Mask = NDArray[np.bool_]
+
+
+def run(quick: bool = False) -> list[dict[str, Any]]:
+    """Race fourfold, SigPy and BART on a square grid at 4×."""
+    size = 256
+    contenders = [
+        Contender("fourfold", partial(ours, size)),
+        Contender("SigPy", partial(sigpy, size), requires="sigpy"),
+        Contender("BART", partial(bart_poisson, size), requires="bart"),
+    ]
+    task = f"Poisson-disc {size}×{size}, {ASKED:g}×, box {BOX}×{BOX}"
+    return race(task, contenders, quick=quick, figures=describe)
+
+
+def describe(mask: Mask) -> dict[str, float]:
+    """Return the realised acceleration and by how many per cent it misses what was asked."""
+    realised = mask.size / int(mask.sum())
+    return {"acceleration": realised, "miss %": 100 * abs(realised / ASKED - 1)}
+
+
+def ours(size: int) -> Callable[[], Mask]:
+    """Prepare fourfold with its corners cut, as SigPy does; every run draws another mask, here and there."""
+    from fourfold.sampling import poisson_disc
+
+    seeds = count()
+    return lambda: poisson_disc((size, size), ASKED, box=(BOX, BOX), elliptical=True, seed=next(seeds)).mask[0].numpy()
+
+
+def sigpy(size: int) -> Callable[[], Mask]:
+    """Prepare SigPy; it is compiled in the warm-up. Its time depends on the seed, by the steps of its bisection."""
+    from sigpy.mri import poisson
+
+    seeds = count()
+    return lambda: np.abs(poisson((size, size), ASKED, calib=(BOX, BOX), seed=next(seeds))) > 0
+
+
+def bart_poisson(size: int) -> Callable[[], Mask]:
+    """Prepare BART with variable density and cut corners, at the lowest acceleration that it then reaches."""
+    seeds = count()
+    command = f"poisson -Y{size} -Z{size} -y1 -z1 -C{BOX} -v -e"
+    return lambda: np.abs(bart.run(f"{command} -s{next(seeds)}")[0].squeeze()) > 0
