@@ -18,13 +18,13 @@ import torch
 
 from fourfold.errors import InputError
 from fourfold.formats.centred import inverse_rows
-from fourfold.formats.masks import acquired, line_axis_of, merge_frames
+from fourfold.formats.masks import line_axis_of, measured, merge_frames
 from fourfold.formats.metadata import image_record, sampling_from, scan_record
 from fourfold.formats.probe import first_bytes
 from fourfold.formats.scan_file import ScanFile
 from fourfold.scan import Axis, Geometry, Reconstruction, Scan
 
-__all__ = ["CflFile", "write_image", "write_scan"]
+__all__ = ["CflFile", "read_header", "write_image", "write_scan"]
 
 Array = npt.NDArray[Any]
 
@@ -68,7 +68,7 @@ class CflFile(ScanFile):
     def __init__(self, path: Path) -> None:
         self.path = path.with_suffix(".cfl")
         self.header_path = path.with_suffix(".hdr")
-        dimensions, record = _read_header(self.header_path)
+        dimensions, record = read_header(self.header_path)
         self._check_size(dimensions)
         if dimensions[MAPS] > 1:
             raise InputError(
@@ -156,7 +156,7 @@ class CflFile(ScanFile):
                 for coil, volume in enumerate(samples[outer]):
                     array[places, coil] = self._transform(volume, points)
         kspace = torch.from_numpy(array)
-        mask = merge_frames(acquired(kspace))
+        mask = merge_frames(measured(kspace, frames, self.path))
         return Scan(
             kspace,
             sampling=sampling_from(self.record, mask, {}),
@@ -190,8 +190,14 @@ def _non_zero(volume: Array) -> npt.NDArray[np.bool_]:
     return np.concatenate([volume[start : start + PLANES] != 0 for start in range(0, len(volume), PLANES)])
 
 
-def _read_header(path: Path) -> tuple[tuple[int, ...], dict[str, Any]]:
-    """Return the dimensions, filled up to 16, and the record that `write_scan` left (empty without one)."""
+def read_header(path: Path) -> tuple[tuple[int, ...], dict[str, Any]]:
+    """Return the dimensions, filled up to 16, and the record that `write_scan` left (empty without one).
+
+    Raises
+    ------
+    InputError
+        When the header is missing or gives no dimensions.
+    """
     if not path.exists():
         raise InputError(f"'{path.with_suffix('.cfl')}' has no '{path.name}' beside it: copy both files of the pair.")
     lines = path.read_text(errors="replace").splitlines()

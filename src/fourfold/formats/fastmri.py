@@ -18,7 +18,7 @@ from torch import Tensor
 
 from fourfold.errors import InputError
 from fourfold.formats.ismrmrd_header import Encoding, Limits, parse_header, write_header
-from fourfold.formats.masks import acquired, as_bool, check_mask, merge_frames
+from fourfold.formats.masks import acquired, as_bool, check_mask, measured, merge_frames
 from fourfold.formats.metadata import image_record, plain, sampling_from, scan_record
 from fourfold.formats.probe import is_hdf5, open_hdf5
 from fourfold.formats.scan_file import ScanFile
@@ -67,6 +67,7 @@ class FastMRIFile(ScanFile):
         self.encoding = header.encodings[0] if header else None
         self.volume = self._volume(reference_size)
         self.details = {**attributes, **(header.facts if header else {}), "orientation": "unknown"}
+        self.labels = [{"slice": index} for index in range(self.frames)]
         self.restore(self.record)
 
     def _find_reference(self, file: h5py.File) -> str | None:
@@ -127,7 +128,7 @@ class FastMRIFile(ScanFile):
         padding = self._padding()
         if stored is not None:
             return self._stored_sampling(kspace, stored, frames, padding)
-        mask = acquired(kspace)
+        mask = measured(kspace, frames, self.path)
         left, right = padding
         sampled = mask[:, :, left : mask.shape[2] - right]
         details = {"padded_columns": [left, right]} if left or right else {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from torch import Tensor
 from fourfold.errors import InputError
 from fourfold.scan import Axis
 
-__all__ = ["acquired", "as_bool", "check_mask", "line_axis_of", "merge_frames"]
+__all__ = ["acquired", "as_bool", "check_mask", "line_axis_of", "measured", "merge_frames"]
 
 
 def as_bool(mask: npt.NDArray[Any], path: Path) -> npt.NDArray[np.bool_]:
@@ -28,6 +29,15 @@ def as_bool(mask: npt.NDArray[Any], path: Path) -> npt.NDArray[np.bool_]:
 def acquired(kspace: Tensor) -> Tensor:
     """Return bool (frame, ky, kx): where any coil of `kspace` (frame, coil, ky, kx) is not zero."""
     return (kspace != 0).any(dim=1)
+
+
+def measured(kspace: Tensor, frames: Sequence[int], path: Path) -> Tensor:
+    """Return `acquired(kspace)`; refuses a frame without any sample, by its index in the file."""
+    mask = acquired(kspace)
+    empty = [index for index, frame in zip(frames, mask, strict=True) if not frame.any()]
+    if empty:
+        raise InputError(f"Frame(s) {empty} of '{path}' contain only zeros: leave them out.")
+    return mask
 
 
 def check_mask(kspace: Tensor, mask: Tensor, path: Path) -> None:

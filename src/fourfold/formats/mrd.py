@@ -423,7 +423,7 @@ def _groups(file: h5py.File) -> list[str]:
 
     def has_lines(group: Any) -> bool:
         data = group.get("data") if isinstance(group, h5py.Group) and "xml" in group else None
-        return isinstance(data, h5py.Dataset) and "head" in (data.dtype.names or ())
+        return isinstance(data, h5py.Dataset) and data.size > 0 and "head" in (data.dtype.names or ())
 
     return [name for name in file if has_lines(file[name])]
 

@@ -54,13 +54,29 @@ class Roles:
 
 
 def read_table(lines: h5py.Dataset) -> Table:
-    """Return the columns that are needed of every line's header; no sample is read."""
+    """Return the columns that are needed of every line's header; no sample is read where lines are stored plainly."""
+    layout = lines.id.get_create_plist()
+    plain = layout.get_layout() == h5py.h5d.CHUNKED and layout.get_nfilters() == 0
+    blocks = _stored_heads(lines) if plain else _converted_heads(lines)
+    return np.concatenate([repack_fields(block[COLUMNS]) for block in blocks])[: len(lines)]
+
+
+def _stored_heads(lines: h5py.Dataset) -> Iterator[Table]:
+    """Yield the headers from the bytes of the chunks: HDF5's own conversion would fetch each line's samples too."""
+    stored = lines.id.get_type()
+    member = stored.get_member_index(b"head")
+    dtype, offset, size = stored.get_member_type(member).dtype, stored.get_member_offset(member), stored.get_size()
+    starts = range(0, len(lines), lines.chunks[0])
+    at_once = max(1, HEADERS_AT_ONCE // lines.chunks[0])
+    for first in range(0, len(starts), at_once):
+        content = b"".join(lines.id.read_direct_chunk((start,))[1] for start in starts[first : first + at_once])
+        yield np.ndarray(len(content) // size, dtype, content, offset, (size,))
+
+
+def _converted_heads(lines: h5py.Dataset) -> Iterator[Table]:
     heads = lines.fields("head")
-    parts = [
-        repack_fields(heads[start : start + HEADERS_AT_ONCE][COLUMNS])
-        for start in range(0, len(lines), HEADERS_AT_ONCE)
-    ]
-    return np.concatenate(parts)
+    for start in range(0, len(lines), HEADERS_AT_ONCE):
+        yield heads[start : start + HEADERS_AT_ONCE]
 
 
 def roles(table: Table, encoding: int, embedded: bool) -> Roles:

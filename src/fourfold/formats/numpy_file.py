@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from fourfold.errors import InputError
-from fourfold.formats.masks import acquired, as_bool, check_mask, line_axis_of, merge_frames
+from fourfold.formats.masks import as_bool, check_mask, line_axis_of, measured, merge_frames
 from fourfold.formats.metadata import image_record, sampling_from, scan_record
 from fourfold.formats.probe import first_bytes
 from fourfold.formats.scan_file import ScanFile
@@ -127,7 +127,7 @@ class NumpyFile(ScanFile):
         kspace = self._array("kspace", "kspace", frames)
         mask = self._mask(frames)
         if mask is None:
-            mask = acquired(kspace)
+            mask = measured(kspace, frames, self.path)
         else:
             check_mask(kspace, mask, self.path)
         mask = merge_frames(mask)

@@ -1,0 +1,85 @@
+"""Coil maps from a file of their own: NumPy's, or BART's as ``bart ecalib`` writes it."""
+
+from __future__ import annotations
+
+import math
+import zipfile
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from fourfold.errors import InputError
+from fourfold.formats.cfl import read_header
+from fourfold.formats.probe import check_file
+
+__all__ = ["read_maps"]
+
+NAMES = ("coil_maps", "maps")
+
+
+def read_maps(path: str | PathLike[str]) -> Tensor:
+    """Return the coil maps in a file.
+
+    Parameters
+    ----------
+    path
+        ``.npy``, or ``.npz`` with ``coil_maps`` or ``maps``: (frame, set, coil, y, x), where leading axes may lack; or
+        BART's ``.cfl`` of one slice, with coils in dimension 3 and sets in dimension 4.
+
+    Returns
+    -------
+    Tensor
+        complex64, (frame, set, coil, y, x). Whether they fit a scan is checked when the scan takes them.
+
+    Raises
+    ------
+    InputError
+        When the file is missing, damaged, of another kind, or holds no maps.
+    """
+    path = Path(path)
+    check_file(path)
+    array = _from_cfl(path) if path.suffix in (".cfl", ".hdr") else _from_numpy(path)
+    if array.dtype.kind != "c" or not 3 <= array.ndim <= 5:
+        raise InputError(
+            f"The coil maps in '{path}' are {array.dtype} of shape {array.shape}; they must be complex, "
+            "(coil, y, x) with up to two axes before, for frames and sets."
+        )
+    return torch.from_numpy(np.array(array[(None,) * (5 - array.ndim)], np.complex64))
+
+
+def _from_numpy(path: Path) -> npt.NDArray[Any]:
+    try:
+        loaded = np.load(path, allow_pickle=False)
+        if isinstance(loaded, np.ndarray):
+            return loaded
+        with loaded:
+            name = next((name for name in NAMES if name in loaded), None)
+            if name is not None:
+                return np.asarray(loaded[name])
+            found = ", ".join(loaded) or "no array"
+    except (ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise InputError(
+            f"'{path}' cannot be read as coil maps ({error}); give .npz or .npy, or BART's .cfl."
+        ) from None
+    raise InputError(f"'{path}' holds {found}; name the coil maps 'coil_maps' (coil, y, x).")
+
+
+def _from_cfl(path: Path) -> npt.NDArray[Any]:
+    sizes = read_header(path.with_suffix(".hdr"))[0]
+    samples = np.fromfile(path.with_suffix(".cfl"), np.complex64)
+    spatial, coils, sets = sizes[:3], sizes[3], sizes[4]
+    if samples.size != math.prod(sizes) or math.prod(sizes[5:]) > 1 or 1 not in spatial:
+        found = " × ".join(str(size) for size in sizes if size > 1)
+        raise InputError(
+            f"'{path}' has the dimensions {found} and {samples.size:,} values; coil maps are needed for one slice: "
+            "two spatial dimensions, coils in dimension 3, sets in dimension 4."
+        )
+    array: npt.NDArray[Any] = samples.reshape((sets, coils, *spatial[::-1]))
+    unused = 4 - spatial.index(1) if spatial.count(1) == 1 else 2
+    plane: npt.NDArray[Any] = np.take(array, 0, axis=unused)
+    return plane.swapaxes(-1, -2)
