@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor
+
+from fourfold.physics.lowres import tapered_transform
 
 __all__ = ["automatic_crop"]
 
@@ -20,7 +20,7 @@ def automatic_crop(maps: Tensor, eigenvalues: Tensor, calibration: Tensor, noise
     variance, so that Σ σ² over kept pixels + Σ (|sᴴx|² − ν) over dropped ones is an unbiased estimate of
     the error (Stein 1981), which the threshold minimises. After Iyer et al. 2020 (MRM 84:3423), with two changes:
     the noise is that of the full-resolution image, which is to be reconstructed, and the calibration data are
-    tapered, as otherwise the side lobes of the truncated object rise above the noise in the whole background.
+    tapered against side lobes, which would pass for signal in the whole background.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ def automatic_crop(maps: Tensor, eigenvalues: Tensor, calibration: Tensor, noise
         0 where no pixel's signal exceeds the noise, as then there is nothing to choose by.
     """
     (ny, nx), (lines_y, lines_x) = maps.shape[-2:], calibration.shape[-2:]
-    along_y, along_x = _tapered_transform(lines_y, ny, maps), _tapered_transform(lines_x, nx, maps)
+    along_y, along_x = tapered_transform(lines_y, ny, maps), tapered_transform(lines_x, nx, maps)
     combined = torch.zeros_like(maps[:, 0])
     for coil, data in enumerate(calibration):
         combined += maps[:, coil].conj() * (along_y @ data @ along_x.T)
@@ -50,12 +50,3 @@ def automatic_crop(maps: Tensor, eigenvalues: Tensor, calibration: Tensor, noise
     kept_above = by_level.flip(0).cumsum(0).flip(0)
     best = int(kept_above.argmax())
     return best / (_LEVELS - 1) if float(kept_above[best]) > 0 else 0.0
-
-
-def _tapered_transform(lines: int, size: int, like: Tensor) -> Tensor:
-    """Return the matrix (size, lines) of the centred orthonormal inverse transform of Hann-weighted lines."""
-    taper = torch.hann_window(lines + 2, periodic=False, dtype=torch.float64)[1:-1]
-    positions = torch.arange(size, dtype=torch.float64) - size // 2
-    orders = torch.arange(lines, dtype=torch.float64) - lines // 2
-    angles = 2 * math.pi / size * positions[:, None] * orders
-    return (torch.polar(taper.expand_as(angles), angles) / math.sqrt(size)).to(like)

@@ -5,7 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-__all__ = ["principal_eigenvectors"]
+__all__ = ["pixels_per_block", "principal_eigenvectors"]
+
+# Bytes of small matrices worked on at a time: what a core's cache holds, or what keeps a GPU busy.
+_CPU_BYTES, _GPU_BYTES = 1 << 20, 1 << 28
 
 # Powers of the matrix: 8, 64, 512, 4096. The last separates eigenvalues that differ by a thousandth.
 _ROUNDS = 4
@@ -48,6 +51,11 @@ def principal_eigenvectors(matrices: Tensor, count: int = 1) -> tuple[Tensor, Te
     return torch.cat(vectors, dim=-1).view(*shape, size, count), torch.cat(values, dim=-1).view(*shape, count)
 
 
+def pixels_per_block(size: int, device: torch.device) -> int:
+    """Return how many matrices of `size` × `size` to form at a time, which bounds the memory."""
+    return (_CPU_BYTES if device.type == "cpu" else _GPU_BYTES) // (8 * size**2)
+
+
 def _dominant(matrices: Tensor) -> Tensor:
     """Return the unit eigenvector (batch, n, 1) of the largest eigenvalue of matrices (batch, n, n)."""
     vectors = torch.zeros_like(matrices[..., :1])
@@ -88,7 +96,8 @@ def _scaled(array: Tensor, factor: Tensor) -> Tensor:
 def _norm(array: Tensor) -> Tensor:
     """Return the norms (batch) of complex `array` (batch, n, m), never zero."""
     norm = torch.linalg.vector_norm(torch.view_as_real(array).flatten(1), dim=1)
-    return norm.clamp_min(torch.finfo(norm.dtype).tiny)
+    positive: Tensor = norm.clamp_min(torch.finfo(norm.dtype).tiny)
+    return positive
 
 
 def _trace(matrices: Tensor) -> Tensor:

@@ -11,14 +11,13 @@ from torch import Tensor
 
 from fourfold.errors import InputError
 from fourfold.physics.crop import automatic_crop
-from fourfold.physics.eigen import principal_eigenvectors
+from fourfold.physics.eigen import pixels_per_block, principal_eigenvectors
+from fourfold.physics.phase import align_phase
 
 __all__ = ["Crop", "Sensitivities", "espirit"]
 
 Crop: TypeAlias = float | Literal["auto"]
 
-# Pixels whose coil-by-coil matrices are held at a time: bounds the memory and stays in the cache.
-_PIXELS_PER_BLOCK = 2048
 # Share of the noise's energy in the weaker half of the patches' directions, 0.25 to 0.6 for white noise.
 _WEAKER_HALF = 0.4
 
@@ -91,7 +90,7 @@ def espirit(
         peak = float(data.abs().max())
         basis, noise_floor = _signal_space(data / peak, kernel, threshold)
         _solve_eigenmaps(_projection(basis), maps[index], eigenvalues[index])
-        _align_phase(maps[index], data / peak)
+        align_phase(maps[index], data / peak)
         noise = noise_floor if noise_variance is None else noise_variance / peak**2
         automatic = crop == "auto"
         level = automatic_crop(maps[index], eigenvalues[index], data / peak, noise) if automatic else float(crop)
@@ -167,18 +166,10 @@ def _solve_eigenmaps(coarse: Tensor, maps: Tensor, eigenvalues: Tensor) -> None:
     (sets, coils, ny, nx), samples = maps.shape, coarse.shape[0]
     along_y = _interpolation(samples, ny, coarse)
     along_x = _interpolation(samples, nx, coarse)
-    rows = max(1, _PIXELS_PER_BLOCK // nx)
+    rows = max(1, pixels_per_block(coils, coarse.device) // nx)
     for start in range(0, ny, rows):
         block = slice(start, start + rows)
         matrices = along_x @ (along_y[block] @ coarse.flatten(1)).view(-1, samples, coils**2)
         vectors, values = principal_eigenvectors(matrices.view(-1, nx, coils, coils), sets)
         maps[:, :, block] = vectors.permute(3, 2, 0, 1)
         eigenvalues[:, block] = values.permute(2, 0, 1)
-
-
-def _align_phase(maps: Tensor, calibration: Tensor) -> None:
-    """Make the maps (set, coil, y, x) real and positive, in place, along the calibration's principal coil mixture."""
-    data = calibration.flatten(1)
-    principal = torch.linalg.eigh(data @ data.mH).eigenvectors[:, -1]
-    mixture = (principal.conj() @ maps.flatten(2)).view(maps.shape[0], 1, *maps.shape[2:])
-    maps *= torch.polar(torch.ones_like(mixture.real), -mixture.angle())
