@@ -1,1 +1,83 @@
-"""fourfold"""
+"""fourfold: accelerated MRI, from undersampled k-space to an image.
+
+>>> import fourfold as ff
+>>> scan = ff.undersample(ff.sample(), acceleration=4)
+>>> image = ff.TotalVariation()(scan)
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fourfold.choose import choose_method
+    from fourfold.classical.cg_sense import CgSense
+    from fourfold.classical.grappa import Grappa
+    from fourfold.classical.total_variation import TotalVariation
+    from fourfold.classical.wavelet import Wavelet
+    from fourfold.classical.zero_filled import ZeroFilled
+    from fourfold.errors import InputError
+    from fourfold.formats import load, open_scan, save, save_scan
+    from fourfold.report import write_report
+    from fourfold.samples import sample
+    from fourfold.sampling import undersample
+    from fourfold.scan import Reconstruction, Sampling, Scan
+    from fourfold.studies import compare
+
+__all__ = [
+    "CgSense",
+    "Grappa",
+    "InputError",
+    "Reconstruction",
+    "Sampling",
+    "Scan",
+    "TotalVariation",
+    "Wavelet",
+    "ZeroFilled",
+    "choose_method",
+    "compare",
+    "load",
+    "open_scan",
+    "sample",
+    "save",
+    "save_scan",
+    "undersample",
+    "write_report",
+]
+
+__version__ = version("fourfold")
+
+# Names are loaded on first use (PEP 562), so that the command line's help does not wait for torch.
+_HOMES = {
+    "CgSense": "classical.cg_sense",
+    "Grappa": "classical.grappa",
+    "InputError": "errors",
+    "Reconstruction": "scan",
+    "Sampling": "scan",
+    "Scan": "scan",
+    "TotalVariation": "classical.total_variation",
+    "Wavelet": "classical.wavelet",
+    "ZeroFilled": "classical.zero_filled",
+    "choose_method": "choose",
+    "compare": "studies",
+    "load": "formats",
+    "open_scan": "formats",
+    "sample": "samples",
+    "save": "formats",
+    "save_scan": "formats",
+    "undersample": "sampling",
+    "write_report": "report",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'fourfold' has no attribute '{name}'")
+    value = globals()[name] = getattr(import_module(f"fourfold.{_HOMES[name]}"), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *__all__]

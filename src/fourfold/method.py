@@ -116,11 +116,14 @@ class Method(BaseModel, ABC):
 
     @classmethod
     def _explain(cls, error: ValidationError) -> str:
-        """Turn the first complaint of the settings' validation into one sentence."""
-        first = error.errors()[0]
-        setting = ".".join(str(part) for part in first["loc"])
+        """Turn the complaints about the first bad setting into one sentence; a choice of types has one for each."""
+        complaints = error.errors()
+        first = complaints[0]
+        setting = str(first["loc"][0])
         if first["type"] == "extra_forbidden":
             known = ", ".join(cls.model_fields) or "none"
             hint = nearest(setting, cls.model_fields)
             return f"The method '{cls.name}' has no setting '{setting}'; it has: {known}.{hint}"
-        return f"The setting '{setting}' of '{cls.name}' is {first['input']!r}; {first['msg'].lower()}."
+        wrong = dict.fromkeys(each["msg"] for each in complaints if each["loc"][0] == setting)
+        expected = " or ".join(message[0].lower() + message[1:] for message in wrong)
+        return f"The setting '{setting}' of '{cls.name}' is {first['input']!r}; {expected}."

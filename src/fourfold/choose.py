@@ -1,0 +1,45 @@
+"""Chooses a sound method for the data at hand."""
+
+from __future__ import annotations
+
+from fourfold.errors import InputError
+from fourfold.method import Method
+from fourfold.physics.calibration import calibration_kspace
+from fourfold.registry import find_method
+from fourfold.scan import Scan
+
+__all__ = ["choose_method"]
+
+
+def choose_method(scan: Scan) -> tuple[Method, str]:
+    """Return a method that suits `scan`, with default settings, and the reason in a few words.
+
+    ==========================================  ===========
+    data                                        method
+    ==========================================  ===========
+    fully sampled                               zero-filled
+    undersampled, a single coil                 wavelet
+    undersampled, coils can be calibrated       wavelet
+    undersampled, coils cannot be calibrated    zero-filled
+    ==========================================  ===========
+    """
+    name, reason = _choose(scan)
+    return find_method(name)(), reason
+
+
+def _choose(scan: Scan) -> tuple[str, str]:
+    if scan.fully_sampled:
+        return "zero-filled", "every sample was acquired, so the inverse Fourier transform gives the image"
+    data = f"{scan.coils} coil{'s' if scan.coils > 1 else ''} at {scan.sampling.acceleration:.1f}×"
+    if scan.coils == 1:
+        return "wavelet", f"{data}: sparsity alone can tell the image from its aliasing"
+    if scan.coil_maps is not None:
+        return "wavelet", f"{data} with coil maps: sensitivities and sparsity together remove the aliasing"
+    try:
+        calibration_kspace(scan)
+    except InputError:
+        return (
+            "zero-filled",
+            f"{data} without calibration lines or coil maps: the aliasing has to stay",
+        )
+    return "wavelet", f"{data} with calibration lines: sensitivities and sparsity together remove the aliasing"

@@ -1,0 +1,148 @@
+"""`fourfold compare`: several methods on one slice, scored."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import Group, Parameter
+
+from fourfold.cli.computer import Computer, ComputerOptions
+from fourfold.cli.console import print_json, print_table, progress_bar
+from fourfold.cli.files import FormatOptions, check_output
+from fourfold.cli.flags import DATA, METHODS, OUTPUT, Flag
+from fourfold.errors import InputError
+from fourfold.formats import open_scan
+from fourfold.method import Method
+from fourfold.registry import find_method
+from fourfold.registry import methods as known_methods
+from fourfold.report import write_report
+from fourfold.sampling import SamplingOptions, make_sampling, read_sampling
+from fourfold.scan import Sampling, Scan
+from fourfold.studies import compare as compare_methods
+from fourfold.studies.reference import Reference
+
+__all__ = ["compare", "own_type"]
+
+PATTERN = Group("Sampling pattern", sort_key=2)
+
+
+def own_type(_: str | None) -> Any:
+    """Return a type with a field for each method that has settings: they become ``--tv.weight`` and the like."""
+    fields = [
+        (method.name.replace("-", "_"), method, dataclasses.field(default=method()))
+        for method in known_methods().values()
+        if method.model_fields
+    ]
+    # Without a module of ours, the library takes the type for one of Python's own.
+    own = dataclasses.make_dataclass("Own", fields, frozen=True, namespace={"__module__": __name__})
+    return Annotated[own | None, Parameter(name="*", group=Group("Settings of the methods", sort_key=9))]
+
+
+def compare(
+    file: Path,
+    /,
+    *,
+    methods: Annotated[list[str] | None, Parameter(group=METHODS)] = None,
+    own: Any = None,
+    frame: Annotated[int | None, Parameter(group=DATA)] = None,
+    more: Annotated[FormatOptions | None, Parameter(name="*", group=DATA)] = None,
+    reference: Annotated[Reference | None, Parameter(group=DATA)] = None,
+    pattern: Annotated[str | None, Parameter(group=PATTERN)] = None,
+    acceleration: Annotated[float | None, Parameter(group=PATTERN)] = None,
+    seed: Annotated[int, Parameter(group=PATTERN)] = 0,
+    details: Annotated[SamplingOptions | None, Parameter(name="*", group=PATTERN)] = None,
+    mask: Annotated[Path | None, Parameter(group=PATTERN)] = None,
+    protocols: Annotated[list[str] | None, Parameter(group=OUTPUT)] = None,
+    report: Annotated[Path | None, Parameter(group=OUTPUT)] = None,
+    json: Annotated[Flag, Parameter(group=OUTPUT)] = False,
+    force: Annotated[Flag, Parameter(group=OUTPUT)] = False,
+    computer: ComputerOptions = Computer(),  # noqa: B008  # frozen
+) -> None:
+    """Reconstruct one slice with several methods and score them against the fully sampled data.
+
+    The slice is undersampled by a pattern, 4× at random with 8 % of the lines at the centre unless told otherwise.
+    A file that is undersampled already is reconstructed as it is; without a reference there are then no scores.
+    Methods that the data does not suit are listed with the reason.
+
+    For example:
+
+        fourfold compare knee.h5 --methods tv,wavelet --report knee.html
+
+        fourfold compare knee.h5 --pattern regular --acceleration 4 --lines 24 --tv.weight 0.002
+
+        fourfold compare knee.h5 --settings methods.yaml
+
+    where `methods.yaml` holds lines such as `methods: [tv, wavelet]` and `tv: {weight: 0.002}`.
+
+    Parameters
+    ----------
+    file
+        Raw k-space, fully sampled for scores.
+    methods
+        Names separated by commas; all methods unless given.
+    frame
+        Frame (slice) to use, counted from 0; the middle one unless given.
+    reference
+        How the reference is made: rss (root-sum-of-squares, the default) or matched (sensitivity-weighted).
+    pattern
+        random, equispaced, gaussian, regular, poisson-disc, regular-2d or kt-interleaved.
+    acceleration
+        Grid points over acquired ones, 4 unless given.
+    seed
+        Seed of what is drawn at random.
+    mask
+        Take the pattern from this file instead.
+    protocols
+        Scores to compute, separated by commas; all that suit the images unless given.
+    report
+        HTML page to write, with images, error maps and provenance.
+    json
+        Print everything but the pixels on stdout as JSON, and nothing else there.
+    force
+        Replace files that exist.
+    """
+    volume = open_scan(file, **(more or {}))
+    if report is not None:
+        check_output(report, (".html",), file, force)
+    computer.claim()
+    chosen = _with_settings(_names(methods), own)
+    scan = volume.load(len(volume) // 2 if frame is None else frame)
+    sampling = _sampling(scan, pattern, acceleration, seed, details or {}, mask)
+    with progress_bar() as show:
+        comparison = compare_methods(
+            scan.to(computer.device), chosen, sampling, _names(protocols), reference, progress=show
+        )
+    if report is not None:
+        write_report(comparison, report, f"Comparison on {file.name}")
+    if json:
+        print_json(comparison.to_json())
+    else:
+        print_table(comparison.render())
+
+
+def _names(texts: Sequence[str] | None) -> list[str] | None:
+    """Return the names in texts that may each hold several, separated by commas."""
+    return None if texts is None else [name.strip() for text in texts for name in text.split(",")]
+
+
+def _with_settings(names: Sequence[str] | None, own: Any) -> list[Method]:
+    """Return the methods called `names` (all when None) with the settings that `own` holds for them."""
+    kinds = known_methods().values() if names is None else [find_method(name) for name in names]
+    return [getattr(own, kind.name.replace("-", "_"), None) or kind() for kind in kinds]
+
+
+def _sampling(
+    scan: Scan, kind: str | None, acceleration: float | None, seed: int, details: SamplingOptions, mask: Path | None
+) -> Sampling | None:
+    """Return the pattern that was asked for, or None where nothing was and the scan is undersampled as acquired."""
+    asked = kind is not None or acceleration is not None or bool(details)
+    if mask is not None and asked:
+        raise InputError("Both a mask file and a sampling pattern were given; give one of them.")
+    if mask is not None:
+        return read_sampling(mask, scan.shape, scan.line_axis)
+    if not asked and not scan.fully_sampled:
+        return None
+    return make_sampling(kind or "random", scan.shape, acceleration or 4.0, seed=seed, axis=scan.line_axis, **details)

@@ -1,0 +1,35 @@
+"""Where the work is done."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Literal, TypeAlias
+
+import torch
+from cyclopts import Group, Parameter
+
+from fourfold.errors import InputError
+
+__all__ = ["Computer", "ComputerOptions"]
+
+
+@dataclass(frozen=True)
+class Computer:
+    """Where the work is done."""
+
+    device: Literal["cpu", "cuda"] = "cpu"
+    """Where to compute."""
+    threads: int | None = None
+    """Processor threads to use; torch decides unless given."""
+
+    def claim(self) -> None:
+        """Set the number of threads; raises InputError where the device or a thread is not to be had."""
+        if self.device == "cuda" and not torch.cuda.is_available():
+            raise InputError("The device 'cuda' was asked for but torch finds none; use --device cpu.")
+        if self.threads is not None:
+            if self.threads < 1:
+                raise InputError(f"{self.threads} threads were asked for; give 1 or more.")
+            torch.set_num_threads(self.threads)
+
+
+ComputerOptions: TypeAlias = Annotated[Computer, Parameter(name="*", group=Group("Computer", sort_key=3))]

@@ -1,0 +1,72 @@
+"""What a person or a program sees: results on stdout, progress and remarks on stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bars
+from rich.table import Table
+
+from fourfold.formats.metadata import plain
+from fourfold.method import Progress
+
+__all__ = ["part_of", "print_facts", "print_json", "print_table", "progress_bar", "remark"]
+
+
+def print_json(value: Mapping[str, Any]) -> None:
+    """Print `value` on stdout as JSON."""
+    print(json.dumps(plain(value), indent=2, ensure_ascii=False))
+
+
+def print_facts(facts: Mapping[str, Any]) -> None:
+    """Print names and values on stdout, one a line."""
+    width = max(len(name) for name in facts)
+    for name, value in facts.items():
+        print(f"{name.replace('_', ' '):<{width}}  {_words(value)}")
+
+
+def _words(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name.replace('_', ' ')} {_words(inner)}" for name, inner in value.items()) or "–"
+    if isinstance(value, list):
+        return " × ".join(_words(inner) for inner in value) or "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "–" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def print_table(table: Table) -> None:
+    """Print a table on stdout, in full width where that is no terminal."""
+    console = Console()
+    Console(width=None if console.is_terminal else 160).print(table)
+
+
+def remark(sentence: str) -> None:
+    """Print a sentence on stderr."""
+    print(sentence, file=sys.stderr)
+
+
+@contextmanager
+def progress_bar() -> Iterator[Progress]:
+    """Yield a callback that shows the done fraction on stderr, where that is a terminal or FORCE_COLOR is set."""
+    console = Console(stderr=True)
+    columns = (
+        BarColumn(),
+        TextColumn("{task.percentage:3.0f} %"),
+        TimeElapsedColumn(),
+        TextColumn("{task.description}"),
+    )
+    with Bars(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
+        task = bars.add_task("", total=1.0)
+        yield lambda fraction, words: bars.update(task, completed=fraction, description=words)
+
+
+def part_of(show: Progress, index: int, total: int, name: str) -> Progress:
+    """Return a progress callback that stands for one of `total` equal parts of `show`, named before its words."""
+    return lambda fraction, words: show((index + fraction) / total, f"{name}: {words}")

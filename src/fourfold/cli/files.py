@@ -1,0 +1,53 @@
+"""What a user asks to read and write; outputs are checked before any work is done."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TypedDict
+
+from fourfold.errors import InputError
+from fourfold.formats import check_writable
+
+__all__ = ["FormatOptions", "check_output", "select_frames"]
+
+
+class FormatOptions(TypedDict, total=False):
+    """Options that only some formats have."""
+
+    dataset: str
+    """Group to read of an MRD file that holds several."""
+    encoding: int
+    """Encoding space to read of an MRD file that holds several, counted from 0."""
+
+
+def check_output(path: Path, suffixes: Sequence[str], source: Path | None = None, force: bool = False) -> None:
+    """Raise InputError where `path` cannot be written, is the file being read, or exists without `force`."""
+    check_writable(path, suffixes)
+    if not path.exists():
+        return
+    if source is not None and source.exists() and path.samefile(source):
+        raise InputError(f"The output '{path}' is the raw file itself: choose another name.")
+    if not force:
+        raise InputError(f"The output '{path}' exists: choose another name, or add --force to replace it.")
+
+
+def select_frames(text: str | None, count: int) -> range:
+    """Return the frames that `text` names: one index, a range ``start:stop`` without its end, or all for None.
+
+    Raises
+    ------
+    InputError
+        When the text is no such thing or names frames outside ``0 … count - 1``.
+    """
+    if text is None:
+        return range(count)
+    start, colon, stop = text.partition(":")
+    try:
+        first = int(start) if start or not colon else 0
+        end = first + 1 if not colon else int(stop) if stop else count
+    except ValueError:
+        raise InputError(f"The frames '{text}' are neither an index nor a range; write 3 or 2:5.") from None
+    if not 0 <= first < end <= count:
+        raise InputError(f"The frames '{text}' were asked for; this file has frames 0 to {count - 1}.")
+    return range(first, end)

@@ -1,0 +1,40 @@
+"""`fourfold info`: what a raw file holds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from fourfold.choose import choose_method
+from fourfold.cli.console import print_facts, print_json
+from fourfold.cli.files import FormatOptions
+from fourfold.cli.flags import DATA, OUTPUT, Flag
+from fourfold.formats import open_scan
+
+__all__ = ["info"]
+
+
+def info(
+    file: Path,
+    /,
+    *,
+    more: Annotated[FormatOptions | None, Parameter(name="*", group=DATA)] = None,
+    json: Annotated[Flag, Parameter(group=OUTPUT)] = False,
+) -> None:
+    """Show what a raw file holds and how `recon` would reconstruct it.
+
+    Reads the header and the first frame, however large the file is.
+
+    Parameters
+    ----------
+    file
+        Raw k-space.
+    json
+        Print the facts on stdout as JSON.
+    """
+    volume = open_scan(file, **(more or {}))
+    method, reason = choose_method(volume[0])
+    facts = {**volume.summary(), "method_chosen": method.name, "because": reason}
+    (print_json if json else print_facts)(facts)

@@ -1,0 +1,72 @@
+"""The entry point: finds the command and turns what goes wrong into one line and an exit status."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from functools import partial
+from importlib import metadata
+
+from cyclopts import CycloptsError
+
+from fourfold.cli.flags import new_app, run
+from fourfold.errors import InputError
+
+__all__ = ["main"]
+
+_HELP = """Accelerated MRI: from undersampled k-space to an image.
+
+Raw Cartesian k-space is read from fastMRI HDF5, MRD (ISMRMRD), BART cfl/hdr and npz files, recognised by content.
+
+Exit status: 0 done, 1 a fault in fourfold itself, 2 the input or the options do not fit, 130 interrupted.
+"""
+
+# The commands' modules are imported when they run, so that this list is shown at once.
+_COMMANDS = {
+    "info": "Show what a raw file holds and how `recon` would reconstruct it.",
+    "recon": "Reconstruct a raw file slice by slice and write the image.",
+    "compare": "Reconstruct one slice with several methods and score them against the fully sampled data.",
+    "mask": "Make a sampling pattern and write it to a file.",
+    "methods": "List the reconstruction methods and their settings.",
+    "demo": "Compare all methods on the sample that ships with fourfold, or on a fully sampled file of your own.",
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line `argv` (the process's own when None) and return the exit status.
+
+    A user's mistake becomes one line on stderr; only a fault of fourfold leaves with a traceback.
+    """
+    app = new_app("fourfold", help=_HELP, version=lambda: metadata.version("fourfold"))
+    for order, (name, text) in enumerate(_COMMANDS.items()):
+        app.command(partial(run, name), name=name, help=text, sort_key=order, help_flags=[], version_flags=[])
+    try:
+        app(sys.argv[1:] if argv is None else argv)
+    except KeyboardInterrupt:
+        return _refuse("Interrupted; files that were being written have been removed.", 130)
+    except CycloptsError as error:
+        return _refuse(_explain(error), 2)
+    except InputError as error:
+        return _refuse(str(error), 2)
+    except BrokenPipeError:
+        # The reader of the output, such as head, has seen enough; Python must not try to write the rest at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        where = f": '{error.filename}'" if error.filename else ""
+        return _refuse(f"{error.strerror or error}{where}.", 2)
+    return 0
+
+
+def _explain(error: CycloptsError) -> str:
+    """Return the sentence of `error`, or of the InputError that a method's validation raised below it."""
+    from pydantic import ValidationError
+
+    if isinstance(error.__cause__, ValidationError):
+        return str(error.__cause__.errors()[0]["ctx"]["error"])
+    return str(error)
+
+
+def _refuse(sentence: str, status: int) -> int:
+    print("fourfold:", " ".join(sentence.split()), file=sys.stderr)
+    return status

@@ -1,0 +1,49 @@
+"""What is done to a scan between reading and reconstruction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from fourfold.formats import read_maps
+from fourfold.physics.compression import compress_coils
+from fourfold.physics.noise import prewhiten
+from fourfold.sampling import read_sampling
+from fourfold.scan import Scan
+
+__all__ = ["Preparation"]
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """What is done to a scan between reading and reconstruction."""
+
+    mask: Path | None = None
+    """Keep these of the acquired samples only: a file written by `fourfold mask`, or another mask."""
+    maps: Path | None = None
+    """Coil maps to use instead of estimating them: npz or npy (frame, set, coil, y, x), cfl."""
+    prewhiten: bool | None = None
+    """Make the coils' noise white with the noise scan, or with the corners of k-space where there is none; done unless
+    told otherwise where there is a noise scan."""
+    coils: int | None = None
+    """Compress to this many virtual coils by SVD."""
+
+    def __call__(self, scan: Scan) -> Scan:
+        """Return `scan` (of one frame) with the options applied."""
+        if self.mask is not None:
+            scan = scan.with_sampling(read_sampling(self.mask, scan.shape, scan.line_axis))
+        if self.maps is not None:
+            scan = scan.replace(coil_maps=read_maps(self.maps))
+        if self.prewhiten or (self.prewhiten is None and scan.noise is not None):
+            scan = prewhiten(scan)
+        if self.coils is not None:
+            scan = compress_coils(scan, self.coils)
+        return scan
+
+    def remarks(self, scan: Scan) -> tuple[str, ...]:
+        """Return what a reader must know of how scans like `scan` are prepared."""
+        if self.prewhiten is None and scan.noise is not None:
+            return ("The coils' noise was made white with the file's noise scan (--no-prewhiten leaves it).",)
+        if self.prewhiten and scan.noise is None:
+            return ("The coils' noise was made white with the corners of k-space, for want of a noise scan.",)
+        return ()

@@ -1,0 +1,118 @@
+"""`fourfold recon`: from a raw file to an image."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import Group, Parameter
+
+from fourfold.choose import choose_method
+from fourfold.cli.computer import Computer, ComputerOptions
+from fourfold.cli.console import part_of, print_json, progress_bar, remark
+from fourfold.cli.files import FormatOptions, check_output, select_frames
+from fourfold.cli.flags import DATA, OUTPUT, Flag, MethodName
+from fourfold.cli.preparation import Preparation
+from fourfold.formats import open_scan, writer
+from fourfold.formats.writing import IMAGE_SUFFIXES, join
+from fourfold.method import Method
+from fourfold.registry import find_method
+from fourfold.report import write_report
+
+__all__ = ["own_type", "recon"]
+
+
+def own_type(method: str | None) -> Any:
+    """Return the type whose fields are the settings of `method`; without a method there are none."""
+    if method is None:
+        return Annotated[None, Parameter(parse=False)]
+    return Annotated[find_method(method) | None, Parameter(name="*", group=Group(f"Settings of {method}", sort_key=0))]
+
+
+def recon(
+    file: Path,
+    /,
+    *,
+    method: MethodName = None,
+    own: Any = None,
+    frames: Annotated[str | None, Parameter(group=DATA)] = None,
+    more: Annotated[FormatOptions | None, Parameter(name="*", group=DATA)] = None,
+    prepare: Annotated[Preparation, Parameter(name="*", group=DATA)] = Preparation(),  # noqa: B008  # frozen
+    output: Annotated[Path | None, Parameter(alias="-o", group=OUTPUT)] = None,
+    report: Annotated[Path | None, Parameter(group=OUTPUT)] = None,
+    json: Annotated[Flag, Parameter(group=OUTPUT)] = False,
+    force: Annotated[Flag, Parameter(group=OUTPUT)] = False,
+    computer: ComputerOptions = Computer(),  # noqa: B008  # frozen
+) -> None:
+    """Reconstruct a raw file and write the image.
+
+    Frames (slices) are read, reconstructed and written one after the other, so a file may be larger than the memory.
+    Without `--method` one that suits the data is chosen, and the choice and its reason are told. The settings of a
+    method are options of this command once it is named: see `fourfold recon --method tv --help`.
+
+    For example:
+
+        fourfold recon knee.h5 -o knee.nii.gz
+
+        fourfold recon knee.h5 --method tv --weight 0.002 --frames 10:20 -o knee.nii.gz
+
+        fourfold recon knee.h5 --settings tv.yaml --json
+
+    where `tv.yaml` holds lines such as `method: tv` and `weight: 0.002`.
+
+    Parameters
+    ----------
+    file
+        Raw k-space.
+    method
+        Name of the method; `fourfold methods` lists them.
+    frames
+        One frame (3) or a range without its end (2:5), counted from 0; all unless given.
+    output
+        Image to write: .nii.gz, .nii, .h5, .npz, .cfl or .png; FILE_METHOD.nii.gz in the current folder unless given.
+    report
+        HTML page to write about the middle frame.
+    json
+        Print how the image was made on stdout as JSON, and nothing else there.
+    force
+        Replace files that exist.
+    """
+    volume = open_scan(file, **(more or {}))
+    chosen = select_frames(frames, len(volume))
+    if output is not None:
+        check_output(output, IMAGE_SUFFIXES, file, force)
+    if report is not None:
+        check_output(report, (".html",), file, force)
+    computer.claim()
+    first = volume[chosen[0]]
+    told = prepare.remarks(first)
+    if method is None:
+        own, reason = choose_method(prepare(first))
+        told = (f"The method '{own.name}' was chosen: {reason}.", *told)
+    solver: Method = own or find_method(method or own.name)()
+    if output is None:
+        output = Path(f"{file.name.split('.')[0]}_{solver.name}.nii.gz")
+        check_output(output, IMAGE_SUFFIXES, file, force)
+    for sentence in told:
+        remark(sentence)
+
+    scans = iter(volume) if frames is None else (volume[index] for index in chosen)
+    with writer(output) as image, progress_bar() as show:
+        for position, (index, scan) in enumerate(zip(chosen, scans, strict=True)):
+            ready = prepare(scan).to(computer.device)
+            result = solver(ready, part_of(show, position, len(chosen), f"frame {index}"))
+            image.add(replace(result, record=replace(result.record, notes=(*told, *result.record.notes))))
+            if position == len(chosen) // 2:
+                middle = result, ready, f"{file.name}, frame {index}"
+    if report is not None:
+        write_report([middle[0]], report, middle[2], scan=middle[1])
+    made = join(image.parts)
+    for sentence in made.record.notes[len(told) :]:
+        remark(sentence)
+    if json:
+        facts = {"output": str(output), "shape": list(made.image.shape), "frames": list(chosen)}
+        print_json({**facts, **made.record.summary()})
+    else:
+        size = "×".join(str(length) for length in made.image.shape[1:])
+        print(f"{output}: {len(chosen)} frame(s) of {size} by '{solver.name}' in {made.record.seconds:.1f} s")

@@ -1,0 +1,137 @@
+"""The rooms of the house: what may import what, and what every method declares."""
+
+import ast
+import importlib
+import inspect
+import pkgutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import fourfold
+from fourfold.method import Method
+from fourfold.registry import FAMILIES, methods
+
+ROOT = Path(fourfold.__file__).parent
+
+# A room may import those named with it and nothing else of ours; docs/architecture.md gives the reasons.
+PHYSICS = {"errors", "scan", "sampling", "physics"}
+METHODS = PHYSICS | {"method", "optimize"}
+STUDIES = METHODS | {"registry", "metrics"}
+MAY_IMPORT = {
+    "errors": set(),
+    "scan": {"errors"},
+    "method": {"errors", "scan"},
+    "formats": {"errors", "scan"},
+    "sampling": {"errors", "scan"},
+    "physics": PHYSICS,
+    "optimize": {"physics"},
+    "metrics": {"errors"},
+    "classical": METHODS,
+    "registry": {"errors", "method", *FAMILIES},
+    "choose": METHODS | {"registry"},
+    "samples": PHYSICS,
+    "studies": STUDIES,
+    "report": STUDIES | {"studies", "formats"},
+}
+UNRESTRICTED = {"__init__", "cli"}
+
+
+def rooms() -> dict[str, list[Path]]:
+    """Return the source files of every room."""
+    found: dict[str, list[Path]] = {}
+    for path in sorted(ROOT.rglob("*.py")):
+        relative = path.relative_to(ROOT)
+        found.setdefault(relative.parts[0].removesuffix(".py"), []).append(path)
+    return found
+
+
+def imported_modules(path: Path) -> set[str]:
+    """Return the modules of ours that a file imports, type checking included."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: imports are absolute"
+            names.add(node.module)
+            if node.module == "fourfold":
+                names.update(f"fourfold.{alias.name}" for alias in node.names)
+    return {name for name in names if name.split(".")[0] == "fourfold"}
+
+
+def test_every_room_has_its_rule():
+    assert set(rooms()) == set(MAY_IMPORT) | UNRESTRICTED
+
+
+@pytest.mark.parametrize("room", MAY_IMPORT)
+def test_imports_run_down_the_house_only(room):
+    for path in rooms()[room]:
+        used = {[*name.split("."), "__init__"][1] for name in imported_modules(path)} - {room}
+        assert used <= MAY_IMPORT[room], f"{path.relative_to(ROOT)} imports {sorted(used - MAY_IMPORT[room])}"
+
+
+def test_the_rules_have_no_cycle():
+    done: set[str] = set()
+    while len(done) < len(MAY_IMPORT):
+        free = {room for room, below in MAY_IMPORT.items() if below - {room} <= done} - done
+        assert free, f"the rooms {sorted(set(MAY_IMPORT) - done)} import each other in a circle"
+        done |= free
+
+
+def test_solvers_know_operators_and_not_mri():
+    for path in rooms()["optimize"]:
+        used = imported_modules(path)
+        physics = {name.removeprefix("fourfold.physics.") for name in used if name.startswith("fourfold.physics")}
+        assert physics <= {"operator", "differences", "wavelet"}, path
+
+
+def test_only_the_entry_point_knows_the_command_line():
+    for room, paths in rooms().items():
+        if room != "cli":
+            assert not any(name.startswith("fourfold.cli") for path in paths for name in imported_modules(path))
+
+
+def test_the_registry_finds_a_method_in_every_module_of_a_family():
+    modules = {
+        f"fourfold.{family}.{entry.name}"
+        for family in FAMILIES
+        for entry in pkgutil.iter_modules(importlib.import_module(f"fourfold.{family}").__path__)
+    }
+    assert modules == {method.__module__ for method in methods().values()}
+
+
+@pytest.mark.parametrize("method", methods().values(), ids=methods())
+def test_a_method_explains_itself(method: type[Method]):
+    assert method.family in FAMILIES
+    assert method.title
+    assert inspect.getdoc(method) != inspect.getdoc(Method)
+    for name, setting in method.model_fields.items():
+        assert setting.description, f"{method.name}: the setting '{name}' needs a docstring below it"
+        assert not setting.is_required(), f"{method.name}: the setting '{name}' needs a default"
+
+
+def test_the_package_works_without_what_only_peers_need():
+    program = """
+import sys
+for name in ("torchvision", "sigpy", "pygrappa", "skimage", "torchmetrics"):
+    sys.modules[name] = None
+import fourfold
+from fourfold.registry import methods
+methods()
+for name in fourfold.__all__:
+    getattr(fourfold, name)
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_help_is_shown_without_loading_torch():
+    program = """
+import sys
+from fourfold.cli.main import main
+assert main(["--help"]) == 0
+assert "torch" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", program], check=True, capture_output=True)
