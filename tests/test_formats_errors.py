@@ -7,6 +7,8 @@ import struct
 import h5py
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from fourfold.errors import InputError
 from fourfold.formats import load, open_scan, scan_file
@@ -104,6 +106,40 @@ def test_truncated_npy(tmp_path):
     for part in (len(whole) // 2, 20):
         (tmp_path / "a.npy").write_bytes(whole[:part])
         assert "is truncated, damaged" in refused(tmp_path / "a.npy")
+
+
+def write_kind(path):
+    if path.suffix == ".h5":
+        with h5py.File(path, "w") as file:
+            file["kspace"] = KSPACE[:1]
+            file["mask"] = np.ones(16, bool)
+    elif path.suffix == ".npy":
+        np.save(path, KSPACE[:1])
+    else:
+        (np.savez_compressed if path.stem == "packed" else np.savez)(path, kspace=KSPACE[:1], label="a label")
+    return path
+
+
+def scan_or_sentence(path):
+    try:
+        return load(path, 0)
+    except InputError as error:
+        return str(error)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", ["a.h5", "a.npy", "a.npz", "packed.npz"])
+@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(places=st.lists(st.tuples(st.floats(0, 1), st.integers(0, 255)), min_size=1, max_size=20), cut=st.floats(0.5, 2))
+def test_any_damage_is_read_as_it_stands_or_refused_in_one_sentence(tmp_path, name, places, cut):
+    path = write_kind(tmp_path / name)
+    content = bytearray(path.read_bytes())
+    # Most of the damage goes where the structure is described.
+    for place, value in places:
+        content[int(place**3 * (len(content) - 1))] = value
+    path.write_bytes(content[: int(cut * len(content))])
+    outcome = scan_or_sentence(path)
+    assert "\n" not in outcome if isinstance(outcome, str) else outcome.frames == 1
 
 
 def test_unknown_format_lists_the_known_ones(tmp_path):

@@ -487,6 +487,15 @@ def test_line_shorter_than_its_header_is_refused(tmp_path):
         open_scan(path)[0]
 
 
+def test_headers_without_the_counters_are_refused(tmp_path):
+    head = np.dtype([("flags", "<u8"), ("idx", [("slice", "<u2")])])
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["dataset/xml"] = [Protocol().xml()]
+        file["dataset/data"] = np.zeros(2, [("head", head), ("data", "<f4")])
+    with pytest.raises(InputError, match=r"The line headers of .* are not those of ISMRMRD"):
+        open_scan(tmp_path / "a.h5")
+
+
 def test_groups_and_encodings_are_chosen_by_options(tmp_path):
     images = [make_image((2, 20, 32), seed) for seed in range(3)]
     path = tmp_path / "a.h5"

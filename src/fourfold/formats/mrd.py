@@ -129,7 +129,7 @@ class MRDFile(ScanFile):
         with open_hdf5(path) as file:
             self.group = self._choose_group(_groups(file), dataset)
             header = parse_header(np.asarray(file[self.group]["xml"][()]).item(), path)
-            self.table = read_table(file[self.group]["data"])
+            self.table = read_table(file[self.group]["data"], path)
         if not 0 <= encoding < len(header.encodings):
             raise InputError(
                 f"'{path}' has encoding spaces 0 to {len(header.encodings) - 1}; {encoding} was asked for: "

@@ -39,6 +39,8 @@ COLUMNS = [
     "slice_dir",
     "idx",
 ]
+STEPS = ("kspace_encode_step_1", "kspace_encode_step_2")
+COUNTERS = (*STEPS, "average", "slice", "contrast", "phase", "repetition", "set")
 HEADERS_AT_ONCE = 1 << 16
 LINES_AT_ONCE = 128
 
@@ -53,8 +55,17 @@ class Roles:
     left_out: int
 
 
-def read_table(lines: h5py.Dataset) -> Table:
-    """Return the columns that are needed of every line's header; no sample is read where lines are stored plainly."""
+def read_table(lines: h5py.Dataset, path: Path) -> Table:
+    """Return the columns that are needed of every line's header; no sample is read where lines are stored plainly.
+
+    Raises
+    ------
+    InputError
+        When the headers lack one of them.
+    """
+    head = lines.dtype["head"]
+    if not (set(COLUMNS) <= set(head.names or ()) and set(COUNTERS) <= set(head["idx"].names or ())):
+        raise InputError(f"The line headers of '{path}' are not those of ISMRMRD: convert the scanner's file again.")
     layout = lines.id.get_create_plist()
     plain = layout.get_layout() == h5py.h5d.CHUNKED and layout.get_nfilters() == 0
     blocks = _stored_heads(lines) if plain else _converted_heads(lines)

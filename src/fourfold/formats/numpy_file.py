@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import struct
 import zipfile
-import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -184,11 +183,13 @@ def _explained(path: Path) -> Iterator[None]:
         yield
     except InputError:
         raise
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    # NumPy parses the header as Python, so that damage raises almost anything: ValueError, TokenError, zlib.error, …
+    except Exception as error:
+        reason = " ".join(str(error).split())
         raise InputError(
-            f"'{path}' ({path.stat().st_size:,} bytes) is truncated, damaged or holds Python objects ({error}): "
+            f"'{path}' ({path.stat().st_size:,} bytes) is truncated, damaged or holds Python objects ({reason}): "
             "write it again as plain arrays."
-        ) from None
+        ) from error
 
 
 def _map_member(path: Path, member: zipfile.ZipInfo) -> Array | None:

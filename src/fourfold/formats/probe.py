@@ -17,17 +17,16 @@ HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 def check_file(path: Path) -> None:
     """Raise InputError unless `path` is a file with content that may be read."""
-    if path.is_dir():
-        raise InputError(f"'{path}' is a folder, not a raw file: name one file in it.")
-    if not path.exists():
-        siblings = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
-        raise InputError(f"There is no file '{path}': check the spelling.{nearest(path.name, siblings)}")
     try:
-        empty = not first_bytes(path, 1)
+        if path.is_dir():
+            raise InputError(f"'{path}' is a folder, not a raw file: name one file in it.")
+        if not path.exists():
+            siblings = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
+            raise InputError(f"There is no file '{path}': check the spelling.{nearest(path.name, siblings)}")
+        if not first_bytes(path, 1):
+            raise InputError(f"'{path}' is empty (0 bytes): copy or export it again.")
     except OSError as error:
         raise InputError(f"'{path}' cannot be read ({error.strerror}): check its permissions.") from None
-    if empty:
-        raise InputError(f"'{path}' is empty (0 bytes): copy or export it again.")
 
 
 def first_bytes(path: Path, count: int) -> bytes:
@@ -54,9 +53,13 @@ def open_hdf5(path: Path) -> Iterator[h5py.File]:
         When the file is truncated or damaged, here or inside the block.
     """
     try:
-        with h5py.File(path, "r") as file:
+        # A lock is not needed to read, and network folders often refuse it.
+        with h5py.File(path, "r", locking=False) as file:
             yield file
-    except OSError as error:
+    except InputError:
+        raise
+    # HDF5 raises almost anything on damaged content: OSError, KeyError, RuntimeError, ValueError, TypeError, …
+    except Exception as error:
         reason = "truncated" if "truncated" in str(error) else "damaged"
         raise InputError(
             f"'{path}' ({path.stat().st_size:,} bytes) is a {reason} HDF5 file: copy or download it again."

@@ -37,8 +37,8 @@ def open_scan(path: str | PathLike[str], **options: Any) -> ScanFile:
         When the file is missing, empty, damaged, in another format, or the format has no such option.
     """
     path = Path(path)
-    if not path.exists() and Path(f"{path}.hdr").exists():
-        path = Path(f"{path}.hdr")
+    header = Path(f"{path}.hdr")
+    path = header if header.is_file() and not path.is_file() else path
     check_file(path)
     kind = next((kind for kind in FORMATS if kind.recognises(path)), None)
     if kind is None:

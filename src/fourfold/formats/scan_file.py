@@ -98,7 +98,8 @@ class ScanFile(ABC):
             self.volume, self.line_axis = geometry_from(record["geometry"]), record["line_axis"]
             self.label, self.simulated = source["label"], source["simulated"]
             self.details = dict(source["details"])
-            self.labels = self.details.pop("frames", None)
+            labels = self.details.pop("frames", None)
+            self.labels = labels if labels and len(labels) == self.frames else None
 
     def reference(self, index: int) -> Tensor | None:  # noqa: ARG002  # most formats carry none
         """Return the image of frame `index` that came with the file, float32 (y, x), or None."""
