@@ -35,10 +35,10 @@ def poisson_disc(
 
     Darts are thrown at the grid in random order (Cook 1986, ACM Trans. Graph. 5:51); each one that sticks
     keeps later ones off a disc of radius ``1 + slope · ρ^power``, ρ the distance from the centre, 1 at the
-    middle of the edges (the radius law of Bridson's method in SigPy, Ong and Lustig 2019). A whole radius is
-    met by the grid's own distances 1, √2, 2, √5, …; a radius between two of them is one or the other at
-    random, so that the density falls smoothly and not in rings. The slope is found by a bracketing search; a
-    surplus of at most a few per cent is removed at random, which keeps the distances and makes the
+    middle of the edges (the law of SigPy's masks, Ong and Lustig 2019), up to an eighth of the longer side. On
+    the grid there are the distances 1, √2, 2, √5, … alone; a radius between two of them is one or the other at
+    random, so that the density falls smoothly and not in rings. The slope is found by the secant method; the
+    surplus, as a rule below one per cent, is removed at random, which keeps the distances and makes the
     acceleration exact.
 
     Parameters
@@ -143,11 +143,12 @@ class _Darts:
         self.growth = growth.flat[self.cells]
         self.dither = rng.random(self.cells.size)
         self.shape = board.shape
+        self.largest = max(8, max(board.shape) // 8)
 
     def throw(self, slope: float) -> NDArray[np.intp]:
         """Return the indices into `cells` of the darts that stick."""
         ny, nx = self.shape
-        squared = np.minimum(1 + slope * self.growth, max(ny, nx)) ** 2
+        squared = np.minimum(1 + slope * self.growth, self.largest) ** 2
         grid = _grid_distances(int(squared.max(initial=1)))
         below = np.searchsorted(grid, squared, side="right") - 1
         between = (squared - grid[below]) / (grid[below + 1] - grid[below])

@@ -79,7 +79,7 @@ def read_sampling(path: str | Path, shape: Sequence[int] | None = None, axis: Ax
     if shape is not None:
         mask = _fit(mask, path, check_shape(shape))
     provenance = found.get("provenance", {"kind": "file", "details": {"file": path.name}})
-    return Sampling(torch.from_numpy(np.ascontiguousarray(mask)), **provenance)
+    return Sampling(torch.tensor(mask), **provenance)
 
 
 def _read_npz(path: Path) -> tuple[NDArray[Any], dict[str, Any]]:
