@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Literal, TypeAlias
+
 import torch
 from torch import Tensor
 
 from fourfold.errors import InputError
 from fourfold.physics.espirit import Crop, espirit
+from fourfold.physics.lowres import lowres_images
+from fourfold.physics.walsh import walsh
 from fourfold.scan import Scan, crop_centre
 
-__all__ = ["calibration_kspace", "estimate_maps"]
+__all__ = ["Approach", "calibration_kspace", "estimate_maps"]
+
+Approach: TypeAlias = Literal["espirit", "walsh"]
+
+# Fewer lines leave a low-resolution image without any detail to tell the coils apart by.
+_WALSH_LINES = 4
 
 
 def calibration_kspace(scan: Scan, minimum: int = 6, size: int | None = 24) -> Tensor:
@@ -48,8 +57,10 @@ def calibration_kspace(scan: Scan, minimum: int = 6, size: int | None = 24) -> T
 
 
 @torch.no_grad()
-def estimate_maps(scan: Scan, sets: int = 1, kernel: int = 6, crop: Crop = "auto") -> Tensor:
-    """Return the coil maps of a scan: those it carries, ones for a single coil, otherwise ESPIRiT's.
+def estimate_maps(
+    scan: Scan, sets: int = 1, kernel: int = 6, crop: Crop = "auto", approach: Approach = "espirit"
+) -> Tensor:
+    """Return the coil maps of a scan: those it carries, ones for a single coil, otherwise estimated ones.
 
     Parameters
     ----------
@@ -59,6 +70,9 @@ def estimate_maps(scan: Scan, sets: int = 1, kernel: int = 6, crop: Crop = "auto
         Sets of maps to estimate; more than one where the object folds over in the full field of view.
     kernel, crop
         As in `fourfold.physics.espirit.espirit`.
+    approach
+        ``"espirit"``, or ``"walsh"`` for adaptive combination of the low-resolution images
+        (`fourfold.physics.walsh.walsh`): for fewer calibration lines than a kernel has. It gives one set, uncropped.
 
     Returns
     -------
@@ -68,12 +82,17 @@ def estimate_maps(scan: Scan, sets: int = 1, kernel: int = 6, crop: Crop = "auto
     Raises
     ------
     InputError
-        When there are no calibration lines to estimate the maps from.
+        When there are too few calibration lines to estimate the maps from.
     """
     if scan.coil_maps is not None:
         return scan.coil_maps
     if scan.coils == 1:
         return scan.kspace.new_ones((1, 1, 1, *scan.shape))
+    if approach == "walsh":
+        if sets != 1:
+            raise InputError(f"{sets} sets of coil maps were asked for; Walsh's method gives one: choose ESPIRiT.")
+        calibration = calibration_kspace(scan, minimum=_WALSH_LINES)
+        return walsh(lowres_images(calibration, scan.shape))
     calibration = calibration_kspace(scan, minimum=kernel)
     noise_variance = None if scan.noise is None else float(scan.noise.abs().square().mean())
     return espirit(calibration, scan.shape, sets, kernel, crop=crop, noise_variance=noise_variance).maps
