@@ -18,13 +18,14 @@ from matplotlib.figure import Figure
 
 from fourfold.errors import InputError
 from fourfold.metrics import PROTOCOLS
+from fourfold.physics.fourier import fft
 from fourfold.report import contents as report_contents
 from fourfold.report import write_report
 from fourfold.report.figures import COLUMN, GAP, HEAD, figure
 from fourfold.report.pictures import Gallery, kspace_codes
 from fourfold.report.wording import decimal, labels, number, pairs
 from fourfold.scan import Geometry, Reconstruction, Record, Sampling, Scan, Source
-from fourfold.studies import Comparison, Entry
+from fourfold.studies import Comparison, Entry, compare
 
 NY, NX, FRAMES = 48, 40, 3
 NASTY = "T1 <b>\"knee\"</b> & 'co' </script><script>alert(1)</script>"
@@ -253,6 +254,18 @@ def test_images_are_turned_to_the_radiological_view(axes, turn, pixel, tmp_path)
     assert codes * data["images"][0]["step"] == pytest.approx(expected[0] * 100 / 47, abs=0.001)
     assert pixel in words(page)
     assert "turned from the stored rows and columns" in words(page)
+
+
+def test_comparison_from_end_to_end(tmp_path):
+    kspace = fft(object_image(2).to(torch.complex64))[:, None]
+    comparison = compare(Scan(kspace, source=Source(label="disc", simulated=True)), ["zero-filled"])
+    page = write_report(comparison, tmp_path / "page.html")
+    text = words(page)
+    assert "Against the root-sum-of-squares of the fully sampled data, over all 2 frames" in text
+    assert f"psnr {comparison.entries[0].scores['psnr']:.2f}" in text
+    for name, _ in comparison.omitted:
+        assert f"Not scored: {name}" in text
+    assert len(embedded(page)["images"]) == 2
 
 
 # Refusals
@@ -536,7 +549,6 @@ def test_grey_follows_the_window_alike_in_all_panels(viewer, comparison):
     for level, width in ((50, 100), (60, 20)):
         viewer.choose("#level", level)
         viewer.choose("#window", width)
-        viewer.choose("#level", level)
         for place, extra in ((0, 0), (1, 0), (2, 2)):
             value = float(comparison.reference[1, 10, 20]) + extra
             grey = 255 * min(1, max(0, (value - level + width / 2) / width))
@@ -553,6 +565,9 @@ def test_dragging_sets_the_same_window_for_all(viewer):
     assert all(not same(old, new) for old, new in zip(before, after, strict=True))
     # The first method is the reference itself, so both panels must agree in every pixel.
     assert same(after[0], after[1])
+    # A drag along this diagonal moves the white limit alone.
+    viewer.drag(viewer.canvases()[1], 60, 30)
+    assert all(not same(old, new) for old, new in zip(after, viewer.pixels(), strict=True))
 
 
 def test_wheel_zooms_all_panels_around_the_pointer(viewer):
@@ -589,6 +604,43 @@ def test_dragging_with_shift_pans(viewer):
     viewer.do(moved)
     assert viewer.text("#position") == start
     assert (viewer.text("#level-value"), viewer.text("#window-value")) == (level, width)
+
+
+def test_right_drag_pans_and_opens_no_menu(viewer):
+    from selenium.webdriver.common.actions.action_builder import ActionBuilder
+    from selenium.webdriver.common.actions.mouse_button import MouseButton
+
+    viewer.keys("+", "+", "+", "+")
+    canvas = viewer.canvases()[2]
+    window = viewer.text("#window-value")
+    before = viewer.pixels()
+    actions = ActionBuilder(viewer.driver, duration=0)
+    actions.pointer_action.move_to(canvas).pointer_down(MouseButton.RIGHT).move_by(30, 0).pointer_up(MouseButton.RIGHT)
+    actions.perform()
+    viewer.leave()
+    after = viewer.pixels()
+    # Every panel shows what it showed before, 30 pixels further to the right.
+    for old, new in zip(before, after, strict=True):
+        difference = np.abs(new[40:-40, 70:-40].astype(int) - old[40:-40, 40:-70])
+        assert np.median(difference) <= 3
+        assert not same(old, new)
+    assert viewer.text("#window-value") == window
+
+
+def test_pinch_zooms(viewer):
+    box = viewer.script("return document.querySelector('.panel .image').getBoundingClientRect().toJSON()")
+    x, y = box["left"] + box["width"] / 2, box["top"] + box["height"] / 2
+
+    def touch(kind, half):
+        points = [{"x": x - half, "y": y, "id": 0}, {"x": x + half, "y": y, "id": 1}] if half else []
+        viewer.driver.execute_cdp_cmd("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    touch("touchStart", 20)
+    for half in (25, 30, 35, 40):
+        touch("touchMove", half)
+    touch("touchEnd", 0)
+    viewer.settle()
+    assert viewer.number("#zoom-value") == pytest.approx(200, abs=5)
 
 
 def test_click_moves_the_detail_in_all_panels(viewer):
@@ -729,9 +781,11 @@ def test_mask_and_kspace_are_drawn(viewer, scan):
         const canvas = document.getElementById(arguments[0]);
         const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
         return [canvas.height, canvas.width, Array.from(data.filter((_, i) => i % 4 === 0))];"""
-    for name, expected in (("mask", MASK[0].numpy() * 255), ("kspace", kspace_codes(scan, 1))):
-        ny, nx, drawn = viewer.script(code, name)
-        assert (np.reshape(drawn, (ny, nx)) == expected).all()
+    for frame in (1, 2):
+        viewer.choose("#frame", frame)
+        for name, expected in (("mask", MASK[0].numpy() * 255), ("kspace", kspace_codes(scan, frame))):
+            ny, nx, drawn = viewer.script(code, name)
+            assert (np.reshape(drawn, (ny, nx)) == expected).all()
 
 
 def test_images_keep_their_shape_in_millimetres(viewer):

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from fourfold.report.encoding import integers, quantised, still
 from fourfold.report.pictures import AMPLIFICATIONS, KSPACE_FLOOR, Box, Gallery, kspace_codes
 from fourfold.report.results import Results
-from fourfold.report.wording import MISSING, decimal, number, pairs, sampling_words
+from fourfold.report.wording import decimal, number, pairs, sampling_words
 from fourfold.scan import Record, Scan
 
 __all__ = ["contents"]
@@ -22,8 +22,8 @@ __all__ = ["contents"]
 PIXEL_BUDGET = 48 * 2**20
 """Bytes of images in one page; of longer series an even choice of frames is shown, and the page says so."""
 
-REMARKS = 2
-"""Scores written beside each image; the table has them all."""
+BESIDE_IMAGES = ("psnr", "fastmri-ssim")
+"""Scores written beside each image where they are to be had; the table has them all."""
 
 SECOND_DECIMALS = 2
 
@@ -117,7 +117,8 @@ def _panels(results: Results, gallery: Gallery, frame: int) -> list[dict[str, st
     remarks = [
         " · ".join(
             f"{protocol.name} {decimal(scores[protocol.name], protocol.decimals)}"
-            for protocol in results.protocols[:REMARKS]
+            for protocol in results.protocols
+            if protocol.name in BESIDE_IMAGES
         )
         for scores in results.scores
     ]
@@ -172,9 +173,9 @@ def _record(label: str, record: Record, own_sampling: bool) -> dict[str, Any]:
     """Return one method's account."""
     made = {
         "method": record.method,
-        "seconds": number(record.seconds, 3),
+        "seconds": decimal(record.seconds, SECOND_DECIMALS),
         "iterations": record.iterations,
-        "intensity scale": MISSING if record.scale is None else number(record.scale),
+        "intensity scale": record.scale,
     }
     return {
         "label": label,
@@ -188,12 +189,13 @@ def _record(label: str, record: Record, own_sampling: bool) -> dict[str, Any]:
 
 def _provenance(results: Results, gallery: Gallery) -> list[tuple[str, str]]:
     """Return where the data came from and what computed the page."""
-    facts = {**results.records[0].source, "image": gallery.shape[1:]}
+    source = results.records[0].source
+    facts = {name: value for name, value in source.items() if name != "details"} | {"image": gallery.shape[1:]}
     if results.scan:
         facts |= {"k-space": results.scan.shape, "coils": results.scan.coils, "lines along": results.scan.line_axis}
     if results.geometry_known:
         facts["voxel size in mm"] = results.geometry.voxel_size
-    return pairs({**facts, "software": _software()})
+    return pairs({**facts, **source.get("details", {}), "software": _software()})
 
 
 def _software() -> dict[str, str]:

@@ -10,39 +10,44 @@ function part(canvas) {
   return canvas.classList.contains("detail") ? view.detail : seen();
 }
 
-// The pixel (with fraction) under a mouse event on one of a panel's canvases.
-function locate(event) {
-  const canvas = event.currentTarget;
+// The pixel (with fraction) of one of a panel's canvases at a point of the window.
+function locate(canvas, { x, y }) {
   const box = canvas.getBoundingClientRect();
   const from = part(canvas);
   return {
-    x: from.x + ((event.clientX - box.left) / box.width) * from.width,
-    y: from.y + ((event.clientY - box.top) / box.height) * from.height,
+    x: from.x + ((x - box.left) / box.width) * from.width,
+    y: from.y + ((y - box.top) / box.height) * from.height,
   };
 }
 
+const point = (event) => ({ x: event.clientX, y: event.clientY });
+const middle = ([first, second]) => ({ x: (first.x + second.x) / 2, y: (first.y + second.y) / 2 });
+const distance = ([first, second]) => Math.max(1, Math.hypot(first.x - second.x, first.y - second.y));
+
 function listenToPointer(canvas) {
-  const pressed = new Map(); // pointer id → { x, y } where it was last, in CSS pixels
+  const pressed = new Map(); // pointer id → where it was last
   let moved = 0;
   let panning = false;
 
   canvas.addEventListener("pointerdown", (event) => {
     canvas.setPointerCapture(event.pointerId);
-    pressed.set(event.pointerId, { x: event.clientX, y: event.clientY });
-    panning = event.button !== 0 || event.shiftKey;
-    moved = pressed.size > 1 ? Infinity : 0;
+    pressed.set(event.pointerId, point(event));
+    // A finger that stays after a pinch goes on panning.
+    panning = event.button !== 0 || event.shiftKey || pressed.size > 1;
+    moved = 0;
   });
 
   canvas.addEventListener("pointermove", (event) => {
     const last = pressed.get(event.pointerId);
     if (last) {
-      const before = spread(pressed);
+      const before = [...pressed.values()];
+      pressed.set(event.pointerId, point(event));
+      const after = [...pressed.values()];
       const [dx, dy] = [event.clientX - last.x, event.clientY - last.y];
-      pressed.set(event.pointerId, { x: event.clientX, y: event.clientY });
       moved += Math.abs(dx) + Math.abs(dy);
       if (pressed.size > 1) {
-        zoomBy(spread(pressed) / before);
-        pan(dx / pressed.size, dy / pressed.size);
+        zoomBy(distance(after) / distance(before), locate(canvas, middle(after)));
+        pan(dx / 2, dy / 2);
       } else if (moved > CLICK) {
         if (panning) pan(dx, dy);
         else drag(dx, dy);
@@ -54,18 +59,18 @@ function listenToPointer(canvas) {
   canvas.addEventListener("pointerup", (event) => {
     pressed.delete(event.pointerId);
     if (moved > CLICK || panning || canvas.classList.contains("detail")) return;
-    const { x, y } = locate(event);
+    const { x, y } = locate(canvas, point(event));
     if (isProfile(canvas)) change({ frame: clamp(Math.floor(x), 0, page.frames.length - 1) });
     else centreDetail(x, y);
   });
-  canvas.addEventListener("pointercancel", (event) => pressed.delete(event.pointerId));
+  canvas.addEventListener("lostpointercapture", (event) => pressed.delete(event.pointerId));
   canvas.addEventListener("pointerleave", () => change({ cursor: null }));
   canvas.addEventListener("contextmenu", (event) => event.preventDefault());
   canvas.addEventListener(
     "wheel",
     (event) => {
       event.preventDefault();
-      zoomBy(Math.exp(-event.deltaY * 0.0015), locate(event));
+      zoomBy(Math.exp(-event.deltaY * 0.0015), isProfile(canvas) ? undefined : locate(canvas, point(event)));
     },
     { passive: false },
   );
@@ -82,14 +87,8 @@ function listenToPointer(canvas) {
   }
 
   function track(event) {
-    const { x, y } = locate(event);
+    const { x, y } = locate(canvas, point(event));
     const inside = !isProfile(canvas) && x >= 0 && y >= 0 && x < NX && y < NY;
     change({ cursor: inside ? { x: Math.floor(x), y: Math.floor(y) } : null });
   }
-}
-
-// Distance between the first two pressed pointers, in CSS pixels.
-function spread(pressed) {
-  const [first, second] = [...pressed.values()];
-  return second ? Math.max(1, Math.hypot(first.x - second.x, first.y - second.y)) : 1;
 }

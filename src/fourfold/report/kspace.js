@@ -1,6 +1,8 @@
 // The pictures of the mask and of the acquired k-space, for the frame that is shown.
 // One code a sample: 0 was not acquired, 1 … 255 runs evenly from the floor to the strongest sample.
 
+const WIDTH = 240; // CSS pixels, about
+
 function drawKspace(series) {
   const codes = series.frame(view.frame);
   const [ny, nx] = page.kspace.size;
@@ -9,6 +11,8 @@ function drawKspace(series) {
     const canvas = element(id);
     canvas.width = nx;
     canvas.height = ny;
+    // Whole screen pixels for each sample, as lines of a regular mask would beat with any other size.
+    canvas.style.width = `${nx * Math.max(1, Math.round(WIDTH / nx))}px`;
     const context = canvas.getContext("2d");
     const image = context.createImageData(nx, ny);
     paint(image, GREY, 0, 255, value);

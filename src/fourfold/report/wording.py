@@ -45,6 +45,8 @@ def pairs(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def _words(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {shown}" for name, shown in pairs(value))
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int | float):
