@@ -56,6 +56,8 @@ class Method(BaseModel, ABC):
     title: ClassVar[str]
     """Name in running text."""
     family: ClassVar[Family]
+    rank: ClassVar[int] = 100
+    """Place in tables and pictures: simple methods first, those without a rank last."""
 
     def __init__(self, **settings: Any) -> None:
         try:

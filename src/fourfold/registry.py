@@ -16,7 +16,7 @@ FAMILIES = ("classical",)
 
 @cache
 def methods() -> dict[str, type[Method]]:
-    """Return all methods by name, in the order of the families."""
+    """Return all methods by name, family by family, in the order of `Method.rank`."""
     found: list[type[Method]] = []
     for family in FAMILIES:
         package = importlib.import_module(f"fourfold.{family}")
@@ -27,7 +27,8 @@ def methods() -> dict[str, type[Method]]:
                 for value in vars(module).values()
                 if isinstance(value, type) and issubclass(value, Method) and value.__module__ == module.__name__
             ]
-    return {method.name: method for method in found}
+    by_rank = sorted(found, key=lambda method: (FAMILIES.index(method.family), method.rank, method.name))
+    return {method.name: method for method in by_rank}
 
 
 def find_method(name: str) -> type[Method]:

@@ -25,6 +25,7 @@ class CgSense(Method):
     name: ClassVar[str] = "cg-sense"
     title: ClassVar[str] = "CG-SENSE"
     family: ClassVar[Family] = "classical"
+    rank: ClassVar[int] = 10
 
     weight: NonNegativeFloat = 0.005
     """Tikhonov weight, relative to the encoding operator's norm of 1; larger is smoother and darker."""

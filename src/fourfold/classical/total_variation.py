@@ -26,6 +26,7 @@ class TotalVariation(Method):
     name: ClassVar[str] = "tv"
     title: ClassVar[str] = "Total variation"
     family: ClassVar[Family] = "classical"
+    rank: ClassVar[int] = 30
 
     weight: NonNegativeFloat = 0.0014
     """Weight of the total variation, relative to the brightness of the image; larger is smoother."""

@@ -28,6 +28,7 @@ class Wavelet(Method):
     name: ClassVar[str] = "wavelet"
     title: ClassVar[str] = "Wavelet"
     family: ClassVar[Family] = "classical"
+    rank: ClassVar[int] = 40
 
     weight: NonNegativeFloat = 0.0017
     """Weight of the wavelet details, relative to the brightness of the image; larger is smoother."""

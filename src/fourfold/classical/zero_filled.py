@@ -23,6 +23,7 @@ class ZeroFilled(Method):
     name: ClassVar[str] = "zero-filled"
     title: ClassVar[str] = "Zero-filled"
     family: ClassVar[Family] = "classical"
+    rank: ClassVar[int] = 0
 
     def solve(self, scan: Scan, progress: Progress) -> Solution:
         """Reconstruct one frame."""
