@@ -11,9 +11,10 @@ import pytest
 import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from matplotlib import image as pictures
+from PIL import Image
 
 from fourfold.errors import InputError
+from fourfold.formats import save_scan
 from fourfold.sampling import (
     KINDS,
     equispaced,
@@ -386,7 +387,7 @@ def test_bart_reads_our_mask_and_we_read_its(tmp_path):
         pytest.skip("needs BART")
     write_sampling(sample_patterns()[2], tmp_path / "ours.cfl")
     shown = subprocess.run(["bart", "show", "-m", tmp_path / "ours"], capture_output=True, text=True, check=True)
-    assert "30\t33" in shown.stdout
+    assert "1\t30\t33\t1" in shown.stdout
     command = ["bart", "poisson", "-Y40", "-Z50", "-y2", "-z2", "-C8", tmp_path / "theirs"]
     subprocess.run(command, check=True, capture_output=True)
     sampling = read_sampling(tmp_path / "theirs.cfl")
@@ -395,11 +396,26 @@ def test_bart_reads_our_mask_and_we_read_its(tmp_path):
     assert 2 < sampling.acceleration < 8
 
 
+@pytest.mark.parametrize("axis", ["ky", "kx"])
+def test_a_bart_mask_fits_the_k_space_beside_it(tmp_path, axis):
+    scan = undersample(scan_of(line_axis=axis), "kt-interleaved", 4)
+    save_scan(scan, tmp_path / "kspace.cfl")
+    write_sampling(scan.sampling, tmp_path / "mask.cfl")
+    kspace, mask = (bart_array(tmp_path / name) for name in ("kspace", "mask"))
+    assert np.array_equal(np.broadcast_to(mask == 1, kspace.shape), kspace != 0)
+
+
+def bart_array(path) -> np.ndarray:
+    """Return the array of a BART pair, BART's dimensions in their order."""
+    sizes = path.with_suffix(".hdr").read_text().splitlines()[1].split()
+    return np.fromfile(path.with_suffix(".cfl"), np.complex64).reshape([int(size) for size in sizes], order="F")
+
+
 def test_the_picture_is_white_where_samples_were_acquired(tmp_path):
     sampling = sample_patterns()[1]
     write_sampling(sampling, tmp_path / "mask.png")
-    picture = pictures.imread(tmp_path / "mask.png")[..., 0]
-    assert np.array_equal(picture, np.concatenate(list(sampling.mask.numpy()), axis=1).astype(float))
+    picture = np.asarray(Image.open(tmp_path / "mask.png"))
+    assert np.array_equal(picture, np.concatenate(list(sampling.mask.numpy()), axis=1) * 255)
 
 
 def test_fastmri_masks_lie_along_the_last_axis(tmp_path):

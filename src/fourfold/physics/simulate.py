@@ -89,7 +89,7 @@ def loop_maps(shape: Sequence[int], coils: int = 8, distance: float = 1.25) -> T
         Number of loops.
     distance
         Radius of the cylinder over half of the longer side of the field of view. At 1.25 the loops
-        fit closely around a head, as a head array does.
+        fit closely around a head, as a head array does; an object that fills the corners needs more than √2.
 
     Returns
     -------

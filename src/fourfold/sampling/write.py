@@ -10,14 +10,15 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from PIL import Image
 
 from fourfold.errors import InputError, nearest
 from fourfold.scan import Sampling
 
 __all__ = ["write_sampling"]
 
-TIME = 10
-"""BART's dimension of frames."""
+BART_DIMENSIONS = 16
+BART_SLICES = 13
 
 
 def write_sampling(sampling: Sampling, path: str | Path) -> None:
@@ -29,8 +30,8 @@ def write_sampling(sampling: Sampling, path: str | Path) -> None:
         The pattern.
     path
         ``.npz`` keeps the provenance; ``.npy`` is the bool mask (frame, ky, kx); ``.cfl`` is BART's pair,
-        (ky, kx) in its first two dimensions and frames in its time dimension; ``.png`` is a picture, white
-        where acquired, the frames side by side.
+        with the axes in the dimensions in which `fourfold.formats.save_scan` writes the k-space that it is for;
+        ``.png`` is a picture, white where acquired, the frames side by side.
 
     Raises
     ------
@@ -64,20 +65,22 @@ def _write_npy(sampling: Sampling, path: Path) -> None:
 
 
 def _write_cfl(sampling: Sampling, path: Path) -> None:
-    frames, ny, nx = sampling.mask.shape
-    sizes = [ny, nx] + [1] * (TIME - 2) + [frames]
-    values = sampling.mask.cpu().numpy().transpose(1, 2, 0).astype(np.complex64)
+    mask = sampling.mask.cpu()
+    sizes = [1] * BART_DIMENSIONS
+    readout_is_ky = bool((mask == mask[:, :1]).all()) and not bool((mask == mask[:, :, :1]).all())
+    first = 0 if readout_is_ky else 1
+    sizes[BART_SLICES], sizes[first], sizes[first + 1] = mask.shape
+    # BART's first dimension is the fastest.
+    values = mask.numpy().swapaxes(1, 2).astype(np.complex64)
     with _whole_file(path) as file, _whole_file(path.with_suffix(".hdr")) as header:
-        values.ravel(order="F").tofile(file)
+        values.tofile(file)
         header.write_text("# Dimensions\n" + " ".join(map(str, sizes)) + "\n")
 
 
 def _write_png(sampling: Sampling, path: Path) -> None:
-    from matplotlib import image as pictures  # here, because loading it takes longer than most patterns take
-
-    side_by_side = torch.cat(list(sampling.mask.cpu()), dim=1).numpy()
+    side_by_side = torch.cat(list(sampling.mask.cpu()), dim=1)
     with _whole_file(path) as file:
-        pictures.imsave(file, side_by_side, cmap="gray", vmin=0, vmax=1)
+        Image.fromarray((side_by_side * 255).to(torch.uint8).numpy()).save(file)
 
 
 WRITERS: dict[str, Callable[[Sampling, Path], None]] = {
