@@ -11,7 +11,7 @@ from torch import Tensor
 
 from fourfold.errors import InputError
 
-__all__ = ["Protocol"]
+__all__ = ["Protocol", "check_magnitude"]
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,8 @@ class Protocol:
         Fewest pixels along y and x.
     frame_content
         What every frame of the reference must hold for itself.
+    decimals
+        Digits after the point in tables.
     """
 
     name: str
@@ -50,73 +52,69 @@ class Protocol:
     pooled: bool = False
     smallest: int = 1
     frame_content: Literal["anything", "signal", "contrast"] = "anything"
+    decimals: int = 4
 
     def check(self, image: Tensor, reference: Tensor) -> None:
         """Raise InputError where `image` and `reference`, both (frame, y, x), do not suit the protocol."""
-        for what, array in (("image", image), ("reference", reference)):
-            self._check_magnitude(what, array)
+        check_magnitude(image, f"{self.name}: the image")
+        check_magnitude(reference, f"{self.name}: the reference")
         if image.shape != reference.shape:
             raise InputError(
                 f"{self.name}: the image has shape {tuple(image.shape)} but the reference has "
                 f"{tuple(reference.shape)}; cut both to the same field of view."
             )
+        refusal = self.refusal(reference)
+        if refusal is not None:
+            raise InputError(refusal)
+
+    def refusal(self, reference: Tensor) -> str | None:
+        """Return why nothing can be scored against the magnitude image `reference`, or None where it suits."""
         frames, ny, nx = reference.shape
         if frames == 0 or min(ny, nx) < self.smallest:
-            raise InputError(
+            return (
                 f"{self.name}: the images are {frames} frame(s) of {ny}×{nx} pixels; it needs at least "
                 f"{self.smallest}×{self.smallest} and one frame: choose another protocol."
             )
-        self._check_content(reference)
-
-    def score(self, image: Tensor, reference: Tensor) -> float:
-        """Return the score of `image`; see `fourfold.metrics.score`."""
-        self.check(image, reference)
-        if self.pooled:
-            return self.measure(image.double(), reference.double(), float(reference.max()))
-        scores = self._frames(image, reference)
-        return sum(scores) / len(scores)
-
-    def score_frames(self, image: Tensor, reference: Tensor) -> tuple[float, ...]:
-        """Return each frame's score; see `fourfold.metrics.score_frames`."""
-        self.check(image, reference)
-        return self._frames(image, reference)
-
-    def _frames(self, image: Tensor, reference: Tensor) -> tuple[float, ...]:
-        # Frame by frame, so that double precision costs the memory of one frame.
-        peak = float(reference.max())
-        pairs = zip(image, reference, strict=True)
-        return tuple(self.measure(frame.double(), truth.double(), peak) for frame, truth in pairs)
-
-    def _check_magnitude(self, what: str, array: Tensor) -> None:
-        if array.dtype not in (torch.float32, torch.float64) or array.ndim != 3:
-            raise InputError(
-                f"{self.name}: the {what} is {array.dtype} of shape {tuple(array.shape)}; it must be a torch "
-                "tensor (frame, y, x) of float32 or float64: take the magnitude of complex values, and add a "
-                "frame axis to a single image."
-            )
-        if not bool(torch.isfinite(array).all()):
-            raise InputError(
-                f"{self.name}: the {what} contains NaN or Inf; find what made them before scoring."
-            )
-        if bool((array < 0).any()):
-            raise InputError(
-                f"{self.name}: the {what} has negative pixels; it must be a magnitude: take its modulus."
-            )
-
-    def _check_content(self, reference: Tensor) -> None:
         peak = float(reference.max())
         if peak == 0:
-            raise InputError(f"{self.name}: the reference is zero everywhere; give the fully sampled image.")
-        frames = reference.flatten(1)
-        highest, lowest = frames.amax(dim=1), frames.amin(dim=1)
-        # Below a millionth of the peak, a difference drowns in the rounding of float32.
-        empty = {
-            "anything": torch.zeros_like(highest, dtype=torch.bool),
-            "signal": highest == 0,
-            "contrast": highest - lowest < 1e-6 * peak,
-        }[self.frame_content]
-        if bool(empty.any()):
-            raise InputError(
-                f"{self.name}: frame(s) {empty.nonzero().flatten().tolist()} of the reference hold no "
-                f"{self.frame_content}, without which this score is undefined; leave these frames out."
+            return f"{self.name}: the reference is zero everywhere; give the fully sampled image."
+        empty = self._empty_frames(reference.flatten(1), peak)
+        if empty:
+            return (
+                f"{self.name}: frame(s) {empty} of the reference hold no {self.frame_content}, without which "
+                "this score is undefined; leave these frames out."
             )
+        return None
+
+    def evaluate(self, image: Tensor, reference: Tensor) -> tuple[float, tuple[float, ...]]:
+        """Return the score of `image` and those of its frames; see `fourfold.metrics.score`."""
+        self.check(image, reference)
+        peak = float(reference.max())
+        # Frame by frame, so that double precision costs the memory of one frame.
+        pairs = zip(image, reference, strict=True)
+        frames = tuple(self.measure(frame.double(), truth.double(), peak) for frame, truth in pairs)
+        if self.pooled:
+            return self.measure(image.double(), reference.double(), peak), frames
+        return sum(frames) / len(frames), frames
+
+    def _empty_frames(self, frames: Tensor, peak: float) -> list[int]:
+        """Return the indices of the frames (frame, pixel) that lack the content which each must hold."""
+        if self.frame_content == "anything":
+            return []
+        highest, lowest = frames.amax(dim=1), frames.amin(dim=1)
+        # A contrast below a ten-thousandth of the peak is lost in any noise.
+        empty = highest == 0 if self.frame_content == "signal" else highest - lowest < 1e-4 * peak
+        return [int(index) for index in empty.nonzero()]
+
+
+def check_magnitude(array: Tensor, what: str) -> None:
+    """Raise InputError, naming it `what`, unless `array` is a magnitude image (frame, y, x) of finite floats."""
+    if array.dtype not in (torch.float32, torch.float64) or array.ndim != 3:
+        raise InputError(
+            f"{what} is {array.dtype} of shape {tuple(array.shape)}; it must be a torch tensor (frame, y, x) of "
+            "float32 or float64: take the magnitude of complex values, and add a frame axis to a single image."
+        )
+    if not bool(torch.isfinite(array).all()):
+        raise InputError(f"{what} contains NaN or Inf; find what made them before scoring.")
+    if bool((array < 0).any()):
+        raise InputError(f"{what} has negative pixels; it must be a magnitude: take its modulus.")

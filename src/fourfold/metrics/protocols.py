@@ -33,6 +33,7 @@ _ALL = (
         needs=_ANY_SIZE,
         higher_is_better=True,
         measure=psnr,
+        decimals=2,
         pooled=True,
     ),
     Protocol(
@@ -112,6 +113,7 @@ _ALL = (
         needs="Any size; signal in every frame of the reference.",
         higher_is_better=True,
         measure=lambda image, reference, _: snr_db(image, reference),
+        decimals=2,
         frame_content="signal",
     ),
 )
@@ -124,9 +126,7 @@ def find_protocol(name: str) -> Protocol:
     """Return the protocol called `name`; raises InputError with the nearest name for a typo."""
     if name not in PROTOCOLS:
         known = ", ".join(PROTOCOLS)
-        raise InputError(
-            f"There is no metric protocol '{name}'; known are {known}.{nearest(name, PROTOCOLS)}"
-        )
+        raise InputError(f"There is no metric protocol '{name}'; known are {known}.{nearest(name, PROTOCOLS)}")
     return PROTOCOLS[name]
 
 
@@ -146,7 +146,7 @@ def score(image: Tensor, reference: Tensor, protocol: str) -> float:
         For an unknown protocol, and for images that do not suit it: complex, negative, NaN, of different
         shapes, too small, or a reference without signal.
     """
-    return find_protocol(protocol).score(image, reference)
+    return find_protocol(protocol).evaluate(image, reference)[0]
 
 
 def score_frames(image: Tensor, reference: Tensor, protocol: str) -> tuple[float, ...]:
@@ -155,4 +155,4 @@ def score_frames(image: Tensor, reference: Tensor, protocol: str) -> tuple[float
     Their mean is the `score`, but for the pooled protocols (PSNR and NMSE), which take the pixels of all
     frames together. NMSE of a frame without signal is infinite or NaN. Parameters and errors as in `score`.
     """
-    return find_protocol(protocol).score_frames(image, reference)
+    return find_protocol(protocol).evaluate(image, reference)[1]

@@ -1,1 +1,5 @@
-"""studies"""
+"""Studies: what is asked of several methods or many scans at once."""
+
+from fourfold.studies.compare import Comparison, Entry, compare
+
+__all__ = ["Comparison", "Entry", "compare"]

@@ -1,0 +1,169 @@
+"""The result of a comparison: images, scores, and where they came from."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+from rich.text import Text
+from torch import Tensor
+
+from fourfold.errors import InputError
+from fourfold.metrics import Protocol
+from fourfold.scan import Reconstruction, Scan
+
+__all__ = ["Comparison", "Entry"]
+
+
+@dataclass(frozen=True, eq=False)
+class Entry:
+    """One method's image and its scores.
+
+    Attributes
+    ----------
+    reconstruction
+        The image and how it was made.
+    scores
+        The score of each protocol by name; empty without a reference.
+    frame_scores
+        The same for every frame.
+    settings
+        The settings that differ from the method's defaults, JSON types.
+    """
+
+    reconstruction: Reconstruction
+    scores: Mapping[str, float]
+    frame_scores: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def method(self) -> str:
+        """The method's name."""
+        return self.reconstruction.record.method
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """Several methods on one undersampled scan.
+
+    Attributes
+    ----------
+    reference
+        float32, (frame, y, x), or None: then there are no scores.
+    reference_name
+        What the reference is, in words.
+    scan
+        The undersampled scan that the methods were given.
+    entries
+        The images and scores, in the order of the methods.
+    protocols
+        The protocols of the scores, in the order of the table's columns.
+    failures
+        The name of each method that refused the data, with its sentence.
+    omitted
+        The name of each protocol that does not suit the reference, with the sentence that says why.
+    """
+
+    reference: Tensor | None
+    reference_name: str
+    scan: Scan
+    entries: tuple[Entry, ...]
+    protocols: tuple[Protocol, ...]
+    failures: tuple[tuple[str, str], ...] = ()
+    omitted: tuple[tuple[str, str], ...] = ()
+
+    def best(self, protocol: str) -> Entry:
+        """Return the entry with the best score of a protocol; raises InputError where nothing was scored by it."""
+        known = {each.name: each for each in self.protocols}
+        scored = [entry for entry in self.entries if not math.isnan(entry.scores.get(protocol, math.nan))]
+        if protocol not in known or not scored:
+            names = ", ".join(known) if self.reference is not None else "none, for want of a reference"
+            raise InputError(f"Nothing was scored by '{protocol}'; this comparison has: {names}.")
+        sign = 1 if known[protocol].higher_is_better else -1
+        return max(scored, key=lambda entry: sign * entry.scores[protocol])
+
+    def table(self) -> list[dict[str, Any]]:
+        """Return a row for each entry: method, settings that are not the defaults, scores, seconds, iterations."""
+        return [
+            {
+                "method": entry.method,
+                "settings": ", ".join(f"{name} {value}" for name, value in entry.settings.items()),
+                **entry.scores,
+                "seconds": entry.reconstruction.record.seconds,
+                "iterations": entry.reconstruction.record.iterations,
+            }
+            for entry in self.entries
+        ]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return all but the pixels as JSON types; infinite and undefined scores are None."""
+        result = {
+            "source": self.scan.source.summary(),
+            "simulated": self.scan.source.simulated,
+            "sampling": self.scan.sampling.summary(),
+            "reference": self.reference_name,
+            "protocols": {protocol.name: _statements(protocol) for protocol in self.protocols},
+            "results": [
+                {
+                    **entry.reconstruction.record.summary(),
+                    "scores": entry.scores,
+                    "frame_scores": entry.frame_scores,
+                }
+                for entry in self.entries
+            ],
+            "failures": [{"method": name, "reason": sentence} for name, sentence in self.failures],
+            "omitted_protocols": dict(self.omitted),
+        }
+        return {name: _json(value) for name, value in result.items()}
+
+    def render(self) -> Table:
+        """Return the score table for the terminal: the protocols' names in the header, the best scores bold."""
+        # Without inner lines and with names broken at their hyphens it fits a terminal of 80 columns.
+        table = Table(box=SIMPLE_HEAD, padding=0)
+        table.title, table.title_justify = self._title(), "left"
+        table.caption, table.caption_justify = self._caption(), "left"
+        table.add_column("method", min_width=11)
+        for name in (*(protocol.name for protocol in self.protocols), "seconds", "itera-tions"):
+            table.add_column(name.replace("-", "-\n"), justify="right", no_wrap=True)
+        for entry, row in zip(self.entries, self.table(), strict=True):
+            method = Text.assemble(row["method"], (f" {row['settings']}" if row["settings"] else "", "dim"))
+            scores = [self._cell(entry, protocol) for protocol in self.protocols]
+            table.add_row(method, *scores, f"{row['seconds']:.1f}", str(row["iterations"]))
+        return table
+
+    def _cell(self, entry: Entry, protocol: Protocol) -> Text:
+        value = entry.scores[protocol.name]
+        best = value == self.best(protocol.name).scores[protocol.name]
+        return Text(f"{value:.{protocol.decimals}f}", style="bold" if best and len(self.entries) > 1 else "")
+
+    def _title(self) -> Text:
+        sampling = self.scan.sampling
+        label = self.scan.source.label or self.scan.source.path or "scan"
+        simulated = " (simulated)" if self.scan.source.simulated else ""
+        return Text(f"{label}{simulated}, {sampling.kind} sampling, {sampling.acceleration:.2f}×")
+
+    def _caption(self) -> Text:
+        lines = [f"Reference: {self.reference_name}."]
+        lines += [f"Not reconstructed: {name}. {sentence}" for name, sentence in self.failures]
+        lines += [f"Not scored: {sentence}" for _, sentence in self.omitted]
+        return Text("\n".join(lines))
+
+
+def _statements(protocol: Protocol) -> dict[str, Any]:
+    return {
+        field.name: getattr(protocol, field.name) for field in dataclasses.fields(protocol) if field.name != "measure"
+    }
+
+
+def _json(value: Any) -> Any:
+    """Return `value` as JSON types: tuples as lists, numbers that JSON cannot write as None."""
+    if isinstance(value, Mapping):
+        return {name: _json(inner) for name, inner in value.items()}
+    if isinstance(value, tuple | list):
+        return [_json(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
