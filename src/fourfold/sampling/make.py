@@ -87,9 +87,9 @@ def make_sampling(
         raise InputError(f"There is no sampling '{kind}'; known are {', '.join(KINDS)}.{nearest(kind, KINDS)}")
     make = KINDS[kind]
     accepted = inspect.signature(make).parameters
+    own = [option for option in SamplingOptions.__annotations__ if option in accepted]
     for name in options:
-        if name not in accepted or name in ("shape", "undersampling"):
-            own = [option for option in SamplingOptions.__annotations__ if option in accepted]
+        if name not in own:
             raise InputError(
                 f"The sampling '{kind}' has no option '{name}'; it has: {', '.join(own)}.{nearest(name, own)}"
             )
@@ -102,7 +102,7 @@ def _nominal(kind: str, acceleration: float) -> float | int | tuple[int, int]:
     """Return the acceleration as the kind takes it."""
     if kind not in NOMINAL:
         return acceleration
-    if acceleration < 1 or acceleration != int(acceleration):
+    if not acceleration >= 1 or acceleration % 1:
         raise InputError(
             f"The sampling '{kind}' takes every R-th sample and cannot do R = {acceleration:g}; "
             "give a whole number, or use the kind 'equispaced' or 'poisson-disc' for other accelerations."
