@@ -24,8 +24,9 @@ MAY_IMPORT = {
     "errors": set(),
     "scan": {"errors"},
     "method": {"errors", "scan"},
-    "formats": {"errors", "scan"},
-    "sampling": {"errors", "scan"},
+    "output": {"errors"},
+    "formats": {"errors", "scan", "output"},
+    "sampling": {"errors", "scan", "output"},
     "physics": PHYSICS,
     "optimize": {"physics"},
     "metrics": {"errors"},
@@ -34,7 +35,7 @@ MAY_IMPORT = {
     "choose": METHODS | {"registry"},
     "samples": PHYSICS,
     "studies": STUDIES,
-    "report": STUDIES | {"studies", "formats"},
+    "report": STUDIES | {"studies", "formats", "output"},
 }
 UNRESTRICTED = {"__init__", "cli"}
 

@@ -13,7 +13,7 @@ import torch
 
 from fourfold.errors import InputError
 from fourfold.formats import cfl, fastmri, nifti, numpy_file, png
-from fourfold.formats.output import atomically, check_target, suffix_of
+from fourfold.output import atomically, check_target, suffix_of
 from fourfold.scan import Reconstruction, Record, Scan
 
 __all__ = ["IMAGE_SUFFIXES", "SCAN_SUFFIXES", "check_writable", "join", "save", "save_scan", "writer"]

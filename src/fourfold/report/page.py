@@ -11,7 +11,7 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from fourfold.formats.output import atomically, check_target
+from fourfold.output import atomically, check_target
 from fourfold.report.contents import contents
 from fourfold.report.pictures import Box, Gallery
 from fourfold.report.results import Results
