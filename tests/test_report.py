@@ -232,8 +232,9 @@ def test_same_results_give_the_same_page(comparison, page, tmp_path):
 
 
 def test_all_black_images_are_shown(tmp_path):
-    page = write_report([made(torch.zeros(1, 8, 8), "nothing")], tmp_path / "page.html")
+    page = write_report([made(torch.zeros(1, 8, 8), "nothing", sampling={})], tmp_path / "page.html")
     assert embedded(page)["window"] == [0, 100]
+    assert "The sampling was not recorded." in words(page)
 
 
 @pytest.mark.parametrize(
@@ -274,6 +275,11 @@ def test_comparison_from_end_to_end(tmp_path):
 def test_no_image_is_refused_with_the_reasons(comparison, tmp_path):
     with pytest.raises(InputError, match=r"at least one method must suit the data\. grappa-like: There are 8"):
         write_report(replace(comparison, entries=()), tmp_path / "page.html")
+
+
+def test_scan_of_other_frames_is_refused(scan, tmp_path):
+    with pytest.raises(InputError, match=r"3 frame\(s\) but the images have 2"):
+        write_report([made(object_image(2), "a")], tmp_path / "page.html", scan=scan)
 
 
 def test_images_of_different_shapes_are_refused(tmp_path):

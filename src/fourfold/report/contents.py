@@ -33,7 +33,7 @@ def contents(results: Results, gallery: Gallery, box: Box) -> dict[str, Any]:
     frames = _chosen_frames(gallery)
     start = int(np.argmin(np.abs(frames - gallery.start)))
     samplings = [record.sampling for record in results.records]
-    one_sampling = samplings[0] if all(sampling == samplings[0] for sampling in samplings) else {}
+    alike = all(sampling == samplings[0] for sampling in samplings)
     codes = [kspace_codes(results.scan, int(frame)) for frame in frames] if results.scan else []
     return {
         "simulated": results.simulated,
@@ -53,9 +53,10 @@ def contents(results: Results, gallery: Gallery, box: Box) -> dict[str, Any]:
         "omitted": results.omitted,
         "failures": results.failures,
         "kspace": _kspace_stills(results.scan, codes[start]) if results.scan else None,
-        "sampling": pairs(one_sampling),
+        "same_sampling": alike,
+        "sampling": pairs(samplings[0]),
         "records": [
-            _record(label, record, own_sampling=not one_sampling)
+            _record(label, record, own_sampling=not alike)
             for label, record in zip(results.labels, results.records, strict=True)
         ],
         "provenance": _provenance(results, gallery),

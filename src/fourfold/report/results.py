@@ -43,6 +43,11 @@ class Results:
         Title of each method that the data refused, with the sentence that says why.
     scan
         The scan from which the images were made, or None where it is not at hand.
+
+    Raises
+    ------
+    InputError
+        When there is no image, or the scan has other frames than the images.
     """
 
     reconstructions: tuple[Reconstruction, ...]
@@ -78,6 +83,12 @@ class Results:
         if not self.reconstructions:
             why = "".join(f" {name}: {sentence}" for name, sentence in self.failures)
             raise InputError(f"There is no image to show; at least one method must suit the data.{why}")
+        frames = self.reconstructions[0].image.shape[0]
+        if self.scan is not None and self.scan.frames != frames:
+            raise InputError(
+                f"The scan has {self.scan.frames} frame(s) but the images have {frames}; "
+                "give the scan that the images were made from."
+            )
 
     @property
     def records(self) -> tuple[Record, ...]:

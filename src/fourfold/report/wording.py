@@ -60,7 +60,9 @@ def _words(value: Any) -> str:
 
 def sampling_words(summary: Mapping[str, Any]) -> str:
     """Return a sampling's summary in a few words: kind, realised and asked acceleration."""
-    acceleration = summary.get("acceleration", 1)
+    if "acceleration" not in summary:
+        return "not recorded"
+    acceleration = summary["acceleration"]
     if acceleration == 1:
         return "fully sampled"
     asked = summary.get("asked_acceleration")
