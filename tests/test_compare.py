@@ -340,6 +340,16 @@ def test_matched_reference_has_less_of_a_noise_floor(raw):
     assert ratio.median() == pytest.approx(1, abs=0.02)
 
 
+def test_matched_reference_joins_the_sets_of_a_scans_own_maps():
+    """Two coils that see two overlapping images through orthogonal maps: the sets' images add up as energies."""
+    generator = torch.Generator().manual_seed(5)
+    images = torch.randn((2, 32, 32), dtype=torch.complex64, generator=generator)
+    maps = torch.tensor([[1, 1j], [1, -1j]])[:, :, None, None].expand(2, 2, 32, 32) / math.sqrt(2)
+    scan = Scan(fft((maps * images[:, None]).sum(dim=0))[None], coil_maps=maps[None].contiguous())
+    expected = images.abs().square().sum(dim=0).sqrt()
+    assert torch.allclose(reference_image(scan, "matched")[0], expected, atol=1e-5)
+
+
 def test_sense_beats_zero_filling_on_a_real_head(raw):
     comparison = compare(raw("brain8_full_T1"), ["zero-filled", "cg-sense"], reference="matched")
     for protocol in ("psnr", "ms-ssim", "vif", "snr-db"):

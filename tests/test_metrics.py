@@ -1,6 +1,7 @@
 """The metric protocols: agreement with established implementations, laws, and what they refuse."""
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -234,9 +235,7 @@ def test_bad_images_are_refused_by_name(name, spoil, words, smooth):
     assert str(refusal.value).startswith(f"{name}: ")
 
 
-@pytest.mark.parametrize(
-    ("name", "smallest"), [("fastmri-ssim", 7), ("ssim-3x3", 3), ("vif", 41), ("ms-ssim", 161)]
-)
+@pytest.mark.parametrize(("name", "smallest"), [("fastmri-ssim", 7), ("ssim-3x3", 3), ("vif", 41), ("ms-ssim", 161)])
 def test_too_small_images_are_refused(name, smallest, smooth):
     image, reference = (array[:, :, :smallest] for array in smooth)
     assert math.isfinite(score(image, reference, name))
@@ -268,9 +267,11 @@ def test_a_typo_names_the_nearest_protocol(smooth):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_protocol_states_itself(name):
+def test_every_protocol_states_itself_also_in_the_documentation(name):
     protocol = PROTOCOLS[name]
     assert protocol.name == name
+    page = " ".join((Path(__file__).parents[1] / "docs" / "metrics.md").read_text().split())
+    assert f"### {name}: {protocol.title} {protocol.statement} **Needs:** {protocol.needs}" in page
     for text in (protocol.title, protocol.statement, protocol.needs):
         assert text == text.strip()
         assert len(text) > 3

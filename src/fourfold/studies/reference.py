@@ -42,8 +42,9 @@ def reference_image(scan: Scan, kind: Reference = "rss") -> Tensor:
         ``rss``: the root-sum-of-squares of the coil images (Roemer 1990), what most studies score against. It adds
         up the noise of all coils, so it has a noise floor that no reconstruction should reproduce.
         ``matched``: the sensitivity-weighted combination (Roemer 1990, Eq. 26) with the scan's coil maps or, without
-        them, one set of ESPIRiT maps of its calibration data, nowhere cropped. Has far less of a noise floor; assumes
-        that the object does not fold over in the full field of view.
+        them, one set of ESPIRiT maps of its calibration data, nowhere cropped. It has far less of a noise floor. One
+        set assumes that the object does not fold over in the full field of view; several sets that the scan carries
+        are combined by root-sum-of-squares.
 
     Returns
     -------
@@ -71,5 +72,5 @@ def _combined(scan: Scan, kind: Reference) -> Tensor:
     coil_images = ifft(scan.kspace[0])
     if kind == "rss":
         return root_sum_of_squares(coil_images)
-    maps = estimate_maps(scan, crop=0.0)
-    return matched_combination(coil_images, maps[0, 0]).abs()
+    sets = matched_combination(coil_images, estimate_maps(scan, crop=0.0)[0])
+    return sets.abs().square().sum(dim=0).sqrt()
