@@ -169,6 +169,17 @@ def test_every_method_is_found_and_frozen():
         TotalVariation().weight = 3
 
 
+def test_fold_over_is_found_and_told():
+    """An object wider than the field of view needs a second set of maps; one that fits does not."""
+    wide = torch.nn.functional.pad(phantom((128, 96)), (0, 0, 32, 32))
+    full = simulate(wide, coils=8, snr=100)
+    folded = full.replace(kspace=full.kspace[:, :, ::2].contiguous(), sampling=None)
+    assert estimate_maps(full, sets="auto").shape[1] == 1
+    assert estimate_maps(folded, sets="auto").shape[1] == 2
+    assert CgSense()(full).record.notes == ()
+    assert any("2 sets of coil maps" in note for note in CgSense()(folded).record.notes)
+
+
 # PSNR in dB that BART's pics reaches with the weight that scores best against the reference (benchmarks/quality.py).
 ORACLE = {
     ("brain8_full_T1", "random"): {"wavelet": 32.3, "tv": 30.7, "cg-sense": 29.2},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from pydantic import NonNegativeFloat, PositiveInt
 from torch import Tensor
@@ -33,8 +33,8 @@ class CgSense(Method):
     """At most so many iterations; stopping early regularises too, more amplify the noise."""
     tolerance: NonNegativeFloat = 1e-3
     """Stop when the residual falls below this part of the data."""
-    sets: PositiveInt = 1
-    """Sets of coil maps; 2 for an object that folds over in the full field of view."""
+    sets: PositiveInt | Literal["auto"] = "auto"
+    """Sets of coil maps to estimate: more than one where the object folds over in the full field of view."""
     crop: Crop = 0.0
     """Estimated maps are zero where their eigenvalue is below this; auto finds where the object ends, 0 keeps all."""
 
@@ -53,4 +53,4 @@ class CgSense(Method):
             tolerance=self.tolerance,
             callback=lambda iteration, _: progress(iteration / self.iterations, f"iteration {iteration}"),
         )
-        return Solution(problem.image(x), iterations, problem.scale)
+        return Solution(problem.image(x), iterations, problem.scale, problem.notes)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from pydantic import NonNegativeFloat, PositiveInt
 
@@ -34,8 +34,8 @@ class TotalVariation(Method):
     """At most so many iterations."""
     tolerance: NonNegativeFloat = 2e-4
     """Stop when an iteration changes the image by less than this part of it."""
-    sets: PositiveInt = 1
-    """Sets of coil maps; 2 for an object that folds over in the full field of view."""
+    sets: PositiveInt | Literal["auto"] = "auto"
+    """Sets of coil maps to estimate: more than one where the object folds over in the full field of view."""
     crop: Crop = 0.0
     """Estimated maps are zero where their eigenvalue is below this; auto finds where the object ends, 0 keeps all."""
 
@@ -54,4 +54,4 @@ class TotalVariation(Method):
                 iteration / self.iterations, f"iteration {iteration}, change {change:.0e}"
             ),
         )
-        return Solution(problem.image(x), iterations, problem.scale)
+        return Solution(problem.image(x), iterations, problem.scale, problem.notes)

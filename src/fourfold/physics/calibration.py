@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from fourfold.errors import InputError
-from fourfold.physics.espirit import Crop, espirit
+from fourfold.physics.espirit import Crop, Sets, espirit
 from fourfold.physics.lowres import lowres_images
 from fourfold.physics.walsh import walsh
 from fourfold.scan import Scan, crop_centre
@@ -58,7 +58,7 @@ def calibration_kspace(scan: Scan, minimum: int = 6, size: int | None = 24) -> T
 
 @torch.no_grad()
 def estimate_maps(
-    scan: Scan, sets: int = 1, kernel: int = 6, crop: Crop = "auto", approach: Approach = "espirit"
+    scan: Scan, sets: Sets = 1, kernel: int = 6, crop: Crop = "auto", approach: Approach = "espirit"
 ) -> Tensor:
     """Return the coil maps of a scan: those it carries, ones for a single coil, otherwise estimated ones.
 
@@ -67,7 +67,7 @@ def estimate_maps(
     scan
         The acquisition.
     sets
-        Sets of maps to estimate; more than one where the object folds over in the full field of view.
+        Sets of maps to estimate; more than one, or ``"auto"``, where the object folds over in the full field of view.
     kernel, crop
         As in `fourfold.physics.espirit.espirit`.
     approach

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from fourfold.physics.calibration import estimate_maps
 from fourfold.physics.encoding import Encoding
-from fourfold.physics.espirit import Crop
+from fourfold.physics.espirit import Crop, Sets
 from fourfold.physics.scale import intensity_scale
 from fourfold.scan import Scan
 
@@ -35,7 +35,7 @@ class SenseProblem:
     scale: float
 
     @classmethod
-    def of(cls, scan: Scan, sets: int = 1, crop: Crop = 0.0) -> SenseProblem:
+    def of(cls, scan: Scan, sets: Sets = 1, crop: Crop = 0.0) -> SenseProblem:
         """Set the problem up for a scan of one frame; `sets` and `crop` are for maps that must be estimated.
 
         Raises
@@ -46,6 +46,12 @@ class SenseProblem:
         encoding = Encoding(scan.mask, estimate_maps(scan, sets=sets, crop=crop))
         scale = intensity_scale(scan)
         return cls(encoding, encoding.adjoint(scan.kspace / scale), scale)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the reader must know of the coil maps."""
+        sets = self.encoding.coil_maps.shape[1]
+        return () if sets == 1 else (f"{sets} sets of coil maps were used, for an object that folds over.",)
 
     def image(self, x: Tensor) -> Tensor:
         """Return the image (y, x) of solution `x` (1, set, y, x) in the units of the measured data.
