@@ -18,12 +18,8 @@ RESULTS = Path(__file__).parent / "results"
 def main() -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument(
-        "--only", nargs="+", choices=NAMES, default=NAMES, metavar="NAME", help=", ".join(NAMES)
-    )
-    parser.add_argument(
-        "--quick", action="store_true", help="one timed run each: shows that all works, no figures"
-    )
+    parser.add_argument("--only", nargs="+", choices=NAMES, default=NAMES, metavar="NAME", help=", ".join(NAMES))
+    parser.add_argument("--quick", action="store_true", help="one timed run each: shows that all works, no figures")
     arguments = parser.parse_args()
     described = machine()
     print_machine(described)

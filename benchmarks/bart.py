@@ -95,9 +95,7 @@ def _launch(arguments: list[str], threads: int) -> tuple[float, int]:
     process = subprocess.run(launcher, capture_output=True, text=True, check=True, env=environment)
     elapsed, peak, code = json.loads(process.stdout.splitlines()[-1])
     if code:
-        raise RuntimeError(
-            f"{' '.join(arguments)} ended with {code}: {process.stderr.strip() or process.stdout}"
-        )
+        raise RuntimeError(f"{' '.join(arguments)} ended with {code}: {process.stderr.strip() or process.stdout}")
     return elapsed, peak
 
 

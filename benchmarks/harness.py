@@ -110,9 +110,7 @@ def race(
     return rows
 
 
-def _measure(
-    prepare: Callable[[], Work], repeats: int, figures: Callable[[Any], Any] | None
-) -> dict[str, Any]:
+def _measure(prepare: Callable[[], Work], repeats: int, figures: Callable[[Any], Any] | None) -> dict[str, Any]:
     """Run in the child: time the work, and take its peak memory above imports and inputs."""
     work = prepare()
     base = _reset_peak_memory()

@@ -44,6 +44,8 @@ REGULARISERS = {
     "cg-sense": Regulariser("-l2 -r {weight}", 30, 0.01),
     "wavelet": Regulariser("-R W:3:0:{weight}", 100, 0.01),
     "tv": Regulariser("-R T:3:0:{weight}", 150, 0.01),
+    # With BART's own ADMM penalty, 0.5, 150 iterations stop up to 2 dB short of its converged image.
+    "tv, converged": Regulariser("-R T:3:0:{weight} -u0.02", 200, 0.006),
 }
 
 

@@ -28,7 +28,11 @@ def print_rows(rows: Sequence[dict[str, Any]]) -> None:
 
 def print_task(task: str, rows: list[dict[str, Any]]) -> None:
     """Print the contenders of one task."""
-    figures = list(dict.fromkeys(name for row in rows for name in row.get("figures", {})))
+    figures = list(
+        dict.fromkeys(
+            name for row in rows for name, value in row.get("figures", {}).items() if not isinstance(value, list)
+        )
+    )
     table = Table(title=task, title_justify="left")
     for heading in ("", "seconds", "ratio", "memory MiB", "ratio", *figures):
         table.add_column(heading, justify="left" if heading == "" else "right")
