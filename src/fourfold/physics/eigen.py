@@ -37,9 +37,10 @@ def principal_eigenvectors(matrices: Tensor, count: int = 1) -> tuple[Tensor, Te
     """
     shape, size = matrices.shape[:-2], matrices.shape[-1]
     matrices = matrices.reshape(-1, size, size)
-    vectors, values = [], []
+    vectors: list[Tensor] = []
+    values: list[Tensor] = []
     for _ in range(count):
-        vector = _dominant(matrices)
+        vector = _orthogonal(_dominant(matrices), vectors)
         image = matrices @ vector
         value = (vector.mH @ image).real
         vectors.append(vector)
@@ -62,7 +63,7 @@ def _dominant(matrices: Tensor) -> Tensor:
     open_cases = torch.arange(len(matrices), device=matrices.device)
     power, spare = matrices, torch.empty_like(matrices)
     for last in reversed(range(_ROUNDS)):
-        power = _scaled(power, 1 / _trace(power))
+        power = _scaled(power, 1 / _norm(power))
         torch.bmm(power, power, out=spare)
         torch.bmm(spare, spare, out=power)
         torch.bmm(power, power, out=spare)
@@ -75,6 +76,13 @@ def _dominant(matrices: Tensor) -> Tensor:
             break
         open_cases, power, spare = open_cases[mixed], power[mixed], spare[: int(mixed.sum())]
     return vectors
+
+
+def _orthogonal(vector: Tensor, others: list[Tensor]) -> Tensor:
+    """Return the unit part of `vector` (batch, n, 1) orthogonal to `others`, of which rounding leaves traces."""
+    for other in others:
+        vector = vector - other @ (other.mH @ vector)
+    return _scaled(vector, 1 / _norm(vector))
 
 
 def _longest_column(power: Tensor) -> Tensor:
