@@ -15,7 +15,7 @@ from fourfold.formats import open_scan
 from fourfold.report import write_report
 from fourfold.samples import sample
 from fourfold.sampling import make_sampling
-from fourfold.scan import Scan
+from fourfold.scan import Sampling, Scan
 from fourfold.studies import compare
 
 __all__ = ["demo"]
@@ -30,7 +30,7 @@ def demo(
 ) -> None:
     """Compare all methods on the sample that ships with fourfold, or on a fully sampled file of your own.
 
-    The data is undersampled 4× at random with 8 % of the lines at the centre (seed 0), reconstructed with every
+    The data is undersampled 4× at random with 8 % of the lines (at least 8) at the centre, reconstructed with every
     method and scored against the fully sampled image. The scores are printed, and a page with images, error maps and
     provenance is written to `fourfold-demo/index.html`.
 
@@ -49,12 +49,21 @@ def demo(
     remark(f"{what}: {scan.coils} coils, {scan.shape[0]}×{scan.shape[1]}, every fourth line kept at random.")
     if scan.source.simulated:
         remark("This is simulated data.")
-    sampling = make_sampling("random", scan.shape, 4.0, centre=0.08, seed=0, axis=scan.line_axis)
+    sampling = _every_fourth_line(scan)
     with progress_bar() as show:
         comparison = compare(scan.to(computer.device), sampling=sampling, progress=show)
     page = write_report(comparison, output / "index.html", f"fourfold demo: {what}")
     print_table(comparison.render())
     print(f"Open {page} in a browser to see the images.")
+
+
+def _every_fourth_line(scan: Scan) -> Sampling:
+    """Return a random pattern of 4×, or as close to it as the number of lines divides."""
+    lines = scan.shape[0 if scan.line_axis == "ky" else 1]
+    kept = max(1, round(lines / 4))
+    # Below a hundred lines 8 % of them are too few to calibrate coils with.
+    centre = min(kept, max(8, round(0.08 * lines)))
+    return make_sampling("random", scan.shape, lines / kept, lines=centre, seed=0, axis=scan.line_axis)
 
 
 def _middle_frame(file: Path) -> Scan:

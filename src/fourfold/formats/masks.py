@@ -11,7 +11,7 @@ import numpy.typing as npt
 from torch import Tensor
 
 from fourfold.errors import InputError
-from fourfold.scan import Axis
+from fourfold.scan import Axis, acquired_samples
 
 __all__ = ["acquired", "as_bool", "check_mask", "line_axis_of", "measured", "merge_frames"]
 
@@ -32,8 +32,8 @@ def acquired(kspace: Tensor) -> Tensor:
 
 
 def measured(kspace: Tensor, frames: Sequence[int], path: Path) -> Tensor:
-    """Return `acquired(kspace)`; refuses a frame without any sample, by its index in the file."""
-    mask = acquired(kspace)
+    """Return which samples were acquired; refuses a frame without any sample, by its index in the file."""
+    mask = acquired_samples(kspace)
     empty = [index for index, frame in zip(frames, mask, strict=True) if not frame.any()]
     if empty:
         raise InputError(f"Frame(s) {empty} of '{path}' contain only zeros: leave them out.")
