@@ -349,11 +349,10 @@ def _check_centred(energy: Tensor) -> None:
     ny, nx = energy.shape
     if min(ny, nx) < 16:
         return
-    # The unshifted position of the zero frequency along neither, one or both axes.
     box = (slice(ny // 2 - ny // 8, ny // 2 + ny // 8), slice(nx // 2 - nx // 8, nx // 2 + nx // 8))
-    found = {axes: float(torch.fft.fftshift(energy, dim=axes)[box].sum()) for axes in ((), (0,), (1,), (0, 1))}
-    strongest = max(found, key=lambda axes: found[axes])
-    if found[strongest] > 10 * found[()]:
+    moved = {axes: float(torch.fft.fftshift(energy, dim=axes)[box].sum()) for axes in ((0,), (1,), (0, 1))}
+    strongest = max(moved, key=lambda axes: moved[axes])
+    if moved[strongest] > 10 * float(energy[box].sum()):
         names = " and ".join(("ky", "kx")[axis] for axis in strongest)
         raise InputError(
             f"The k-space seems uncentred along {names}: its energy lies at the edges; "
