@@ -54,7 +54,7 @@ benchmark: $(READY)
 # +cpu says which build of torch is at hand, not which version is wanted.
 constraints: $(READY)
 	@{ echo "# Exact versions of all dependencies; written by 'make constraints'."; \
-	   $(BIN)/python -m pip freeze --exclude-editable | sed 's/+[a-z0-9.]*$$//'; } > constraints.new
+	   $(BIN)/python -m pip freeze --all --exclude-editable | sed '/^pip==/d;s/+[a-z0-9.]*$$//'; } > constraints.new
 	@mv constraints.new constraints.txt
 
 clean:

@@ -124,6 +124,26 @@ def test_recon_takes_frames_one_at_a_time(under, capsys, monkeypatch):
     assert image_of("image.npz").shape[0] == 3
 
 
+def test_recon_of_a_volume_takes_little_more_memory_than_of_one_frame():
+    frames, coils, size = 40, 8, 256
+    kspace = torch.randn(coils, size, size, dtype=torch.complex64).expand(frames, -1, -1, -1)
+    save_scan(Scan(kspace), "scan.h5")
+    program = """
+import resource, sys
+from fourfold.cli.main import main
+assert main(sys.argv[1:]) == 0
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+    def peak(*options: str) -> int:
+        arguments = ["recon", "scan.h5", "--method", "zero-filled", "--threads", "1", "--force", *options]
+        done = subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, text=True, check=True)
+        return int(done.stdout.split()[-1]) * 1024
+
+    volume = kspace.numel() * kspace.element_size()
+    assert peak() - peak("--frames", "0") < volume / 2
+
+
 @pytest.mark.parametrize(("text", "frames"), [("1", [1]), ("1:3", [1, 2]), ("1:", [1, 2]), (":2", [0, 1])])
 def test_recon_of_some_frames(text, frames, full, capsys):
     save_scan(full, "scan.npz")

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import numpy as np
 import torch
+from torch import Tensor
 
 from fourfold.errors import InputError
 from fourfold.formats import cfl, fastmri, nifti, numpy_file, png
@@ -98,8 +101,8 @@ def _write(
 class writer:  # noqa: N801  # used like a function, as open() is
     """Collects a volume that comes frame by frame and writes it in one file when all is there.
 
-    Images are kept in memory until then (8 bytes a pixel, far less than the k-space they came from). Where the block
-    is left by an error or an interruption, nothing is written.
+    Until then the images lie in nameless files beside it. Where the block is left by an error or an interruption,
+    nothing is written.
 
     Parameters
     ----------
@@ -128,13 +131,28 @@ class writer:  # noqa: N801  # used like a function, as open() is
                 f"A frame of {found[0]}×{found[1]} cannot follow frames of {first[0]}×{first[1]} in '{self.path}': "
                 "write it to a file of its own."
             )
-        self.parts.append(reconstruction)
+        std = None if reconstruction.std is None else _on_disk(reconstruction.std, self.path.parent)
+        image = _on_disk(reconstruction.image, self.path.parent)
+        self.parts.append(dataclasses.replace(reconstruction, image=image, std=std))
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if kind is None and self.parts:
             save(join(self.parts), self.path)
+
+
+def _on_disk(array: Tensor, folder: Path) -> Tensor:
+    """Return `array` as a map of a file that is gone as soon as the array is.
+
+    Small arrays that stay keep the C library from giving back the large blocks between which it has put them: with
+    them in memory, a volume would take as much of it as its k-space.
+    """
+    with tempfile.TemporaryFile(dir=folder) as file:
+        values = array.cpu().contiguous().numpy()
+        values.tofile(file)
+        mapped = np.memmap(file, values.dtype, "c", shape=values.shape)
+    return torch.from_numpy(mapped)
 
 
 def join(parts: Sequence[Reconstruction]) -> Reconstruction:
