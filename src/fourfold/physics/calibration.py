@@ -67,7 +67,8 @@ def estimate_maps(
     scan
         The acquisition.
     sets
-        Sets of maps to estimate; more than one, or ``"auto"``, where the object folds over in the full field of view.
+        Sets of maps to estimate; more than one where the object folds over in the full field of view, which
+        ``"auto"`` finds out.
     kernel, crop
         As in `fourfold.physics.espirit.espirit`.
     approach
@@ -89,7 +90,7 @@ def estimate_maps(
     if scan.coils == 1:
         return scan.kspace.new_ones((1, 1, 1, *scan.shape))
     if approach == "walsh":
-        if sets != 1:
+        if sets not in (1, "auto"):
             raise InputError(f"{sets} sets of coil maps were asked for; Walsh's method gives one: choose ESPIRiT.")
         calibration = calibration_kspace(scan, minimum=_WALSH_LINES)
         return walsh(lowres_images(calibration, scan.shape))
