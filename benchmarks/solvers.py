@@ -67,6 +67,7 @@ def with_sigpy(scan: Scan, method: str, weight: float) -> Solve:
 
 def with_mrpro(scan: Scan, method: str, weight: float) -> Solve:
     """By mrpro's operators and optimisers; anisotropic TV of real and imaginary parts (PDHG); db4 (FISTA)."""
+    _import_torchvision()
     from mrpro.algorithms.optimizers import cg, pdhg, pgd
     from mrpro.operators import FiniteDifferenceOp, LinearOperatorMatrix, WaveletOp
     from mrpro.operators.functionals import L1Norm, L1NormViewAsReal, L2NormSquared
@@ -161,7 +162,7 @@ def with_deepinv(scan: Scan, method: str, weight: float) -> Solve:
 
 
 def _import_torchvision() -> None:
-    """Import torchvision, which deepinv wants, also where its operators were built for another torch.
+    """Import torchvision, which mrpro and deepinv want, also where its operators were built for another torch.
 
     Beside a CPU torch, torchvision's wheel for GPUs does not load its operators, and then fails to import for want
     of two that nothing here calls; their declarations are enough.
@@ -171,4 +172,4 @@ def _import_torchvision() -> None:
     except RuntimeError:
         for name in ("nms", "qnms"):
             torch.library.define(f"torchvision::{name}", "(Tensor dets, Tensor scores, float threshold) -> Tensor")
-        import torchvision
+        import torchvision  # noqa: F401
