@@ -97,15 +97,14 @@ class Sampling:
     @property
     def calibration(self) -> tuple[int, int]:
         """Size (ny, nx) of the largest centred box that is fully sampled in every frame; (0, 0) without one."""
-        common = self.mask.all(dim=0)
-        ny = common.shape[0]
-        widths = torch.stack([_centred_run(common[y]) for y in range(ny)])
-        best = (0, 0)
-        for height in range(1, ny + 1):
-            width = int(widths[centre_slice(ny, height)].min())
-            if height * width > best[0] * best[1]:
-                best = (height, width)
-        return best
+        widths = _centred_runs(self.mask.all(dim=0))
+        rows = torch.arange(len(widths), device=widths.device)
+        # Boxes grow from the centre row outwards, as `centre_slice` does: each is as wide as its narrowest row.
+        outwards = (rows - len(widths) // 2).abs().argsort(stable=True)
+        narrowest = widths[outwards].cummin(dim=0).values
+        best = int((narrowest * (rows + 1)).argmax())
+        width = int(narrowest[best])
+        return (best + 1, width) if width else (0, 0)
 
     def summary(self) -> dict[str, Any]:
         """Return the pattern's provenance as JSON types."""
@@ -119,12 +118,11 @@ class Sampling:
         }
 
 
-def _centred_run(row: Tensor) -> Tensor:
-    """Return the width of the widest centred range of True in `row`."""
-    size = row.numel()
-    centre = size // 2
-    left = row[:centre].flip(0).int().cumprod(0).sum()
-    right = row[centre:].int().cumprod(0).sum()
+def _centred_runs(mask: Tensor) -> Tensor:
+    """Return, for each row of `mask`, the width of its widest centred range of True."""
+    centre = mask.shape[-1] // 2
+    left = mask[..., :centre].flip(-1).int().cumprod(dim=-1).sum(dim=-1)
+    right = mask[..., centre:].int().cumprod(dim=-1).sum(dim=-1)
     # centre_slice(size, w) reaches w // 2 to the left of the centre and (w - 1) // 2 to its right.
     return torch.where(right > 0, torch.minimum(2 * left + 1, 2 * right), 0)
 
