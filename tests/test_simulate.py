@@ -199,7 +199,7 @@ def test_the_sample_is_labelled_as_simulated():
     assert scan.kspace.shape == (1, 8, 240, 200)
     assert scan.fully_sampled
     assert scan.coil_maps is None
-    assert scan.source.label == "sample head (simulated coils and noise)"
+    assert scan.source.label == "sample head"
     assert scan.source.simulated
 
 

@@ -22,6 +22,11 @@ def choose_method(scan: Scan) -> tuple[Method, str]:
     undersampled, coils can be calibrated       wavelet
     undersampled, coils cannot be calibrated    zero-filled
     ==========================================  ===========
+
+    Wavelet and total variation came closest to the sensitivity-weighted image of the full data on three measured heads,
+    with evenly spaced, random and Poisson-disc samples at 2 to 4×, within 1.3 dB of each other; wavelet keeps texture
+    where total variation leaves flat patches. (The root-sum-of-squares of all coils, which holds their noise, is
+    closer to GRAPPA where few lines are left out.)
     """
     name, reason = _choose(scan)
     return find_method(name)(), reason

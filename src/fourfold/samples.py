@@ -42,5 +42,5 @@ def sample(seed: int = 0) -> Scan:
     Scan
         kspace complex64, (1, 8, 240, 200); its source is labelled as simulated.
     """
-    label = "sample head (simulated coils and noise)"
+    label = "sample head"
     return simulate(sample_image(), coils=COILS, snr=SNR, seed=seed, label=label)

@@ -48,7 +48,7 @@ def demo(
     what = scan.source.label or str(file)
     remark(f"{what}: {scan.coils} coils, {scan.shape[0]}×{scan.shape[1]}, every fourth line kept at random.")
     if scan.source.simulated:
-        remark("This is simulated data.")
+        remark("This is simulated data: coils and noise were added to an image.")
     sampling = _every_fourth_line(scan)
     with progress_bar() as show:
         comparison = compare(scan.to(computer.device), sampling=sampling, progress=show)
