@@ -8,7 +8,7 @@ from torch import Tensor
 __all__ = ["pixels_per_block", "principal_eigenvectors"]
 
 # Bytes of small matrices worked on at a time: few enough to bound the memory, many enough to keep all cores busy.
-_CPU_BYTES, _GPU_BYTES = 1 << 23, 1 << 28
+_CPU_BYTES, _GPU_BYTES = 1 << 24, 1 << 28
 
 # Powers of the matrix: 8, 64, 512, 4096. The last separates eigenvalues that differ by a thousandth.
 _ROUNDS = 4
