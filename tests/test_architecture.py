@@ -4,6 +4,7 @@ import ast
 import importlib
 import inspect
 import pkgutil
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -65,6 +66,12 @@ def imported_modules(path: Path) -> set[str]:
 
 def test_every_room_has_its_rule():
     assert set(rooms()) == set(MAY_IMPORT) | UNRESTRICTED
+
+
+def test_every_room_is_on_the_page():
+    page = (ROOT.parents[1] / "docs" / "architecture.md").read_text()
+    described = re.findall(r"^\| `([a-z]+)(?:\.py|/)` \|", page, flags=re.MULTILINE)
+    assert set(described) == set(MAY_IMPORT) | {"cli"}
 
 
 @pytest.mark.parametrize("room", MAY_IMPORT)

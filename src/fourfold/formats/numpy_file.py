@@ -173,7 +173,7 @@ class NumpyFile(ScanFile):
         if "line_axis" not in self.names:
             return line_axis_of(mask, "ky")
         axis: Any = str(self._open("line_axis"))
-        return axis  # type: ignore[no-any-return]  # Scan refuses any other text
+        return axis  # Scan refuses any other text
 
 
 @contextmanager
