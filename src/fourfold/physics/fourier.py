@@ -18,13 +18,15 @@ def fft(image: Tensor, axes: tuple[int, ...] = IMAGE_AXES) -> Tensor:
     Correct for odd and even sizes: ifftshift brings the origin to index 0, fftshift brings it back.
     """
     shifted = torch.fft.ifftshift(image, dim=axes)
-    return torch.fft.fftshift(torch.fft.fftn(shifted, dim=axes, norm="ortho"), dim=axes)
+    kspace: Tensor = torch.fft.fftshift(torch.fft.fftn(shifted, dim=axes, norm="ortho"), dim=axes)
+    return kspace
 
 
 def ifft(kspace: Tensor, axes: tuple[int, ...] = IMAGE_AXES) -> Tensor:
     """Return the inverse of `fft` over `axes`."""
     shifted = torch.fft.ifftshift(kspace, dim=axes)
-    return torch.fft.fftshift(torch.fft.ifftn(shifted, dim=axes, norm="ortho"), dim=axes)
+    image: Tensor = torch.fft.fftshift(torch.fft.ifftn(shifted, dim=axes, norm="ortho"), dim=axes)
+    return image
 
 
 class Fourier(LinearOperator):

@@ -206,7 +206,8 @@ class UndecimatedWavelet(LinearOperator):
         spectrum = torch.zeros_like(y[0])
         for band, response in zip(y, self.responses, strict=True):
             spectrum += torch.fft.fft2(band) * response.conj()
-        return torch.fft.ifft2(spectrum)
+        image: Tensor = torch.fft.ifft2(spectrum)
+        return image
 
     def normal(self, x: Tensor) -> Tensor:
         """Return `x`: the frame is tight."""
