@@ -235,6 +235,12 @@ def test_too_small_a_calibration_box_is_refused():
         Grappa()(shifted_coils((64, 64), PLANE_COILS).with_sampling(mask))
 
 
+def test_calibration_without_signal_is_refused():
+    scan = shifted_coils((64, 48), LINE_COILS).with_sampling(regular((64, 48), 2, lines=20))
+    with pytest.raises(InputError, match="calibration k-space contains only zeros"):
+        Grappa()(scan.replace(calibration=torch.zeros(1, 4, 24, 24, dtype=torch.complex64)))
+
+
 def test_a_single_coil_is_refused():
     scan = shifted_coils((64, 48), [(0, 0)]).with_sampling(regular((64, 48), 2, lines=20))
     with pytest.raises(InputError, match=r"single coil; .* choose the method 'tv' or 'wavelet'"):

