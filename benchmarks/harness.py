@@ -29,6 +29,7 @@ import os
 import platform
 import shutil
 import statistics
+import sys
 import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
@@ -106,6 +107,8 @@ def race(
             row["status"] = f"absent: {contender.requires} is not installed"
         else:
             row |= in_fresh_process(_measure, contender.prepare, 1 if quick else repeats, figures)
+        seconds = f"{row['seconds']:.3g} s" if row["status"] == "ok" else row["status"]
+        print(f"{task}: {contender.name}: {seconds}", file=sys.stderr, flush=True)
         rows.append(row)
     return rows
 
