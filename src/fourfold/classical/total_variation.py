@@ -37,7 +37,7 @@ class TotalVariation(Method):
     sets: PositiveInt | Literal["auto"] = "auto"
     """Sets of coil maps to estimate: more than one where the object folds over in the full field of view."""
     crop: Crop = 0.0
-    """Estimated maps are zero where their eigenvalue is below this; auto finds where the object ends, 0 keeps all."""
+    """Estimated maps are zero where their eigenvalue is below this; auto keeps the object alone, 0 every pixel."""
 
     def solve(self, scan: Scan, progress: Progress) -> Solution:
         """Reconstruct one frame."""
