@@ -5,14 +5,12 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
-from pathlib import Path
 from typing import Any
 
 from benchmarks.harness import machine
-from benchmarks.table import print_machine, print_rows
+from benchmarks.table import RESULTS, describe_machine, grids
 
 NAMES = ("espirit", "poisson_disc", "grappa", "iterative")
-RESULTS = Path(__file__).parent / "results"
 
 
 def main() -> None:
@@ -22,16 +20,18 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="one timed run each: shows that all works, no figures")
     arguments = parser.parse_args()
     described = machine()
-    print_machine(described)
+    print(describe_machine(described))
     for name in arguments.only:
         rows = importlib.import_module(f"benchmarks.{name}").run(quick=arguments.quick)
-        print_rows(rows)
+        for grid in grids(rows):
+            grid.show()
         if not arguments.quick:
             save(name, described, rows)
 
 
 def save(name: str, described: dict[str, Any], rows: list[dict[str, Any]]) -> None:
     """Write the rows with the machine they were measured on."""
+    RESULTS.mkdir(exist_ok=True)
     text = json.dumps({"machine": described, "rows": rows}, indent=1, ensure_ascii=False)
     (RESULTS / f"{name}.json").write_text(text + "\n", encoding="utf-8")
 

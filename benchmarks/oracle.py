@@ -12,7 +12,6 @@ import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,13 +21,14 @@ from numpy.typing import NDArray
 from benchmarks import bart
 from benchmarks.cases import CASES, FOLDED, Case, Scores, fingerprint, score
 from benchmarks.harness import absent
+from benchmarks.table import RESULTS
 from fourfold.physics.calibration import calibration_kspace
 from fourfold.physics.combine import root_sum_of_squares
 from fourfold.physics.fourier import ifft
 
 __all__ = ["ORACLE", "maps", "pics"]
 
-ORACLE = Path(__file__).parent / "results" / "bart_oracle.json"
+ORACLE = RESULTS / "bart_oracle.json"
 
 
 @dataclass(frozen=True)
