@@ -2,7 +2,8 @@
 
 Every contender is run from scratch with 4, 8, 16, … iterations until its image stands still: its converged quality,
 against the truth. The fewest iterations from which on it stays within 0.1 dB of that are found by bisection, and
-these are timed, set-up included. All get the same k-space, coil maps and weight; `benchmarks.solvers` says how their terms differ.
+these are timed, set-up included. All get the same k-space, coil maps and weight; `benchmarks.solvers` says how their
+terms differ.
 """
 
 from __future__ import annotations
