@@ -213,6 +213,11 @@ def test_output_that_is_the_input(refused, scan):
     assert "the raw file itself" in refused("recon", scan, "-o", scan, "--force")
 
 
+def test_output_that_is_the_other_file_of_the_input(refused, full):
+    save_scan(full, "scan.cfl")
+    assert "the raw file itself" in refused("recon", "scan.hdr", "-o", "scan.cfl", "--force")
+
+
 def test_output_that_exists(refused, scan):
     Path("image.npz").write_text("precious")
     assert "--force" in refused("recon", scan, "-o", "image.npz")
@@ -258,6 +263,11 @@ def test_settings_out_of_range_or_of_the_wrong_type(setting, value, words, refus
     sentence = refused("recon", under, "--method", "tv", f"--{setting}", value)
     assert f"'{setting}' of 'tv'" in sentence
     assert words in sentence
+
+
+def test_setting_of_one_of_several_methods(refused, scan):
+    assert "'weight' of 'tv'" in refused("compare", scan, "--tv.weight", "-1")
+    assert "Did you mean --tv.weight?" in refused("compare", scan, "--tv.wieght", "1")
 
 
 def test_method_settings_without_a_method(refused, scan):

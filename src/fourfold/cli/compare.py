@@ -106,7 +106,7 @@ def compare(
     """
     volume = open_scan(file, **(more or {}))
     if report is not None:
-        check_output(report, (".html",), file, force)
+        check_output(report, (".html",), volume.path, force)
     computer.claim()
     chosen = _with_settings(_names(methods), own)
     scan = volume.load(len(volume) // 2 if frame is None else frame)

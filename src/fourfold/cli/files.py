@@ -26,7 +26,7 @@ def check_output(path: Path, suffixes: Sequence[str], source: Path | None = None
     check_writable(path, suffixes)
     if not path.exists():
         return
-    if source is not None and source.exists() and path.samefile(source):
+    if source is not None and path.samefile(source):
         raise InputError(f"The output '{path}' is the raw file itself: choose another name.")
     if not force:
         raise InputError(f"The output '{path}' exists: choose another name, or add --force to replace it.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,11 +15,11 @@ from fourfold.cli.console import part_of, print_json, progress_bar, remark
 from fourfold.cli.files import FormatOptions, check_output, select_frames
 from fourfold.cli.flags import DATA, OUTPUT, Flag, MethodName
 from fourfold.cli.preparation import Preparation
-from fourfold.formats import open_scan, writer
+from fourfold.formats import ScanFile, open_scan, writer
 from fourfold.formats.writing import IMAGE_SUFFIXES, join
-from fourfold.method import Method
 from fourfold.registry import find_method
 from fourfold.report import write_report
+from fourfold.scan import Scan
 
 __all__ = ["own_type", "recon"]
 
@@ -81,32 +82,33 @@ def recon(
     volume = open_scan(file, **(more or {}))
     chosen = select_frames(frames, len(volume))
     if output is not None:
-        check_output(output, IMAGE_SUFFIXES, file, force)
+        check_output(output, IMAGE_SUFFIXES, volume.path, force)
     if report is not None:
-        check_output(report, (".html",), file, force)
+        check_output(report, (".html",), volume.path, force)
     computer.claim()
     first = volume[chosen[0]]
     told = prepare.remarks(first)
     if method is None:
-        own, reason = choose_method(prepare(first))
-        told = (f"The method '{own.name}' was chosen: {reason}.", *told)
-    solver: Method = own or find_method(method or own.name)()
+        solver, reason = choose_method(prepare(first))
+        told = (f"The method '{solver.name}' was chosen: {reason}.", *told)
+    else:
+        solver = own or find_method(method)()
     if output is None:
         output = Path(f"{file.name.split('.')[0]}_{solver.name}.nii.gz")
-        check_output(output, IMAGE_SUFFIXES, file, force)
+        check_output(output, IMAGE_SUFFIXES, volume.path, force)
     for sentence in told:
         remark(sentence)
 
-    scans = iter(volume) if frames is None else (volume[index] for index in chosen)
+    middle = chosen[len(chosen) // 2]
     with writer(output) as image, progress_bar() as show:
-        for position, (index, scan) in enumerate(zip(chosen, scans, strict=True)):
+        for done, (index, scan) in enumerate(_read(volume, chosen)):
             ready = prepare(scan).to(computer.device)
-            result = solver(ready, part_of(show, position, len(chosen), f"frame {index}"))
+            result = solver(ready, part_of(show, done, len(chosen), f"frame {index}"))
             image.add(replace(result, record=replace(result.record, notes=(*told, *result.record.notes))))
-            if position == len(chosen) // 2:
-                middle = result, ready, f"{file.name}, frame {index}"
+            if index == middle:
+                page = [result], ready
     if report is not None:
-        write_report([middle[0]], report, middle[2], scan=middle[1])
+        write_report(page[0], report, f"{file.name}, frame {middle}", scan=page[1])
     made = join(image.parts)
     for sentence in made.record.notes[len(told) :]:
         remark(sentence)
@@ -116,3 +118,10 @@ def recon(
     else:
         size = "×".join(str(length) for length in made.image.shape[1:])
         print(f"{output}: {len(chosen)} frame(s) of {size} by '{solver.name}' in {made.record.seconds:.1f} s")
+
+
+def _read(volume: ScanFile, frames: range) -> Iterator[tuple[int, Scan]]:
+    """Return index and scan of each frame; of a whole file in its own order of reading, which may be much faster."""
+    if len(frames) == len(volume):
+        return enumerate(volume)
+    return ((index, volume[index]) for index in frames)
