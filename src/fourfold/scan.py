@@ -244,7 +244,8 @@ class Scan:
     def _check_array(name: str, array: Tensor, ndim: int) -> None:
         if array.dtype != torch.complex64 or array.ndim != ndim:
             raise InputError(f"{name} is {array.dtype} with {array.ndim} axes; it must be complex64 with {ndim} axes.")
-        if not bool(torch.isfinite(torch.view_as_real(array)).all()):
+        # NaN and Inf survive a sum, which reads the array once and stores nothing.
+        if not bool(torch.isfinite(torch.view_as_real(array).sum(dtype=torch.float64))):
             raise InputError(f"{name} contains NaN or Inf; find and remove the corrupt samples first.")
 
     @property
@@ -280,6 +281,8 @@ class Scan:
         """Return a scan of the one frame `index`; raises InputError outside the range."""
         if not -self.frames <= index < self.frames:
             raise InputError(f"Frame {index} was asked for; this scan has frames 0 to {self.frames - 1}.")
+        if self.frames == 1:
+            return self
         index %= self.frames
 
         def pick(array: Tensor | None) -> Tensor | None:
@@ -329,7 +332,7 @@ def _check_kspace(kspace: Tensor) -> None:
         )
     if kspace.numel() == 0:
         raise InputError(f"The k-space has shape {tuple(kspace.shape)} and so holds no sample; every axis needs one.")
-    energy = torch.view_as_real(kspace).square().sum(dim=(0, 4))
+    energy = (kspace * kspace.conj()).real.sum(dim=0)
     if not bool(torch.isfinite(energy).all()):
         bad = int((~torch.isfinite(torch.view_as_real(kspace))).any(dim=-1).sum())
         raise InputError(

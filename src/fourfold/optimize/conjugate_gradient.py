@@ -7,6 +7,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from fourfold.physics.operator import norm
+
 __all__ = ["conjugate_gradient"]
 
 
@@ -61,4 +63,4 @@ def conjugate_gradient(
 
 
 def _energy(x: Tensor) -> float:
-    return float(torch.linalg.vector_norm(x)) ** 2
+    return norm(x) ** 2

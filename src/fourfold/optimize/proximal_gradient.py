@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from fourfold.optimize.regulariser import Regulariser
+from fourfold.physics.operator import norm
 
 __all__ = ["proximal_gradient"]
 
@@ -59,7 +60,7 @@ def proximal_gradient(
     iterates = _iterates(lambda point: point - normal(point).sub_(rhs), regulariser, weight, x)
     for iteration in range(1, iterations + 1):
         previous, x = x, next(iterates)
-        change = float(torch.linalg.vector_norm(x - previous) / torch.linalg.vector_norm(x).clamp_min(1e-30))
+        change = norm(x - previous) / max(norm(x), 1e-30)
         if callback is not None:
             callback(iteration, x, change)
         if change < tolerance:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from fourfold.errors import InputError
-from fourfold.physics.fourier import Fourier
+from fourfold.physics.fourier import Fourier, ifft
 from fourfold.physics.operator import LinearOperator
 
 __all__ = ["CoilMaps", "Encoding", "Mask"]
@@ -96,8 +96,13 @@ class Encoding(LinearOperator):
         return self._operator.forward(x)
 
     def adjoint(self, y: Tensor) -> Tensor:
-        """Return the matched combination of the zero-filled coil images of k-space `y`."""
-        return self._operator.adjoint(y)
+        """Return the matched combination of the zero-filled coil images of k-space `y`, one coil after the other."""
+        frames, sets = y.shape[0], self.coil_maps.shape[1]
+        image = y.new_zeros((frames, sets, *y.shape[2:]))
+        for coil in range(y.shape[1]):
+            coil_image = ifft(torch.where(self.mask, y[:, coil], 0))
+            image.addcmul_(self.coil_maps[:, :, coil].conj(), coil_image[:, None])
+        return image
 
     @torch.no_grad()
     def normal(self, x: Tensor) -> Tensor:

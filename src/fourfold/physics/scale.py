@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import torch
+import math
 
 from fourfold.physics.combine import root_sum_of_squares
 from fourfold.physics.fourier import ifft
-from fourfold.scan import Scan, centre_slice
+from fourfold.scan import Scan, centre_slice, crop_centre
 
 __all__ = ["intensity_scale"]
 
@@ -28,12 +28,14 @@ def intensity_scale(scan: Scan) -> float:
     """
     found = scan.sampling.calibration
     if min(found) >= min(_FEWEST, *scan.shape):
-        centre = torch.zeros_like(scan.kspace)
-        rows, columns = (centre_slice(full, min(width, _MOST)) for full, width in zip(scan.shape, found, strict=True))
-        centre[..., rows, columns] = scan.kspace[..., rows, columns]
-        factor = 1.0
+        centre = crop_centre(scan.kspace, (min(found[0], _MOST), min(found[1], _MOST)))
+        # Twice as many pixels as samples show the peaks; the orthonormal transform of a smaller grid is brighter.
+        rows, columns = (min(2 * width, full) for width, full in zip(centre.shape[-2:], scan.shape, strict=True))
+        kspace = scan.kspace.new_zeros((*scan.kspace.shape[:2], rows, columns))
+        kspace[..., centre_slice(rows, centre.shape[-2]), centre_slice(columns, centre.shape[-1])] = centre
+        factor = math.sqrt(rows * columns / math.prod(scan.shape))
     else:
-        centre, factor = scan.kspace, scan.sampling.acceleration**0.5
-    image = root_sum_of_squares(ifft(centre)).flatten(1)
+        kspace, factor = scan.kspace, math.sqrt(scan.sampling.acceleration)
+    image = root_sum_of_squares(ifft(kspace)).flatten(1)
     bright = image.kthvalue(max(1, round(0.99 * image.shape[1])), dim=1).values
     return factor * float(bright.mean())

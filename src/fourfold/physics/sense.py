@@ -62,5 +62,5 @@ class SenseProblem:
         x = x * self.encoding.coil_maps[:1].any(dim=2)
         first = x[0, 0]
         if x.shape[1] > 1:
-            first = torch.polar(torch.linalg.vector_norm(x[0], dim=0), first.angle())
+            first = torch.polar(x[0].abs().square().sum(dim=0).sqrt(), first.angle())
         return first * self.scale
