@@ -38,7 +38,7 @@ demo: $(READY)
 	@$(BIN)/fourfold demo
 
 test: lint types
-	$(BIN)/pytest
+	$(BIN)/pytest -rs
 
 lint: $(READY)
 	$(BIN)/ruff check .
