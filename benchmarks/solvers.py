@@ -43,7 +43,7 @@ def with_bart(scan: Scan, method: str, weight: float) -> Solve:
     """BART's pics; the same TV, continued periodically (ADMM); Daubechies-2 with random shifts (FISTA)."""
     assert scan.coil_maps is not None
     kspace, maps = scan.kspace[0, :, None].numpy(), scan.coil_maps[0, 0, :, None].numpy()
-    regulariser = {"cg-sense": f"-l2 -r{weight}", "wavelet": f"-RW:3:0:{weight}", "tv": f"-RT:3:0:{weight} -u0.01"}
+    regulariser = {"cg-sense": f"-l2 -r{weight}", "wavelet": f"-RW:3:0:{weight}", "tv": f"-RT:3:0:{weight} -u0.003"}
 
     def solve(iterations: int) -> Image:
         # -w1 keeps BART from scaling the data, and with it the weight.
