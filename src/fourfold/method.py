@@ -15,9 +15,11 @@ from torch import Tensor
 from fourfold.errors import InputError, nearest
 from fourfold.scan import Reconstruction, Record, Scan, crop_centre
 
-__all__ = ["Family", "Method", "Progress", "Solution"]
+__all__ = ["Family", "Method", "Progress", "Scope", "Solution"]
 
 Family = Literal["classical", "untrained", "trained", "generative"]
+
+Scope = Literal["frame", "series"]
 
 Progress: TypeAlias = Callable[[float, str], None]
 """Called with the done fraction (0 to 1) and a few words on what is being done; raising in it interrupts the work."""
@@ -25,12 +27,12 @@ Progress: TypeAlias = Callable[[float, str], None]
 
 @dataclass(frozen=True)
 class Solution:
-    """What a method computed for one frame.
+    """What a method computed for one frame, or for a whole series.
 
     Attributes
     ----------
     image
-        complex64, (y, x).
+        complex64, (y, x); of a method for series (frame, y, x).
     iterations, scale, notes, details
         As in `fourfold.scan.Record`.
     """
@@ -58,6 +60,8 @@ class Method(BaseModel, ABC):
     family: ClassVar[Family]
     rank: ClassVar[int] = 100
     """Place in tables and pictures: simple methods first, those without a rank last."""
+    scope: ClassVar[Scope] = "frame"
+    """Whether `solve` is given one frame at a time, which bounds the memory, or the whole series."""
 
     def __init__(self, **settings: Any) -> None:
         try:
@@ -67,14 +71,14 @@ class Method(BaseModel, ABC):
 
     @abstractmethod
     def solve(self, scan: Scan, progress: Progress) -> Solution:
-        """Reconstruct `scan`, which has exactly one frame, and report progress.
+        """Reconstruct `scan`, which has exactly one frame unless the `scope` is a series, and report progress.
 
         Raises InputError where the data does not suit the method. Must not depend on anything but `scan`.
         """
 
     @torch.no_grad()
     def __call__(self, scan: Scan, progress: Progress | None = None) -> Reconstruction:
-        """Reconstruct `scan` frame by frame, which bounds the memory.
+        """Reconstruct `scan`: frame by frame, which bounds the memory, or as a series where the method needs it whole.
 
         Parameters
         ----------
@@ -89,8 +93,12 @@ class Method(BaseModel, ABC):
             When the data does not suit the method.
         """
         start = time.perf_counter()
-        solutions = [self._solve_frame(scan, index, progress) for index in range(scan.frames)]
-        image = torch.stack([solution.image for solution in solutions])
+        if self.scope == "series":
+            solutions = [self._solve_series(scan, progress)]
+            image = solutions[0].image
+        else:
+            solutions = [self._solve_frame(scan, index, progress) for index in range(scan.frames)]
+            image = torch.stack([solution.image for solution in solutions])
         size = scan.geometry.image_size
         scales = [solution.scale for solution in solutions if solution.scale is not None]
         record = Record(
@@ -113,6 +121,17 @@ class Method(BaseModel, ABC):
                 progress((index + fraction) / scan.frames, where + words)
 
         solution = self.solve(scan.frame(index), report)
+        report(1.0, self.title)
+        return solution
+
+    def _solve_series(self, scan: Scan, progress: Progress | None) -> Solution:
+        if scan.frames == 1:
+            raise InputError(
+                f"The scan has a single frame; '{self.name}' works on what frames have in common: choose a method "
+                "for single frames such as 'tv' or 'wavelet'."
+            )
+        report: Progress = progress or (lambda *_: None)
+        solution = self.solve(scan, report)
         report(1.0, self.title)
         return solution
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import pkgutil
 from functools import cache
 
@@ -25,7 +26,10 @@ def methods() -> dict[str, type[Method]]:
             found += [
                 value
                 for value in vars(module).values()
-                if isinstance(value, type) and issubclass(value, Method) and value.__module__ == module.__name__
+                if isinstance(value, type)
+                and issubclass(value, Method)
+                and value.__module__ == module.__name__
+                and not inspect.isabstract(value)
             ]
     by_rank = sorted(found, key=lambda method: (FAMILIES.index(method.family), method.rank, method.name))
     return {method.name: method for method in by_rank}

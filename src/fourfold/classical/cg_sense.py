@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 from pydantic import NonNegativeFloat, PositiveInt
 from torch import Tensor
 
-from fourfold.method import Family, Method, Progress, Solution
+from fourfold.classical.sense import SenseMethod, Watch
 from fourfold.optimize.conjugate_gradient import conjugate_gradient
-from fourfold.physics.espirit import Crop
 from fourfold.physics.sense import SenseProblem
-from fourfold.scan import Scan
 
 __all__ = ["CgSense"]
 
 
-class CgSense(Method):
+class CgSense(SenseMethod):
     """Minimises ½‖A x − y‖² + ½ weight ‖x‖² by conjugate gradient (Pruessmann 2001, MRM 46:638).
 
     The fastest method that uses the coils' sensitivities; noise grows where these are alike.
@@ -24,7 +22,6 @@ class CgSense(Method):
 
     name: ClassVar[str] = "cg-sense"
     title: ClassVar[str] = "CG-SENSE"
-    family: ClassVar[Family] = "classical"
     rank: ClassVar[int] = 10
 
     weight: NonNegativeFloat = 0.005
@@ -33,24 +30,15 @@ class CgSense(Method):
     """At most so many iterations; stopping early regularises too, more amplify the noise."""
     tolerance: NonNegativeFloat = 1e-3
     """Stop when the residual falls below this part of the data."""
-    sets: PositiveInt | Literal["auto"] = "auto"
-    """Sets of coil maps to estimate: more than one where the object folds over in the full field of view."""
-    crop: Crop = 0.0
-    """Estimated maps are zero where their eigenvalue is below this; auto keeps the object alone, 0 every pixel."""
 
-    def solve(self, scan: Scan, progress: Progress) -> Solution:
-        """Reconstruct one frame."""
-        progress(0.0, "coil maps")
-        problem = SenseProblem.of(scan, self.sets, self.crop)
+    def minimise(
+        self, problem: SenseProblem, weight: float, start: Tensor | None = None, watch: Watch | None = None
+    ) -> tuple[Tensor, int]:
+        """Return the solution (frame, set, y, x) for one weight, and the iterations that it took."""
 
         def system(x: Tensor) -> Tensor:
-            return problem.encoding.normal(x).add_(x, alpha=self.weight)
+            return problem.encoding.normal(x).add_(x, alpha=weight)
 
-        x, iterations = conjugate_gradient(
-            system,
-            problem.rhs,
-            iterations=self.iterations,
-            tolerance=self.tolerance,
-            callback=lambda iteration, _: progress(iteration / self.iterations, f"iteration {iteration}"),
+        return conjugate_gradient(
+            system, problem.rhs, start, iterations=self.iterations, tolerance=self.tolerance, callback=watch
         )
-        return Solution(problem.image(x), iterations, problem.scale, problem.notes)

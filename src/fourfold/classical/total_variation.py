@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import ClassVar
 
-from pydantic import NonNegativeFloat, PositiveInt
+from pydantic import NonNegativeFloat
 
-from fourfold.method import Family, Method, Progress, Solution
-from fourfold.optimize.proximal_gradient import proximal_gradient
+from fourfold.classical.regularised import Regularised
 from fourfold.optimize.total_variation import TotalVariationPenalty
-from fourfold.physics.espirit import Crop
 from fourfold.physics.sense import SenseProblem
-from fourfold.scan import Scan
 
 __all__ = ["TotalVariation"]
 
 
-class TotalVariation(Method):
+class TotalVariation(Regularised):
     """Minimises ½‖A x − y‖² + weight · scale · TV(x), isotropic total variation (Block 2007, MRM 57:1086).
 
     Sharp edges and flat regions; runs until it has converged. The scale is computed from the measured data, so that
@@ -25,33 +22,11 @@ class TotalVariation(Method):
 
     name: ClassVar[str] = "tv"
     title: ClassVar[str] = "Total variation"
-    family: ClassVar[Family] = "classical"
     rank: ClassVar[int] = 30
 
     weight: NonNegativeFloat = 0.0014
     """Weight of the total variation, relative to the brightness of the image; larger is smoother."""
-    iterations: PositiveInt = 200
-    """At most so many iterations."""
-    tolerance: NonNegativeFloat = 2e-4
-    """Stop when an iteration changes the image by less than this part of it."""
-    sets: PositiveInt | Literal["auto"] = "auto"
-    """Sets of coil maps to estimate: more than one where the object folds over in the full field of view."""
-    crop: Crop = 0.0
-    """Estimated maps are zero where their eigenvalue is below this; auto keeps the object alone, 0 every pixel."""
 
-    def solve(self, scan: Scan, progress: Progress) -> Solution:
-        """Reconstruct one frame."""
-        progress(0.0, "coil maps")
-        problem = SenseProblem.of(scan, self.sets, self.crop)
-        x, iterations = proximal_gradient(
-            problem.encoding.normal,
-            problem.rhs,
-            TotalVariationPenalty(),
-            self.weight,
-            iterations=self.iterations,
-            tolerance=self.tolerance,
-            callback=lambda iteration, _, change: progress(
-                iteration / self.iterations, f"iteration {iteration}, change {change:.0e}"
-            ),
-        )
-        return Solution(problem.image(x), iterations, problem.scale, problem.notes)
+    def regulariser(self, problem: SenseProblem) -> TotalVariationPenalty:  # noqa: ARG002  # needs nothing of it
+        """Return the total variation, which keeps its dual field from one proximal map to the next."""
+        return TotalVariationPenalty()

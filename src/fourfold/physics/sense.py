@@ -18,14 +18,14 @@ __all__ = ["SenseProblem"]
 
 @dataclass(frozen=True, eq=False)
 class SenseProblem:
-    """½‖A x − y‖² of one frame, in the unit of intensity computed from the measured data.
+    """½‖A x − y‖² of one frame or a series, in the unit of intensity computed from the measured data.
 
     Attributes
     ----------
     encoding
-        A, from images (1, set, y, x); its norm is at most 1 because the maps have unit norm.
+        A, from images (frame, set, y, x); its norm is at most 1 because the maps have unit norm.
     rhs
-        Aᴴ y over `scale`, complex64, (1, set, y, x).
+        Aᴴ y over `scale`, complex64, (frame, set, y, x).
     scale
         The unit of intensity (`fourfold.physics.scale.intensity_scale`).
     """
@@ -36,7 +36,7 @@ class SenseProblem:
 
     @classmethod
     def of(cls, scan: Scan, sets: Sets = 1, crop: Crop = 0.0) -> SenseProblem:
-        """Set the problem up for a scan of one frame; `sets` and `crop` are for maps that must be estimated.
+        """Set the problem up for a scan; `sets` and `crop` are for maps that must be estimated.
 
         Raises
         ------
@@ -54,13 +54,13 @@ class SenseProblem:
         return () if sets == 1 else (f"{sets} sets of coil maps were used, for an object that folds over.",)
 
     def image(self, x: Tensor) -> Tensor:
-        """Return the image (y, x) of solution `x` (1, set, y, x) in the units of the measured data.
+        """Return the images (frame, y, x) of solution `x` (frame, set, y, x) in the units of the measured data.
 
         Several sets are combined by root-sum-of-squares, as the coils would see them; the phase is the first set's.
         Pixels that no coil map covers are zero.
         """
-        x = x * self.encoding.coil_maps[:1].any(dim=2)
-        first = x[0, 0]
+        x = x * self.encoding.coil_maps.any(dim=2)
+        first = x[:, 0]
         if x.shape[1] > 1:
-            first = torch.polar(x[0].abs().square().sum(dim=0).sqrt(), first.angle())
+            first = torch.polar(x.abs().square().sum(dim=1).sqrt(), first.angle())
         return first * self.scale

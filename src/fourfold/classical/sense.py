@@ -1,0 +1,70 @@
+"""What all methods that encode with coil maps share: the problem, its settings, the record."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable
+from typing import ClassVar, Literal, TypeAlias
+
+from pydantic import NonNegativeFloat, PositiveInt
+from torch import Tensor
+
+from fourfold.method import Family, Method, Progress, Solution
+from fourfold.physics.espirit import Crop
+from fourfold.physics.sense import SenseProblem
+from fourfold.scan import Scan
+
+__all__ = ["SenseMethod", "Watch"]
+
+Watch: TypeAlias = Callable[[int, Tensor], None]
+"""Called with the iteration (from 1) and the current solution."""
+
+
+class SenseMethod(Method):
+    """Minimises ½‖A x − y‖² + weight · R(x), A being the encoding with coil maps; a subclass minimises.
+
+    The data are brought to a scale that is computed from them, so that one weight serves every scanner.
+    """
+
+    family: ClassVar[Family] = "classical"
+
+    weight: NonNegativeFloat
+    """Weight of the regulariser; larger is smoother."""
+    iterations: PositiveInt = 200
+    """At most so many iterations."""
+    tolerance: NonNegativeFloat = 2e-4
+    """Stop when an iteration changes the image by less than this part of it."""
+    sets: PositiveInt | Literal["auto"] = "auto"
+    """Sets of coil maps to estimate: more than one where the object folds over in the full field of view."""
+    crop: Crop = 0.0
+    """Estimated maps are zero where their eigenvalue is below this; auto keeps the object alone, 0 every pixel."""
+
+    @abstractmethod
+    def minimise(
+        self, problem: SenseProblem, weight: float, start: Tensor | None = None, watch: Watch | None = None
+    ) -> tuple[Tensor, int]:
+        """Return the solution (frame, set, y, x) for one weight, and the iterations that it took.
+
+        Parameters
+        ----------
+        problem
+            The data term.
+        weight
+            Weight of R.
+        start
+            First guess (frame, set, y, x), where one is at hand.
+        watch
+            Told of every iteration.
+        """
+
+    def solve(self, scan: Scan, progress: Progress) -> Solution:
+        """Reconstruct one frame, or the series where that is the `scope`."""
+        progress(0.0, "coil maps")
+        problem = SenseProblem.of(scan, self.sets, self.crop)
+
+        def watch(iteration: int, _: Tensor) -> None:
+            progress(iteration / self.iterations, f"iteration {iteration}")
+
+        x, iterations = self.minimise(problem, self.weight, watch=watch)
+        image = problem.image(x)
+        return Solution(image if self.scope == "series" else image[0], iterations, problem.scale, problem.notes)
