@@ -33,5 +33,6 @@ class Regularised(SenseMethod):
             start=start,
             iterations=self.iterations,
             tolerance=self.tolerance,
+            support=problem.support,
             callback=None if watch is None else lambda iteration, x, _: watch(iteration, x),
         )

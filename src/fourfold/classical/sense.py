@@ -11,7 +11,7 @@ from torch import Tensor
 
 from fourfold.method import Family, Method, Progress, Solution
 from fourfold.physics.espirit import Crop
-from fourfold.physics.sense import SenseProblem
+from fourfold.physics.sense import Combination, SenseProblem
 from fourfold.scan import Scan
 
 __all__ = ["SenseMethod", "Watch"]
@@ -36,8 +36,10 @@ class SenseMethod(Method):
     """Stop when an iteration changes the image by less than this part of it."""
     sets: PositiveInt | Literal["auto"] = "auto"
     """Sets of coil maps to estimate: more than one where the object folds over in the full field of view."""
-    crop: Crop = 0.0
+    crop: Crop = "auto"
     """Estimated maps are zero where their eigenvalue is below this; auto keeps the object alone, 0 every pixel."""
+    combination: Combination = "rss"
+    """rss: measured samples put back in every coil, root-sum-of-squares; maps: the solution itself, less noisy."""
 
     @abstractmethod
     def minimise(
@@ -66,5 +68,5 @@ class SenseMethod(Method):
             progress(iteration / self.iterations, f"iteration {iteration}")
 
         x, iterations = self.minimise(problem, self.weight, watch=watch)
-        image = problem.image(x)
+        image = problem.image(x, self.combination)
         return Solution(image if self.scope == "series" else image[0], iterations, problem.scale, problem.notes)

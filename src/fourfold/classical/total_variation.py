@@ -27,6 +27,6 @@ class TotalVariation(Regularised):
     weight: NonNegativeFloat = 0.0014
     """Weight of the total variation, relative to the brightness of the image; larger is smoother."""
 
-    def regulariser(self, problem: SenseProblem) -> TotalVariationPenalty:  # noqa: ARG002  # needs nothing of it
-        """Return the total variation, which keeps its dual field from one proximal map to the next."""
-        return TotalVariationPenalty()
+    def regulariser(self, problem: SenseProblem) -> TotalVariationPenalty:
+        """Return the total variation within the coil maps' support."""
+        return TotalVariationPenalty(problem.support)

@@ -23,6 +23,7 @@ def proximal_gradient(
     start: Tensor | None = None,
     iterations: int = 200,
     tolerance: float = 2e-4,
+    support: Tensor | None = None,
     callback: Callable[[int, Tensor, float], None] | None = None,
 ) -> tuple[Tensor, int]:
     """Minimise ½‖A x − y‖² + weight · R(x), given AᴴA (of norm at most 1) and Aᴴy.
@@ -48,6 +49,8 @@ def proximal_gradient(
         At most so many iterations, one application of `normal` each.
     tolerance
         Stop when an iteration changes x by less than this part of its norm.
+    support
+        bool, broadcast to x: the elements whose change counts; those that A does not see move on for long.
     callback
         Called with the iteration (from 1), the current solution, and its relative change.
 
@@ -60,7 +63,8 @@ def proximal_gradient(
     iterates = _iterates(lambda point: point - normal(point).sub_(rhs), regulariser, weight, x)
     for iteration in range(1, iterations + 1):
         previous, x = x, next(iterates)
-        change = norm(x - previous) / max(norm(x), 1e-30)
+        moved = x - previous
+        change = norm(moved if support is None else moved.mul_(support)) / max(norm(x), 1e-30)
         if callback is not None:
             callback(iteration, x, change)
         if change < tolerance:

@@ -1,19 +1,28 @@
-"""The reconstruction problem that SENSE, total variation and wavelets share."""
+"""The reconstruction problem that all methods with coil maps share."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal, TypeAlias
 
 import torch
 from torch import Tensor
 
-from fourfold.physics.calibration import estimate_maps
+from fourfold.errors import InputError
+from fourfold.physics.calibration import calibration_kspace, estimate_maps
+from fourfold.physics.combine import root_sum_of_squares
+from fourfold.physics.consistency import consistent_kspace
 from fourfold.physics.encoding import Encoding
 from fourfold.physics.espirit import Crop, Sets
+from fourfold.physics.fourier import fft, ifft
+from fourfold.physics.lowres import lowres_images
 from fourfold.physics.scale import intensity_scale
 from fourfold.scan import Scan
 
-__all__ = ["SenseProblem"]
+__all__ = ["Combination", "SenseProblem"]
+
+Combination: TypeAlias = Literal["rss", "maps"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,17 +31,24 @@ class SenseProblem:
 
     Attributes
     ----------
+    scan
+        The measured data.
     encoding
-        A, from images (frame, set, y, x); its norm is at most 1 because the maps have unit norm.
+        A, from images (frame, set, y, x); its norm is at most 1 because the maps have unit norm. The maps carry the
+        phase of the low-resolution image, where calibration lines tell it, so that x is nearly real.
     rhs
         Aᴴ y over `scale`, complex64, (frame, set, y, x).
     scale
         The unit of intensity (`fourfold.physics.scale.intensity_scale`).
+    phase
+        The phase that the maps carry, complex64 of modulus 1, (frame or 1, set, y, x).
     """
 
+    scan: Scan
     encoding: Encoding
     rhs: Tensor
     scale: float
+    phase: Tensor
 
     @classmethod
     def of(cls, scan: Scan, sets: Sets = 1, crop: Crop = 0.0) -> SenseProblem:
@@ -43,9 +59,16 @@ class SenseProblem:
         InputError
             When coil maps are needed but there are no calibration lines.
         """
-        encoding = Encoding(scan.mask, estimate_maps(scan, sets=sets, crop=crop))
+        maps = estimate_maps(scan, sets=sets, crop=crop)
+        phase = _lowres_phase(scan, maps)
+        encoding = Encoding(scan.mask, maps * phase[:, :, None])
         scale = intensity_scale(scan)
-        return cls(encoding, encoding.adjoint(scan.kspace / scale), scale)
+        return cls(scan, encoding, encoding.adjoint(scan.kspace / scale), scale, phase)
+
+    @cached_property
+    def support(self) -> Tensor:
+        """bool, (frame or 1, set, y, x): the pixels that some coil map covers."""
+        return self.encoding.coil_maps.any(dim=2)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -53,14 +76,45 @@ class SenseProblem:
         sets = self.encoding.coil_maps.shape[1]
         return () if sets == 1 else (f"{sets} sets of coil maps were used, for an object that folds over.",)
 
-    def image(self, x: Tensor) -> Tensor:
+    def image(self, x: Tensor, combination: Combination = "maps") -> Tensor:
         """Return the images (frame, y, x) of solution `x` (frame, set, y, x) in the units of the measured data.
 
-        Several sets are combined by root-sum-of-squares, as the coils would see them; the phase is the first set's.
-        Pixels that no coil map covers are zero.
+        Parameters
+        ----------
+        x
+            The solution.
+        combination
+            ``"maps"``: x itself; several sets are combined by root-sum-of-squares, as the coils would see them, and
+            pixels that no coil map covers are zero. ``"rss"``: the measured samples overrule x in the k-space of
+            every coil, and the coils are combined by root-sum-of-squares (a single coil needs no combination and
+            keeps its phase); nothing that was measured is lost, its noise included. The phase is x's.
         """
-        x = x * self.encoding.coil_maps.any(dim=2)
-        first = x[:, 0]
+        x = x * self.support * self.scale
+        first = x[:, 0] * self.phase[:, 0]
+        if combination == "rss":
+            coils = torch.stack([self._consistent_coils(x, frame) for frame in range(x.shape[0])])
+            if coils.shape[1] == 1:
+                return coils[:, 0]
+            return torch.polar(root_sum_of_squares(coils), first.angle())
         if x.shape[1] > 1:
-            first = torch.polar(x.abs().square().sum(dim=1).sqrt(), first.angle())
-        return first * self.scale
+            return torch.polar(x.abs().square().sum(dim=1).sqrt(), first.angle())
+        return first
+
+    def _consistent_coils(self, x: Tensor, frame: int) -> Tensor:
+        """Return the coil images (coil, y, x) of one frame with the measured samples put back."""
+        maps, mask = (array[frame % array.shape[0]][None] for array in (self.encoding.coil_maps, self.encoding.mask))
+        estimate = fft((maps * x[frame][None, :, None]).sum(dim=1))
+        return ifft(consistent_kspace(estimate, self.scan.kspace[frame][None], mask))[0]
+
+
+def _lowres_phase(scan: Scan, maps: Tensor) -> Tensor:
+    """Return the phase (frame or 1, set, y, x) of the low-resolution image; 1 where no calibration line tells it.
+
+    A nearly real image is what total variation and wavelets like: worth 0.05 to 0.2 dB on measured heads.
+    """
+    try:
+        lowres = lowres_images(calibration_kspace(scan), scan.shape)
+    except InputError:
+        return maps.new_ones((1, maps.shape[1], 1, 1))
+    combined = (maps.conj() * lowres[:, None]).sum(dim=2)
+    return torch.polar(torch.ones_like(combined.real), combined.angle())
