@@ -306,7 +306,7 @@ def test_frames_that_are_not_there(frames, refused, scan):
 
 
 def test_frame_that_is_not_there(refused, scan):
-    assert "Frame 7 was asked for" in refused("compare", scan, "--frame", "7")
+    assert "The frames '7' were asked for" in refused("compare", scan, "--frame", "7")
 
 
 def test_more_virtual_coils_than_coils(refused, scan):

@@ -12,6 +12,7 @@ from torch import Tensor
 from fourfold.method import Family, Method, Progress, Solution
 from fourfold.physics.espirit import Crop
 from fourfold.physics.sense import Combination, SenseProblem
+from fourfold.physics.series import time_average
 from fourfold.scan import Scan
 
 __all__ = ["SenseMethod", "Watch"]
@@ -62,7 +63,8 @@ class SenseMethod(Method):
     def solve(self, scan: Scan, progress: Progress) -> Solution:
         """Reconstruct one frame, or the series where that is the `scope`."""
         progress(0.0, "coil maps")
-        problem = SenseProblem.of(scan, self.sets, self.crop)
+        calibrated = time_average(scan) if self.scope == "series" else scan
+        problem = SenseProblem.of(scan, self.sets, self.crop, calibrated)
 
         def watch(iteration: int, _: Tensor) -> None:
             progress(iteration / self.iterations, f"iteration {iteration}")

@@ -11,15 +11,15 @@ from cyclopts import Group, Parameter
 
 from fourfold.cli.computer import Computer, ComputerOptions
 from fourfold.cli.console import print_json, print_table, progress_bar
-from fourfold.cli.files import FormatOptions, check_output
+from fourfold.cli.files import FormatOptions, check_output, select_frames
 from fourfold.cli.flags import DATA, METHODS, OUTPUT, Flag
 from fourfold.errors import InputError
-from fourfold.formats import open_scan
+from fourfold.formats import ScanFile, open_scan
 from fourfold.method import Method
 from fourfold.registry import find_method
 from fourfold.registry import methods as known_methods
 from fourfold.report import write_report
-from fourfold.sampling import SamplingOptions, make_sampling, read_sampling
+from fourfold.sampling import SamplingOptions, read_sampling, undersample
 from fourfold.scan import Sampling, Scan
 from fourfold.studies import compare as compare_methods
 from fourfold.studies.reference import Reference
@@ -47,7 +47,7 @@ def compare(
     *,
     methods: Annotated[list[str] | None, Parameter(group=METHODS)] = None,
     own: Any = None,
-    frame: Annotated[int | None, Parameter(group=DATA)] = None,
+    frames: Annotated[str | None, Parameter(alias="--frame", group=DATA)] = None,
     more: Annotated[FormatOptions | None, Parameter(name="*", group=DATA)] = None,
     reference: Annotated[Reference | None, Parameter(group=DATA)] = None,
     pattern: Annotated[str | None, Parameter(group=PATTERN)] = None,
@@ -61,9 +61,9 @@ def compare(
     force: Annotated[Flag, Parameter(group=OUTPUT)] = False,
     computer: ComputerOptions = Computer(),  # noqa: B008  # frozen
 ) -> None:
-    """Reconstruct one slice with several methods and score them against the fully sampled data.
+    """Reconstruct one slice or series with several methods and score them against the fully sampled data.
 
-    The slice is undersampled by a pattern, 4× at random with 8 % of the lines at the centre unless told otherwise.
+    The data is undersampled by a pattern, 4× at random with 8 % of the lines at the centre unless told otherwise.
     A file that is undersampled already is reconstructed as it is; without a reference there are then no scores.
     Methods that the data does not suit are listed with the reason.
 
@@ -72,6 +72,8 @@ def compare(
         fourfold compare knee.h5 --methods tv,wavelet --report knee.html
 
         fourfold compare knee.h5 --pattern regular --acceleration 4 --lines 24 --tv.weight 0.002
+
+        fourfold compare cine.npz --methods kt-tv,low-rank-sparse --pattern kt-interleaved --acceleration 8
 
         fourfold compare knee.h5 --settings methods.yaml
 
@@ -82,9 +84,10 @@ def compare(
     file
         Raw k-space, fully sampled for scores.
     methods
-        Names separated by commas; all methods unless given.
-    frame
-        Frame (slice) to use, counted from 0; the middle one unless given.
+        Names separated by commas; all that suit the number of frames unless given.
+    frames
+        One frame (3) or a range without its end (2:5), counted from 0; the middle one unless given, and all for
+        methods that are named and work on series.
     reference
         How the reference is made: rss (root-sum-of-squares, the default) or matched (sensitivity-weighted).
     pattern
@@ -109,7 +112,7 @@ def compare(
         check_output(report, (".html",), volume.path, force)
     computer.claim()
     chosen = _with_settings(_names(methods), own)
-    scan = volume.load(len(volume) // 2 if frame is None else frame)
+    scan = _load(volume, frames, series=methods is not None and any(method.scope == "series" for method in chosen))
     sampling = _sampling(scan, pattern, acceleration, seed, details or {}, mask)
     with progress_bar() as show:
         comparison = compare_methods(
@@ -121,6 +124,14 @@ def compare(
         print_json(comparison.to_json())
     else:
         print_table(comparison.render())
+
+
+def _load(volume: ScanFile, frames: str | None, series: bool) -> Scan:
+    """Return the frames that were asked for, else the whole `series`, else the middle frame."""
+    if frames is None and not series:
+        return volume.load(len(volume) // 2)
+    chosen = select_frames(frames, len(volume))
+    return volume.load(slice(chosen.start, chosen.stop))
 
 
 def _names(texts: Sequence[str] | None) -> list[str] | None:
@@ -145,4 +156,4 @@ def _sampling(
         return read_sampling(mask, scan.shape, scan.line_axis)
     if not asked and not scan.fully_sampled:
         return None
-    return make_sampling(kind or "random", scan.shape, acceleration or 4.0, seed=seed, axis=scan.line_axis, **details)
+    return undersample(scan, kind or "random", acceleration or 4.0, seed=seed, **details).sampling

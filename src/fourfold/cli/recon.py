@@ -48,7 +48,8 @@ def recon(
 ) -> None:
     """Reconstruct a raw file and write the image.
 
-    Frames (slices) are read, reconstructed and written one after the other, so a file may be larger than the memory.
+    Frames (slices) are read, reconstructed and written one after the other, so a file may be larger than the memory;
+    methods for series, such as kt-tv, need all chosen frames at once.
     Without `--method` one that suits the data is chosen, and the choice and its reason are told. The settings of a
     method are options of this command once it is named: see `fourfold recon --method tv --help`.
 
@@ -73,7 +74,7 @@ def recon(
     output
         Image to write: .nii.gz, .nii, .h5, .npz, .cfl or .png; FILE_METHOD.nii.gz in the current folder unless given.
     report
-        HTML page to write about the middle frame.
+        HTML page to write about the middle frame, or about the series that a method for series makes.
     json
         Print how the image was made on stdout as JSON, and nothing else there.
     force
@@ -99,16 +100,17 @@ def recon(
     for sentence in told:
         remark(sentence)
 
+    parts = _series(volume, chosen) if solver.scope == "series" else _frames(volume, chosen)
     middle = chosen[len(chosen) // 2]
     with writer(output) as image, progress_bar() as show:
-        for done, (index, scan) in enumerate(_read(volume, chosen)):
+        for done, (words, indices, scan) in enumerate(parts):
             ready = prepare(scan).to(computer.device)
-            result = solver(ready, part_of(show, done, len(chosen), f"frame {index}"))
+            result = solver(ready, part_of(show, done, len(chosen) // len(indices), words))
             image.add(replace(result, record=replace(result.record, notes=(*told, *result.record.notes))))
-            if index == middle:
-                page = [result], ready
+            if middle in indices:
+                page = [result], f"{file.name}, {words}", ready
     if report is not None:
-        write_report(page[0], report, f"{file.name}, frame {middle}", scan=page[1])
+        write_report(page[0], report, page[1], scan=page[2])
     made = join(image.parts)
     for sentence in made.record.notes[len(told) :]:
         remark(sentence)
@@ -120,8 +122,13 @@ def recon(
         print(f"{output}: {len(chosen)} frame(s) of {size} by '{solver.name}' in {made.record.seconds:.1f} s")
 
 
-def _read(volume: ScanFile, frames: range) -> Iterator[tuple[int, Scan]]:
-    """Return index and scan of each frame; of a whole file in its own order of reading, which may be much faster."""
-    if len(frames) == len(volume):
-        return enumerate(volume)
-    return ((index, volume[index]) for index in frames)
+def _frames(volume: ScanFile, frames: range) -> Iterator[tuple[str, range, Scan]]:
+    """Yield each frame with its name; of a whole file in its own order of reading, which may be much faster."""
+    scans = volume if len(frames) == len(volume) else (volume[index] for index in frames)
+    for index, scan in zip(frames, scans, strict=True):
+        yield f"frame {index}", range(index, index + 1), scan
+
+
+def _series(volume: ScanFile, frames: range) -> Iterator[tuple[str, range, Scan]]:
+    """Yield all frames at once; raises InputError where they would fill the memory."""
+    yield f"frames {frames[0]} to {frames[-1]}", frames, volume.load(slice(frames.start, frames.stop))

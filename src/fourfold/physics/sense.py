@@ -12,10 +12,8 @@ from torch import Tensor
 from fourfold.errors import InputError
 from fourfold.physics.calibration import calibration_kspace, estimate_maps
 from fourfold.physics.combine import root_sum_of_squares
-from fourfold.physics.consistency import consistent_kspace
 from fourfold.physics.encoding import Encoding
 from fourfold.physics.espirit import Crop, Sets
-from fourfold.physics.fourier import fft, ifft
 from fourfold.physics.lowres import lowres_images
 from fourfold.physics.scale import intensity_scale
 from fourfold.scan import Scan
@@ -51,18 +49,28 @@ class SenseProblem:
     phase: Tensor
 
     @classmethod
-    def of(cls, scan: Scan, sets: Sets = 1, crop: Crop = 0.0) -> SenseProblem:
-        """Set the problem up for a scan; `sets` and `crop` are for maps that must be estimated.
+    def of(cls, scan: Scan, sets: Sets = 1, crop: Crop = 0.0, calibrated: Scan | None = None) -> SenseProblem:
+        """Set the problem up for a scan.
+
+        Parameters
+        ----------
+        scan
+            The measured data.
+        sets, crop
+            For maps that must be estimated: as in `fourfold.physics.calibration.estimate_maps`.
+        calibrated
+            Where maps, phase and scale come from instead of `scan`: the time average of a series.
 
         Raises
         ------
         InputError
             When coil maps are needed but there are no calibration lines.
         """
-        maps = estimate_maps(scan, sets=sets, crop=crop)
-        phase = _lowres_phase(scan, maps)
+        shared = calibrated or scan
+        maps = estimate_maps(scan if scan.coil_maps is not None else shared, sets=sets, crop=crop)
+        phase = _lowres_phase(shared, maps)
         encoding = Encoding(scan.mask, maps * phase[:, :, None])
-        scale = intensity_scale(scan)
+        scale = intensity_scale(shared)
         return cls(scan, encoding, encoding.adjoint(scan.kspace / scale), scale, phase)
 
     @cached_property
@@ -92,19 +100,17 @@ class SenseProblem:
         x = x * self.support * self.scale
         first = x[:, 0] * self.phase[:, 0]
         if combination == "rss":
-            coils = torch.stack([self._consistent_coils(x, frame) for frame in range(x.shape[0])])
-            if coils.shape[1] == 1:
-                return coils[:, 0]
-            return torch.polar(root_sum_of_squares(coils), first.angle())
+            return torch.stack([self._measured_image(x, first, frame) for frame in range(x.shape[0])])
         if x.shape[1] > 1:
             return torch.polar(x.abs().square().sum(dim=1).sqrt(), first.angle())
         return first
 
-    def _consistent_coils(self, x: Tensor, frame: int) -> Tensor:
-        """Return the coil images (coil, y, x) of one frame with the measured samples put back."""
-        maps, mask = (array[frame % array.shape[0]][None] for array in (self.encoding.coil_maps, self.encoding.mask))
-        estimate = fft((maps * x[frame][None, :, None]).sum(dim=1))
-        return ifft(consistent_kspace(estimate, self.scan.kspace[frame][None], mask))[0]
+    def _measured_image(self, x: Tensor, first: Tensor, frame: int) -> Tensor:
+        """Return the image (y, x) of one frame with the measured samples put back in every coil."""
+        coils = self.encoding.consistent_coils(x[frame], self.scan.kspace[frame], frame)
+        return (
+            coils[0] if coils.shape[0] == 1 else torch.polar(root_sum_of_squares(coils[None])[0], first[frame].angle())
+        )
 
 
 def _lowres_phase(scan: Scan, maps: Tensor) -> Tensor:

@@ -35,8 +35,9 @@ def compare(
     scan
         Fully sampled, or undersampled as it was acquired.
     methods
-        Methods, or their names for the default settings; all registered ones when None. One that the data refuses
-        goes to ``failures`` with its sentence, and the others go on.
+        Methods, or their names for the default settings; all registered ones when None, those for series only where
+        `scan` has several frames. One that the data refuses goes to ``failures`` with its sentence, and the others
+        go on.
     sampling
         The samples to keep. When None, a fully sampled scan keeps every fourth line at random with 8 % of them at
         the centre (seed 0), and an undersampled one keeps all that it has.
@@ -56,7 +57,7 @@ def compare(
         For an unknown method, protocol or reference, a sampling or reference that does not fit the scan, and a
         protocol asked for by name that does not suit the reference.
     """
-    chosen = _methods(methods)
+    chosen = _methods(methods, scan.frames)
     truth, truth_name = _reference(scan, reference)
     suitable, omitted = _protocols(protocols, truth)
     undersampled = _undersampled(scan, sampling)
@@ -72,9 +73,9 @@ def compare(
     return Comparison(truth, truth_name, undersampled, tuple(entries), suitable, tuple(failures), omitted)
 
 
-def _methods(asked: Sequence[Method | str] | None) -> list[Method]:
+def _methods(asked: Sequence[Method | str] | None, frames: int) -> list[Method]:
     if asked is None:
-        asked = list(registered_methods())
+        asked = [name for name, kind in registered_methods().items() if frames > 1 or kind.scope == "frame"]
     if not asked:
         raise InputError("No method was given to compare; name at least one, or none at all for all of them.")
     return [find_method(method)() if isinstance(method, str) else method for method in asked]

@@ -1,0 +1,39 @@
+"""Series whose small blocks have few temporal components."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from pydantic import NonNegativeFloat, PositiveInt
+
+from fourfold.classical.regularised import Regularised
+from fourfold.method import Scope
+from fourfold.optimize.low_rank import LocallyLowRankPenalty
+from fourfold.optimize.regulariser import Regulariser
+from fourfold.physics.sense import SenseProblem
+
+__all__ = ["LocallyLowRank"]
+
+
+class LocallyLowRank(Regularised):
+    """Minimises ½‖A x − y‖² + weight · Σ over blocks b of ‖x_b‖*, nuclear norms (Zhang 2015, MRM 73:655).
+
+    For series in which each neighbourhood has a few temporal components of its own. Several grids of blocks are
+    averaged, so that none shows.
+    """
+
+    name: ClassVar[str] = "locally-low-rank"
+    title: ClassVar[str] = "Locally low rank"
+    rank: ClassVar[int] = 62
+    scope: ClassVar[Scope] = "series"
+
+    weight: NonNegativeFloat = 0.002
+    """Weight of the blocks' nuclear norms, relative to the brightness of the image; larger is smoother."""
+    block: PositiveInt = 8
+    """Width of a block in pixels."""
+    grids: PositiveInt = 2
+    """Grids of blocks that are averaged, shifted against one another."""
+
+    def regulariser(self, problem: SenseProblem) -> Regulariser:  # noqa: ARG002  # needs nothing of it
+        """Return the nuclear norms of the blocks."""
+        return LocallyLowRankPenalty(self.block, self.grids)
