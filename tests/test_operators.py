@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fourfold.errors import InputError
-from fourfold.physics.differences import FiniteDifferences
+from fourfold.physics.differences import FiniteDifferences, SymmetrisedDifferences
 from fourfold.physics.encoding import CoilMaps, Encoding, Mask
 from fourfold.physics.fourier import Fourier, fft, ifft
 from fourfold.physics.operator import Identity, inner
@@ -54,6 +54,7 @@ def operators(draw):
                 (encoding + encoding, image),
                 (Fourier() @ (Identity() + FiniteDifferences().H @ FiniteDifferences()), image),
                 (FiniteDifferences(), image),
+                (SymmetrisedDifferences(), FiniteDifferences().forward(image)),
                 (OrthogonalWavelet((ny, nx), "db4"), image),
                 (OrthogonalWavelet((ny, nx), "haar", 9), image),
                 (UndecimatedWavelet((ny, nx), "sym4", 3), image),
@@ -149,6 +150,7 @@ def test_norm_by_power_iteration():
     like = gaussian(1, 12, 12)
     exact = 2 * math.sqrt(2) * math.cos(math.pi / 24)
     assert FiniteDifferences().norm(like, iterations=300) == pytest.approx(exact, rel=1e-3)
+    assert SymmetrisedDifferences().norm(torch.stack([like, like]), iterations=300) < 8**0.5
     assert (3j * Identity()).norm(like) == pytest.approx(3, rel=1e-5)
 
 

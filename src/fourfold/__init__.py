@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from fourfold.choose import choose_method
     from fourfold.classical.cg_sense import CgSense
     from fourfold.classical.grappa import Grappa
+    from fourfold.classical.tgv import TotalGeneralisedVariation
     from fourfold.classical.total_variation import TotalVariation
     from fourfold.classical.wavelet import Wavelet
     from fourfold.classical.zero_filled import ZeroFilled
@@ -33,6 +34,7 @@ __all__ = [
     "Reconstruction",
     "Sampling",
     "Scan",
+    "TotalGeneralisedVariation",
     "TotalVariation",
     "Wavelet",
     "ZeroFilled",
@@ -57,6 +59,7 @@ _HOMES = {
     "Reconstruction": "scan",
     "Sampling": "scan",
     "Scan": "scan",
+    "TotalGeneralisedVariation": "classical.tgv",
     "TotalVariation": "classical.total_variation",
     "Wavelet": "classical.wavelet",
     "ZeroFilled": "classical.zero_filled",

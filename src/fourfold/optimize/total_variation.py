@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from fourfold.optimize.fields import bound_, counted, dual_floor, modulus, planes_of
 from fourfold.physics.differences import FiniteDifferences
 
 __all__ = ["TotalVariationPenalty"]
@@ -29,14 +30,12 @@ class TotalVariationPenalty:
         self.inner_iterations = inner_iterations
         self._differences = FiniteDifferences()
         self._dual: Tensor | None = None
-        self._floor = None if support is None or bool(support.all()) else _dual_floor(support)
+        self._floor = dual_floor(support)
 
     def value(self, x: Tensor) -> float:
         """Return the total variation of `x`."""
-        modulus = _modulus(self._differences.forward(_planes(x)))
-        if self._floor is not None:
-            modulus[self._floor.isinf().expand_as(modulus)] = 0
-        return float(modulus.sum(dtype=torch.float64))
+        lengths = counted(modulus(self._differences.forward(planes_of(x))), self._floor)
+        return float(lengths.sum(dtype=torch.float64))
 
     def prox(self, x: Tensor, weight: float) -> Tensor:
         """Return argmin over u of ½‖u − x‖² + weight · R(u), approximately.
@@ -45,7 +44,7 @@ class TotalVariationPenalty:
         """
         if weight == 0:
             return x
-        planes = _planes(x)
+        planes = planes_of(x)
         if self._dual is None or self._dual.shape[1:] != planes.shape:
             self._dual = planes.new_zeros((2, *planes.shape))
         dual = point = self._dual
@@ -55,37 +54,10 @@ class TotalVariationPenalty:
         for _ in range(self.inner_iterations):
             torch.sub(planes, self._differences.adjoint(point, out=image), alpha=weight, out=image)
             updated = self._differences.forward(image).mul_(rate).add_(point)
-            updated.div_(self._bound_(_modulus(updated)))
+            bound_(updated, self._floor)
             grown = (1 + (1 + 4 * momentum**2) ** 0.5) / 2
             point = torch.lerp(dual, updated, 1 + (momentum - 1) / grown)
             dual, momentum = updated, grown
         self._dual = dual
         real, imaginary = planes.sub_(self._differences.adjoint(dual, out=image), alpha=weight)
         return torch.complex(real, imaginary)
-
-    def _bound_(self, modulus: Tensor) -> Tensor:
-        """Raise `modulus` in place to what the dual field is divided by: at least 1, infinite off the support."""
-        return modulus.clamp_min_(1) if self._floor is None else torch.maximum(modulus, self._floor, out=modulus)
-
-
-def _dual_floor(support: Tensor) -> Tensor:
-    """Return 1 at pixels whose lower and right neighbours lie in the support as they do, infinity elsewhere."""
-    inside = support.clone()
-    inside[..., :-1, :] &= support[..., 1:, :]
-    inside[..., :, :-1] &= support[..., :, 1:]
-    return torch.where(inside, 1.0, torch.inf)
-
-
-def _planes(x: Tensor) -> Tensor:
-    """Return the real and imaginary parts one after the other: real arithmetic on them is several times faster."""
-    return torch.stack([x.real, x.imag])
-
-
-def _modulus(field: Tensor) -> Tensor:
-    """Return the modulus over direction and complex part of a field (direction, part, …, y, x)."""
-    first, *others = field.flatten(0, 1)
-    total = first.square()
-    for part in others:
-        total.addcmul_(part, part)
-    modulus: Tensor = total.sqrt_()
-    return modulus

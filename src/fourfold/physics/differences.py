@@ -1,13 +1,15 @@
-"""Finite differences, the sparsifying operator of total variation."""
+"""Finite differences, the sparsifying operators of total (generalised) variation."""
 
 from __future__ import annotations
+
+import math
 
 import torch
 from torch import Tensor
 
 from fourfold.physics.operator import LinearOperator
 
-__all__ = ["FiniteDifferences"]
+__all__ = ["FiniteDifferences", "SymmetrisedDifferences"]
 
 
 class FiniteDifferences(LinearOperator):
@@ -40,4 +42,40 @@ class FiniteDifferences(LinearOperator):
         result[..., :-1, :] -= down[..., :-1, :]
         result[..., :, 1:] += right[..., :, :-1]
         result[..., :, :-1] -= right[..., :, :-1]
+        return result
+
+
+class SymmetrisedDifferences(LinearOperator):
+    """The symmetrised differences of a field (2, …, y, x): the 2×2 matrix (3, …, y, x) of total generalised variation.
+
+    ``E[0] = ∂y w[0]``, ``E[1] = ∂x w[1]`` and ``E[2] = (∂x w[0] + ∂y w[1]) / √2``, which counts for both entries
+    off the diagonal; backward differences, zero in the first row or column, where forward ones made the field
+    (Bredies, Kunisch & Pock 2010, Section 4.1). The squared norm is below `SQUARED_NORM`.
+    """
+
+    SQUARED_NORM = 8.0
+
+    def forward(self, x: Tensor, out: Tensor | None = None) -> Tensor:
+        """Return the symmetrised differences of the field `x`; `out` takes the result where given."""
+        result = torch.empty((3, *x.shape[1:]), dtype=x.dtype, device=x.device) if out is None else out
+        torch.sub(x[0, ..., 1:, :], x[0, ..., :-1, :], out=result[0, ..., 1:, :])
+        torch.sub(x[1, ..., :, 1:], x[1, ..., :, :-1], out=result[1, ..., :, 1:])
+        torch.sub(x[0, ..., :, 1:], x[0, ..., :, :-1], out=result[2, ..., :, 1:])
+        result[0, ..., :1, :] = 0
+        result[1:, ..., :, :1] = 0
+        result[2, ..., 1:, :] += x[1, ..., 1:, :]
+        result[2, ..., 1:, :] -= x[1, ..., :-1, :]
+        result[2].mul_(math.sqrt(0.5))
+        return result
+
+    def adjoint(self, y: Tensor, out: Tensor | None = None) -> Tensor:
+        """Return the field Eᴴ y; `out` takes the result where given."""
+        result = torch.empty((2, *y.shape[1:]), dtype=y.dtype, device=y.device) if out is None else out
+        off_diagonal = y[2] * math.sqrt(0.5)
+        for component, along_y, along_x in ((result[0], y[0], off_diagonal), (result[1], off_diagonal, y[1])):
+            component.zero_()
+            component[..., 1:, :] += along_y[..., 1:, :]
+            component[..., :-1, :] -= along_y[..., 1:, :]
+            component[..., :, 1:] += along_x[..., :, 1:]
+            component[..., :, :-1] -= along_x[..., :, 1:]
         return result
