@@ -107,9 +107,37 @@ class Encoding(LinearOperator):
     @torch.no_grad()
     def normal(self, x: Tensor) -> Tensor:
         """Return AᴴA x without transforming the readout."""
+        return self._normal_plan(x)
+
+    @torch.no_grad()
+    def consistent_coils(self, x: Tensor, y: Tensor, frame: int) -> Tensor:
+        """Return the coil images of one frame in whose k-space the acquired samples are those measured.
+
+        Parameters
+        ----------
+        x
+            complex64, (set, y, x): image of that frame.
+        y
+            complex64, (coil, ky, kx): its measured k-space.
+        frame
+            Which frame's mask and maps.
+
+        Returns
+        -------
+        Tensor
+            complex64, (coil, y, x): S x − Fᴴ mask F S x + Fᴴ mask y.
+        """
+        maps = self.coil_maps[frame % self.coil_maps.shape[0]]
+        measured = ifft(torch.where(self.mask[frame % self.mask.shape[0]], y, 0))
+        for one, coil_maps in zip(measured, maps.transpose(0, 1), strict=True):
+            one += self._normal_plan.without_acquired((coil_maps * x).sum(dim=0), frame)
+        return measured
+
+    @property
+    def _normal_plan(self) -> _NormalPlan:
         if self._plan is None:
             self._plan = _NormalPlan(self.mask, self.coil_maps)
-        return self._plan(x)
+        return self._plan
 
 
 class _NormalPlan:
@@ -148,6 +176,18 @@ class _NormalPlan:
                 self._add_block(x[frame], maps[:, block], conjugate[:, block], spectrum, scratch, result[frame])
         return result.mT.contiguous() if self.swap else result
 
+    def without_acquired(self, image: Tensor, frame: int) -> Tensor:
+        """Return an image (y, x) without what its acquired samples contribute: (1 − F⁻¹ mask F) image."""
+        laid_out = self._lay_out(image).clone()
+        self._filter(laid_out, 1 - self.spectrum[frame % self.spectrum.shape[0]])
+        return laid_out.mT if self.swap else laid_out
+
+    def _filter(self, images: Tensor, spectrum: Tensor) -> None:
+        """Multiply the spectra of laid-out images by `spectrum` in place, along the undersampled axes."""
+        torch.fft.fftn(images, dim=self.axes, out=images)
+        images.mul_(spectrum)
+        torch.fft.ifftn(images, dim=self.axes, out=images)
+
     def _add_block(
         self, x: Tensor, maps: Tensor, conjugate: Tensor, spectrum: Tensor, scratch: Tensor, result: Tensor
     ) -> None:
@@ -157,9 +197,7 @@ class _NormalPlan:
         for extra in range(1, maps.shape[0]):
             coils.addcmul_(maps[extra], x[extra])
         if not self.identity:
-            torch.fft.fftn(coils, dim=self.axes, out=coils)
-            coils.mul_(spectrum)
-            torch.fft.ifftn(coils, dim=self.axes, out=coils)
+            self._filter(coils, spectrum)
         for index in range(maps.shape[0]):
             for coil in range(coils.shape[0]):
                 result[index].addcmul_(conjugate[index, coil], coils[coil])

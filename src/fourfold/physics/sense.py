@@ -71,7 +71,7 @@ class SenseProblem:
         phase = _lowres_phase(shared, maps)
         encoding = Encoding(scan.mask, maps * phase[:, :, None])
         scale = intensity_scale(shared)
-        return cls(scan, encoding, encoding.adjoint(scan.kspace / scale), scale, phase)
+        return cls(scan, encoding, encoding.adjoint(scan.kspace).mul_(1 / scale), scale, phase)
 
     @cached_property
     def support(self) -> Tensor:
