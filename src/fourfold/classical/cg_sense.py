@@ -9,6 +9,7 @@ from torch import Tensor
 
 from fourfold.classical.sense import SenseMethod, Watch
 from fourfold.optimize.conjugate_gradient import conjugate_gradient
+from fourfold.optimize.minimum import Minimum
 from fourfold.physics.sense import SenseProblem
 
 __all__ = ["CgSense"]
@@ -33,12 +34,13 @@ class CgSense(SenseMethod):
 
     def minimise(
         self, problem: SenseProblem, weight: float, start: Tensor | None = None, watch: Watch | None = None
-    ) -> tuple[Tensor, int]:
-        """Return the solution (frame, set, y, x) for one weight, and the iterations that it took."""
+    ) -> Minimum:
+        """Return the solution (frame, set, y, x) for one weight, and how it was found."""
 
         def system(x: Tensor) -> Tensor:
             return problem.encoding.normal(x).add_(x, alpha=weight)
 
-        return conjugate_gradient(
+        x, iterations = conjugate_gradient(
             system, problem.rhs, start, iterations=self.iterations, tolerance=self.tolerance, callback=watch
         )
+        return Minimum(x, iterations)

@@ -11,6 +11,7 @@ from torch import Tensor
 from fourfold.classical.sense import SenseMethod, Watch
 from fourfold.method import Scope
 from fourfold.optimize.low_rank import LowRankPlusSparsePenalty
+from fourfold.optimize.minimum import Minimum
 from fourfold.optimize.proximal_gradient import proximal_gradient
 from fourfold.optimize.regulariser import Regulariser
 from fourfold.optimize.temporal import SeriesTotalVariationPenalty, TemporalFourierPenalty
@@ -39,8 +40,8 @@ class LowRankSparse(SenseMethod):
 
     def minimise(
         self, problem: SenseProblem, weight: float, start: Tensor | None = None, watch: Watch | None = None
-    ) -> tuple[Tensor, int]:
-        """Return the solution L + S (frame, set, y, x) for one weight, and the iterations that it took."""
+    ) -> Minimum:
+        """Return the solution L + S (frame, set, y, x) for one weight, and how it was found."""
         sparse: Regulariser = TemporalFourierPenalty() if self.sparsity == "fourier" else SeriesTotalVariationPenalty()
 
         # In the variables √2 L and √2 S the operator (L, S) ↦ A(L + S) has norm 1.
@@ -60,4 +61,4 @@ class LowRankSparse(SenseMethod):
             tolerance=self.tolerance,
             callback=None if watch is None else lambda iteration, pair, _: watch(iteration, series(pair)),
         )
-        return series(pair), iterations
+        return Minimum(series(pair), iterations)

@@ -7,6 +7,7 @@ from abc import abstractmethod
 from torch import Tensor
 
 from fourfold.classical.sense import SenseMethod, Watch
+from fourfold.optimize.minimum import Minimum
 from fourfold.optimize.proximal_gradient import proximal_gradient
 from fourfold.optimize.regulariser import Regulariser
 from fourfold.physics.sense import SenseProblem
@@ -23,9 +24,9 @@ class Regularised(SenseMethod):
 
     def minimise(
         self, problem: SenseProblem, weight: float, start: Tensor | None = None, watch: Watch | None = None
-    ) -> tuple[Tensor, int]:
-        """Return the solution (frame, set, y, x) for one weight, and the iterations that it took."""
-        return proximal_gradient(
+    ) -> Minimum:
+        """Return the solution (frame, set, y, x) for one weight, and how it was found."""
+        x, iterations = proximal_gradient(
             problem.encoding.normal,
             problem.rhs,
             self.regulariser(problem),
@@ -36,3 +37,4 @@ class Regularised(SenseMethod):
             support=problem.support,
             callback=None if watch is None else lambda iteration, x, _: watch(iteration, x),
         )
+        return Minimum(x, iterations)

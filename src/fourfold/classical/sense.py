@@ -10,6 +10,7 @@ from pydantic import NonNegativeFloat, PositiveInt
 from torch import Tensor
 
 from fourfold.method import Family, Method, Progress, Solution
+from fourfold.optimize.minimum import Minimum
 from fourfold.physics.espirit import Crop
 from fourfold.physics.sense import Combination, SenseProblem
 from fourfold.physics.series import time_average
@@ -45,8 +46,8 @@ class SenseMethod(Method):
     @abstractmethod
     def minimise(
         self, problem: SenseProblem, weight: float, start: Tensor | None = None, watch: Watch | None = None
-    ) -> tuple[Tensor, int]:
-        """Return the solution (frame, set, y, x) for one weight, and the iterations that it took.
+    ) -> Minimum:
+        """Return the solution (frame, set, y, x) for one weight, and how it was found.
 
         Parameters
         ----------
@@ -69,6 +70,12 @@ class SenseMethod(Method):
         def watch(iteration: int, _: Tensor) -> None:
             progress(iteration / self.iterations, f"iteration {iteration}")
 
-        x, iterations = self.minimise(problem, self.weight, watch=watch)
-        image = problem.image(x, self.combination)
-        return Solution(image if self.scope == "series" else image[0], iterations, problem.scale, problem.notes)
+        found = self.minimise(problem, self.weight, watch=watch)
+        image = problem.image(found.x, self.combination)
+        return Solution(
+            image if self.scope == "series" else image[0],
+            found.iterations,
+            problem.scale,
+            problem.notes,
+            found.details,
+        )

@@ -1,0 +1,30 @@
+"""What a minimisation found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch import Tensor
+
+__all__ = ["Minimum"]
+
+
+@dataclass(frozen=True, eq=False)
+class Minimum:
+    """The solution and how it was found.
+
+    Attributes
+    ----------
+    x
+        The solution.
+    iterations
+        Iterations done.
+    details
+        Which solver, the final objective and the like; JSON types only.
+    """
+
+    x: Tensor
+    iterations: int
+    details: Mapping[str, Any] = field(default_factory=dict)
