@@ -23,7 +23,8 @@ METHODS = PHYSICS | {"method", "optimize"}
 STUDIES = METHODS | {"registry", "metrics"}
 MAY_IMPORT = {
     "errors": set(),
-    "scan": {"errors"},
+    "trajectory": {"errors"},
+    "scan": {"errors", "trajectory"},
     "method": {"errors", "scan"},
     "output": {"errors"},
     "formats": {"errors", "scan", "output"},

@@ -62,6 +62,8 @@ class Method(BaseModel, ABC):
     """Place in tables and pictures: simple methods first, those without a rank last."""
     scope: ClassVar[Scope] = "frame"
     """Whether `solve` is given one frame at a time, which bounds the memory, or the whole series."""
+    cartesian_only: ClassVar[bool] = True
+    """Whether scans with a trajectory (radial, spiral) are refused."""
 
     def __init__(self, **settings: Any) -> None:
         try:
@@ -92,6 +94,11 @@ class Method(BaseModel, ABC):
         InputError
             When the data does not suit the method.
         """
+        if scan.trajectory is not None and self.cartesian_only:
+            raise InputError(
+                f"'{self.name}' works on Cartesian k-space and this scan has a trajectory ({scan.trajectory.kind}); "
+                "choose a method such as 'cg-sense', 'tv' or 'wavelet'."
+            )
         start = time.perf_counter()
         if self.scope == "series":
             solutions = [self._solve_series(scan, progress)]
@@ -107,7 +114,7 @@ class Method(BaseModel, ABC):
             seconds=time.perf_counter() - start,
             iterations=sum(solution.iterations for solution in solutions),
             scale=sum(scales) / len(scales) if scales else None,
-            sampling=scan.sampling.summary(),
+            sampling=scan.sampling_summary(),
             source=scan.source.summary(),
             notes=tuple(dict.fromkeys(note for solution in solutions for note in solution.notes)),
             details=dict(solutions[0].details),

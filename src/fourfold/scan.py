@@ -6,12 +6,14 @@ import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
 from fourfold.errors import InputError
+from fourfold.trajectory import Trajectory
 
 __all__ = [
     "Axis",
@@ -21,6 +23,7 @@ __all__ = [
     "Sampling",
     "Scan",
     "Source",
+    "Trajectory",
     "acquired_samples",
     "centre_slice",
     "crop_centre",
@@ -46,9 +49,9 @@ def crop_centre(array: Tensor, size: tuple[int, int]) -> Tensor:
 def acquired_samples(kspace: Tensor) -> Tensor:
     """Return bool (frame, ky, kx): which samples of k-space (frame, coil, ky, kx) were acquired, told by its zeros.
 
-    Receivers that count in whole numbers also read zero now and then. Where all lines along an axis are either empty
-    or at least nine tenths filled, the filled ones were therefore acquired whole; otherwise every sample that is not
-    zero in some coil was.
+    The same holds for shots and samples, (frame, coil, shot, sample). Receivers that count in whole numbers also read
+    zero now and then. Where all lines along an axis are either empty or at least nine tenths filled, the filled ones
+    were therefore acquired whole; otherwise every sample that is not zero in some coil was.
     """
     held = (kspace != 0).any(dim=1)
     for along in (2, 1):
@@ -65,7 +68,8 @@ class Sampling:
     Attributes
     ----------
     mask
-        bool, (frame, ky, kx), frame may be 1 for all frames; True where a sample was acquired.
+        bool, (frame, ky, kx), frame may be 1 for all frames; True where a sample was acquired. Of scans with a
+        trajectory (frame, shot, sample); see `Scan.grid_sampling` for the grid that these encode.
     kind
         ``random``, ``equispaced``, … as made by `fourfold.sampling`; ``acquired`` when read from the data.
     seed
@@ -173,8 +177,8 @@ class Scan:
     Attributes
     ----------
     kspace
-        complex64, (frame, coil, ky, kx), centred (zero frequency at index ``n // 2``), zero where not acquired.
-        A slice or a volume position is a frame.
+        complex64, (frame, coil, ky, kx), centred (zero frequency at index ``n // 2``), zero where not acquired;
+        with a trajectory (frame, coil, shot, sample). A slice or a volume position is a frame.
     sampling
         The acquired pattern; taken from the non-zero samples of `kspace` when None.
     line_axis
@@ -187,6 +191,8 @@ class Scan:
         complex64, (coil, sample): samples without signal, or None.
     geometry, source
         Position in the patient; origin.
+    trajectory
+        Where the samples of a non-Cartesian acquisition lie; None where they lie on the grid.
 
     Raises
     ------
@@ -202,9 +208,14 @@ class Scan:
     noise: Tensor | None = None
     geometry: Geometry = field(default_factory=Geometry)
     source: Source = field(default_factory=Source)
+    trajectory: Trajectory | None = None
 
     def __post_init__(self) -> None:
-        _check_kspace(self.kspace)
+        energy = _check_kspace(self.kspace)
+        if self.trajectory is None:
+            _check_centred(energy)
+        else:
+            self._check_trajectory(self.trajectory)
         if self.sampling is None:
             acquired = acquired_samples(self.kspace)
             acquired = acquired[:1] if bool((acquired == acquired[:1]).all()) else acquired
@@ -212,12 +223,13 @@ class Scan:
         self._check_companions()
 
     def _check_companions(self) -> None:
-        frames, coils, ny, nx = self.kspace.shape
+        frames, coils, *held = self.kspace.shape
+        ny, nx = self.shape
         mask = self.sampling.mask
-        if mask.shape[0] not in (1, frames) or mask.shape[1:] != (ny, nx):
+        if mask.shape[0] not in (1, frames) or list(mask.shape[1:]) != held:
             raise InputError(
-                f"The mask has shape {tuple(mask.shape)} but the k-space has {frames} frame(s) of {ny}×{nx}; "
-                f"give a mask of shape (1, {ny}, {nx}) or ({frames}, {ny}, {nx})."
+                f"The mask has shape {tuple(mask.shape)} but the k-space has {frames} frame(s) of {held[0]}×{held[1]}; "
+                f"give a mask of shape (1, {held[0]}, {held[1]}) or ({frames}, {held[0]}, {held[1]})."
             )
         if self.line_axis not in ("ky", "kx"):
             raise InputError(f"line_axis is '{self.line_axis}'; it must be 'ky' or 'kx'.")
@@ -240,6 +252,14 @@ class Scan:
             if self.noise.shape[0] != coils:
                 raise InputError(f"The noise scan has {self.noise.shape[0]} coils but the k-space has {coils}.")
 
+    def _check_trajectory(self, trajectory: Trajectory) -> None:
+        frames, _, shots, samples = self.kspace.shape
+        if (trajectory.shots, trajectory.samples) != (shots, samples) or trajectory.frames not in (1, frames):
+            raise InputError(
+                f"The trajectory has {trajectory.frames} frame(s) of {trajectory.shots} shots and {trajectory.samples} "
+                f"samples but the k-space has {frames} frame(s) of {shots} and {samples}; they must belong together."
+            )
+
     @staticmethod
     def _check_array(name: str, array: Tensor, ndim: int) -> None:
         if array.dtype != torch.complex64 or array.ndim != ndim:
@@ -250,7 +270,7 @@ class Scan:
 
     @property
     def mask(self) -> Tensor:
-        """bool, (frame or 1, ky, kx): True where a sample was acquired."""
+        """bool, (frame or 1, ky, kx), with a trajectory (frame or 1, shot, sample): True where acquired."""
         return self.sampling.mask
 
     @property
@@ -265,13 +285,38 @@ class Scan:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Grid size (ny, nx)."""
-        return self.kspace.shape[2], self.kspace.shape[3]
+        """Grid size (ny, nx); with a trajectory that of the image's matrix."""
+        return self.kspace.shape[2:4] if self.trajectory is None else self.trajectory.matrix  # type: ignore[return-value]
 
     @property
     def fully_sampled(self) -> bool:
-        """Whether every sample of the grid was acquired."""
-        return bool(self.mask.all())
+        """Whether every sample of the grid was acquired; never with a trajectory, which no grid sample lies on."""
+        return self.trajectory is None and bool(self.mask.all())
+
+    @cached_property
+    def grid_sampling(self) -> Sampling:
+        """The sampling on the grid of `shape`: with a trajectory, the cells that hold a sample (`Trajectory.cells`)."""
+        if self.trajectory is None:
+            return self.sampling
+        return dataclasses.replace(self.sampling, mask=self.trajectory.cells(self.mask))
+
+    @property
+    def acceleration(self) -> float:
+        """Grid points over acquired ones; with a trajectory as in `Trajectory.acceleration`."""
+        return self.sampling.acceleration if self.trajectory is None else self.trajectory.acceleration(self.mask)
+
+    def sampling_summary(self) -> dict[str, Any]:
+        """Return the sampling's provenance as JSON types, with the trajectory's shots where there is one."""
+        if self.trajectory is None:
+            return self.sampling.summary()
+        return {
+            **self.grid_sampling.summary(),
+            "acceleration": round(self.acceleration, 4),
+            "trajectory": self.trajectory.kind,
+            "shots": self.trajectory.shots,
+            "samples_per_shot": self.trajectory.samples,
+            "samples_used": round(float(self.mask.float().mean()), 4),
+        }
 
     def replace(self, **changes: Any) -> Scan:
         """Return a copy with the given fields changed; it is validated like any other scan."""
@@ -295,6 +340,7 @@ class Scan:
             sampling=dataclasses.replace(self.sampling, mask=mask),
             coil_maps=pick(self.coil_maps),
             calibration=pick(self.calibration),
+            trajectory=self.trajectory and self.trajectory.frame(index),
         )
 
     def with_sampling(self, sampling: Sampling) -> Scan:
@@ -320,10 +366,12 @@ class Scan:
             coil_maps=move(self.coil_maps),
             calibration=move(self.calibration),
             noise=move(self.noise),
+            trajectory=self.trajectory and self.trajectory.to(device),
         )
 
 
-def _check_kspace(kspace: Tensor) -> None:
+def _check_kspace(kspace: Tensor) -> Tensor:
+    """Refuse k-space (frame, coil, ky, kx) of the wrong type or content; return its energy (ky, kx)."""
     if kspace.dtype != torch.complex64:
         raise InputError(f"The k-space is {kspace.dtype}; it must be complex64: convert it with .to(torch.complex64).")
     if kspace.ndim != 4:
@@ -342,7 +390,7 @@ def _check_kspace(kspace: Tensor) -> None:
     silent = [coil for coil, total in enumerate(energy.sum(dim=(1, 2)).tolist()) if total == 0]
     if silent:
         raise InputError(f"Coil(s) {silent} contain only zeros; leave them out before reconstruction.")
-    _check_centred(energy.sum(dim=0))
+    return energy.sum(dim=0)
 
 
 def _check_centred(energy: Tensor) -> None:

@@ -106,7 +106,9 @@ class FastMRIFile(ScanFile):
         with open_hdf5(self.path) as file:
             samples = np.stack([file["kspace"][index] for index in frames]).astype(np.complex64, copy=False)
             stored = as_bool(file["mask"][()], self.path) if self.has_mask else None
-            companions = {name: self._companion(file[name], frames) for name in COMPANIONS if name in file}
+            companions: dict[str, Any] = {
+                name: self._companion(file[name], frames) for name in COMPANIONS if name in file
+            }
         kspace = torch.from_numpy(samples)
         kspace = kspace[:, None] if self.single_coil else kspace
         return Scan(

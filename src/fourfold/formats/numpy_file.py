@@ -131,7 +131,9 @@ class NumpyFile(ScanFile):
             check_mask(kspace, mask, self.path)
         mask = merge_frames(mask)
         names = {"maps" if name == "coil_maps" and "coil_maps" not in self.names else name: name for name in COMPANIONS}
-        companions = {field: self._array(name, field, frames) for name, field in names.items() if name in self.names}
+        companions: dict[str, Any] = {
+            field: self._array(name, field, frames) for name, field in names.items() if name in self.names
+        }
         return Scan(
             kspace,
             sampling=sampling_from(self.record, mask, {}),
