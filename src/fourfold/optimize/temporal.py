@@ -26,7 +26,7 @@ class SeriesTotalVariationPenalty:
         Dual iterations per proximal map.
     """
 
-    def __init__(self, space: float = 0.0, inner_iterations: int = 5) -> None:
+    def __init__(self, space: float = 0.0, inner_iterations: int = 3) -> None:
         self.space, self.inner_iterations = space, inner_iterations
         self._differences = FiniteDifferences()
         self._dual: Tensor | None = None

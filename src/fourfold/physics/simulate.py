@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import numpy as np
 import torch
@@ -13,10 +14,12 @@ from torch import Tensor
 
 from fourfold.errors import InputError
 from fourfold.physics.fourier import fft
-from fourfold.sampling.budget import check_shape, is_whole
+from fourfold.sampling.budget import check_frames, check_shape, is_whole
 from fourfold.scan import Scan, Source
 
-__all__ = ["in_object", "loop_maps", "phantom", "simulate", "smooth_phase"]
+__all__ = ["beating_phantom", "in_object", "loop_maps", "phantom", "simulate", "smooth_phase"]
+
+Ellipse: TypeAlias = tuple[float, float, float, float, float, float]
 
 # Intensity, half axes (x, y), centre (x, y), angle in degrees; x to the right, y up, half the field of view is 1.
 # The modified Shepp-Logan head: Toft 1996, "The Radon Transform", table B.3 (Shepp and Logan 1974 with more contrast).
@@ -31,6 +34,13 @@ ELLIPSES = (
     (0.1, 0.046, 0.023, -0.08, -0.605, 0.0),
     (0.1, 0.023, 0.023, 0.0, -0.606, 0.0),
     (0.1, 0.023, 0.046, 0.06, -0.605, 0.0),
+)
+# A chest with two lungs and a spine; the heart comes on top (`_heart`).
+CHEST = (
+    (0.35, 0.9, 0.75, 0.0, 0.0, 0.0),
+    (-0.3, 0.22, 0.42, -0.5, 0.0, 10.0),
+    (-0.3, 0.2, 0.4, 0.54, -0.02, -10.0),
+    (0.3, 0.12, 0.1, 0.0, -0.5, 0.0),
 )
 SUBPIXELS = 4
 OBJECT_LEVEL = 0.1
@@ -59,17 +69,54 @@ def phantom(shape: Sequence[int]) -> Tensor:
     InputError
         Unless the size is two positive whole numbers.
     """
-    ny, nx = check_shape(shape)
+    return _draw(ELLIPSES, check_shape(shape)).clamp(0, 1)
+
+
+def beating_phantom(shape: Sequence[int], frames: int = 24) -> Tensor:
+    """Return a still chest with a heart that beats once: its wall moves and its cavity changes in size.
+
+    Parameters
+    ----------
+    shape
+        Size (ny, nx).
+    frames
+        Number of frames, evenly spaced over the heart beat; the first follows the last.
+
+    Returns
+    -------
+    Tensor
+        float32, (frame, y, x), from 0 to 1.
+
+    Raises
+    ------
+    InputError
+        Unless the size is two positive whole numbers and there is at least one frame.
+    """
+    size = check_shape(shape)
+    phases = 2 * math.pi * np.arange(check_frames(frames)) / frames
+    return torch.stack([_draw((*CHEST, *_heart((1 - math.cos(phase)) / 2)), size) for phase in phases])
+
+
+def _heart(contraction: float) -> tuple[Ellipse, Ellipse]:
+    """Return the heart's wall and the cavity in it: 0 is the end of filling, 1 the end of contraction."""
+    wall, cavity = 0.32 - 0.05 * contraction, 0.22 - 0.1 * contraction
+    lift = 0.2 + 0.04 * contraction
+    return (0.35, 1.1 * wall, wall, 0.1, lift, 30.0), (0.3, 1.1 * cavity, cavity, 0.1, lift, 30.0)
+
+
+def _draw(ellipses: Sequence[Ellipse], shape: tuple[int, int]) -> Tensor:
+    """Return the sum of `ellipses`, float32 (y, x)."""
+    ny, nx = shape
     y = -_coordinates(ny, SUBPIXELS)[:, None]
     x = _coordinates(nx, SUBPIXELS)
     image = np.zeros((ny * SUBPIXELS, nx * SUBPIXELS), dtype=np.float32)
-    for intensity, half_x, half_y, centre_x, centre_y, degrees in ELLIPSES:
+    for intensity, half_x, half_y, centre_x, centre_y, degrees in ellipses:
         cosine, sine = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
         along = (x - centre_x) * cosine + (y - centre_y) * sine
         across = (y - centre_y) * cosine - (x - centre_x) * sine
         image[(along / half_x) ** 2 + (across / half_y) ** 2 <= 1] += intensity
     pixels = image.reshape(ny, SUBPIXELS, nx, SUBPIXELS).mean(axis=(1, 3))
-    return torch.from_numpy(pixels).clamp(0, 1)
+    return torch.from_numpy(pixels)
 
 
 def loop_maps(shape: Sequence[int], coils: int = 8, distance: float = 1.25) -> Tensor:
