@@ -5,6 +5,7 @@ from __future__ import annotations
 from fourfold.errors import InputError
 from fourfold.method import Method
 from fourfold.physics.calibration import calibration_kspace
+from fourfold.physics.joint_model import require_neighbours
 from fourfold.registry import find_method
 from fourfold.scan import Scan
 
@@ -20,7 +21,8 @@ def choose_method(scan: Scan) -> tuple[Method, str]:
     fully sampled                               zero-filled
     undersampled, a single coil                 wavelet
     undersampled, coils can be calibrated       wavelet
-    undersampled, coils cannot be calibrated    zero-filled
+    undersampled, few or no calibration lines   wavelet
+    evenly spaced, no calibration lines         zero-filled
     ==========================================  ===========
 
     Wavelet and total variation came closest to the sensitivity-weighted image of the full data on three measured heads,
@@ -40,11 +42,17 @@ def _choose(scan: Scan) -> tuple[str, str]:
         return "wavelet", f"{data}: sparsity alone can tell the image from its aliasing"
     if scan.coil_maps is not None:
         return "wavelet", f"{data} with coil maps: sensitivities and sparsity together remove the aliasing"
+    removed = "sensitivities and sparsity together remove the aliasing"
     try:
         calibration_kspace(scan)
     except InputError:
-        return (
-            "zero-filled",
-            f"{data} without calibration lines or coil maps: the aliasing has to stay",
-        )
-    return "wavelet", f"{data} with calibration lines: sensitivities and sparsity together remove the aliasing"
+        return _choose_without_calibration(scan, data, removed)
+    return "wavelet", f"{data} with calibration lines: {removed}"
+
+
+def _choose_without_calibration(scan: Scan, data: str, removed: str) -> tuple[str, str]:
+    try:
+        require_neighbours(scan.mask[0])
+    except InputError:
+        return "zero-filled", f"{data} without calibration lines or coil maps: the aliasing has to stay"
+    return "wavelet", f"{data} without calibration lines, but with neighbouring samples: {removed}"
