@@ -10,12 +10,16 @@ from fourfold.physics.differences import FiniteDifferences
 
 __all__ = ["TotalVariationPenalty"]
 
+# Measured on two heads at weights from 0.001 to 0.02: fewer or more of either take up to twice the time.
+MOST_ITERATIONS, MOST_MOMENTUM = 12, 4.0
+
 
 class TotalVariationPenalty:
     """R(x) = Σ √(|∂y x|² + |∂x x|²) of images (…, y, x), the modulus being that of complex differences.
 
     The proximal map has no closed form. It is found in the dual by fast gradient projection (Beck & Teboulle 2009,
-    Algorithm FGP), started from the previous call's dual field, so that a few iterations are enough.
+    Algorithm FGP), which goes on where the previous call stopped, so that a few iterations are enough: the more, the
+    larger the weight is beside the differences of the image.
 
     Parameters
     ----------
@@ -23,18 +27,17 @@ class TotalVariationPenalty:
         bool, broadcast to (…, y, x): differences count where both pixels lie in it. Outside, where no coil sees
         anything, values would otherwise creep in from the border for hundreds of iterations.
     inner_iterations
-        Dual iterations per proximal map.
+        Dual iterations per proximal map; None chooses them at the first call.
     """
 
-    def __init__(self, support: Tensor | None = None, inner_iterations: int = 5) -> None:
+    def __init__(self, support: Tensor | None = None, inner_iterations: int | None = None) -> None:
         self.inner_iterations = inner_iterations
-        self._differences = FiniteDifferences()
-        self._dual: Tensor | None = None
         self._floor = dual_floor(support)
+        self._ascent: _DualAscent | None = None
 
     def value(self, x: Tensor) -> float:
         """Return the total variation of `x`."""
-        lengths = counted(modulus(self._differences.forward(planes_of(x))), self._floor)
+        lengths = counted(modulus(FiniteDifferences().forward(planes_of(x))), self._floor)
         return float(lengths.sum(dtype=torch.float64))
 
     def prox(self, x: Tensor, weight: float) -> Tensor:
@@ -44,20 +47,53 @@ class TotalVariationPenalty:
         """
         if weight == 0:
             return x
-        planes = planes_of(x)
-        if self._dual is None or self._dual.shape[1:] != planes.shape:
-            self._dual = planes.new_zeros((2, *planes.shape))
-        dual = point = self._dual
-        image = torch.empty_like(planes)
-        momentum = 1.0
-        rate = 1 / (FiniteDifferences.SQUARED_NORM * weight)
-        for _ in range(self.inner_iterations):
-            torch.sub(planes, self._differences.adjoint(point, out=image), alpha=weight, out=image)
-            updated = self._differences.forward(image).mul_(rate).add_(point)
-            bound_(updated, self._floor)
-            grown = (1 + (1 + 4 * momentum**2) ** 0.5) / 2
-            point = torch.lerp(dual, updated, 1 + (momentum - 1) / grown)
-            dual, momentum = updated, grown
-        self._dual = dual
-        real, imaginary = planes.sub_(self._differences.adjoint(dual, out=image), alpha=weight)
+        unit = FiniteDifferences.SQUARED_NORM * weight
+        planes = planes_of(x).mul_(1 / unit)
+        if self._ascent is None or self._ascent.image.shape != planes.shape:
+            iterations = self.inner_iterations or _enough(planes, self._floor)
+            self._ascent = _DualAscent(planes, self._floor, iterations)
+        real, imaginary = self._ascent(planes).mul_(unit)
         return torch.complex(real, imaginary)
+
+
+def _enough(planes: Tensor, floor: Tensor | None) -> int:
+    """Return how many dual iterations suffice: the dual moves by the mean difference, within the unit ball."""
+    mean = float(counted(modulus(FiniteDifferences().forward(planes)), floor).mean())
+    return min(MOST_ITERATIONS, round(2 + 4 / max(mean, 1e-3)))
+
+
+class _DualAscent:
+    """Minimises ½‖u − planes‖² + R(u) / 8 by its dual, in place: v = planes − Dᵀp / 8 and p ← P(p + D v).
+
+    With that weight the dual's step is 1. Some momentum is kept from one call to the next, as the dual is, so that
+    large features settle too; more of it would overshoot, because each call asks for another minimiser.
+    """
+
+    def __init__(self, planes: Tensor, floor: Tensor | None, iterations: int) -> None:
+        self.iterations = iterations
+        self.image = torch.empty_like(planes)
+        self._floor = floor
+        self._differences = FiniteDifferences()
+        self._dual, self._point, self._updated = (planes.new_zeros((2, *planes.shape)) for _ in range(3))
+        self._momentum = 1.0
+
+    def __call__(self, planes: Tensor) -> Tensor:
+        """Return the minimiser, in a tensor that the next call overwrites."""
+        self._momentum = min(self._momentum, MOST_MOMENTUM)
+        for _ in range(self.iterations):
+            self._differences.forward(self._primal(planes, self._point), out=self._updated).add_(self._point)
+            bound_(self._updated, self._floor)
+            self._advance()
+        return self._primal(planes, self._dual)
+
+    def _primal(self, planes: Tensor, dual: Tensor) -> Tensor:
+        """Return v = planes − Dᵀ dual / 8."""
+        self.image.copy_(planes)
+        self._differences.add_adjoint_(self.image, dual, -1 / FiniteDifferences.SQUARED_NORM)
+        return self.image
+
+    def _advance(self) -> None:
+        """Take the updated dual, and the next point beyond it."""
+        grown = (1 + (1 + 4 * self._momentum**2) ** 0.5) / 2
+        torch.lerp(self._dual, self._updated, 1 + (self._momentum - 1) / grown, out=self._point)
+        self._dual, self._updated, self._momentum = self._updated, self._dual, grown

@@ -35,14 +35,17 @@ class FiniteDifferences(LinearOperator):
 
         The last row of ``y[0]`` and the last column of ``y[1]`` have no effect.
         """
-        down, right = y[0], y[1]
-        result = torch.empty_like(down) if out is None else out
-        result.zero_()
-        result[..., 1:, :] += down[..., :-1, :]
-        result[..., :-1, :] -= down[..., :-1, :]
-        result[..., :, 1:] += right[..., :, :-1]
-        result[..., :, :-1] -= right[..., :, :-1]
-        return result
+        result = torch.empty_like(y[0]) if out is None else out
+        return self.add_adjoint_(result.zero_(), y)
+
+    def add_adjoint_(self, x: Tensor, y: Tensor, factor: float = 1.0) -> Tensor:
+        """Add `factor` times the negative divergence of the field `y` to the image `x` in place; return it."""
+        down, right = y[0, ..., :-1, :], y[1, ..., :, :-1]
+        x[..., 1:, :].add_(down, alpha=factor)
+        x[..., :-1, :].sub_(down, alpha=factor)
+        x[..., :, 1:].add_(right, alpha=factor)
+        x[..., :, :-1].sub_(right, alpha=factor)
+        return x
 
 
 class SymmetrisedDifferences(LinearOperator):
