@@ -26,11 +26,11 @@ class KtTotalVariation(Regularised):
     rank: ClassVar[int] = 60
     scope: ClassVar[Scope] = "series"
 
-    weight: NonNegativeFloat = 0.002
+    weight: NonNegativeFloat = 0.003
     """Weight of the total variation, relative to the brightness of the image; larger is smoother."""
-    space: NonNegativeFloat = 0.2
+    space: NonNegativeFloat = 0.4
     """Total variation in the plane, in parts of the one along time; 0 leaves it out."""
 
-    def regulariser(self, problem: SenseProblem) -> Regulariser:  # noqa: ARG002  # needs nothing of it
-        """Return the total variation of series, which keeps its dual field from one proximal map to the next."""
-        return SeriesTotalVariationPenalty(self.space)
+    def regulariser(self, problem: SenseProblem) -> Regulariser:
+        """Return the total variation of series within the coil maps' support."""
+        return SeriesTotalVariationPenalty(self.space, problem.support)

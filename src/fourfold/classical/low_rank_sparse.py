@@ -31,9 +31,9 @@ class LowRankSparse(SenseMethod):
     rank: ClassVar[int] = 61
     scope: ClassVar[Scope] = "series"
 
-    weight: NonNegativeFloat = 0.002
+    weight: NonNegativeFloat = 0.006
     """Weight of the sparse part, relative to the brightness of the image; larger is smoother."""
-    low_rank: NonNegativeFloat = 1.0
+    low_rank: NonNegativeFloat = 0.5
     """Weight of the low-rank part in parts of the sparse part's; larger leaves more to the sparse part."""
     sparsity: Literal["fourier", "variation"] = "fourier"
     """What is sparse in S: its frequencies along time (motion that repeats), or its changes from frame to frame."""

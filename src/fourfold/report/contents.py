@@ -48,6 +48,7 @@ def contents(results: Results, gallery: Gallery, box: Box) -> dict[str, Any]:
         "first_frame": int(frames[start]),
         "amplifications": AMPLIFICATIONS,
         "panels": _panels(results, gallery, int(frames[start])),
+        "profiles": _profiles(results, gallery) if gallery.shape[0] > 1 else None,
         "protocols": results.protocols,
         "rows": _rows(results),
         "omitted": results.omitted,
@@ -129,6 +130,20 @@ def _panels(results: Results, gallery: Gallery, frame: int) -> list[dict[str, st
         {"label": caption, "remark": remark, "still": still(image[frame], black, white)}
         for caption, remark, image in zip(results.captions, remarks, gallery.images, strict=True)
     ]
+
+
+def _profiles(results: Results, gallery: Gallery) -> dict[str, Any]:
+    """Return one column of every image over all frames (y, frame), and its errors: where the frames differ most."""
+    column, amplification = gallery.liveliest_column(), gallery.amplification()
+    profiles = [image[:, :, column].T for image in gallery.images]
+    panels = [
+        {"label": caption, "still": still(profile, *gallery.window()), "error": None}
+        for caption, profile in zip(results.captions, profiles, strict=True)
+    ]
+    if gallery.has_reference:
+        for panel, profile in zip(panels[1:], profiles[1:], strict=True):
+            panel["error"] = still(np.abs(profile - profiles[0]), 0, 100 / amplification)
+    return {"column": column, "amplification": amplification, "panels": panels}
 
 
 def _rows(results: Results) -> list[dict[str, Any]]:

@@ -26,6 +26,9 @@ DETAIL_ASPECT = 4 / 3
 OBJECT = 5.0
 """Percent of the maximum above which a pixel counts as the object rather than air."""
 
+BEAM = 2.0
+"""Width in pixels over which columns are averaged to find the liveliest."""
+
 KSPACE_FLOOR = 100.0
 """Decibels below the strongest sample at which the picture of k-space ends."""
 
@@ -138,6 +141,11 @@ class Gallery:
         score = score[height // 2 : ny - (height - 1) // 2, width // 2 : nx - (width - 1) // 2]
         y, x = np.unravel_index(int(np.argmax(score)), score.shape)
         return Box(int(y), int(x), height, width)
+
+    def liveliest_column(self) -> int:
+        """Return the column of the first image in which the frames differ most."""
+        deviation = self.images[0].std(axis=0).sum(axis=0)
+        return int(np.argmax(ndimage.gaussian_filter1d(deviation, BEAM)))
 
     def _detail_size(self) -> tuple[int, int]:
         _, ny, nx = self.shape
