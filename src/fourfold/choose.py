@@ -37,7 +37,7 @@ def choose_method(scan: Scan) -> tuple[Method, str]:
 def _choose(scan: Scan) -> tuple[str, str]:
     if scan.fully_sampled:
         return "zero-filled", "every sample was acquired, so the inverse Fourier transform gives the image"
-    data = f"{scan.coils} coil{'s' if scan.coils > 1 else ''} at {scan.sampling.acceleration:.1f}×"
+    data = f"{scan.coils} coil{'s' if scan.coils > 1 else ''} at {scan.acceleration:.1f}×"
     if scan.coils == 1:
         return "wavelet", f"{data}: sparsity alone can tell the image from its aliasing"
     if scan.coil_maps is not None:

@@ -68,7 +68,7 @@ class Trajectory:
         if any(far > limit * (1 + _ROUNDING) for far, limit in zip(reach, limits, strict=True)):
             raise InputError(
                 f"The trajectory reaches (ky, kx) = ±({reach[0]:.4g}, {reach[1]:.4g}), outside the band "
-                f"±({limits[0]:g}, {limits[1]:g}) of the {self.matrix[0]}×{self.matrix[1]} matrix; give a larger matrix, "
+                f"±({limits[0]:g}, {limits[1]:g}) of the {self.matrix[0]}×{self.matrix[1]} matrix; give a larger one, "
                 "or the points in cycles per field of view."
             )
         if max(reach) <= _REACH and min(self.matrix) >= _SMALLEST:

@@ -18,14 +18,20 @@ from fourfold.physics.espirit import Crop
 from fourfold.physics.sense import Combination, SenseProblem
 from fourfold.physics.series import time_average
 from fourfold.scan import Scan
+from fourfold.tuning.weight import Choice, choose_weight
 
-__all__ = ["SenseMethod", "Watch"]
+__all__ = ["SenseMethod", "Watch", "Weight"]
+
+Weight: TypeAlias = NonNegativeFloat | Literal["auto"]
+"""A number, or auto: chosen from the data."""
 
 Watch: TypeAlias = Callable[[int, Tensor], None]
 """Called with the iteration (from 1) and the current solution."""
 
 # With fewer calibration lines ESPIRiT's maps are worse than NLINV's, by 4 to 20 dB of the image at 6 and 8 lines.
 _ESPIRIT_LINES = 12
+# To choose a weight, images need not be as exact as the one that is shown.
+_TRIAL_TOLERANCE = 2.0
 
 
 class SenseMethod(Method):
@@ -35,9 +41,13 @@ class SenseMethod(Method):
     """
 
     family: ClassVar[Family] = "classical"
+    cartesian_only: ClassVar[bool] = False
 
-    weight: NonNegativeFloat
-    """Weight of the regulariser; larger is smoother."""
+    first_weight: ClassVar[float]
+    """Where the search for a weight starts, and where it stays if the data do not tell."""
+
+    weight: Weight = "auto"
+    """Weight of the regulariser, larger is smoother; auto takes the one whose image best predicts held-back samples."""
     iterations: PositiveInt = 200
     """At most so many iterations."""
     tolerance: NonNegativeFloat = 2e-4
@@ -76,19 +86,34 @@ class SenseMethod(Method):
         calibrated = time_average(scan) if self.scope == "series" else scan
         scan, told = self._with_maps(scan, calibrated)
         problem = SenseProblem.of(scan, self.sets, self.crop, calibrated)
+        weight, choice = self._choose_weight(problem, progress)
 
         def watch(iteration: int, _: Tensor) -> None:
             progress(iteration / self.iterations, f"iteration {iteration}")
 
-        found = self.minimise(problem, self.weight, watch=watch)
+        found = self.minimise(problem, weight, watch=watch)
         image = problem.image(found.x, self.combination)
         return Solution(
             image if self.scope == "series" else image[0],
             found.iterations,
             problem.scale,
             (*told, *problem.notes),
-            found.details,
+            {**found.details, **({} if choice is None else {"weight": choice.summary()})},
         )
+
+    def _choose_weight(self, problem: SenseProblem, progress: Progress) -> tuple[float, Choice | None]:
+        """Return the weight, and how it was chosen unless it was given."""
+        if self.weight != "auto":
+            return self.weight, None
+
+        def solve(part: SenseProblem, weight: float, start: Tensor | None, iterations: int | None) -> Minimum:
+            progress(0.0, f"trying the weight {weight:.2g}")
+            at_most = self.iterations if iterations is None else min(iterations, self.iterations)
+            quick = self.model_copy(update={"iterations": at_most, "tolerance": _TRIAL_TOLERANCE * self.tolerance})
+            return quick.minimise(part, weight, start)
+
+        choice = choose_weight(problem, solve, self.first_weight)
+        return choice.weight, choice
 
     def _with_maps(self, scan: Scan, calibrated: Scan) -> tuple[Scan, tuple[str, ...]]:
         """Return the scan with coil maps, unless ESPIRiT is to estimate them, and what a reader must know of them."""

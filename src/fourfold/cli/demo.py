@@ -71,7 +71,7 @@ def _middle_frame(file: Path) -> Scan:
     scan = volume[len(volume) // 2]
     if not scan.fully_sampled:
         raise InputError(
-            f"'{file}' is undersampled already ({scan.sampling.acceleration:.2f}×), so the demo has nothing to compare "
+            f"'{file}' is undersampled already ({scan.acceleration:.2f}×), so the demo has nothing to compare "
             f"with; reconstruct it with: fourfold recon {file}"
         )
     return scan

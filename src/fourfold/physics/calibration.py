@@ -9,6 +9,7 @@ from torch import Tensor
 
 from fourfold.errors import InputError
 from fourfold.physics.espirit import Crop, Sets, espirit
+from fourfold.physics.gridding import dense_centre, gridded_centre
 from fourfold.physics.lowres import lowres_images
 from fourfold.physics.walsh import walsh
 from fourfold.scan import Scan, crop_centre
@@ -19,10 +20,13 @@ Approach: TypeAlias = Literal["espirit", "walsh"]
 
 # Fewer lines leave a low-resolution image without any detail to tell the coils apart by.
 _WALSH_LINES = 4
+_GRIDDED = 24
 
 
 def calibration_kspace(scan: Scan, minimum: int = 6, size: int | None = 24) -> Tensor:
     """Return the calibration k-space of a scan: acquired apart from it, or its fully sampled centre.
+
+    With a trajectory it is the centre brought onto the grid (`fourfold.physics.gridding.gridded_centre`).
 
     Parameters
     ----------
@@ -32,7 +36,7 @@ def calibration_kspace(scan: Scan, minimum: int = 6, size: int | None = 24) -> T
         Fewest samples along either axis that the caller can work with.
     size
         Most samples along either axis; the box is cut to it around the centre. 24 is BART's default: more lines
-        make coil maps no better and cost time. None keeps everything.
+        make coil maps no better and cost time. None keeps everything, with a trajectory 24.
 
     Returns
     -------
@@ -44,6 +48,8 @@ def calibration_kspace(scan: Scan, minimum: int = 6, size: int | None = 24) -> T
     InputError
         When there are fewer than `minimum` calibration lines.
     """
+    if scan.calibration is None and scan.trajectory is not None:
+        return _gridded(scan, minimum, size or _GRIDDED)
     found = scan.calibration
     if found is None:
         found = crop_centre(scan.kspace, scan.sampling.calibration)
@@ -54,6 +60,16 @@ def calibration_kspace(scan: Scan, minimum: int = 6, size: int | None = 24) -> T
             f"{minimum}: give coil_maps, or choose a method that needs no calibration."
         )
     return found if size is None else crop_centre(found, (size, size))
+
+
+def _gridded(scan: Scan, minimum: int, size: int) -> Tensor:
+    dense = dense_centre(scan, size)
+    if dense < minimum:
+        raise InputError(
+            f"The trajectory samples k-space densely in {dense}×{dense} points around the centre; this needs at least "
+            f"{minimum}: give coil_maps or calibration data, or choose a method that needs none."
+        )
+    return gridded_centre(scan, size)
 
 
 @torch.no_grad()
@@ -95,5 +111,7 @@ def estimate_maps(
         calibration = calibration_kspace(scan, minimum=_WALSH_LINES)
         return walsh(lowres_images(calibration, scan.shape))
     calibration = calibration_kspace(scan, minimum=kernel)
-    noise_variance = None if scan.noise is None else float(scan.noise.abs().square().mean())
+    # Samples that are brought onto the grid have another noise than the scanner's.
+    told = None if scan.trajectory is not None and scan.calibration is None else scan.noise
+    noise_variance = None if told is None else float(told.abs().square().mean())
     return espirit(calibration, scan.shape, sets, kernel, crop=crop, noise_variance=noise_variance).maps

@@ -50,15 +50,23 @@ def noise_covariance(scan: Scan) -> Tensor:
 
 def _corner_samples(scan: Scan) -> Tensor:
     """Return the acquired samples (coil, sample) furthest from the centre of k-space, of all frames."""
-    ny, nx = scan.shape
-    rows = (torch.arange(ny, device=scan.kspace.device) - ny // 2) / ny
-    columns = (torch.arange(nx, device=scan.kspace.device) - nx // 2) / nx
-    distance = rows[:, None].square() + columns.square()
     acquired = scan.mask.expand(scan.frames, -1, -1)
     wanted = math.ceil(_CORNER * int(acquired.sum()))
-    limit = distance.expand_as(acquired)[acquired].topk(wanted).values[-1]
+    distance = _distance(scan).expand_as(acquired)
+    limit = distance[acquired].topk(wanted).values[-1]
     outermost = acquired & (distance >= limit)
     return scan.kspace.movedim(1, 0)[:, outermost]
+
+
+def _distance(scan: Scan) -> Tensor:
+    """Return the squared distance of each sample from the centre of k-space, in parts of the matrix."""
+    ny, nx = scan.shape
+    if scan.trajectory is not None:
+        points = scan.trajectory.points
+        return (points / points.new_tensor([ny, nx])).square().sum(dim=-1)
+    rows = (torch.arange(ny, device=scan.kspace.device) - ny // 2) / ny
+    columns = (torch.arange(nx, device=scan.kspace.device) - nx // 2) / nx
+    return rows[:, None].square() + columns.square()
 
 
 @torch.no_grad()

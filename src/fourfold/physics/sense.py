@@ -14,7 +14,10 @@ from fourfold.physics.calibration import calibration_kspace, estimate_maps
 from fourfold.physics.combine import root_sum_of_squares
 from fourfold.physics.encoding import Encoding
 from fourfold.physics.espirit import Crop, Sets
+from fourfold.physics.gridding import with_density
 from fourfold.physics.lowres import lowres_images
+from fourfold.physics.noncartesian import NonCartesianEncoding
+from fourfold.physics.nufft import on_cpu
 from fourfold.physics.scale import intensity_scale
 from fourfold.scan import Scan
 
@@ -43,7 +46,7 @@ class SenseProblem:
     """
 
     scan: Scan
-    encoding: Encoding
+    encoding: Encoding | NonCartesianEncoding
     rhs: Tensor
     scale: float
     phase: Tensor
@@ -66,12 +69,13 @@ class SenseProblem:
         InputError
             When coil maps are needed but there are no calibration lines.
         """
-        shared = calibrated or scan
+        scan = with_density(scan)
+        shared = scan if calibrated is None else with_density(calibrated)
         maps = estimate_maps(scan if scan.coil_maps is not None else shared, sets=sets, crop=crop)
         phase = _lowres_phase(shared, maps)
-        encoding = Encoding(scan.mask, maps * phase[:, :, None])
+        encoding, measured = _encode(scan, maps * phase[:, :, None])
         scale = intensity_scale(shared)
-        return cls(scan, encoding, encoding.adjoint(scan.kspace).mul_(1 / scale), scale, phase)
+        return cls(scan, encoding, encoding.adjoint(measured).mul_(1 / scale), scale, phase)
 
     @cached_property
     def support(self) -> Tensor:
@@ -80,9 +84,14 @@ class SenseProblem:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What the reader must know of the coil maps."""
-        sets = self.encoding.coil_maps.shape[1]
-        return () if sets == 1 else (f"{sets} sets of coil maps were used, for an object that folds over.",)
+        """What the reader must know of the coil maps and the transform."""
+        sets, device = self.encoding.coil_maps.shape[1], self.rhs.device
+        notes = []
+        if sets > 1:
+            notes.append(f"{sets} sets of coil maps were used, for an object that folds over.")
+        if self.scan.trajectory is not None and device.type != "cpu" and on_cpu(device):
+            notes.append("The non-uniform transforms ran on the CPU; install cufinufft for the GPU to do them.")
+        return tuple(notes)
 
     def image(self, x: Tensor, combination: Combination = "maps") -> Tensor:
         """Return the images (frame, y, x) of solution `x` (frame, set, y, x) in the units of the measured data.
@@ -111,6 +120,14 @@ class SenseProblem:
         return (
             coils[0] if coils.shape[0] == 1 else torch.polar(root_sum_of_squares(coils[None])[0], first[frame].angle())
         )
+
+
+def _encode(scan: Scan, maps: Tensor) -> tuple[Encoding | NonCartesianEncoding, Tensor]:
+    """Return A, and the measured samples as A gives them."""
+    if scan.trajectory is None:
+        return Encoding(scan.mask, maps), scan.kspace
+    encoding = NonCartesianEncoding(scan.trajectory, scan.mask, maps)
+    return encoding, encoding.weighted(scan.kspace)
 
 
 def _lowres_phase(scan: Scan, maps: Tensor) -> Tensor:

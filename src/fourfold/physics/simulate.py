@@ -14,8 +14,9 @@ from torch import Tensor
 
 from fourfold.errors import InputError
 from fourfold.physics.fourier import fft
+from fourfold.physics.nufft import Nufft
 from fourfold.sampling.budget import check_frames, check_shape, is_whole
-from fourfold.scan import Scan, Source
+from fourfold.scan import Scan, Source, Trajectory
 
 __all__ = ["beating_phantom", "in_object", "loop_maps", "phantom", "simulate", "smooth_phase"]
 
@@ -224,9 +225,15 @@ def in_object(image: Tensor) -> Tensor:
 
 
 def simulate(
-    image: Tensor, coils: int = 8, snr: float | None = 30.0, seed: int = 0, phase: bool = True, label: str = "simulated"
+    image: Tensor,
+    coils: int = 8,
+    snr: float | None = 30.0,
+    seed: int = 0,
+    phase: bool = True,
+    label: str = "simulated",
+    trajectory: Trajectory | None = None,
 ) -> Scan:
-    """Return a fully sampled multi-coil acquisition of `image`.
+    """Return a multi-coil acquisition of `image`, fully sampled on the grid or along a trajectory.
 
     Every coil sees the image times its map of `loop_maps`; white complex Gaussian noise is added in k-space,
     alike in all coils and independent between them. The true maps are left out of the scan, so that methods
@@ -249,17 +256,20 @@ def simulate(
         Multiply the image by `smooth_phase`.
     label
         Label of the scan's source.
+    trajectory
+        Points to sample instead of the grid, for one frame or for each; its matrix is the image's size.
 
     Returns
     -------
     Scan
-        kspace complex64, (frame, coil, ky, kx); ``source.simulated`` is True and its details hold the
-        settings.
+        kspace complex64, (frame, coil, ky, kx) or (frame, coil, shot, sample); ``source.simulated`` is True and its
+        details hold the settings.
 
     Raises
     ------
     InputError
-        For an image of the wrong type or shape, without an object, or an SNR that is not positive.
+        For an image of the wrong type or shape, without an object, an SNR that is not positive, or a trajectory of
+        another size.
     """
     frames = _check_image(image)
     if snr is not None and not snr > 0:
@@ -267,14 +277,27 @@ def simulate(
     shape = frames.shape[-2:]
     if phase:
         frames = frames * torch.polar(torch.ones(shape), smooth_phase(shape, seed))
-    kspace = fft(loop_maps(shape, coils)[:, 0] * frames[:, None])
+    kspace = _acquire(loop_maps(shape, coils)[:, 0] * frames[:, None], trajectory)
     if snr is not None:
         noise = torch.randn(kspace.shape, dtype=torch.complex64, generator=torch.Generator().manual_seed(seed))
         deviation = float(frames.abs()[in_object(frames)].mean()) / snr
         # A complex normal tensor has variance one, a half in each part.
         kspace = kspace + noise * (deviation * math.sqrt(2))
     details = {"coils": coils, "snr": snr, "seed": seed, "phase": phase}
-    return Scan(kspace, source=Source(label=label, simulated=True, details=details))
+    return Scan(kspace, source=Source(label=label, simulated=True, details=details), trajectory=trajectory)
+
+
+def _acquire(coil_images: Tensor, trajectory: Trajectory | None) -> Tensor:
+    """Return the k-space of coil images (frame, coil, y, x) on the grid, or the samples along a trajectory."""
+    if trajectory is None:
+        return fft(coil_images)
+    if trajectory.matrix != tuple(coil_images.shape[-2:]):
+        raise InputError(
+            f"The trajectory is for a matrix of {trajectory.matrix} but the image is {tuple(coil_images.shape[-2:])}; "
+            "make one for the image's size."
+        )
+    everywhere = trajectory.points.new_ones((1, trajectory.shots, trajectory.samples), dtype=torch.bool)
+    return Nufft(trajectory, everywhere).forward(coil_images)
 
 
 def _check_image(image: Tensor) -> Tensor:

@@ -105,7 +105,7 @@ class Comparison:
         result = {
             "source": self.scan.source.summary(),
             "simulated": self.scan.source.simulated,
-            "sampling": self.scan.sampling.summary(),
+            "sampling": self.scan.sampling_summary(),
             "reference": self.reference_name,
             "protocols": {protocol.name: _statements(protocol) for protocol in self.protocols},
             "results": [
@@ -142,10 +142,9 @@ class Comparison:
         return Text(f"{value:.{protocol.decimals}f}", style="bold" if best and len(self.entries) > 1 else "")
 
     def _title(self) -> Text:
-        sampling = self.scan.sampling
         label = self.scan.source.label or self.scan.source.path or "scan"
         simulated = " (simulated)" if self.scan.source.simulated else ""
-        return Text(f"{label}{simulated}, {sampling.kind} sampling, {sampling.acceleration:.2f}×")
+        return Text(f"{label}{simulated}, {self.scan.sampling.kind} sampling, {self.scan.acceleration:.2f}×")
 
     def _caption(self) -> Text:
         lines = [f"Reference: {self.reference_name}."]

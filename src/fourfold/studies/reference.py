@@ -61,7 +61,7 @@ def reference_image(scan: Scan, kind: Reference = "rss") -> Tensor:
         raise InputError(f"There is no reference '{kind}'; known are {known}.{nearest(kind, REFERENCES)}")
     if not scan.fully_sampled:
         raise InputError(
-            f"The scan is undersampled ({scan.sampling.acceleration:.3g}×), but a reference of the kind '{kind}' "
+            f"The scan is undersampled ({scan.acceleration:.3g}×), but a reference of the kind '{kind}' "
             "is made from fully sampled data; give the reference as an image (frame, y, x), or leave it out."
         )
     combined = torch.stack([_combined(scan.frame(index), kind) for index in range(scan.frames)])
