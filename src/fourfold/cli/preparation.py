@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
+from fourfold.errors import InputError
 from fourfold.formats import read_maps
 from fourfold.physics.compression import compress_coils
+from fourfold.physics.geometric_compression import compress_coils_geometrically
 from fourfold.physics.noise import prewhiten
 from fourfold.sampling import read_sampling
 from fourfold.scan import Scan
@@ -26,7 +29,10 @@ class Preparation:
     """Make the coils' noise white with the noise scan, or with the corners of k-space where there is none; done unless
     told otherwise where there is a noise scan."""
     coils: int | None = None
-    """Compress to this many virtual coils by SVD."""
+    """Compress to this many virtual coils."""
+    compression: Literal["svd", "geometric"] | None = None
+    """With `--coils`: one mixture of coils for all positions (svd, unless given), or one for every position along a
+    fully sampled readout (geometric), where fewer virtual coils keep the same energy."""
 
     def __call__(self, scan: Scan) -> Scan:
         """Return `scan` (of one frame) with the options applied."""
@@ -37,7 +43,10 @@ class Preparation:
         if self.prewhiten or (self.prewhiten is None and scan.noise is not None):
             scan = prewhiten(scan)
         if self.coils is not None:
-            scan = compress_coils(scan, self.coils)
+            compress = compress_coils_geometrically if self.compression == "geometric" else compress_coils
+            scan = compress(scan, self.coils)
+        elif self.compression is not None:
+            raise InputError(f"--compression {self.compression} needs the number of virtual coils: give --coils too.")
         return scan
 
     def remarks(self, scan: Scan) -> tuple[str, ...]:
