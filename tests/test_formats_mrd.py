@@ -449,9 +449,8 @@ def test_file_is_pickled_and_read_elsewhere(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"trajectory": "radial"}, "trajectory 'radial'; fourfold reads Cartesian MRD files .* grid the data first"),
+        ({"trajectory": "radial"}, "trajectory 'radial'; fourfold reads Cartesian MRD files: save .* an .npz"),
         ({"trajectory": "epi"}, "EPI needs ramp sampling and ghosts corrected first"),
-        ({"trajectory": "other"}, "only lines on a grid can be placed"),
         ({"centre": (3, 0)}, "kspace_encode_step_1 from 0 to 19, not fitting the 20 steps"),
         (
             {"matrix": (24, 20, 1)},

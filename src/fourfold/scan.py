@@ -340,7 +340,7 @@ class Scan:
             sampling=dataclasses.replace(self.sampling, mask=mask),
             coil_maps=pick(self.coil_maps),
             calibration=pick(self.calibration),
-            trajectory=self.trajectory and self.trajectory.frame(index),
+            trajectory=self.trajectory and self.trajectory.of([index]),
         )
 
     def with_sampling(self, sampling: Sampling) -> Scan:

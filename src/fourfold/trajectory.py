@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -105,12 +106,13 @@ class Trajectory:
         """Number of samples of one shot."""
         return self.points.shape[2]
 
-    def frame(self, index: int) -> Trajectory:
-        """Return the trajectory of the one frame `index`."""
-        own, density = index % self.frames, self.density
-        if density is not None:
-            density = density[[index % density.shape[0]]]
-        return self if self.frames == 1 else replace(self, points=self.points[own : own + 1], density=density)
+    def of(self, frames: Sequence[int]) -> Trajectory:
+        """Return the trajectory of some frames, named by their indices; itself where all frames share the points."""
+
+        def pick(array: Tensor) -> Tensor:
+            return array if array.shape[0] == 1 else array[list(frames)]
+
+        return replace(self, points=pick(self.points), density=None if self.density is None else pick(self.density))
 
     def joined(self, frames: int) -> Trajectory:
         """Return the shots of `frames` frames, one frame after the other, as the shots of a single one."""

@@ -19,6 +19,10 @@ class FormatOptions(TypedDict, total=False):
     """Group to read of an MRD file that holds several."""
     encoding: int
     """Encoding space to read of an MRD file that holds several, counted from 0."""
+    trajectory: Path
+    """File with the trajectory of non-Cartesian k-space that has none beside it: npz or npy."""
+    matrix: tuple[int, int]
+    """Rows and columns of the image that a trajectory encodes, for example --matrix 256 256."""
 
 
 def check_output(path: Path, suffixes: Sequence[str], source: Path | None = None, force: bool = False) -> None:

@@ -37,7 +37,8 @@ class Preparation:
     def __call__(self, scan: Scan) -> Scan:
         """Return `scan` (of one frame) with the options applied."""
         if self.mask is not None:
-            scan = scan.with_sampling(read_sampling(self.mask, scan.shape, scan.line_axis))
+            size = scan.mask.shape[1], scan.mask.shape[2]
+            scan = scan.with_sampling(read_sampling(self.mask, size, scan.line_axis))
         if self.maps is not None:
             scan = scan.replace(coil_maps=read_maps(self.maps))
         if self.prewhiten or (self.prewhiten is None and scan.noise is not None):

@@ -33,12 +33,8 @@ Array = npt.NDArray[Any]
 BLOCK_BYTES = 2**28
 # A frame is one combination of these counters; the last one changes fastest.
 COUNTERS = ("repetition", "set", "phase", "contrast", "slice")
-REASONS = {
-    "epi": "EPI needs ramp sampling and ghosts corrected first",
-    "radial": "radial lines need a non-uniform Fourier transform",
-    "goldenangle": "radial lines need a non-uniform Fourier transform",
-    "spiral": "spirals need a non-uniform Fourier transform",
-}
+POINTS_ADVICE = "save the samples as 'kspace' and their points as 'trajectory' in an .npz file"
+EPI_ADVICE = "EPI needs ramp sampling and ghosts corrected first, then lines on a grid"
 
 
 @dataclass(frozen=True)
@@ -161,10 +157,9 @@ class MRDFile(ScanFile):
 
     def _check_trajectory(self, trajectory: str) -> None:
         if trajectory != "cartesian":
-            reason = REASONS.get(trajectory, "only lines on a grid can be placed")
+            advice = EPI_ADVICE if trajectory == "epi" else POINTS_ADVICE
             raise InputError(
-                f"'{self.path}' has the trajectory '{trajectory}'; fourfold reads Cartesian MRD files ({reason}): "
-                "grid the data first."
+                f"'{self.path}' has the trajectory '{trajectory}'; fourfold reads Cartesian MRD files: {advice}."
             )
 
     def _check_lines(self) -> None:

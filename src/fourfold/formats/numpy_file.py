@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import struct
 import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from os import PathLike
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -18,9 +20,10 @@ from torch import Tensor
 from fourfold.errors import InputError
 from fourfold.formats.masks import as_bool, check_mask, line_axis_of, measured, merge_frames
 from fourfold.formats.metadata import image_record, sampling_from, scan_record
-from fourfold.formats.probe import first_bytes
+from fourfold.formats.probe import check_file, first_bytes
 from fourfold.formats.scan_file import ScanFile
-from fourfold.scan import Axis, Geometry, Reconstruction, Scan
+from fourfold.formats.trajectories import DENSITIES, POINTS, read_trajectory
+from fourfold.scan import Axis, Geometry, Reconstruction, Scan, Trajectory
 
 __all__ = ["NumpyFile", "write_image", "write_scan"]
 
@@ -30,6 +33,7 @@ Array = npt.NDArray[Any]
 AXES = {"kspace": 4, "coil_maps": 5, "calibration": 4, "noise": 2}
 COMPANIONS = ("coil_maps", "calibration", "noise")
 KNOWN = ("kspace", "mask", *COMPANIONS, "maps", "line_axis", "voxel_size", "image_size", "label", "fourfold")
+WITH_TRAJECTORY = ("matrix", *POINTS, *DENSITIES)
 
 
 class NumpyFile(ScanFile):
@@ -38,9 +42,22 @@ class NumpyFile(ScanFile):
     Beside it ``mask``, ``coil_maps`` (or ``maps``), ``calibration``, ``noise``, ``line_axis``, ``voxel_size``,
     ``image_size`` and ``label`` may stand; a ``.npy`` file is k-space alone. Arrays that are not compressed are mapped,
     so that only the frames asked for are read; compressed ones are unpacked whole, one array at a time.
+
+    With a trajectory (`fourfold.formats.trajectories.read_trajectory`), k-space is (…, shot, sample) or (…, sample,
+    shot): neighbouring points along a shot lie closer together than those of neighbouring shots.
+
+    Parameters
+    ----------
+    path
+        The file.
+    trajectory
+        File with the trajectory, where `path` has none.
+    matrix
+        Size (ny, nx) of a trajectory's image, where the file does not tell.
     """
 
     format: ClassVar[str] = "NumPy"
+    options: ClassVar[tuple[str, ...]] = ("trajectory", "matrix")
 
     @classmethod
     def recognises(cls, path: Path) -> bool:
@@ -56,7 +73,9 @@ class NumpyFile(ScanFile):
         except zipfile.BadZipFile:
             return path.suffix == ".npz"
 
-    def __init__(self, path: Path) -> None:
+    def __init__(
+        self, path: Path, trajectory: str | PathLike[str] | None = None, matrix: Sequence[int] | None = None
+    ) -> None:
         self.path = path
         self.names = self._find_names()
         if "kspace" not in self.names:
@@ -66,10 +85,13 @@ class NumpyFile(ScanFile):
         self._check_layout(kspace)
         self.dtype = str(kspace.dtype)
         self.frames, self.coils, ny, nx = (1,) * (4 - kspace.ndim) + kspace.shape
-        self.matrix = ny, nx
+        self.stored = self.matrix = ny, nx
         self.block = 1 if isinstance(kspace, np.memmap) else self.frames
         self.details = {"orientation": "unknown"}
-        others = [name for name in self.names if name not in KNOWN]
+        self.record: dict[str, Any] = json.loads(str(self._open("fourfold"))) if "fourfold" in self.names else {}
+        self.trajectory, self.turned = self._find_trajectory(trajectory, matrix)
+        used = KNOWN if self.trajectory is None else (*KNOWN, *WITH_TRAJECTORY)
+        others = [name for name in self.names if name not in used]
         if others:
             self.details["arrays_not_used"] = others
         self.label = str(self._open("label")) if "label" in self.names else None
@@ -78,7 +100,6 @@ class NumpyFile(ScanFile):
             voxel_size=self._numbers("voxel_size", 3) or (1.0, 1.0, 1.0),
             image_size=image_size and (int(image_size[0]), int(image_size[1])),
         )
-        self.record: dict[str, Any] = json.loads(str(self._open("fourfold"))) if "fourfold" in self.names else {}
         self.restore(self.record)
 
     def _find_names(self) -> list[str]:
@@ -86,6 +107,32 @@ class NumpyFile(ScanFile):
             return ["kspace"]
         with _explained(self.path), zipfile.ZipFile(self.path) as archive:
             return [name.removesuffix(".npy") for name in archive.namelist()]
+
+    def _find_trajectory(
+        self, beside: str | PathLike[str] | None, matrix: Sequence[int] | None
+    ) -> tuple[Trajectory | None, bool]:
+        """Return the trajectory (…, shot, sample), and whether the file has these two axes the other way round."""
+        own = any(name in self.names for name in POINTS)
+        if not own and beside is None:
+            if matrix is not None:
+                raise InputError(f"'{self.path}' has no trajectory to give a matrix for: leave the matrix out.")
+            return None, False
+        if beside is None:
+            found = read_trajectory(self.names, self._open, self.path, matrix)
+        else:
+            arrays = _arrays_of(Path(beside))
+            found = read_trajectory(list(arrays), arrays.__getitem__, Path(beside), matrix)
+        if (found.shots, found.samples) != self.stored or found.frames not in (1, self.frames):
+            raise InputError(
+                f"The trajectory has {found.frames}×{found.shots}×{found.samples} points but the k-space in "
+                f"'{self.path}' {self.frames}×{self.stored[0]}×{self.stored[1]} samples; they must belong together."
+            )
+        turned = "trajectory" not in self.record and _runs_down(found.points)
+        if turned:
+            density = None if found.density is None else found.density.mT.contiguous()
+            found = dataclasses.replace(found, points=found.points.transpose(1, 2).contiguous(), density=density)
+        self.matrix, self.shots = found.matrix, (found.shots, found.samples)
+        return dataclasses.replace(found, kind=self.record.get("trajectory", found.kind)), turned
 
     def _open(self, name: str) -> Array:
         """Return an array, mapped where it is not compressed and large enough to matter."""
@@ -138,6 +185,7 @@ class NumpyFile(ScanFile):
             kspace,
             sampling=sampling_from(self.record, mask, {}),
             line_axis=self._line_axis(mask),
+            trajectory=None if self.trajectory is None else self.trajectory.of(frames),
             geometry=self.geometry(frames),
             source=self.source(frames),
             **companions,
@@ -154,6 +202,8 @@ class NumpyFile(ScanFile):
         array = array[(None,) * (axes - array.ndim)]
         if field != "noise" and array.shape[0] == self.frames:
             array = np.stack([array[index] for index in frames])
+        if name == "kspace" and self.turned:
+            array = array.swapaxes(2, 3)
         return torch.from_numpy(np.array(array, np.complex64))
 
     def _mask(self, frames: Sequence[int]) -> Tensor | None:
@@ -161,12 +211,13 @@ class NumpyFile(ScanFile):
             return None
         mask = as_bool(self._open("mask"), self.path)
         mask = mask[(None,) * (3 - mask.ndim)]
-        if mask.ndim != 3 or mask.shape[0] not in (1, self.frames) or mask.shape[1:] != self.matrix:
-            ny, nx = self.matrix
+        if mask.ndim != 3 or mask.shape[0] not in (1, self.frames) or mask.shape[1:] != self.stored:
+            ny, nx = self.stored
             raise InputError(
                 f"The mask in '{self.path}' has shape {mask.shape}; this k-space needs ({ny}, {nx}) or "
                 f"({self.frames}, {ny}, {nx}): it belongs to other data."
             )
+        mask = mask.swapaxes(1, 2) if self.turned else mask
         return torch.from_numpy(mask if mask.shape[0] == 1 else mask[list(frames)])
 
     def _line_axis(self, mask: Tensor) -> Axis:
@@ -176,6 +227,20 @@ class NumpyFile(ScanFile):
             return line_axis_of(mask, "ky")
         axis: Any = str(self._open("line_axis"))
         return axis  # Scan refuses any other text
+
+
+def _arrays_of(path: Path) -> dict[str, Array]:
+    """Return the arrays of a file with a trajectory; the one of a ``.npy`` file is that."""
+    check_file(path)
+    with _explained(path):
+        loaded = np.load(path, allow_pickle=False)
+        return {"trajectory": loaded} if isinstance(loaded, np.ndarray) else dict(loaded.items())
+
+
+def _runs_down(points: Tensor) -> bool:
+    """Whether neighbours along a shot of points (frame, a, b, 2) follow each other in axis a rather than b."""
+    down, across = (points.diff(dim=axis).norm(dim=-1) for axis in (1, 2))
+    return down.numel() > 0 and (across.numel() == 0 or bool(down.median() < across.median()))
 
 
 @contextmanager
@@ -222,4 +287,9 @@ def write_scan(path: Path, scan: Scan) -> None:
     """Write every array of the scan under its name, uncompressed, and all else as JSON in ``fourfold``."""
     arrays = {name: getattr(scan, name) for name in ("kspace", "mask", *COMPANIONS)}
     present = {name: array.cpu().numpy() for name, array in arrays.items() if array is not None}
+    if scan.trajectory is not None:
+        present["trajectory"] = scan.trajectory.points.cpu().numpy()
+        present["matrix"] = np.array(scan.trajectory.matrix)
+        if scan.trajectory.density is not None:
+            present["density"] = scan.trajectory.density.cpu().numpy()
     np.savez(path, fourfold=np.array(scan_record(scan)), **present)

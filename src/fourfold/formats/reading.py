@@ -29,7 +29,8 @@ def open_scan(path: str | PathLike[str], **options: Any) -> ScanFile:
     path
         fastMRI HDF5, MRD (ISMRMRD) HDF5, BART cfl (either file of the pair, or their common name), NumPy npz or npy.
     options
-        Of MRD: `dataset`, the group to read; `encoding`, the index of the encoding space.
+        Of MRD: `dataset`, the group to read; `encoding`, the index of the encoding space. Of NumPy: `trajectory`, a
+        file with the trajectory, and `matrix`, the size (ny, nx) of its image.
 
     Raises
     ------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
@@ -33,7 +34,9 @@ class ScanFile(ABC):
     path
         The file.
     frames, coils, matrix
-        Number of frames, number of coils, k-space grid (ny, nx).
+        Number of frames, number of coils, k-space grid (ny, nx) or the matrix of a trajectory's image.
+    shots
+        Shots of a frame and samples of a shot where the file has a trajectory, else None.
     dtype
         How samples are stored in the file.
     volume
@@ -57,6 +60,7 @@ class ScanFile(ABC):
     frames: int
     coils: int
     matrix: tuple[int, int]
+    shots: tuple[int, int] | None = None
     dtype: str
     volume: Geometry
     line_axis: Axis = "ky"
@@ -107,8 +111,8 @@ class ScanFile(ABC):
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
-        """(frame, coil, ky, kx) of the whole file."""
-        return self.frames, self.coils, *self.matrix
+        """(frame, coil, ky, kx) of the whole file, (frame, coil, shot, sample) with a trajectory."""
+        return self.frames, self.coils, *(self.shots or self.matrix)
 
     def __len__(self) -> int:
         return self.frames
@@ -141,7 +145,7 @@ class ScanFile(ABC):
             When the frames do not exist, or would fill more than half of the memory at hand.
         """
         indices = self._indices(frames)
-        needed = len(indices) * self.coils * self.matrix[0] * self.matrix[1] * torch.complex64.itemsize
+        needed = len(indices) * math.prod(self.shape[1:]) * torch.complex64.itemsize
         free = _memory_at_hand()
         if free is not None and needed > free / 2:
             raise InputError(
@@ -183,7 +187,7 @@ class ScanFile(ABC):
             "voxel_size_mm": [round(size, 4) for size in geometry.voxel_size],
             "orientation": axis_codes(geometry) if known else "unknown",
             "line_axis": scan.line_axis,
-            "sampling": scan.sampling.summary(),
+            "sampling": scan.sampling_summary(),
             "noise_samples": None if scan.noise is None else scan.noise.shape[1],
             "calibration_scan": None if scan.calibration is None else list(scan.calibration.shape[-2:]),
             "coil_map_sets": None if scan.coil_maps is None else scan.coil_maps.shape[1],

@@ -77,12 +77,15 @@ def save_scan(scan: Scan, path: str | PathLike[str]) -> Path:
         The scan.
     path
         ``.npz``, ``.h5`` (fastMRI's layout) or ``.cfl`` (k-space alone, without coil maps, calibration and noise).
+        Only ``.npz`` holds trajectories.
 
     Raises
     ------
     InputError
         As `save`.
     """
+    if scan.trajectory is not None and suffix_of(Path(path), SCAN_WRITERS) != ".npz":
+        raise InputError(f"'{path}' cannot hold the scan's trajectory: choose a name that ends in .npz.")
     return _write(scan, SCAN_WRITERS, path, scan.source.path)
 
 
