@@ -19,7 +19,7 @@ ROOT = Path(fourfold.__file__).parent
 
 # A room may import those named with it and nothing else of ours; docs/architecture.md gives the reasons.
 PHYSICS = {"errors", "scan", "sampling", "physics"}
-METHODS = PHYSICS | {"method", "optimize"}
+METHODS = PHYSICS | {"method", "optimize", "tuning"}
 STUDIES = METHODS | {"registry", "metrics"}
 MAY_IMPORT = {
     "errors": set(),
@@ -30,7 +30,8 @@ MAY_IMPORT = {
     "formats": {"errors", "scan", "output"},
     "sampling": {"errors", "scan", "output"},
     "physics": PHYSICS,
-    "optimize": {"physics"},
+    "optimize": {"errors", "physics"},
+    "tuning": PHYSICS | {"optimize"},
     "metrics": {"errors"},
     "classical": METHODS,
     "registry": {"errors", "method", *FAMILIES},

@@ -7,7 +7,7 @@ from typing import ClassVar
 from pydantic import NonNegativeFloat, PositiveInt
 from torch import Tensor
 
-from fourfold.classical.sense import SenseMethod, Watch
+from fourfold.classical.sense import SenseMethod, Watch, Weight
 from fourfold.optimize.conjugate_gradient import conjugate_gradient
 from fourfold.optimize.minimum import Minimum
 from fourfold.physics.sense import SenseProblem
@@ -25,8 +25,11 @@ class CgSense(SenseMethod):
     title: ClassVar[str] = "CG-SENSE"
     rank: ClassVar[int] = 10
 
-    weight: NonNegativeFloat = 0.005
-    """Tikhonov weight, relative to the encoding operator's norm of 1; larger is smoother and darker."""
+    first_weight: ClassVar[float] = 0.01
+    bridges_lines: ClassVar[bool] = False
+
+    weight: Weight = 0.005
+    """Tikhonov weight, relative to the encoding operator's norm of 1, larger is darker; auto chooses it."""
     iterations: PositiveInt = 10
     """At most so many iterations; stopping early regularises too, more amplify the noise."""
     tolerance: NonNegativeFloat = 1e-3

@@ -45,6 +45,8 @@ class SenseMethod(Method):
 
     first_weight: ClassVar[float]
     """Where the search for a weight starts, and where it stays if the data do not tell."""
+    bridges_lines: ClassVar[bool] = True
+    """Whether the method can bridge a held-back line; weights are otherwise judged by single held-back samples."""
 
     weight: Weight = "auto"
     """Weight of the regulariser, larger is smoother; auto takes the one whose image best predicts held-back samples."""
@@ -112,7 +114,7 @@ class SenseMethod(Method):
             quick = self.model_copy(update={"iterations": at_most, "tolerance": _TRIAL_TOLERANCE * self.tolerance})
             return quick.minimise(part, weight, start)
 
-        choice = choose_weight(problem, solve, self.first_weight)
+        choice = choose_weight(problem, solve, self.first_weight, self.bridges_lines)
         return choice.weight, choice
 
     def _with_maps(self, scan: Scan, calibrated: Scan) -> tuple[Scan, tuple[str, ...]]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from pydantic import NonNegativeFloat, PositiveFloat
+from pydantic import PositiveFloat
 
 from fourfold.classical.regularised import Regularised
+from fourfold.classical.sense import Weight
 from fourfold.optimize.total_generalised_variation import TotalGeneralisedVariationPenalty
 from fourfold.physics.sense import SenseProblem
 
@@ -23,8 +24,10 @@ class TotalGeneralisedVariation(Regularised):
     title: ClassVar[str] = "Total generalised variation"
     rank: ClassVar[int] = 35
 
-    weight: NonNegativeFloat = 0.0014
-    """Weight of the total generalised variation, relative to the brightness of the image; larger is smoother."""
+    first_weight: ClassVar[float] = 0.002
+
+    weight: Weight = 0.0014
+    """Weight of the variation, relative to the brightness of the image, larger is smoother; auto chooses it."""
     ratio: PositiveFloat = 2.0
     """Weight of the second-order term relative to the first (α₀/α₁); larger comes closer to total variation."""
 

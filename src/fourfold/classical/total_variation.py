@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from pydantic import NonNegativeFloat
-
 from fourfold.classical.regularised import Regularised
+from fourfold.classical.sense import Weight
 from fourfold.optimize.total_variation import TotalVariationPenalty
 from fourfold.physics.sense import SenseProblem
 
@@ -24,8 +23,10 @@ class TotalVariation(Regularised):
     title: ClassVar[str] = "Total variation"
     rank: ClassVar[int] = 30
 
-    weight: NonNegativeFloat = 0.0014
-    """Weight of the total variation, relative to the brightness of the image; larger is smoother."""
+    first_weight: ClassVar[float] = 0.002
+
+    weight: Weight = 0.0014
+    """Weight of the total variation, relative to the brightness of the image, larger is smoother; auto chooses it."""
 
     def regulariser(self, problem: SenseProblem) -> TotalVariationPenalty:
         """Return the total variation within the coil maps' support."""

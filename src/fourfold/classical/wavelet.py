@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from pydantic import NonNegativeFloat, PositiveInt
+from pydantic import PositiveInt
 
 from fourfold.classical.regularised import Regularised
+from fourfold.classical.sense import Weight
 from fourfold.optimize.regulariser import Regulariser
 from fourfold.optimize.wavelet import CycleSpunPenalty, WaveletPenalty
 from fourfold.physics.sense import SenseProblem
@@ -26,8 +27,10 @@ class Wavelet(Regularised):
     title: ClassVar[str] = "Wavelet"
     rank: ClassVar[int] = 40
 
-    weight: NonNegativeFloat = 0.0017
-    """Weight of the wavelet details, relative to the brightness of the image; larger is smoother."""
+    first_weight: ClassVar[float] = 0.003
+
+    weight: Weight = 0.0017
+    """Weight of the wavelet details, relative to the brightness of the image, larger is smoother; auto chooses it."""
     wavelet: str = "db4"
     """An orthogonal wavelet by PyWavelets' name: db4 (Daubechies, four vanishing moments), sym4, haar, …"""
     levels: PositiveInt = 4

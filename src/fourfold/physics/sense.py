@@ -18,6 +18,7 @@ from fourfold.physics.gridding import with_density
 from fourfold.physics.lowres import lowres_images
 from fourfold.physics.noncartesian import NonCartesianEncoding
 from fourfold.physics.nufft import on_cpu
+from fourfold.physics.operator import norm
 from fourfold.physics.scale import intensity_scale
 from fourfold.scan import Scan
 
@@ -39,6 +40,8 @@ class SenseProblem:
         phase of the low-resolution image, where calibration lines tell it, so that x is nearly real.
     rhs
         Aᴴ y over `scale`, complex64, (frame, set, y, x).
+    energy
+        ‖y‖² over `scale` squared.
     scale
         The unit of intensity (`fourfold.physics.scale.intensity_scale`).
     phase
@@ -48,6 +51,7 @@ class SenseProblem:
     scan: Scan
     encoding: Encoding | NonCartesianEncoding
     rhs: Tensor
+    energy: float
     scale: float
     phase: Tensor
 
@@ -75,7 +79,8 @@ class SenseProblem:
         phase = _lowres_phase(shared, maps)
         encoding, measured = _encode(scan, maps * phase[:, :, None])
         scale = intensity_scale(shared)
-        return cls(scan, encoding, encoding.adjoint(measured).mul_(1 / scale), scale, phase)
+        energy = (norm(measured) / scale) ** 2
+        return cls(scan, encoding, encoding.adjoint(measured).mul_(1 / scale), energy, scale, phase)
 
     @cached_property
     def support(self) -> Tensor:

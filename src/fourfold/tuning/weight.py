@@ -1,0 +1,148 @@
+"""The weight of a regulariser, chosen by samples that were held back."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from torch import Tensor
+
+from fourfold.optimize.minimum import Minimum
+from fourfold.physics.sense import SenseProblem
+from fourfold.tuning.trial import Trial
+
+__all__ = ["Choice", "Solve", "choose_weight"]
+
+Solve: TypeAlias = Callable[[SenseProblem, float, Tensor | None, int | None], Minimum]
+"""Solves a problem for a weight, from a first guess, in at most so many iterations (None: as many as it takes)."""
+
+# From candidate to candidate; the last two lie half as far from the best.
+_STEP = 2.5
+_MOST_STEPS = 6
+# A larger weight must score better by this part of the score, a smaller one by more: between images that predict
+# equally well the smoother one is safer, and where nothing can be predicted all do.
+_GAIN_UP, _GAIN_DOWN = 2e-3, 1e-2
+# A candidate starts from its neighbour's image and gets this part of the iterations that the first one took.
+_EFFORT = 1 / 3
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The weight that was chosen and why.
+
+    Attributes
+    ----------
+    weight
+        The choice.
+    scores
+        Held-out error of every candidate, by weight, in the order in which they were tried.
+    iterations
+        Iterations of all candidates together, each on the part of the image given by `share`.
+    share
+        The part of the image that was tried on.
+    """
+
+    weight: float
+    scores: dict[float, float]
+    iterations: int
+    share: float
+
+    @property
+    def note(self) -> str:
+        """What a reader must know of it, in one sentence."""
+        return f"The weight {self.weight:.2g} was chosen by held-out samples among {len(self.scores)} candidates."
+
+    def summary(self) -> dict[str, Any]:
+        """Return candidates, scores and choice as JSON types."""
+        return {
+            "weight": self.weight,
+            "candidates": [{"weight": weight, "score": score} for weight, score in self.scores.items()],
+            "iterations": self.iterations,
+            "part_of_image": round(self.share, 4),
+        }
+
+
+def choose_weight(problem: SenseProblem, solve: Solve, first: float, whole_lines: bool = True, seed: int = 0) -> Choice:
+    """Return the weight whose image predicts best the samples that it has not seen.
+
+    The curve of the held-out error over the logarithm of the weight is walked downhill from the `first` weight, in
+    steps of a factor 2.5; then half a step to either side of the best one, and a parabola through the best three gives
+    the weight between them. Each candidate starts from the image of the nearest one.
+
+    Parameters
+    ----------
+    problem
+        The data term.
+    solve
+        The method.
+    first
+        Where to start, and to stay where the data do not tell.
+    whole_lines, seed
+        What to hold back: as in `fourfold.sampling.split.hold_back`.
+
+    Raises
+    ------
+    InputError
+        Where there are too few samples to hold any back.
+    """
+    search = _Search(Trial.of(problem, whole_lines, seed), solve)
+    best = search.downhill(first)
+    return Choice(search.refine(best), search.scores, search.iterations, search.trial.share)
+
+
+class _Search:
+    """The candidates tried so far."""
+
+    def __init__(self, trial: Trial, solve: Solve) -> None:
+        self.trial, self._solve = trial, solve
+        self.scores: dict[float, float] = {}
+        self.iterations = 0
+        self._images: dict[float, Tensor] = {}
+        self._effort: int | None = None
+
+    def score(self, weight: float) -> float:
+        """Return the held-out error for `weight`, from the nearest candidate's image."""
+        if weight not in self.scores:
+            nearest = min(self._images, key=lambda tried: abs(math.log(tried / weight)), default=None)
+            start = None if nearest is None else self._images[nearest]
+            found = self._solve(self.trial.kept, weight, start, self._effort)
+            self.iterations += found.iterations
+            self._effort = self._effort or math.ceil(_EFFORT * found.iterations)
+            self._images[weight] = found.x
+            self.scores[weight] = self.trial.score(found.x)
+        return self.scores[weight]
+
+    def downhill(self, weight: float) -> float:
+        """Return the best weight on a ladder around `weight`."""
+        for factor, gain in ((_STEP, _GAIN_UP), (1 / _STEP, _GAIN_DOWN)):
+            best = weight
+            for _ in range(_MOST_STEPS):
+                if self.score(best * factor) > (1 - gain) * self.score(best):
+                    break
+                best *= factor
+            if best != weight:
+                return best
+        return weight
+
+    def refine(self, best: float) -> float:
+        """Return the weight at the lowest point of a parabola through the best candidates around `best`."""
+        half = math.sqrt(_STEP)
+        middle = min((best, best * half, best / half), key=self.score)
+        ordered = sorted(self.scores)
+        place = ordered.index(middle)
+        if place in (0, len(ordered) - 1):
+            return middle
+        below, above = ordered[place - 1], ordered[place + 1]
+        return _lowest_point({weight: self.score(weight) for weight in (below, middle, above)})
+
+
+def _lowest_point(scores: dict[float, float]) -> float:
+    """Return where a parabola over the logarithm of three weights is lowest, the middle one being the best of them."""
+    (left, left_score), (middle, middle_score), (right, right_score) = sorted(scores.items())
+    before, after = math.log(middle / left), math.log(right / middle)
+    rise, fall = (right_score - middle_score) / after, (left_score - middle_score) / before
+    if rise + fall <= 0:
+        return middle
+    return middle * math.exp(0.5 * (fall * after - rise * before) / (rise + fall))
