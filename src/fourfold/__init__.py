@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from fourfold.classical.zero_filled import ZeroFilled
     from fourfold.errors import InputError
     from fourfold.formats import load, open_scan, save, save_scan
+    from fourfold.physics.volume import join_volume, split_volume
     from fourfold.report import write_report
     from fourfold.samples import sample
     from fourfold.sampling import undersample
@@ -40,11 +41,13 @@ __all__ = [
     "ZeroFilled",
     "choose_method",
     "compare",
+    "join_volume",
     "load",
     "open_scan",
     "sample",
     "save",
     "save_scan",
+    "split_volume",
     "undersample",
     "write_report",
 ]
@@ -65,11 +68,13 @@ _HOMES = {
     "ZeroFilled": "classical.zero_filled",
     "choose_method": "choose",
     "compare": "studies",
+    "join_volume": "physics.volume",
     "load": "formats",
     "open_scan": "formats",
     "sample": "samples",
     "save": "formats",
     "save_scan": "formats",
+    "split_volume": "physics.volume",
     "undersample": "sampling",
     "write_report": "report",
 }

@@ -1,0 +1,78 @@
+"""Three-dimensional Cartesian scans: a volume is a series of two-dimensional problems along its readout."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from fourfold.errors import InputError
+from fourfold.physics.fourier import ifft
+from fourfold.scan import Geometry, Reconstruction, Sampling, Scan, Source
+
+__all__ = ["join_volume", "split_volume"]
+
+# Receivers that count in whole numbers read zero now and then.
+_FILLED = 0.9
+
+
+def split_volume(kspace: Tensor, geometry: Geometry | None = None, source: Source | None = None) -> Scan:
+    """Return the two-dimensional problems of a volume that was undersampled along ky and kz alone.
+
+    The Fourier transform along the fully sampled readout is undone once; every point x of it is then a frame (ky, kz)
+    of its own. Methods see one frame after the other, or as many as their memory limit allows, so the volume streams
+    through. Files that hold a volume (MRD, cfl) are read in the same way.
+
+    Parameters
+    ----------
+    kspace
+        complex64, (coil, kz, ky, kx), centred, zero where not acquired.
+    geometry
+        Position of the volume as slices (z, y, x).
+    source
+        Where the volume came from.
+
+    Raises
+    ------
+    InputError
+        For another type or shape, and where the readout is not fully sampled.
+    """
+    if kspace.dtype != torch.complex64 or kspace.ndim != 4:
+        raise InputError(
+            f"The volume's k-space is {kspace.dtype} of shape {tuple(kspace.shape)}; it must be complex64 of shape "
+            "(coil, kz, ky, kx)."
+        )
+    acquired = (kspace != 0).any(dim=0)
+    lines = acquired.any(dim=-1)
+    share = float(acquired[lines].float().mean()) if bool(lines.any()) else 0.0
+    if share < _FILLED:
+        raise InputError(
+            f"{100 * share:.0f} % of the samples along kx were acquired on the volume's lines; a volume needs its "
+            "readout fully sampled on its last axis: order the axes as (coil, kz, ky, kx)."
+        )
+    coils, nz, ny, nx = kspace.shape
+    frames = kspace.new_empty((nx, coils, ny, nz))
+    for coil, samples in enumerate(kspace):
+        frames[:, coil] = ifft(samples, axes=(-1,)).permute(2, 1, 0)
+    placed = _along_readout(geometry or Geometry(), nz, nx)
+    return Scan(frames, Sampling(lines.mT[None]), geometry=placed, source=source or Source())
+
+
+def join_volume(reconstruction: Reconstruction) -> Tensor:
+    """Return the image (z, y, x) of a volume that was split along its readout, complex64."""
+    return reconstruction.image.permute(2, 1, 0)
+
+
+def _along_readout(geometry: Geometry, partitions: int, points: int) -> Geometry:
+    """Return where the frames (y, z) along x lie, given the geometry of slices (y, x) along z."""
+    dz, dy, dx = geometry.voxel_size
+    x, y, z = (
+        at + partitions // 2 * dz * along_z - points // 2 * dx * along_x
+        for at, along_z, along_x in zip(geometry.centre, geometry.slice_axis, geometry.x_axis, strict=True)
+    )
+    return Geometry(
+        voxel_size=(dx, dy, dz),
+        centre=(x, y, z),
+        x_axis=geometry.slice_axis,
+        y_axis=geometry.y_axis,
+        slice_axis=geometry.x_axis,
+    )

@@ -1,0 +1,62 @@
+"""Volumes: split along the readout into frames, and joined again."""
+
+import numpy as np
+import pytest
+import torch
+
+from fourfold.classical.cg_sense import CgSense
+from fourfold.classical.zero_filled import ZeroFilled
+from fourfold.errors import InputError
+from fourfold.formats.orientation import affine
+from fourfold.physics.fourier import fft, ifft
+from fourfold.physics.simulate import loop_maps
+from fourfold.physics.volume import join_volume, split_volume
+from fourfold.sampling import poisson_disc
+from fourfold.scan import Geometry
+
+NZ, NY, NX = 32, 36, 9
+
+
+@pytest.fixture(scope="module")
+def kspace():
+    """An ellipsoid off the centre, seen by four coils: (coil, kz, ky, kx)."""
+    z, y, x = np.meshgrid(*(np.linspace(-1, 1, size) for size in (NZ, NY, NX)), indexing="ij")
+    body = torch.from_numpy(((z / 0.7) ** 2 + ((y - 0.1) / 0.6) ** 2 + ((x + 0.2) / 0.7) ** 2 < 1).astype(np.float32))
+    maps = loop_maps((NZ, NY), 4)[0, 0]
+    generator = torch.Generator().manual_seed(0)
+    full = fft(maps[..., None] * body, axes=(-3, -2, -1))
+    return full + 1e-3 * torch.randn(full.shape, dtype=full.dtype, generator=generator)
+
+
+def test_full_volume_comes_back_as_it_is(kspace):
+    scan = split_volume(kspace)
+    assert scan.frames == NX
+    assert scan.shape == (NY, NZ)
+    image = join_volume(ZeroFilled()(scan))
+    truth = ifft(kspace, axes=(-3, -2, -1)).abs().square().sum(dim=0).sqrt()
+    assert torch.allclose(image.abs(), truth, atol=1e-5)
+
+
+def test_undersampled_along_both_phase_encodings(kspace):
+    mask = poisson_disc((NZ, NY), 2.5, seed=1, box=(12, 12)).mask[0]
+    scan = split_volume(torch.where(mask[..., None], kspace, 0))
+    assert torch.equal(scan.mask[0], mask.mT)
+    truth = ifft(kspace, axes=(-3, -2, -1)).abs().square().sum(dim=0).sqrt()
+    errors = [float((join_volume(method(scan)).abs() - truth).square().mean()) for method in (CgSense(), ZeroFilled())]
+    assert errors[0] < errors[1] / 4
+
+
+def test_voxels_keep_their_place(kspace):
+    slices = Geometry((3.0, 2.0, 1.0), None, (10.0, -20.0, 30.0), (0, 1, 0), (0, 0, -1), (1, 0, 0))
+    frames = split_volume(kspace, slices).geometry
+    voxel = np.array([4, 11, 7])  # x, y, z
+    as_slices = affine(slices, (NY, NX)) @ [*voxel, 1]
+    as_frames = affine(frames, (NY, NZ)) @ [voxel[2], voxel[1], voxel[0], 1]
+    assert np.allclose(as_slices, as_frames)
+
+
+def test_an_undersampled_readout_is_refused(kspace):
+    with pytest.raises(InputError, match="readout fully sampled"):
+        split_volume(torch.where(torch.arange(NX) % 2 == 0, kspace, 0))
+    with pytest.raises(InputError, match="complex64 of shape"):
+        split_volume(kspace[0])
