@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Generator, Iterator
 
-import torch
 from torch import Tensor
 
+from fourfold.optimize.data_term import DataTerm, real_inner
+from fourfold.optimize.iterate import Iterate, relative_change, run
 from fourfold.optimize.regulariser import Regulariser
-from fourfold.physics.operator import norm
 
-__all__ = ["proximal_gradient"]
+__all__ = ["proximal_gradient", "proximal_gradient_iterates"]
 
 
 def proximal_gradient(
@@ -27,11 +27,6 @@ def proximal_gradient(
     callback: Callable[[int, Tensor, float], None] | None = None,
 ) -> tuple[Tensor, int]:
     """Minimise ½‖A x − y‖² + weight · R(x), given AᴴA (of norm at most 1) and Aᴴy.
-
-    The proximal optimised gradient method (Taylor, Hendrickx & Glineur 2017) runs until its momentum first points
-    uphill; it needs about two thirds of FISTA's iterations to get there. FISTA (Beck & Teboulle 2009) with adaptive
-    restart (O'Donoghue & Candès 2015) takes over: its proximal steps all have the same size, so that it also
-    settles where the proximal map is an average of maps, whose fixed point moves with the step.
 
     Parameters
     ----------
@@ -59,37 +54,35 @@ def proximal_gradient(
     tuple
         The solution and the number of iterations done.
     """
-    previous = x = rhs if start is None else start
-    iterates = _iterates(lambda point: point - normal(point).sub_(rhs), regulariser, weight, x)
-    for iteration in range(1, iterations + 1):
-        previous, x = x, next(iterates)
-        moved = x - previous
-        change = norm(moved if support is None else moved.mul_(support)) / max(norm(x), 1e-30)
-        if callback is not None:
-            callback(iteration, x, change)
-        if change < tolerance:
-            return x, iteration
-    return x, iterations
+    x = rhs if start is None else start
+    iterates = proximal_gradient_iterates(DataTerm(normal, rhs), regulariser, weight, x)
+    change = relative_change(x, support)
+    last, done, _ = run(iterates, change, iterations=iterations, tolerance=tolerance, callback=callback)
+    return last.x, done
 
 
-def _iterates(
-    descend: Callable[[Tensor], Tensor], regulariser: Regulariser, weight: float, x: Tensor
-) -> Iterator[Tensor]:
-    """Yield iterates without end; `descend` is one gradient step of length 1."""
-    x = yield from _pogm_until_uphill(descend, regulariser, weight, x)
-    yield from _fista(descend, regulariser, weight, x)
+def proximal_gradient_iterates(data: DataTerm, regulariser: Regulariser, weight: float, x: Tensor) -> Iterator[Iterate]:
+    """Yield iterates without end, one application of AᴴA each.
+
+    The proximal optimised gradient method (Taylor, Hendrickx & Glineur 2017) runs until its momentum first points
+    uphill; it needs about two thirds of FISTA's iterations to get there. FISTA (Beck & Teboulle 2009) with adaptive
+    restart (O'Donoghue & Candès 2015) takes over: its proximal steps all have the same size, so that it also
+    settles where the proximal map is an average of maps, whose fixed point moves with the step.
+    """
+    x = yield from _pogm_until_uphill(data, regulariser, weight, x)
+    yield from _fista(data, regulariser, weight, x)
 
 
 def _pogm_until_uphill(
-    descend: Callable[[Tensor], Tensor], regulariser: Regulariser, weight: float, x: Tensor
-) -> Generator[Tensor, None, Tensor]:
+    data: DataTerm, regulariser: Regulariser, weight: float, x: Tensor
+) -> Generator[Iterate, None, Tensor]:
     """Yield POGM's iterates (Kim & Fessler 2018) up to the first where its momentum points uphill; return that."""
     descended = extrapolated = x
     momentum = step = 1.0
     uphill = False
     while not uphill:
         previous, previous_descended = x, descended
-        descended = descend(x)
+        descended = x - data.gradient(x)
         grown = _grow(momentum)
         inertia, lift = (momentum - 1) / grown, momentum / grown
         extrapolated = (
@@ -101,29 +94,30 @@ def _pogm_until_uphill(
         step = (2 * momentum + grown - 1) / grown
         x = regulariser.prox(extrapolated, weight * step)
         downhill = (descended - previous).add_(x - extrapolated, alpha=1 / step)
-        uphill = _alignment(downhill, descended - previous_descended) < 0
+        uphill = real_inner(downhill, descended - previous_descended) < 0
         momentum = grown
-        yield x
+        yield _iterate(x, extrapolated, step, regulariser)
     return x
 
 
-def _fista(descend: Callable[[Tensor], Tensor], regulariser: Regulariser, weight: float, x: Tensor) -> Iterator[Tensor]:
+def _fista(data: DataTerm, regulariser: Regulariser, weight: float, x: Tensor) -> Iterator[Iterate]:
     """Yield FISTA's iterates, its momentum restarted where it points uphill."""
     point, momentum = x, 1.0
     while True:
-        previous, x = x, regulariser.prox(descend(point), weight)
-        if _alignment(point - x, x - previous) > 0:
+        descended = point - data.gradient(point)
+        previous, x = x, regulariser.prox(descended, weight)
+        if real_inner(point - x, x - previous) > 0:
             momentum = 1.0
         grown = _grow(momentum)
         point = x + (momentum - 1) / grown * (x - previous)
         momentum = grown
-        yield x
+        yield _iterate(x, descended, 1.0, regulariser)
+
+
+def _iterate(x: Tensor, before: Tensor, step: float, regulariser: Regulariser) -> Iterate:
+    """Return an iterate that came out of the proximal map; what this took away is a subgradient."""
+    return Iterate(x[None], lambda: regulariser.value(x), lambda: (before - x)[None] / step)
 
 
 def _grow(momentum: float) -> float:
     return (1 + math.sqrt(1 + 4 * momentum**2)) / 2
-
-
-def _alignment(x: Tensor, y: Tensor) -> float:
-    """Return the real part of ⟨x, y⟩."""
-    return float(torch.vdot(x.flatten(), y.flatten()).real)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from fourfold.optimize.analysis import FirstOf, length, shrink
+from fourfold.optimize.regulariser import Analysis
 from fourfold.physics.wavelet import OrthogonalWavelet, UndecimatedWavelet
 
 __all__ = ["CycleSpunPenalty", "WaveletPenalty", "soft_threshold_"]
@@ -35,6 +37,22 @@ class WaveletPenalty:
             for band in self.transform.details(coefficients):
                 soft_threshold_(band, weight)
         return self.transform.adjoint(coefficients)
+
+    def analysis(self) -> Analysis:
+        """Return R as g(W x)."""
+
+        def shrunk(v: Tensor, threshold: float) -> Tensor:
+            v = v.clone()
+            for band in self.transform.details(v):
+                soft_threshold_(band, threshold)
+            return v
+
+        return Analysis(
+            operator=self.transform,
+            squared_norm=1.0,
+            shrink=shrunk,
+            length=lambda v: sum(length(band[None]) for band in self.transform.details(v)),
+        )
 
 
 class CycleSpunPenalty:
@@ -72,3 +90,15 @@ class CycleSpunPenalty:
             result.addcmul_(band, response.conj())
         spun: Tensor = torch.fft.ifft2(result)
         return spun
+
+    def analysis(self) -> Analysis:
+        """Return the mean over all shifts as g(W x); W is a tight frame."""
+        scales = {band: self.transform.scale(band) for band in range(1, len(self.transform.responses))}
+        return Analysis(
+            operator=FirstOf(self.transform),
+            squared_norm=1.0,
+            shrink=lambda v, threshold: shrink(
+                v, [(slice(band, band + 1), threshold / scale) for band, scale in scales.items()]
+            ),
+            length=lambda v: sum(length(v[band : band + 1]) / scale for band, scale in scales.items()),
+        )

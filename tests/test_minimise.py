@@ -1,0 +1,176 @@
+"""All solvers reach the same minimum; what does not fit is refused."""
+
+import itertools
+
+import pytest
+import torch
+
+from fourfold.errors import InputError
+from fourfold.optimize.data_term import DataTerm
+from fourfold.optimize.iterate import run
+from fourfold.optimize.minimise import minimise
+from fourfold.optimize.nonlinear_cg import Smoothed, nonlinear_cg_iterates
+from fourfold.optimize.total_generalised_variation import TotalGeneralisedVariationPenalty
+from fourfold.optimize.total_variation import TotalVariationPenalty
+from fourfold.optimize.wavelet import CycleSpunPenalty, WaveletPenalty
+from fourfold.physics.encoding import Encoding
+from fourfold.physics.operator import inner
+from fourfold.physics.simulate import loop_maps, phantom, simulate
+from fourfold.physics.wavelet import OrthogonalWavelet, UndecimatedWavelet
+from fourfold.sampling import undersample
+
+SHAPE = (33, 38)
+WEIGHT = 0.005
+SOLVERS = ["fista", "admm", "primal-dual", "nlcg"]
+PENALTIES = {
+    "tv": TotalVariationPenalty,
+    "anisotropic": lambda: TotalVariationPenalty(isotropic=False),
+    "tgv": TotalGeneralisedVariationPenalty,
+    "wavelet": lambda: WaveletPenalty(OrthogonalWavelet(SHAPE, "db2", 2)),
+    "cycle-spun": lambda: CycleSpunPenalty(UndecimatedWavelet(SHAPE, "db2", 2)),
+}
+
+
+class Ridge:
+    """R(x) = ½‖x‖² by its gradient alone."""
+
+    def value(self, x):
+        return float(x.abs().square().sum() / 2)
+
+    def gradient(self, x):
+        return x
+
+
+class ProximalRidge:
+    """The same by its proximal map alone."""
+
+    value = Ridge.value
+
+    def prox(self, x, weight):
+        return x / (1 + weight)
+
+
+def data_term(frames=1, dtype=torch.complex64):
+    """Two thirds of a phantom's lines are left out, its frames differ in the pattern's seed."""
+    full = simulate(phantom(SHAPE), coils=4, snr=40)
+    scans = [undersample(full, "random", 3, centre=0.2, seed=seed) for seed in range(frames)]
+    encoding = Encoding(torch.cat([scan.mask for scan in scans]), loop_maps(SHAPE, 4).to(dtype))
+    kspace = torch.cat([scan.kspace for scan in scans]).to(dtype)
+    kspace /= 0.5 * kspace.abs().max() / (SHAPE[0] * SHAPE[1]) ** 0.25
+    return DataTerm(encoding.normal, encoding.adjoint(kspace), float(kspace.abs().square().sum()) / 2)
+
+
+@pytest.fixture(scope="module")
+def data():
+    return data_term()
+
+
+@pytest.mark.parametrize("name", PENALTIES)
+def test_solvers_agree(name, data):
+    found = {
+        solver: minimise(data, PENALTIES[name](), WEIGHT, solver=solver, iterations=400, tolerance=1e-6)
+        for solver in SOLVERS
+    }
+    reference = found["fista"].details["objective"]
+    for solver, minimum in found.items():
+        assert minimum.details["solver"] == solver
+        assert minimum.details["objective"] == pytest.approx(reference, rel=1e-3), solver
+        apart = torch.linalg.vector_norm(minimum.x - found["fista"].x)
+        assert float(apart / torch.linalg.vector_norm(minimum.x)) < 0.1, solver
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_frames_of_a_batch_are_independent(solver):
+    """A batch of frames comes out as its frames do alone, but for a common step or stop."""
+    batch = data_term(frames=2)
+    settings = {"solver": solver, "iterations": 300, "tolerance": 1e-6}
+    together = minimise(batch, TotalVariationPenalty(), WEIGHT, **settings).x
+    alone = minimise(data_term(), TotalVariationPenalty(), WEIGHT, **settings).x
+    assert float(torch.linalg.vector_norm(together[:1] - alone) / torch.linalg.vector_norm(alone)) < 0.02
+
+
+@pytest.mark.parametrize("name", PENALTIES)
+def test_analysis_form_is_the_regulariser(name, data):
+    """g(K z) is R's value, K's adjoint is true, and its norm is bounded as told."""
+    penalty = PENALTIES[name]()
+    analysis = penalty.analysis()
+    generator = torch.Generator().manual_seed(0)
+    state = torch.randn(1 + analysis.auxiliary, *data.rhs.shape, dtype=torch.complex64, generator=generator)
+    mapped = analysis.operator.forward(state)
+    other = torch.randn(mapped.shape, dtype=torch.complex64, generator=generator)
+    assert abs(complex(inner(mapped, other) - inner(state, analysis.operator.adjoint(other)))) < 1e-2
+    assert analysis.operator.norm(state, iterations=100) ** 2 < analysis.squared_norm * (1 + 1e-5)
+    if analysis.auxiliary:
+        assert analysis.length(mapped) >= penalty.value(state[0])
+    else:
+        assert analysis.length(mapped) == pytest.approx(penalty.value(state[0]), rel=1e-4)
+
+
+def test_nonlinear_conjugate_gradient_never_climbs():
+    data = data_term(dtype=torch.complex128)
+    term = Smoothed(TotalVariationPenalty().analysis(), 1e-2)
+    iterates = nonlinear_cg_iterates(data, term, WEIGHT, data.rhs[None])
+    heights = []
+    for _ in range(60):
+        state = next(iterates).state
+        heights.append(data.value(state[0]) + WEIGHT * term.along(state, state)(0.0))
+    assert all(later <= sooner for sooner, later in itertools.pairwise(heights))
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_the_gap_bounds_what_is_left_to_gain(solver, data):
+    lowest = minimise(data, TotalVariationPenalty(), WEIGHT, iterations=1500, tolerance=1e-8).details["objective"]
+    settings = {"solver": solver, "stopping": "gap", "iterations": 400}
+    for tolerance in (0.5, 0.1):
+        found = minimise(data, TotalVariationPenalty(), WEIGHT, tolerance=tolerance, **settings)
+        assert found.iterations < 400
+        assert found.details["duality_gap"] < tolerance
+        assert found.details["objective"] / lowest - 1 < found.details["duality_gap"]
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_stops_when_the_objective_stands_still(solver, data):
+    seen = []
+    settings = {"solver": solver, "stopping": "objective", "iterations": 400, "tolerance": 1e-4}
+    found = minimise(
+        data, WaveletPenalty(OrthogonalWavelet(SHAPE)), WEIGHT, callback=lambda *a: seen.append(a), **settings
+    )
+    assert 5 <= found.iterations < 400
+    assert seen[-1][0] == found.iterations
+    assert seen[-1][2] < 1e-4
+
+
+def test_a_gradient_alone_is_enough_for_nonlinear_conjugate_gradient(data):
+    found = minimise(data, Ridge(), 0.1, tolerance=1e-6)
+    assert found.details["solver"] == "nlcg"
+    for solver in SOLVERS:
+        same = minimise(data, ProximalRidge(), 0.1, solver=solver, iterations=400, tolerance=1e-7)
+        assert same.details["objective"] == pytest.approx(found.details["objective"], rel=1e-3), solver
+
+
+@pytest.mark.parametrize(
+    ("regulariser", "settings", "message"),
+    [
+        (Ridge(), {"solver": "fista"}, "needs a proximal map"),
+        (Ridge(), {"solver": "admm"}, "needs a proximal map"),
+        (Ridge(), {"stopping": "gap"}, "duality gap is known"),
+        (ProximalRidge(), {"stopping": "gap"}, "duality gap is known"),
+        (TotalGeneralisedVariationPenalty(), {"stopping": "gap"}, "no duality gap for this"),
+    ],
+)
+def test_what_does_not_fit_is_refused(regulariser, settings, message, data):
+    with pytest.raises(InputError, match=message):
+        minimise(data, regulariser, 0.1, **settings)
+
+
+def test_zero_data_give_a_zero_image(data):
+    zero = DataTerm(data.normal, torch.zeros_like(data.rhs))
+    for solver in SOLVERS:
+        assert not minimise(zero, TotalVariationPenalty(), WEIGHT, solver=solver, iterations=5).x.any()
+
+
+def test_run_tells_what_it_measured(data):
+    term = Smoothed(TotalVariationPenalty().analysis(), 1e-2)
+    iterates = nonlinear_cg_iterates(data, term, WEIGHT, data.rhs[None])
+    _, done, measured = run(iterates, lambda _: 0.5, iterations=3, tolerance=0.4)
+    assert (done, measured) == (3, 0.5)
