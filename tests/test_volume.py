@@ -1,10 +1,13 @@
 """Volumes: split along the readout into frames, and joined again."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 
 from fourfold.classical.cg_sense import CgSense
+from fourfold.classical.total_variation import TotalVariation
 from fourfold.classical.zero_filled import ZeroFilled
 from fourfold.errors import InputError
 from fourfold.formats.orientation import affine
@@ -60,3 +63,23 @@ def test_an_undersampled_readout_is_refused(kspace):
         split_volume(torch.where(torch.arange(NX) % 2 == 0, kspace, 0))
     with pytest.raises(InputError, match="complex64 of shape"):
         split_volume(kspace[0])
+
+
+def test_frames_solved_together_give_what_they_give_alone(kspace, monkeypatch):
+    """As a GPU does it with as many as fit into its memory."""
+    mask = poisson_disc((NZ, NY), 2.5, seed=1, box=(12, 12)).mask[0]
+    scan = split_volume(torch.where(mask[..., None], kspace, 0)).part(2, 7)
+    method = TotalVariation(weight=0.002, tolerance=1e-5)
+    alone = method(scan)
+    monkeypatch.setattr(TotalVariation, "frames_at_once", lambda *_: 3)
+    together = method(scan)
+    assert together.record.iterations < alone.record.iterations
+    assert float((together.image - alone.image).abs().max()) < 0.02 * float(alone.image.abs().max())
+
+
+def test_memory_limits_the_frames_at_once(kspace):
+    scan = split_volume(kspace)
+    assert CgSense().frames_at_once(scan) == 1
+    elsewhere = SimpleNamespace(kspace=torch.empty(0, device="meta"), coils=10, shape=(100, 100))
+    assert CgSense(memory=1).frames_at_once(elsewhere) == 104
+    assert CgSense(memory=0.001).frames_at_once(elsewhere) == 1

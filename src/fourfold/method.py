@@ -32,7 +32,7 @@ class Solution:
     Attributes
     ----------
     image
-        complex64, (y, x); of a method for series (frame, y, x).
+        complex64, (y, x); of several frames (frame, y, x).
     iterations, scale, notes, details
         As in `fourfold.scan.Record`.
     """
@@ -73,7 +73,7 @@ class Method(BaseModel, ABC):
 
     @abstractmethod
     def solve(self, scan: Scan, progress: Progress) -> Solution:
-        """Reconstruct `scan`, which has exactly one frame unless the `scope` is a series, and report progress.
+        """Reconstruct `scan`, which has one frame unless the `scope` is a series or `frames_at_once` asks for more.
 
         Raises InputError where the data does not suit the method. Must not depend on anything but `scan`.
         """
@@ -104,8 +104,10 @@ class Method(BaseModel, ABC):
             solutions = [self._solve_series(scan, progress)]
             image = solutions[0].image
         else:
-            solutions = [self._solve_frame(scan, index, progress) for index in range(scan.frames)]
-            image = torch.stack([solution.image for solution in solutions])
+            together = self.frames_at_once(scan)
+            starts = range(0, scan.frames, together)
+            solutions = [self._solve_frames(scan, start, start + together, progress) for start in starts]
+            image = torch.cat([solution.image.reshape(-1, *scan.shape) for solution in solutions])
         size = scan.geometry.image_size
         scales = [solution.scale for solution in solutions if solution.scale is not None]
         record = Record(
@@ -121,13 +123,20 @@ class Method(BaseModel, ABC):
         )
         return Reconstruction(crop_centre(image, size) if size else image, record, geometry=scan.geometry)
 
-    def _solve_frame(self, scan: Scan, index: int, progress: Progress | None) -> Solution:
+    def frames_at_once(self, scan: Scan) -> int:  # noqa: ARG002  # most methods cannot tell, and take one
+        """Return how many frames `solve` is given at a time."""
+        return 1
+
+    def _solve_frames(self, scan: Scan, start: int, stop: int, progress: Progress | None) -> Solution:
+        stop = min(stop, scan.frames)
+
         def report(fraction: float, words: str) -> None:
             if progress is not None:
-                where = f"frame {index + 1} of {scan.frames}: " if scan.frames > 1 else ""
-                progress((index + fraction) / scan.frames, where + words)
+                last = f" to {stop}" if stop > start + 1 else ""
+                where = f"frame {start + 1}{last} of {scan.frames}: " if scan.frames > 1 else ""
+                progress((start + (stop - start) * fraction) / scan.frames, where + words)
 
-        solution = self.solve(scan.frame(index), report)
+        solution = self.solve(scan.part(start, stop), report)
         report(1.0, self.title)
         return solution
 
@@ -147,6 +156,9 @@ class Method(BaseModel, ABC):
         """Turn the complaints about the first bad setting into one sentence; a choice of types has one for each."""
         complaints = error.errors()
         first = complaints[0]
+        if not first["loc"]:
+            # Said by a method that looks at several settings together.
+            return str(first["ctx"]["error"])
         setting = str(first["loc"][0])
         if first["type"] == "extra_forbidden":
             known = ", ".join(cls.model_fields) or "none"

@@ -326,21 +326,25 @@ class Scan:
         """Return a scan of the one frame `index`; raises InputError outside the range."""
         if not -self.frames <= index < self.frames:
             raise InputError(f"Frame {index} was asked for; this scan has frames 0 to {self.frames - 1}.")
-        if self.frames == 1:
-            return self
         index %= self.frames
+        return self.part(index, index + 1)
+
+    def part(self, start: int, stop: int) -> Scan:
+        """Return a scan of the frames from `start` up to and without `stop`."""
+        if stop - start == self.frames:
+            return self
 
         def pick(array: Tensor | None) -> Tensor | None:
-            return array if array is None or array.shape[0] == 1 else array[index : index + 1]
+            return array if array is None or array.shape[0] == 1 else array[start:stop]
 
         mask = pick(self.mask)
         assert mask is not None
         return self.replace(
-            kspace=self.kspace[index : index + 1],
+            kspace=self.kspace[start:stop],
             sampling=dataclasses.replace(self.sampling, mask=mask),
             coil_maps=pick(self.coil_maps),
             calibration=pick(self.calibration),
-            trajectory=self.trajectory and self.trajectory.of([index]),
+            trajectory=self.trajectory and self.trajectory.of(list(range(start, stop))),
         )
 
     def with_sampling(self, sampling: Sampling) -> Scan:

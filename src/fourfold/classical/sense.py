@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from collections.abc import Callable
 from typing import ClassVar, Literal, TypeAlias
 
-from pydantic import NonNegativeFloat, PositiveInt
+from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt
 from torch import Tensor
 
 from fourfold.classical.nlinv import estimate_jointly
@@ -64,6 +65,17 @@ class SenseMethod(Method):
     combination: Combination = "rss"
     """rss: measured samples put back in every coil, root-sum-of-squares; maps: the solution itself, less noisy."""
 
+    memory: PositiveFloat = 4.0
+    """On a GPU: gigabytes that frames solved together may take. A CPU is as fast with one frame after the other."""
+
+    def frames_at_once(self, scan: Scan) -> int:
+        """Return how many frames fit into the `memory` on a GPU; one on a CPU."""
+        if scan.kspace.device.type == "cpu":
+            return 1
+        # Maps, their conjugates and copies with the image's phase, k-space twice, and the solver's images.
+        arrays = 8 * scan.coils + 40
+        return max(1, int(self.memory * 1e9 / (8 * arrays * math.prod(scan.shape))))
+
     @abstractmethod
     def minimise(
         self, problem: SenseProblem, weight: float, start: Tensor | None = None, watch: Watch | None = None
@@ -83,7 +95,7 @@ class SenseMethod(Method):
         """
 
     def solve(self, scan: Scan, progress: Progress) -> Solution:
-        """Reconstruct one frame, or the series where that is the `scope`."""
+        """Reconstruct one frame or several at once, or the series where that is the `scope`."""
         progress(0.0, "coil maps")
         calibrated = time_average(scan) if self.scope == "series" else scan
         scan, told = self._with_maps(scan, calibrated)
@@ -96,7 +108,7 @@ class SenseMethod(Method):
         found = self.minimise(problem, weight, watch=watch)
         image = problem.image(found.x, self.combination)
         return Solution(
-            image if self.scope == "series" else image[0],
+            image,
             found.iterations,
             problem.scale,
             (*told, *problem.notes),
