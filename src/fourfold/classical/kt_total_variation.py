@@ -7,6 +7,7 @@ from typing import ClassVar
 from pydantic import NonNegativeFloat
 
 from fourfold.classical.regularised import Regularised
+from fourfold.classical.sense import Weight
 from fourfold.method import Scope
 from fourfold.optimize.regulariser import Regulariser
 from fourfold.optimize.temporal import SeriesTotalVariationPenalty
@@ -26,9 +27,11 @@ class KtTotalVariation(Regularised):
     rank: ClassVar[int] = 60
     scope: ClassVar[Scope] = "series"
 
-    weight: NonNegativeFloat = 0.003
-    """Weight of the total variation, relative to the brightness of the image; larger is smoother."""
-    space: NonNegativeFloat = 0.4
+    first_weight: ClassVar[float] = 0.004
+
+    weight: Weight = 0.004
+    """Weight of the total variation, relative to the brightness of the image, larger is smoother; auto chooses it."""
+    space: NonNegativeFloat = 0.25
     """Total variation in the plane, in parts of the one along time; 0 leaves it out."""
 
     def regulariser(self, problem: SenseProblem) -> Regulariser:

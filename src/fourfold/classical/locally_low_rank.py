@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from pydantic import NonNegativeFloat, PositiveInt
+from pydantic import PositiveInt
 
 from fourfold.classical.regularised import Regularised
+from fourfold.classical.sense import Weight
 from fourfold.method import Scope
 from fourfold.optimize.low_rank import LocallyLowRankPenalty
 from fourfold.optimize.regulariser import Regulariser
@@ -27,8 +28,10 @@ class LocallyLowRank(Regularised):
     rank: ClassVar[int] = 62
     scope: ClassVar[Scope] = "series"
 
-    weight: NonNegativeFloat = 0.002
-    """Weight of the blocks' nuclear norms, relative to the brightness of the image; larger is smoother."""
+    first_weight: ClassVar[float] = 0.003
+
+    weight: Weight = 0.003
+    """Weight of the nuclear norms, relative to the brightness of the image, larger is smoother; auto chooses it."""
     block: PositiveInt = 8
     """Width of a block in pixels."""
     grids: PositiveInt = 2

@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 from pydantic import NonNegativeFloat
 from torch import Tensor
 
-from fourfold.classical.sense import SenseMethod, Watch
+from fourfold.classical.sense import SenseMethod, Watch, Weight
 from fourfold.method import Scope
 from fourfold.optimize.low_rank import LowRankPlusSparsePenalty
 from fourfold.optimize.minimum import Minimum
@@ -31,8 +31,10 @@ class LowRankSparse(SenseMethod):
     rank: ClassVar[int] = 61
     scope: ClassVar[Scope] = "series"
 
-    weight: NonNegativeFloat = 0.006
-    """Weight of the sparse part, relative to the brightness of the image; larger is smoother."""
+    first_weight: ClassVar[float] = 0.006
+
+    weight: Weight = 0.006
+    """Weight of the sparse part, relative to the brightness of the image, larger is smoother; auto chooses it."""
     low_rank: NonNegativeFloat = 0.5
     """Weight of the low-rank part in parts of the sparse part's; larger leaves more to the sparse part."""
     sparsity: Literal["fourier", "variation"] = "fourier"
