@@ -1,6 +1,6 @@
 """Races contenders on one problem: each in its own process, two threads, a warm-up, medians, peak memory.
 
-A benchmark is a module in this folder with ``run(quick: bool = False) -> list[dict]``; it describes its
+A benchmark is a module in this folder with ``tasks(sizes, quick) -> Iterator[Task]``; each task describes its
 contenders and hands them to `race`::
 
     def ours(lines):                       # imports, loads the inputs, returns the work that is timed
@@ -9,12 +9,13 @@ contenders and hands them to `race`::
         method = ff.Grappa()
         return lambda: method(scan)
 
-    def run(quick=False):
+    def tasks(sizes, quick):
         contenders = [
             Contender("fourfold", partial(ours, 24)),
             Contender("pygrappa", partial(theirs, 24), requires="pygrappa"),
         ]
-        return race("GRAPPA 12×320×320, 4×, 24 lines", contenders, quick=quick, figures=psnr_of)
+        name = "GRAPPA 12×320×320, 4×, 24 lines"
+        yield Task(name, partial(race, name, contenders, quick=quick, figures=psnr_of))
 
 `prepare`, and `figures` where given, must be functions of a module (or `functools.partial` of one), because
 they travel to a fresh process. Ours comes first: ratios are theirs over ours.
@@ -40,15 +41,25 @@ from typing import Any
 
 from benchmarks import bart
 
-__all__ = ["THREADS", "Contender", "absent", "machine", "race"]
+__all__ = ["THREADS", "Contender", "Rows", "Task", "absent", "in_fresh_process", "machine", "race", "timed"]
 
 THREADS = 2
 LIMIT_SECONDS = 1800.0
+ENOUGH_SECONDS = 15.0
 PACKAGES = ("fourfold", "torch", "numpy", "scipy", "sigpy", "pygrappa", "mrpro", "deepinv")
 # BART sets its own count: its threads and those of its BLAS must not multiply (see bart.py).
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 Work = Callable[[], Any]
+Rows = list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Task:
+    """One problem: its name, which each of its rows carries, and what runs all contenders on it."""
+
+    name: str
+    run: Callable[[], Rows]
 
 
 @dataclass(frozen=True)
@@ -82,9 +93,9 @@ def race(
     contenders: Sequence[Contender],
     *,
     quick: bool = False,
-    repeats: int = 7,
-    figures: Callable[[Any], Mapping[str, float]] | None = None,
-) -> list[dict[str, Any]]:
+    repeats: int = 5,
+    figures: Callable[[Any], Mapping[str, Any]] | None = None,
+) -> Rows:
     """Return one row per contender: task, contender, status, seconds (median), all times, memory and figures.
 
     Parameters
@@ -96,7 +107,7 @@ def race(
     quick
         One timed run instead of `repeats`.
     repeats
-        Timed runs after one warm-up.
+        Timed runs after one warm-up; fewer where these take long. 0 times the first run, for what takes very long.
     figures
         Turns what the work returns into numbers worth a column (image quality, realised acceleration).
     """
@@ -106,7 +117,7 @@ def race(
         if absent(contender.requires):
             row["status"] = f"absent: {contender.requires} is not installed"
         else:
-            row |= in_fresh_process(_measure, contender.prepare, 1 if quick else repeats, figures)
+            row |= in_fresh_process(_measure, contender.prepare, min(repeats, 1) if quick else repeats, figures)
         seconds = f"{row['seconds']:.3g} s" if row["status"] == "ok" else row["status"]
         print(f"{task}: {contender.name}: {seconds}", file=sys.stderr, flush=True)
         rows.append(row)
@@ -118,23 +129,30 @@ def _measure(prepare: Callable[[], Work], repeats: int, figures: Callable[[Any],
     work = prepare()
     base = _reset_peak_memory()
     bart.forget_peak()
-    result = work()
-    seconds = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        bart_before = bart.seconds()
-        result = work()
-        # A command line is timed from its own start to its own end; writing its input is not its fault.
-        inside = bart.seconds() - bart_before
-        seconds.append(inside or time.perf_counter() - start)
+    result, first = timed(work)
+    seconds = [] if repeats else [first]
+    while len(seconds) < repeats and sum(seconds) < ENOUGH_SECONDS:
+        result, taken = timed(work)
+        seconds.append(taken)
     memory = bart.peak_bytes() or _status("VmHWM") - base
     return {
         "status": "ok",
         "seconds": statistics.median(seconds),
         "all_seconds": [round(value, 5) for value in seconds],
         "memory_mib": memory / 2**20,
+        "base_mib": 0.0 if bart.peak_bytes() else base / 2**20,
         "figures": dict(figures(result)) if figures else {},
     }
+
+
+def timed(work: Work) -> tuple[Any, float]:
+    """Return what the work returns, and its seconds; a command line's are from its own start to its own end."""
+    bart_before = bart.seconds()
+    start = time.perf_counter()
+    result = work()
+    taken = time.perf_counter() - start
+    # Writing BART's inputs and reading its outputs is not its fault.
+    return result, (bart.seconds() - bart_before) or taken
 
 
 def in_fresh_process(function: Callable[..., dict[str, Any]], *arguments: Any) -> dict[str, Any]:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import count
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks import bart
-from benchmarks.harness import Contender, race
+from benchmarks.harness import Contender, Task, race
 
 ASKED = 4.0
 BOX = 24
@@ -19,16 +18,18 @@ BOX = 24
 Mask = NDArray[np.bool_]
 
 
-def run(quick: bool = False) -> list[dict[str, Any]]:
-    """Race fourfold, SigPy and BART on a square grid at 4×."""
+def tasks(sizes: Sequence[str], quick: bool = False) -> Iterator[Task]:
+    """Race fourfold, SigPy and BART on a square grid at 4×, which belongs to the medium size."""
+    if "medium" not in sizes:
+        return
     size = 256
     contenders = [
         Contender("fourfold", partial(ours, size)),
         Contender("SigPy", partial(sigpy, size), requires="sigpy"),
         Contender("BART", partial(bart_poisson, size), requires="bart"),
     ]
-    task = f"Poisson-disc {size}×{size}, {ASKED:g}×, box {BOX}×{BOX}"
-    return race(task, contenders, quick=quick, figures=describe)
+    name = f"Poisson-disc {size}×{size}, {ASKED:g}×, box {BOX}×{BOX}"
+    yield Task(name, partial(race, name, contenders, quick=quick, figures=describe))
 
 
 def describe(mask: Mask) -> dict[str, float]:

@@ -2,78 +2,102 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch.nn.functional import interpolate, pad
 
-from benchmarks.cases import Case
-from fourfold.physics.calibration import estimate_maps
-from fourfold.physics.scale import intensity_scale
+from benchmarks.sizes import SIZES, Size
+from fourfold.physics.sense import SenseProblem
 from fourfold.physics.simulate import loop_maps, simulate
 from fourfold.samples import sample_image
 from fourfold.sampling import poisson_disc, random
 from fourfold.scan import Sampling, Scan
 
-__all__ = ["BRAIN", "HEAD_LINES", "HEAD_POISSON", "Problem"]
+__all__ = ["Problem", "head", "slices", "volume"]
 
-SIZE, COILS = (320, 320), 12
+VOLUME = Size(8, 96, 80)
+READOUT = 64
+MARGIN = 0.94
+"""Part of the field of view that the head fills: air at the border, where libraries continue images differently."""
 
 
 @dataclass(frozen=True)
 class Problem:
-    """One undersampled scan that carries its coil maps.
+    """Undersampled data with the coil maps that all use.
 
     Attributes
     ----------
     name
         As printed.
     load
-        Returns the scan and the true magnitude image (y, x), both in the scan's unit of intensity, so that one
-        weight means the same for every contender.
+        Returns the scan and the true magnitude images (frame, y, x), both in the scan's unit of intensity, so that
+        one weight means the same for every contender. The frames of a volume are the positions along its readout.
     """
 
     name: str
     load: Callable[[], tuple[Scan, NDArray[np.float32]]]
 
 
-def _in_its_unit(scan: Scan, truth: torch.Tensor) -> tuple[Scan, NDArray[np.float32]]:
-    scale = intensity_scale(scan)
-    return scan.replace(kspace=scan.kspace / scale), (truth / scale).numpy()
+def slices(sizes: Sequence[str]) -> list[Problem]:
+    """Return the problems of one slice, random lines at every size and a Poisson-disc mask at the medium one."""
+    chosen = [Problem(f"{SIZES[name]}, 4× random lines", partial(_slice, SIZES[name], _lines)) for name in sizes]
+    if "medium" in sizes:
+        chosen.append(Problem(f"{SIZES['medium']}, 4× Poisson-disc", partial(_slice, SIZES["medium"], _poisson)))
+    return chosen
 
 
-def _head(sampling: Callable[[], Sampling]) -> tuple[Scan, NDArray[np.float32]]:
-    truth = _head_image()
-    full = simulate(truth, COILS, snr=50.0, seed=0)
-    return _in_its_unit(full.with_sampling(sampling()).replace(coil_maps=loop_maps(SIZE, COILS)), truth)
+def volume(readout: int = READOUT) -> Problem:
+    """Return a volume undersampled along both phase-encoding axes."""
+    return Problem(
+        f"volume {VOLUME.coils}×{readout}×{VOLUME.ny}×{VOLUME.nx}, 4× Poisson-disc", partial(_volume, readout)
+    )
 
 
-def _head_image() -> torch.Tensor:
-    """Return the head that ships with the package, brought to 320 rows and padded to 320 columns."""
+def head(ny: int, nx: int, part: float = MARGIN) -> torch.Tensor:
+    """Return the head that ships with the package, (ny, nx), as large as `part` of the grid holds, in its centre."""
     image = sample_image()
-    columns = round(image.shape[1] * SIZE[0] / image.shape[0])
-    larger = interpolate(image[None, None], (SIZE[0], columns), mode="bicubic").clamp_min(0)[0, 0]
-    left = (SIZE[1] - columns) // 2
-    return pad(larger, (left, SIZE[1] - columns - left))
+    zoom = part * min(ny / image.shape[0], nx / image.shape[1])
+    inner = round(zoom * image.shape[0]), round(zoom * image.shape[1])
+    larger = interpolate(image[None, None], inner, mode="bicubic", antialias=True).clamp_min(0)[0, 0]
+    top, left = (ny - inner[0]) // 2, (nx - inner[1]) // 2
+    return pad(larger, (left, nx - inner[1] - left, top, ny - inner[0] - top))
 
 
-def _head_lines() -> tuple[Scan, NDArray[np.float32]]:
-    return _head(lambda: random(SIZE, 4, centre=0.08, seed=0))
+def _lines(shape: tuple[int, int]) -> Sampling:
+    return random(shape, 4, centre=0.08, seed=0)
 
 
-def _head_poisson() -> tuple[Scan, NDArray[np.float32]]:
-    return _head(lambda: poisson_disc(SIZE, 4, seed=0))
+def _poisson(shape: tuple[int, int]) -> Sampling:
+    return poisson_disc(shape, 4, seed=0)
 
 
-def _brain() -> tuple[Scan, NDArray[np.float32]]:
-    case = Case("brain8_full_T1", "random")
-    scan = case.scan()
-    return _in_its_unit(scan.replace(coil_maps=estimate_maps(scan)), torch.from_numpy(case.reference()))
+def _slice(size: Size, sampling: Callable[[tuple[int, int]], Sampling]) -> tuple[Scan, NDArray[np.float32]]:
+    return _problem(head(size.ny, size.nx)[None], size.coils, sampling)
 
 
-HEAD_LINES = Problem("simulated head 12×320×320, 4× random lines", _head_lines)
-HEAD_POISSON = Problem("simulated head 12×320×320, 4× Poisson-disc", _head_poisson)
-BRAIN = Problem("real brain 8×230×180, 4× random lines", _brain)
+def _volume(readout: int) -> tuple[Scan, NDArray[np.float32]]:
+    # An ellipsoid of heads: the cross-sections shrink towards both ends of the readout.
+    heights = np.linspace(-0.9, 0.9, readout)
+    sections = [head(VOLUME.ny, VOLUME.nx, MARGIN * float(np.sqrt(1 - height**2))) for height in heights]
+    return _problem(torch.stack(sections), VOLUME.coils, _poisson)
+
+
+def _problem(
+    truth: torch.Tensor, coils: int, sampling: Callable[[tuple[int, int]], Sampling]
+) -> tuple[Scan, NDArray[np.float32]]:
+    """Return the scan, each frame in its own unit of intensity and with maps that carry its phase, and the truth.
+
+    fourfold finds unit and phase for itself; given here, they are one and none for it, and the same for everybody.
+    """
+    shape = (truth.shape[-2], truth.shape[-1])
+    scan = simulate(truth, coils, snr=50.0, seed=0).with_sampling(sampling(shape))
+    scan = scan.replace(coil_maps=loop_maps(shape, coils))
+    found = [SenseProblem.of(scan.frame(index)) for index in range(scan.frames)]
+    scales = torch.tensor([problem.scale for problem in found])[:, None, None]
+    maps = torch.cat([problem.encoding.coil_maps for problem in found])
+    return scan.replace(kspace=scan.kspace / scales[..., None], coil_maps=maps), (truth / scales).numpy()

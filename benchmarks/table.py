@@ -1,9 +1,13 @@
-"""Tables of results; ``python -m benchmarks.table`` prints what is kept as Markdown, for a document."""
+"""Tables of results; ``python -m benchmarks.table`` writes what is kept into docs/benchmarks.md.
+
+There, a table stands between the lines ``<!-- table: NAME -->`` and ``<!-- end -->``.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -12,9 +16,10 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-__all__ = ["RESULTS", "Grid", "describe_machine", "grids"]
+__all__ = ["DOCUMENT", "RESULTS", "Grid", "describe_machine", "fill", "grids", "kept"]
 
 RESULTS = Path(__file__).parent / "results"
+DOCUMENT = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 
 
 @dataclass(frozen=True)
@@ -56,7 +61,7 @@ def grids(rows: Sequence[dict[str, Any]]) -> Iterator[Grid]:
 
 def _grid(task: str, rows: list[dict[str, Any]]) -> Grid:
     found = {name: value for row in rows for name, value in row.get("figures", {}).items()}
-    figures = [name for name, value in found.items() if not isinstance(value, list)]
+    figures = [name for name, value in found.items() if not isinstance(value, list | bool)]
     headings = ["contender", "seconds", "ratio", "memory MiB", "ratio", *figures]
     return Grid(task, headings, [_line(row, rows[0], figures) for row in rows])
 
@@ -64,30 +69,60 @@ def _grid(task: str, rows: list[dict[str, Any]]) -> Grid:
 def _line(row: dict[str, Any], ours: dict[str, Any], figures: list[str]) -> list[str]:
     if row["status"] != "ok":
         return [row["contender"], row["status"], *[""] * (3 + len(figures))]
+    # What never came to the target took longer than what was measured.
+    beyond = "" if row["figures"].get("reached", True) else "> "
     return [
         row["contender"],
-        f"{row['seconds']:.3g}",
-        _ratio(row, ours, "seconds"),
+        f"{beyond}{row['seconds']:.3g}",
+        _ratio(row, ours, "seconds", beyond),
         f"{row['memory_mib']:.0f}",
         _ratio(row, ours, "memory_mib"),
-        *(f"{row['figures'][name]:.4g}" if name in row["figures"] else "" for name in figures),
+        *(_number(row["figures"].get(name)) for name in figures),
     ]
 
 
-def _ratio(row: dict[str, Any], ours: dict[str, Any], key: str) -> str:
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.4g}"
+
+
+def _ratio(row: dict[str, Any], ours: dict[str, Any], key: str, beyond: str = "") -> str:
     if row is ours or not ours.get(key):
         return ""
-    return f"{row[key] / ours[key]:.2g}×"
+    return f"{beyond}{row[key] / ours[key]:.2g}×"
+
+
+def kept(name: str, results: Path = RESULTS) -> dict[str, Any] | None:
+    """Return the machine and the rows of one benchmark, None where it was not run."""
+    path = results / f"{name}.json"
+    found: dict[str, Any] | None = json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+    return found
+
+
+def fill(text: str, tables: Mapping[str, str]) -> str:
+    """Return the document `text` with the named tables between their marks; the others stay as they are."""
+
+    def put(mark: re.Match[str]) -> str:
+        table = tables.get(mark["name"])
+        return mark[0] if table is None else f"<!-- table: {mark['name']} -->\n{table.rstrip()}\n<!-- end -->"
+
+    return re.sub(r"<!-- table: (?P<name>[\w-]+) -->\n.*?<!-- end -->", put, text, flags=re.DOTALL)
 
 
 def main() -> None:
-    """Print every kept result as Markdown."""
-    for path in sorted(RESULTS.glob("*.json")):
-        kept = json.loads(path.read_text(encoding="utf-8"))
-        if "machine" in kept:
-            print(f"## {path.stem}\n\n{describe_machine(kept['machine'])}")
-            for grid in grids(kept["rows"]):
-                print(grid.markdown())
+    """Write every kept result into the document."""
+    from benchmarks import quality
+
+    text = DOCUMENT.read_text(encoding="utf-8")
+    tables = {}
+    for name in re.findall(r"<!-- table: ([\w-]+) -->", text):
+        found = kept(name)
+        if name == "quality" and kept("methods"):
+            tables[name] = "\n".join(grid.markdown() for grid in quality.tables())
+        elif found:
+            shown = "\n".join(grid.markdown() for grid in grids(found["rows"]))
+            tables[name] = f"{describe_machine(found['machine'])}\n{shown}"
+    DOCUMENT.write_text(fill(text, tables), encoding="utf-8")
+    print(f"{DOCUMENT}: {', '.join(tables) or 'nothing kept'}")
 
 
 if __name__ == "__main__":
