@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import takewhile
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -31,7 +32,8 @@ TARGET = 0.01
 TOLERANCE_DB = 0.1
 REFERENCE_ITERATIONS = 400
 FIRST_ITERATIONS, MOST_ITERATIONS = 4, 1024
-PATIENCE_SECONDS = 30.0
+MOST_SECONDS = 60.0
+MOST_SECONDS_FOR_QUALITY = 15.0
 
 Images = NDArray[np.complex64]
 Builders = dict[str, tuple[Callable[..., Callable[[int], Images]], str]]
@@ -61,7 +63,7 @@ def race(name: str, problem: Problem, method: str, builders: Builders, quick: bo
         Contender(who, partial(racing, build, problem, method, reference, 32 if quick else MOST_ITERATIONS), requires)
         for who, (build, requires) in builders.items()
     ]
-    rows = harness.race(name, contenders, quick=quick, repeats=3, figures=partial(figures, reference["lowest"]))
+    rows = harness.race(name, contenders, quick=quick, repeats=2, figures=partial(figures, reference["lowest"]))
     kind = {"method": method, "problem": problem.name}
     return [kind | row for row in rows]
 
@@ -143,13 +145,13 @@ class Search:
         """Double the iterations until both targets are reached, then halve the gap before the first."""
         self.solve(1)
         count = FIRST_ITERATIONS
-        while not self._done(self._attempt(count)) and count < self.most and self._spent() < PATIENCE_SECONDS:
+        while self._is_worth_more(self._attempt(count)) and count < self.most:
             count *= 2
         reached = [point.iterations for point in self.points if point.objective <= self.target]
         high = min(reached, default=count)
         low = max((point.iterations for point in self.points if point.iterations < high), default=0)
-        # To within an eighth: every run more costs as much as what is measured.
-        while reached and high - low > max(1, high // 8):
+        # To within a sixth: every run more costs as much as what is measured.
+        while reached and high - low > max(1, high // 6):
             middle = (low + high) // 2
             low, high = (low, middle) if self._attempt(middle).objective <= self.target else (middle, high)
         self.enough = high
@@ -159,26 +161,27 @@ class Search:
         self.points.append(Point(count, seconds, *self.judge(images)))
         return self.points[-1]
 
-    def _done(self, point: Point) -> bool:
-        return point.objective <= self.target and self.alike(point)
+    def _is_worth_more(self, last: Point) -> bool:
+        """Return whether twice the iterations are worth their time; the objective is worth more than the quality."""
+        if last.objective > self.target:
+            return sum(point.seconds for point in self.points) < MOST_SECONDS
+        return not self.alike(last) and 2 * last.seconds < MOST_SECONDS_FOR_QUALITY
 
     def alike(self, point: Point) -> bool:
         """Return whether the image is as good as the converged one."""
         return abs(point.psnr - self.psnr) <= TOLERANCE_DB
 
-    def _spent(self) -> float:
-        return sum(point.seconds for point in self.points)
-
 
 def figures(lowest: float, search: Search) -> dict[str, Any]:
     """Return what the table and the plots say about a search."""
     points = sorted(search.points)
-    alike = next((point.seconds for point in points if search.alike(point)), None)
+    # From there on: on its way an image may pass the converged quality and leave it again.
+    settled = list(takewhile(search.alike, reversed(points)))
     best = min(point.objective for point in points)
     return {
         "iterations": search.enough,
         "reached": best <= search.target,
-        "to 0.1 dB s": alike,
+        "to 0.1 dB s": settled[-1].seconds if settled else None,
         "lowest +%": 100 * (best / lowest - 1),
         "PSNR dB": points[-1].psnr,
         "curve": [
