@@ -34,6 +34,7 @@ MAY_IMPORT = {
     "tuning": PHYSICS | {"optimize"},
     "metrics": {"errors"},
     "classical": METHODS,
+    "custom": METHODS | {"classical"},
     "registry": {"errors", "method", *FAMILIES},
     "choose": METHODS | {"registry"},
     "samples": PHYSICS,

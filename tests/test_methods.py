@@ -6,6 +6,8 @@ import pytest
 import torch
 
 from fourfold.classical.cg_sense import CgSense
+from fourfold.classical.joint import Joint
+from fourfold.classical.lustig2007 import Lustig2007
 from fourfold.classical.tgv import TotalGeneralisedVariation
 from fourfold.classical.total_variation import TotalVariation
 from fourfold.classical.wavelet import Wavelet
@@ -25,6 +27,8 @@ SENSE_METHODS = [
     TotalVariation(iterations=30),
     Wavelet(iterations=30),
     TotalGeneralisedVariation(iterations=30),
+    Joint(weight=0.002, iterations=30),
+    Lustig2007(iterations=30),
 ]
 IDS = [method.name for method in SENSE_METHODS]
 

@@ -10,6 +10,7 @@ from fourfold.optimize.data_term import DataTerm
 from fourfold.optimize.iterate import run
 from fourfold.optimize.minimise import minimise
 from fourfold.optimize.nonlinear_cg import Smoothed, nonlinear_cg_iterates
+from fourfold.optimize.sum import SumPenalty
 from fourfold.optimize.total_generalised_variation import TotalGeneralisedVariationPenalty
 from fourfold.optimize.total_variation import TotalVariationPenalty
 from fourfold.optimize.wavelet import CycleSpunPenalty, WaveletPenalty
@@ -27,6 +28,7 @@ PENALTIES = {
     "anisotropic": lambda: TotalVariationPenalty(isotropic=False),
     "tgv": TotalGeneralisedVariationPenalty,
     "wavelet": lambda: WaveletPenalty(OrthogonalWavelet(SHAPE, "db2", 2)),
+    "joint": lambda: SumPenalty(0.4, TotalVariationPenalty(), 0.6, WaveletPenalty(OrthogonalWavelet(SHAPE, "db2", 2))),
     "cycle-spun": lambda: CycleSpunPenalty(UndecimatedWavelet(SHAPE, "db2", 2)),
 }
 

@@ -15,10 +15,13 @@ if TYPE_CHECKING:
     from fourfold.choose import choose_method
     from fourfold.classical.cg_sense import CgSense
     from fourfold.classical.grappa import Grappa
+    from fourfold.classical.joint import Joint
+    from fourfold.classical.lustig2007 import Lustig2007
     from fourfold.classical.tgv import TotalGeneralisedVariation
     from fourfold.classical.total_variation import TotalVariation
     from fourfold.classical.wavelet import Wavelet
     from fourfold.classical.zero_filled import ZeroFilled
+    from fourfold.custom import Custom
     from fourfold.errors import InputError
     from fourfold.formats import load, open_scan, save, save_scan
     from fourfold.physics.volume import join_volume, split_volume
@@ -30,8 +33,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CgSense",
+    "Custom",
     "Grappa",
     "InputError",
+    "Joint",
+    "Lustig2007",
     "Reconstruction",
     "Sampling",
     "Scan",
@@ -57,8 +63,11 @@ __version__ = version("fourfold")
 # Names are loaded on first use (PEP 562), so that the command line's help does not wait for torch.
 _HOMES = {
     "CgSense": "classical.cg_sense",
+    "Custom": "custom",
     "Grappa": "classical.grappa",
     "InputError": "errors",
+    "Joint": "classical.joint",
+    "Lustig2007": "classical.lustig2007",
     "Reconstruction": "scan",
     "Sampling": "scan",
     "Scan": "scan",

@@ -13,7 +13,7 @@ __all__ = ["TotalVariation"]
 
 
 class TotalVariation(Regularised):
-    """Minimises ½‖A x − y‖² + weight · scale · TV(x), isotropic total variation (Block 2007, MRM 57:1086).
+    """Minimises ½‖A x − y‖² + weight · scale · TV(x), total variation (Block 2007, MRM 57:1086).
 
     Sharp edges and flat regions; runs until it has converged. The scale is computed from the measured data, so that
     one weight serves every scanner.
@@ -25,9 +25,11 @@ class TotalVariation(Regularised):
 
     first_weight: ClassVar[float] = 0.002
 
-    weight: Weight = 0.0014
+    weight: Weight = "auto"
     """Weight of the total variation, relative to the brightness of the image, larger is smoother; auto chooses it."""
+    isotropic: bool = True
+    """Take the differences along y and x as one vector; off counts each by itself and favours edges along the axes."""
 
     def regulariser(self, problem: SenseProblem) -> TotalVariationPenalty:
         """Return the total variation within the coil maps' support."""
-        return TotalVariationPenalty(problem.support)
+        return TotalVariationPenalty(problem.support, isotropic=self.isotropic)

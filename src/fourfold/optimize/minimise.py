@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import torch
 from torch import Tensor
@@ -77,7 +78,8 @@ def minimise(
     measure = _measure(stopping, chosen, data, regulariser, weight, x, support)
     iterates = _iterates(chosen, data, regulariser, weight, x)
     last, done, measured = run(iterates, measure, iterations=iterations, tolerance=tolerance, callback=callback)
-    details = {"solver": chosen, "objective": data.value(last.x) + weight * last.value()}
+    objective = data.value(last.x) + weight * last.value()
+    details: dict[str, Any] = {"solver": chosen, "objective": objective if math.isfinite(objective) else None}
     return Minimum(last.x, done, details | ({"duality_gap": measured} if stopping == "gap" else {}))
 
 
