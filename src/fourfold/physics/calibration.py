@@ -20,7 +20,7 @@ Approach: TypeAlias = Literal["espirit", "walsh"]
 
 # Fewer lines leave a low-resolution image without any detail to tell the coils apart by.
 _WALSH_LINES = 4
-_GRIDDED = 24
+_GRIDDED, _FEWEST_GRIDDED = 24, 16
 
 
 def calibration_kspace(scan: Scan, minimum: int = 6, size: int | None = 24) -> Tensor:
@@ -69,7 +69,9 @@ def _gridded(scan: Scan, minimum: int, size: int) -> Tensor:
             f"The trajectory samples k-space densely in {dense}×{dense} points around the centre; this needs at least "
             f"{minimum}: give coil_maps or calibration data, or choose a method that needs none."
         )
-    return gridded_centre(scan, size)
+    # Beyond the dense centre the box is less and less true, but ESPIRiT's patches need room: spokes and spirals of
+    # many spacings gave the best maps with twice its width, and 16 at least.
+    return gridded_centre(scan, min(size, max(2 * dense, _FEWEST_GRIDDED)))
 
 
 @torch.no_grad()

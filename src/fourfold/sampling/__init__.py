@@ -5,6 +5,7 @@ from fourfold.sampling.grid import regular_2d
 from fourfold.sampling.lines import equispaced, gaussian, kt_interleaved, random, regular
 from fourfold.sampling.make import KINDS, SamplingOptions, make_sampling, undersample
 from fourfold.sampling.read import read_sampling
+from fourfold.sampling.trajectories import radial, spiral
 from fourfold.sampling.write import write_sampling
 
 __all__ = [
@@ -15,10 +16,12 @@ __all__ = [
     "kt_interleaved",
     "make_sampling",
     "poisson_disc",
+    "radial",
     "random",
     "read_sampling",
     "regular",
     "regular_2d",
+    "spiral",
     "undersample",
     "write_sampling",
 ]
