@@ -28,11 +28,11 @@ class CgSense(SenseMethod):
     first_weight: ClassVar[float] = 0.01
     bridges_lines: ClassVar[bool] = False
 
-    weight: Weight = 0.005
+    weight: Weight = "auto"
     """Tikhonov weight, relative to the encoding operator's norm of 1, larger is darker; auto chooses it."""
-    iterations: PositiveInt = 10
-    """At most so many iterations; stopping early regularises too, more amplify the noise."""
-    tolerance: NonNegativeFloat = 1e-3
+    iterations: PositiveInt = 100
+    """At most so many iterations; few of them regularise too."""
+    tolerance: NonNegativeFloat = 3e-4
     """Stop when the residual falls below this part of the data."""
 
     def minimise(

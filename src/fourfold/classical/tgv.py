@@ -26,7 +26,7 @@ class TotalGeneralisedVariation(Regularised):
 
     first_weight: ClassVar[float] = 0.002
 
-    weight: Weight = 0.0014
+    weight: Weight = "auto"
     """Weight of the variation, relative to the brightness of the image, larger is smoother; auto chooses it."""
     ratio: PositiveFloat = 2.0
     """Weight of the second-order term relative to the first (α₀/α₁); larger comes closer to total variation."""

@@ -29,7 +29,7 @@ class Wavelet(Regularised):
 
     first_weight: ClassVar[float] = 0.003
 
-    weight: Weight = 0.0017
+    weight: Weight = "auto"
     """Weight of the wavelet details, relative to the brightness of the image, larger is smoother; auto chooses it."""
     wavelet: str = "db4"
     """An orthogonal wavelet by PyWavelets' name: db4 (Daubechies, four vanishing moments), sym4, haar, …"""

@@ -22,7 +22,7 @@ from fourfold.physics.operator import norm
 from fourfold.physics.scale import intensity_scale
 from fourfold.scan import Scan
 
-__all__ = ["Combination", "SenseProblem"]
+__all__ = ["Combination", "SenseProblem", "encode"]
 
 Combination: TypeAlias = Literal["rss", "maps"]
 
@@ -77,7 +77,7 @@ class SenseProblem:
         shared = scan if calibrated is None else with_density(calibrated)
         maps = estimate_maps(scan if scan.coil_maps is not None else shared, sets=sets, crop=crop)
         phase = _lowres_phase(shared, maps)
-        encoding, measured = _encode(scan, maps * phase[:, :, None])
+        encoding, measured = encode(scan, scan.mask, maps * phase[:, :, None])
         scale = intensity_scale(shared)
         energy = (norm(measured) / scale) ** 2
         return cls(scan, encoding, encoding.adjoint(measured).mul_(1 / scale), energy, scale, phase)
@@ -127,11 +127,11 @@ class SenseProblem:
         )
 
 
-def _encode(scan: Scan, maps: Tensor) -> tuple[Encoding | NonCartesianEncoding, Tensor]:
-    """Return A, and the measured samples as A gives them."""
+def encode(scan: Scan, mask: Tensor, maps: Tensor) -> tuple[Encoding | NonCartesianEncoding, Tensor]:
+    """Return A for the samples in `mask`, and what was measured as A gives it, samples outside the mask included."""
     if scan.trajectory is None:
-        return Encoding(scan.mask, maps), scan.kspace
-    encoding = NonCartesianEncoding(scan.trajectory, scan.mask, maps)
+        return Encoding(mask, maps), scan.kspace
+    encoding = NonCartesianEncoding(scan.trajectory, mask, maps)
     return encoding, encoding.weighted(scan.kspace)
 
 

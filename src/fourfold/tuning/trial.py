@@ -11,7 +11,7 @@ from torch import Tensor
 from fourfold.physics.encoding import Encoding
 from fourfold.physics.fourier import ifft
 from fourfold.physics.operator import norm
-from fourfold.physics.sense import SenseProblem
+from fourfold.physics.sense import SenseProblem, encode
 from fourfold.sampling.split import hold_back
 
 __all__ = ["Trial"]
@@ -28,7 +28,7 @@ class Trial:
 
     Where whole lines were left out, the data term decouples along the readout: a strip of the image along it is a
     problem of its own, with the same noise and the same aliasing. The strip of half the image with the most energy
-    stands for the whole.
+    stands for the whole. Of a non-Cartesian scan whole shots are held back.
 
     Attributes
     ----------
@@ -47,6 +47,9 @@ class Trial:
     def of(cls, problem: SenseProblem, whole_lines: bool = True, seed: int = 0) -> Trial:
         """Hold samples back (`fourfold.sampling.split.hold_back`); raises InputError where there are too few."""
         mask = problem.scan.mask
+        if problem.scan.trajectory is not None:
+            held_back = hold_back(mask, seed=seed, centre=0)
+            return cls(_shots(problem, mask & ~held_back), _shots(problem, held_back), 1.0)
         held_back = hold_back(mask, seed=seed, whole_lines=whole_lines)
         region = _strip(problem.rhs, mask, held_back)
         kept = _part(problem, mask & ~held_back, region)
@@ -87,3 +90,10 @@ def _part(problem: SenseProblem, mask: Tensor, region: Region) -> SenseProblem:
         energy=norm(coils) ** 2,
         phase=problem.phase.expand(-1, -1, *problem.rhs.shape[-2:])[region],
     )
+
+
+def _shots(problem: SenseProblem, mask: Tensor) -> SenseProblem:
+    """Return the problem of the shots in `mask` alone, of a non-Cartesian scan."""
+    encoding, measured = encode(problem.scan, mask, problem.encoding.coil_maps)
+    measured = torch.where(mask[:, None], measured, 0).mul_(1 / problem.scale)
+    return replace(problem, encoding=encoding, rhs=encoding.adjoint(measured), energy=norm(measured) ** 2)
