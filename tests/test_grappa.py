@@ -209,14 +209,14 @@ def test_calibration_acquired_apart_is_used():
 def test_fully_sampled_kspace_is_left_as_it_is():
     full = shifted_coils((64, 48), LINE_COILS)
     result = Grappa()(full)
-    assert torch.equal(result.magnitude[0], root_sum_of_squares(ifft(full.kspace[0])))
+    assert torch.allclose(result.magnitude[0], root_sum_of_squares(ifft(full.kspace[0])), rtol=1e-5)
     assert result.record.notes == ()
 
 
 def test_coils_are_combined_as_asked(under):
     filled, _ = Grappa().fill(under)
     coil_images = ifft(filled)
-    assert torch.allclose(Grappa()(under).image[0].real, root_sum_of_squares(coil_images))
+    assert torch.allclose(Grappa()(under).magnitude[0], root_sum_of_squares(coil_images))
     maps = estimate_maps(under)[0, 0]
     assert torch.allclose(Grappa(combination="maps")(under).image[0], matched_combination(coil_images, maps))
 

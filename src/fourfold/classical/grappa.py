@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar
 
 import torch
 from pydantic import Field, PositiveFloat, PositiveInt
@@ -10,11 +10,12 @@ from torch import Tensor
 
 from fourfold.errors import InputError
 from fourfold.method import Family, Method, Progress, Solution
-from fourfold.physics.calibration import calibration_kspace, estimate_maps
-from fourfold.physics.combine import matched_combination, root_sum_of_squares
+from fourfold.physics.calibration import calibration_kspace
+from fourfold.physics.coil_images import combine_coils
 from fourfold.physics.fill_lines import fill_lines
 from fourfold.physics.fill_samples import fill_samples
 from fourfold.physics.fourier import ifft
+from fourfold.physics.sense import Combination
 from fourfold.scan import Scan, crop_centre
 
 __all__ = ["Grappa"]
@@ -48,8 +49,8 @@ class Grappa(Method):
     """2D patterns: so many acquired samples, the nearest within a 7×7 window, make the kernel."""
     weight: PositiveFloat = 0.05
     """Tikhonov weight of the kernels' fit, relative to the sources' mean energy; larger is smoother and darker."""
-    combination: Literal["rss", "maps"] = "rss"
-    """Coils combined by root-sum-of-squares (rss), or with coil maps, which keeps the phase and less noise (maps)."""
+    combination: Combination = "rss"
+    """Coils combined by root-sum-of-squares (rss), or with coil maps, which lets in less noise (maps)."""
 
     def solve(self, scan: Scan, progress: Progress) -> Solution:
         """Reconstruct one frame."""
@@ -61,11 +62,7 @@ class Grappa(Method):
         progress(0.0, "calibration")
         kspace, known = self.fill(scan, progress)
         progress(0.9, "combining coils")
-        coil_images = ifft(kspace)
-        if self.combination == "maps":
-            image = matched_combination(coil_images, estimate_maps(scan)[0, 0])
-        else:
-            image = root_sum_of_squares(coil_images).to(kspace.dtype)
+        image = combine_coils(scan, ifft(kspace), self.combination)
         missing = int((~known).sum())
         return Solution(image, notes=_statement(missing, known.numel()), details={"samples_left_zero": missing})
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -13,6 +12,7 @@ from fourfold.errors import InputError
 from fourfold.physics.crop import automatic_crop
 from fourfold.physics.eigen import pixels_per_block, principal_eigenvectors
 from fourfold.physics.phase import align_phase
+from fourfold.physics.trigonometric import interpolation
 
 __all__ = ["Crop", "Sensitivities", "Sets", "espirit"]
 
@@ -157,20 +157,10 @@ def _projection(basis: Tensor) -> Tensor:
     return matrices
 
 
-def _interpolation(samples: int, size: int, like: Tensor) -> Tensor:
-    """Return the matrix (size, samples) that evaluates a trigonometric polynomial on a centred grid."""
-    orders = torch.fft.fftfreq(samples, 1 / samples, dtype=torch.float64)
-    positions = (torch.arange(size, dtype=torch.float64) - size // 2) / size
-    knots = torch.arange(samples, dtype=torch.float64) / samples
-    angles = 2 * math.pi * (positions[:, None] - knots)[..., None] * orders
-    matrix: Tensor = angles.cos().mean(dim=-1)
-    return matrix.to(like)
-
-
 def _folds(projection: Tensor) -> int:
     """Return how many times the object lies over itself: how many eigenvalues are close to one in a part of it."""
     samples = projection.shape[0]
-    along = _interpolation(samples, 4 * samples, projection)
+    along = interpolation(samples, 4 * samples, projection)
     matrices = torch.einsum("ya,xb,abcd->yxcd", along, along, projection)
     eigenvalues = torch.linalg.eigvalsh(matrices).flip(-1).flatten(0, 1)
     inside = eigenvalues[eigenvalues[:, 0] > _OBJECT_EIGENVALUE]
@@ -183,8 +173,8 @@ def _folds(projection: Tensor) -> int:
 def _solve_eigenmaps(coarse: Tensor, maps: Tensor, eigenvalues: Tensor) -> None:
     """Interpolate the matrices block by block; write eigenvectors (set, coil, y, x) and eigenvalues (set, y, x)."""
     (sets, coils, ny, nx), samples = maps.shape, coarse.shape[0]
-    along_y = _interpolation(samples, ny, coarse)
-    along_x = _interpolation(samples, nx, coarse)
+    along_y = interpolation(samples, ny, coarse)
+    along_x = interpolation(samples, nx, coarse)
     rows = max(1, pixels_per_block(coils, coarse.device) // nx)
     for start in range(0, ny, rows):
         block = slice(start, start + rows)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-__all__ = ["align_phase"]
+__all__ = ["align_phase", "principal_mixture"]
 
 
 def align_phase(maps: Tensor, samples: Tensor) -> None:
@@ -20,7 +20,12 @@ def align_phase(maps: Tensor, samples: Tensor) -> None:
     samples
         complex64, (coil, …), k-space or images, of order one.
     """
-    flat = samples.flatten(1)
-    principal = torch.linalg.eigh(flat @ flat.mH).eigenvectors[:, -1]
-    mixture = (principal.conj() @ maps.flatten(2)).view(maps.shape[0], 1, *maps.shape[2:])
+    mixture = (principal_mixture(samples).conj() @ maps.flatten(2)).view(maps.shape[0], 1, *maps.shape[2:])
     maps *= torch.polar(torch.ones_like(mixture.real), -mixture.angle())
+
+
+def principal_mixture(samples: Tensor) -> Tensor:
+    """Return the unit weights (coil,) of the coil mixture that holds most of the energy of samples (coil, …)."""
+    flat = samples.flatten(1)
+    principal: Tensor = torch.linalg.eigh(flat @ flat.mH).eigenvectors[:, -1]
+    return principal
