@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullLocator
 
 from benchmarks.iterative import METHODS, TARGET, TOLERANCE_DB
 from benchmarks.table import DOCUMENT, RESULTS, kept
@@ -39,8 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for name, picture in pictures.items():
         if picture is not None:
             path = chosen.figures / f"{name}.{chosen.suffix}"
-            # Neither the date nor random names: the same results make the same file.
-            with mpl.rc_context({"svg.hashsalt": name}):
+            # Text stays text, which is small; no date and no random names: the same results make the same file.
+            with mpl.rc_context({"svg.hashsalt": name, "svg.fonttype": "none"}):
                 picture.savefig(path, metadata={"Date": None} if chosen.suffix == "svg" else None)
             print(path)
 
@@ -69,7 +71,7 @@ def convergence(rows: Rows, method: str) -> Figure | None:
         quality.set_xlabel("seconds")
         _tidy(above, quality)
     axes[0, 0].set_ylabel("objective above the lowest, %")
-    axes[1, 0].set_ylabel("PSNR below the best, dB")
+    axes[1, 0].set_ylabel("PSNR relative to the best, dB")
     axes[0, 0].legend(fontsize=8, frameon=False)
     figure.suptitle(METHODS[method], fontsize=11)
     return figure
@@ -80,7 +82,7 @@ def memory(rows: Rows) -> Figure | None:
     methods = [method for method in METHODS if any(row["method"] == method for row in rows)]
     if not methods:
         return None
-    figure = Figure(figsize=(4.4 * len(methods), 3.6), layout="constrained")
+    figure = Figure(figsize=(5.2 * len(methods), 3.6), layout="constrained")
     for axis, method in zip(figure.subplots(1, len(methods), squeeze=False)[0], methods, strict=True):
         chosen = [row for row in rows if row["method"] == method]
         problems = list(dict.fromkeys(row["problem"] for row in chosen))
@@ -89,11 +91,15 @@ def memory(rows: Rows) -> Figure | None:
             places = [place + (index - 2) * 0.16 for place, problem in enumerate(problems) if problem in peaks]
             axis.bar(places, list(peaks.values()), width=0.15, color=colour, label=name)
         axis.set_yscale("log")
-        axis.set_xticks(range(len(problems)), [_broken(problem) for problem in problems], fontsize=7)
         axis.set_title(METHODS[method], fontsize=10)
         _tidy(axis)
+        axis.set_xticks(range(len(problems)), [_broken(problem) for problem in problems], fontsize=7)
     figure.axes[0].set_ylabel("peak memory, MiB")
-    figure.axes[0].legend(fontsize=8, frameon=False)
+    # The bars begin at 1 MiB, and leave room for the legend.
+    highest = max(row["memory_mib"] for row in rows)
+    for axis in figure.axes:
+        axis.set_ylim(1, 5 * highest)
+    figure.axes[0].legend(fontsize=8, frameon=False, ncols=len(COLOURS), loc="upper left", columnspacing=1)
     return figure
 
 
@@ -111,10 +117,11 @@ def growth(rows: Rows) -> Figure | None:
                 sizes, values = [row["size"] for row in chosen], [row[quantity] for row in chosen]
                 if sizes:
                     panel.loglog(sizes, values, color=colour, marker="o", ms=4, lw=1.4, label=contender)
-                    panel.set_xticks(sizes, [str(size) for size in sizes], fontsize=8)
-                    panel.minorticks_off()
-        panels[1, column].set_xlabel(name)
         _tidy(*panels[:, column])
+        extents = sorted({row["size"] for row in rows if row["axis"] == name})
+        labels = [f"{math.isqrt(extent)}²" if name == "pixels" else str(extent) for extent in extents]
+        panels[1, column].set_xticks(extents, labels)
+        panels[1, column].set_xlabel(name)
     panels[0, 0].set_ylabel("seconds")
     panels[1, 0].set_ylabel("peak memory, MiB")
     panels[0, 0].legend(fontsize=8, frameon=False)
@@ -122,7 +129,7 @@ def growth(rows: Rows) -> Figure | None:
 
 
 def _broken(problem: str) -> str:
-    return problem.replace(", ", "\n").replace("volume ", "volume\n").replace(" random", "\nrandom")
+    return problem.replace(", 4× ", "\n").replace("volume ", "volume\n")
 
 
 def _tidy(*axes: Axes) -> None:
@@ -130,6 +137,12 @@ def _tidy(*axes: Axes) -> None:
         axis.grid(color="0.9", lw=0.6)
         axis.set_axisbelow(True)
         axis.spines[["top", "right"]].set_visible(False)
+        axis.tick_params(labelsize=8)
+        for side in (axis.xaxis, axis.yaxis):
+            if side.get_scale() == "log":
+                side.set_major_locator(LogLocator(subs=(1, 2, 5) if side is axis.xaxis else (1,)))
+                side.set_major_formatter("{x:g}")
+                side.set_minor_locator(NullLocator())
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from fourfold.samples import sample_image
 from fourfold.sampling import poisson_disc, random
 from fourfold.scan import Sampling, Scan
 
-__all__ = ["Problem", "head", "slices", "volume"]
+__all__ = ["Problem", "head", "lines", "simulated", "slices", "volume"]
 
 VOLUME = Size(8, 96, 80)
 READOUT = 64
@@ -45,7 +45,7 @@ class Problem:
 
 def slices(sizes: Sequence[str]) -> list[Problem]:
     """Return the problems of one slice, random lines at every size and a Poisson-disc mask at the medium one."""
-    chosen = [Problem(f"{SIZES[name]}, 4× random lines", partial(_slice, SIZES[name], _lines)) for name in sizes]
+    chosen = [Problem(f"{SIZES[name]}, 4× random lines", partial(_slice, SIZES[name], lines)) for name in sizes]
     if "medium" in sizes:
         chosen.append(Problem(f"{SIZES['medium']}, 4× Poisson-disc", partial(_slice, SIZES["medium"], _poisson)))
     return chosen
@@ -68,7 +68,8 @@ def head(ny: int, nx: int, part: float = MARGIN) -> torch.Tensor:
     return pad(larger, (left, nx - inner[1] - left, top, ny - inner[0] - top))
 
 
-def _lines(shape: tuple[int, int]) -> Sampling:
+def lines(shape: tuple[int, int]) -> Sampling:
+    """Return 4× random lines with 8 % of them in the centre."""
     return random(shape, 4, centre=0.08, seed=0)
 
 
@@ -77,20 +78,20 @@ def _poisson(shape: tuple[int, int]) -> Sampling:
 
 
 def _slice(size: Size, sampling: Callable[[tuple[int, int]], Sampling]) -> tuple[Scan, NDArray[np.float32]]:
-    return _problem(head(size.ny, size.nx)[None], size.coils, sampling)
+    return simulated(head(size.ny, size.nx)[None], size.coils, sampling)
 
 
 def _volume(readout: int) -> tuple[Scan, NDArray[np.float32]]:
     # An ellipsoid of heads: the cross-sections shrink towards both ends of the readout.
     heights = np.linspace(-0.9, 0.9, readout)
     sections = [head(VOLUME.ny, VOLUME.nx, MARGIN * float(np.sqrt(1 - height**2))) for height in heights]
-    return _problem(torch.stack(sections), VOLUME.coils, _poisson)
+    return simulated(torch.stack(sections), VOLUME.coils, _poisson)
 
 
-def _problem(
+def simulated(
     truth: torch.Tensor, coils: int, sampling: Callable[[tuple[int, int]], Sampling]
 ) -> tuple[Scan, NDArray[np.float32]]:
-    """Return the scan, each frame in its own unit of intensity and with maps that carry its phase, and the truth.
+    """Return the scan of `truth` (frame, y, x), each frame in its own unit and with maps of its phase, and the truth.
 
     fourfold finds unit and phase for itself; given here, they are one and none for it, and the same for everybody.
     """

@@ -14,10 +14,8 @@ from numpy.typing import NDArray
 from benchmarks import bart
 from benchmarks.harness import Contender, Rows, Task, race
 from benchmarks.objective import WEIGHTS
-from benchmarks.problems import head
+from benchmarks.problems import head, lines, simulated
 from benchmarks.solvers import BART_RHO
-from fourfold.physics.simulate import loop_maps, simulate
-from fourfold.sampling import random
 from fourfold.scan import Scan
 
 __all__ = ["GROWTH", "tasks"]
@@ -66,8 +64,9 @@ def grow(name: str, axis: str, extent: Extent, quick: bool) -> Rows:
 def scan_of(extent: Extent) -> Scan:
     """Return the undersampled head with its true maps, the same image in every frame."""
     shape = (extent.pixels, extent.pixels)
-    full = simulate(head(*shape).expand(extent.frames, *shape), extent.coils, snr=50.0, seed=0)
-    return full.with_sampling(random(shape, 4, centre=0.08, seed=0)).replace(coil_maps=loop_maps(shape, extent.coils))
+    scan, _ = simulated(head(*shape).expand(extent.frames, *shape), extent.coils, lines)
+    assert scan.coil_maps is not None
+    return scan.replace(coil_maps=scan.coil_maps[:1])
 
 
 def ours(extent: Extent) -> Callable[[], torch.Tensor]:
@@ -87,6 +86,5 @@ def bart_pics(extent: Extent) -> Callable[[], NDArray[np.complex64]]:
     kspace, maps = scan.kspace.numpy(), scan.coil_maps[0, 0, :, None].numpy()
     # (frame, … axes of size one …, coil, 1, ky, kx), last axis fastest; the coil is BART's axis 3.
     kspace = kspace.reshape(extent.frames, *[1] * (BART_FRAME_AXIS - 4), extent.coils, 1, *scan.shape)
-    weight, scale = WEIGHTS["tv"], float(np.abs(kspace).max())
-    command = f"pics -w1 -i{ITERATIONS} -RT:3:0:{weight} -u{BART_RHO}"
-    return lambda: bart.run(command, kspace / scale, maps)[0]
+    command = f"pics -w1 -i{ITERATIONS} -RT:3:0:{WEIGHTS['tv']} -u{BART_RHO}"
+    return lambda: bart.run(command, kspace, maps)[0]

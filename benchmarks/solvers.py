@@ -25,10 +25,10 @@ __all__ = ["BUILDERS", "Image", "Solve", "with_bart", "with_deepinv", "with_four
 Image = NDArray[np.complex64]
 Solve = Callable[[int], Image]
 
-BART_RHO = 0.003
-SIGPY_SIGMA = 0.01
-MRPRO_STEP = 3.0
-DEEPINV_INNER, DEEPINV_TAU = 10, 1.0
+BART_RHO = 0.01
+SIGPY_SIGMA = 0.02
+MRPRO_STEP = 2.0
+DEEPINV_INNER, DEEPINV_TAU = 3, 1.0
 
 
 def with_fourfold(scan: Scan, method: str, weight: float) -> Solve:
@@ -189,7 +189,7 @@ def _mrpro_problem(scan: Scan) -> tuple[Any, torch.Tensor]:
 
 
 def with_deepinv(scan: Scan, method: str, weight: float) -> Solve:
-    """By deepinv's physics and FISTA; TV (10 inner iterations) and db2, zero-padded."""
+    """By deepinv's physics and FISTA; TV (3 inner iterations) and db2, zero-padded."""
     _import_torchvision()
     from deepinv.models import TVDenoiser, WaveletDenoiser
     from deepinv.optim import FISTA, L2

@@ -61,7 +61,7 @@ def test_pictures_are_made_of_the_results_that_there_are(tmp_path):
     plots.main(["--results", str(tmp_path), "--figures", str(tmp_path / "figures")])
     pictures = {path.name: path.stat().st_size for path in (tmp_path / "figures").iterdir()}
     assert pictures.keys() == {"tv.svg", "memory.svg", "growth.svg"}
-    assert max(pictures.values()) < 200_000
+    assert max(pictures.values()) < 60_000
 
 
 @pytest.mark.parametrize("needed", [3, 10, 40])
