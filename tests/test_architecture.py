@@ -128,7 +128,7 @@ def test_a_method_explains_itself(method: type[Method]):
 def test_the_package_works_without_what_only_peers_need():
     program = """
 import sys
-for name in ("torchvision", "sigpy", "pygrappa", "skimage", "torchmetrics"):
+for name in ("torchvision", "sigpy", "pygrappa", "skimage", "torchmetrics", "finufft"):
     sys.modules[name] = None
 import fourfold
 from fourfold.registry import methods

@@ -127,6 +127,14 @@ class Trajectory:
         density = None if self.density is None else self.density.to(device)
         return replace(self, points=self.points.to(device), density=density)
 
+    def places(self) -> Tensor:
+        """Return the index of each point's cell in the flattened grid (ky, kx), -1 beyond it; (frame, shot, sample)."""
+        ny, nx = self.matrix
+        half = torch.tensor([ny // 2, nx // 2], device=self.points.device)
+        row, column = (torch.round(self.points).long() + half).unbind(-1)
+        inside = (row >= 0) & (row < ny) & (column >= 0) & (column < nx)
+        return torch.where(inside, row * nx + column, -1)
+
     def cells(self, mask: Tensor) -> Tensor:
         """Return which cells of the Cartesian grid hold a sample.
 
@@ -140,17 +148,13 @@ class Trajectory:
         Tensor
             bool, (frame or 1, ky, kx), centred; a cell is one cycle per field of view wide along each axis.
         """
-        ny, nx = self.matrix
         frames = max(self.frames, mask.shape[0])
-        half = torch.tensor([ny // 2, nx // 2], device=self.points.device)
-        row, column = (torch.round(self.points).long() + half).unbind(-1)
-        inside = (row >= 0) & (row < ny) & (column >= 0) & (column < nx)
-        found = (inside & mask).expand(frames, -1, -1)
-        place = (row * nx + column).expand(frames, -1, -1)
-        cells = torch.zeros((frames, ny * nx), dtype=torch.bool, device=self.points.device)
-        for one, places, counts in zip(cells, place, found, strict=True):
-            one[places[counts]] = True
-        return cells.view(frames, ny, nx)
+        places = self.places().expand(frames, -1, -1)
+        found = (places >= 0) & mask
+        cells = torch.zeros((frames, self.matrix[0] * self.matrix[1]), dtype=torch.bool, device=places.device)
+        for one, place, counts in zip(cells, places, found, strict=True):
+            one[place[counts]] = True
+        return cells.view(frames, *self.matrix)
 
     def acceleration(self, mask: Tensor) -> float:
         """Return the grid points of the matrix' inscribed ellipse over those of them whose cell holds a sample.

@@ -161,11 +161,17 @@ def kspace_codes(scan: Scan, frame: int) -> NDArray[np.uint8]:
     """Return the picture of one frame's k-space, (ky, kx): 0 where nothing was acquired, else 1 … 255.
 
     Codes run evenly from `KSPACE_FLOOR` dB below the strongest sample to that sample; coils are combined by
-    root-sum-of-squares.
+    root-sum-of-squares. A cell of the grid shows the strongest of the samples that a trajectory has in it.
     """
     one = scan.frame(frame)
     magnitude = root_sum_of_squares(one.kspace[0])
     decibel = 20 * torch.log10(magnitude / magnitude.max())
     codes = 1 + 254 * (1 + decibel / KSPACE_FLOOR).clamp(0, 1)
-    acquired: NDArray[np.uint8] = torch.where(one.mask[0], codes.round(), 0).to(torch.uint8).cpu().numpy()
-    return acquired
+    acquired = torch.where(one.mask[0], codes.round(), 0)
+    if one.trajectory is not None:
+        places = one.trajectory.places()[0]
+        grid = acquired.new_zeros(one.shape).flatten()
+        grid.scatter_reduce_(0, places[places >= 0], acquired[places >= 0], "amax")
+        acquired = grid.view(one.shape)
+    picture: NDArray[np.uint8] = acquired.to(torch.uint8).cpu().numpy()
+    return picture

@@ -134,8 +134,14 @@ def undersample(
     Raises
     ------
     InputError
-        As in `make_sampling`, and where the pattern asks for samples that were not acquired.
+        As in `make_sampling`, where the pattern asks for samples that were not acquired, and for a scan with a
+        trajectory.
     """
+    if scan.trajectory is not None:
+        raise InputError(
+            f"The scan has a trajectory ({scan.trajectory.kind}) and '{kind}' is a pattern of the grid; leave "
+            "shots out with scan.with_sampling(Sampling(mask)), the mask being bool (frame, shot, sample)."
+        )
     if frames is None:
         frames = scan.frames if kind == "kt-interleaved" else 1
     sampling = make_sampling(kind, scan.shape, acceleration, seed=seed, axis=scan.line_axis, frames=frames, **options)
