@@ -15,7 +15,7 @@ help:
 	@echo "make test       lint, types and tests"
 	@echo "make lint       ruff: rules and formatting"
 	@echo "make types      mypy, strict"
-	@echo "make benchmark  time and memory beside the peers that are installed"
+	@echo "make benchmark  time and memory beside the peers that are installed, with tables and pictures"
 	@echo "make clean      remove the virtual environment and everything generated"
 
 setup: $(READY)
@@ -49,6 +49,8 @@ types: $(READY)
 
 benchmark: $(READY)
 	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks.table
+	$(BIN)/python -m benchmarks.plots
 
 # After a change of pyproject.toml's dependencies: pins what the environment holds now. A local suffix such as
 # +cpu says which build of torch is at hand, not which version is wanted.
