@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from fourfold.report import write_report
     from fourfold.samples import sample
     from fourfold.sampling import undersample
-    from fourfold.scan import Reconstruction, Sampling, Scan
+    from fourfold.scan import Reconstruction, Sampling, Scan, Trajectory
     from fourfold.studies import compare
 
 __all__ = [
@@ -43,6 +43,7 @@ __all__ = [
     "Scan",
     "TotalGeneralisedVariation",
     "TotalVariation",
+    "Trajectory",
     "Wavelet",
     "ZeroFilled",
     "choose_method",
@@ -73,6 +74,7 @@ _HOMES = {
     "Scan": "scan",
     "TotalGeneralisedVariation": "classical.tgv",
     "TotalVariation": "classical.total_variation",
+    "Trajectory": "scan",
     "Wavelet": "classical.wavelet",
     "ZeroFilled": "classical.zero_filled",
     "choose_method": "choose",
