@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from statistics import mean
 from typing import Any, TypeAlias
 
 from torch import Tensor
@@ -25,7 +26,7 @@ _MOST_STEPS = 6
 # equally well the smoother one is safer, and where nothing can be predicted all do.
 _GAIN_UP, _GAIN_DOWN = 2e-3, 1e-2
 # A candidate starts from its neighbour's image and gets this part of the iterations that the first one took.
-_EFFORT = 1 / 3
+_EFFORT = 1 / 4
 
 
 @dataclass(frozen=True)
@@ -39,20 +40,18 @@ class Choice:
     scores
         Held-out error of every candidate, by weight, in the order in which they were tried.
     iterations
-        Iterations of all candidates together, each on the part of the image given by `share`.
+        Iterations of all candidates and trials together, each on the part of the image given by `share`.
+    trials
+        How often samples were held back, others every time; a score is the mean over the trials.
     share
-        The part of the image that was tried on.
+        The part of the image that a trial works on.
     """
 
     weight: float
     scores: dict[float, float]
     iterations: int
+    trials: int
     share: float
-
-    @property
-    def note(self) -> str:
-        """What a reader must know of it, in one sentence."""
-        return f"The weight {self.weight:.2g} was chosen by held-out samples among {len(self.scores)} candidates."
 
     def summary(self) -> dict[str, Any]:
         """Return candidates, scores and choice as JSON types."""
@@ -60,6 +59,7 @@ class Choice:
             "weight": self.weight,
             "candidates": [{"weight": weight, "score": score} for weight, score in self.scores.items()],
             "iterations": self.iterations,
+            "trials": self.trials,
             "part_of_image": round(self.share, 4),
         }
 
@@ -87,31 +87,51 @@ def choose_weight(problem: SenseProblem, solve: Solve, first: float, whole_lines
     InputError
         Where there are too few samples to hold any back.
     """
-    search = _Search(Trial.of(problem, whole_lines, seed), solve)
+    trials = [Trial.of(problem, whole_lines, seed)]
+    # Few lines tell little; where a trial takes half the work, there is time for another one.
+    while len(trials) < round(1 / trials[0].share):
+        trials.append(Trial.of(problem, whole_lines, seed + len(trials)))
+    search = _Search([_Path(trial, solve) for trial in trials])
     best = search.downhill(first)
-    return Choice(search.refine(best), search.scores, search.iterations, search.trial.share)
+    return Choice(search.refine(best), search.scores, search.iterations, len(trials), trials[0].share)
 
 
-class _Search:
-    """The candidates tried so far."""
+class _Path:
+    """The images that one trial's candidates gave so far."""
 
     def __init__(self, trial: Trial, solve: Solve) -> None:
-        self.trial, self._solve = trial, solve
-        self.scores: dict[float, float] = {}
         self.iterations = 0
+        self._trial, self._solve = trial, solve
         self._images: dict[float, Tensor] = {}
         self._effort: int | None = None
 
     def score(self, weight: float) -> float:
         """Return the held-out error for `weight`, from the nearest candidate's image."""
+        nearest = min(self._images, key=lambda tried: abs(math.log(tried / weight)), default=None)
+        start = None if nearest is None else self._images[nearest]
+        found = self._solve(self._trial.kept, weight, start, self._effort)
+        self.iterations += found.iterations
+        self._effort = self._effort or math.ceil(_EFFORT * found.iterations)
+        self._images[weight] = found.x
+        return self._trial.score(found.x)
+
+
+class _Search:
+    """The candidates tried so far."""
+
+    def __init__(self, paths: Sequence[_Path]) -> None:
+        self.scores: dict[float, float] = {}
+        self._paths = paths
+
+    @property
+    def iterations(self) -> int:
+        """Iterations so far."""
+        return sum(path.iterations for path in self._paths)
+
+    def score(self, weight: float) -> float:
+        """Return the held-out error for `weight`, the mean over all trials."""
         if weight not in self.scores:
-            nearest = min(self._images, key=lambda tried: abs(math.log(tried / weight)), default=None)
-            start = None if nearest is None else self._images[nearest]
-            found = self._solve(self.trial.kept, weight, start, self._effort)
-            self.iterations += found.iterations
-            self._effort = self._effort or math.ceil(_EFFORT * found.iterations)
-            self._images[weight] = found.x
-            self.scores[weight] = self.trial.score(found.x)
+            self.scores[weight] = mean(path.score(weight) for path in self._paths)
         return self.scores[weight]
 
     def downhill(self, weight: float) -> float:
