@@ -71,7 +71,7 @@ class Nufft(LinearOperator):
         return self.trajectory.points[frame % self.trajectory.frames][mask], mask
 
 
-def sample_values(images: Tensor, points: Tensor) -> Tensor:
+def sample_values(images: Tensor, points: Tensor, tolerance: float = TOLERANCE) -> Tensor:
     """Return Σ image(y, x) · exp(−2πi (ky y / ny + kx x / nx)) at each point, not normalised.
 
     Parameters
@@ -80,6 +80,8 @@ def sample_values(images: Tensor, points: Tensor) -> Tensor:
         complex64, (image, y, x), y and x counted from the pixel ``n // 2``.
     points
         float32, (sample, 2), (ky, kx) in cycles per field of view.
+    tolerance
+        Relative error allowed.
 
     Returns
     -------
@@ -88,11 +90,13 @@ def sample_values(images: Tensor, points: Tensor) -> Tensor:
     """
     library, host = _library(images.device)
     ky, kx = _angles(points, images.shape[-2:], host)
-    values = library.nufft2d2(ky, kx, _given(images, host), eps=TOLERANCE, isign=-1, **_threads(host))
+    values = library.nufft2d2(ky, kx, _given(images, host), eps=tolerance, isign=-1, **_threads(host))
     return _taken(values, images).reshape(images.shape[0], -1)
 
 
-def grid_values(samples: Tensor, points: Tensor, matrix: tuple[int, int], shape: tuple[int, int]) -> Tensor:
+def grid_values(
+    samples: Tensor, points: Tensor, matrix: tuple[int, int], shape: tuple[int, int], tolerance: float = TOLERANCE
+) -> Tensor:
     """Return Σ sample · exp(+2πi (ky y / ny + kx x / nx)) at each pixel, not normalised.
 
     Parameters
@@ -105,6 +109,8 @@ def grid_values(samples: Tensor, points: Tensor, matrix: tuple[int, int], shape:
         (ny, nx) of the field of view.
     shape
         Pixels of the result, of the same size as the matrix' but as many as wanted; the origin is ``n // 2``.
+    tolerance
+        Relative error allowed.
 
     Returns
     -------
@@ -113,7 +119,7 @@ def grid_values(samples: Tensor, points: Tensor, matrix: tuple[int, int], shape:
     """
     library, host = _library(samples.device)
     ky, kx = _angles(points, matrix, host)
-    values = library.nufft2d1(ky, kx, _given(samples, host), shape, eps=TOLERANCE, isign=1, **_threads(host))
+    values = library.nufft2d1(ky, kx, _given(samples, host), shape, eps=tolerance, isign=1, **_threads(host))
     return _taken(values, samples).reshape(samples.shape[0], *shape)
 
 

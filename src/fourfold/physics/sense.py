@@ -73,8 +73,9 @@ class SenseProblem:
         InputError
             When coil maps are needed but there are no calibration lines.
         """
+        apart = calibrated if calibrated is not scan else None
         scan = with_density(scan)
-        shared = scan if calibrated is None else with_density(calibrated)
+        shared = scan if apart is None else with_density(apart)
         maps = estimate_maps(scan if scan.coil_maps is not None else shared, sets=sets, crop=crop)
         phase = _lowres_phase(shared, maps)
         encoding, measured = encode(scan, scan.mask, maps * phase[:, :, None])
