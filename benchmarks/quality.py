@@ -35,7 +35,7 @@ def main() -> None:
 
 
 def tables() -> list[Grid]:
-    """Return, for each score, every method on every case beside BART's best, and the average gain on the main cases.
+    """Return, for each score, every method beside BART's best on every case, with the mean gain on the main ones.
 
     Raises
     ------
@@ -46,30 +46,41 @@ def tables() -> list[Grid]:
     if found is None:
         raise SystemExit("There are no results yet; run: python -m benchmarks --only methods")
     oracle = json.loads(ORACLE.read_text(encoding="utf-8"))
-    return [table(score, found["rows"], oracle) for score in SCORES]
+    return [*(table(score, found["rows"], oracle) for score in SCORES), times(found["rows"])]
+
+
+def times(rows: list[dict[str, Any]]) -> Grid:
+    """Return the seconds of every method on every case, coil maps included, each run once."""
+    seconds = {(row["contender"], row["task"]): f"{row['seconds']:.3g}" for row in rows if row["status"] == "ok"}
+    cases, names = (list(dict.fromkeys(row[key] for row in rows)) for key in ("task", "contender"))
+    lines = [[name, *(seconds.get((name, case), "–") for case in cases)] for name in names]
+    return Grid("Seconds, default settings, coil maps included, each run once", ["method", *cases], lines)
 
 
 def table(score: str, rows: list[dict[str, Any]], oracle: Mapping[str, Entry]) -> Grid:
-    """Return the table of one score: a line per case, its best in bold, then the mean gain over BART's best."""
-    names = list(dict.fromkeys(row["contender"] for row in rows))
-    lines, gains = [], []
-    for case in dict.fromkeys(row["task"] for row in rows):
-        ours = {row["contender"]: row["figures"] for row in rows if row["task"] == case and row["status"] == "ok"}
-        theirs = dict(barts(oracle.get(case, {}), score, ours))
-        best = max(values[score] for values in ours.values())
-        peer = max(theirs, key=lambda name: theirs[name], default=None)
-        gain = "" if peer is None else f"{best - theirs[peer]:+.{digits(score)}f}"
-        cells = [emphasised(ours.get(name, {}).get(score), best, score) for name in names]
-        lines.append([case, f"{theirs[peer]:.{digits(score)}f} ({peer})" if peer else "–", *cells, gain])
-        # Cases whose object folds over have other entries, and are left out of the mean.
-        if peer is not None and "sets" not in peer:
-            gains.append(
-                {name: value[score] - theirs[peer] for name, value in ours.items()} | {"best": best - theirs[peer]}
-            )
-    for_all = [name for name in [*names, "best"] if gains and all(name in gain for gain in gains)]
-    means = {name: f"{mean(gain[name] for gain in gains):+.{digits(score)}f}" for name in for_all}
-    lines.append(["mean gain", "", *(means.get(name, "–") for name in [*names, "best"])])
-    return Grid(f"{SCORES[score]}, default settings", ["case", "BART's best", *names, "gain of our best"], lines)
+    """Return the table of one score: a line per method with its mean gain over BART's best, a column per case."""
+    cases = list(dict.fromkeys(row["task"] for row in rows))
+    ours: dict[str, dict[str, Entry]] = {case: {} for case in cases}
+    for row in rows:
+        if row["status"] == "ok":
+            ours[row["task"]][row["contender"]] = row["figures"]
+    values = {case: {name: found[score] for name, found in ours[case].items()} for case in cases}
+    values = {case: found | {"our best": max(found.values())} for case, found in values.items()}
+    peers = {case: dict(barts(oracle.get(case, {}), score, ours[case])) for case in cases}
+    best = {case: max(found, key=lambda name: found[name]) for case, found in peers.items() if found}
+    # Cases whose object folds over have other entries, by sets of maps, and are left out of the mean.
+    main_cases = [case for case in best if "set" not in best[case]]
+
+    def line(name: str) -> list[str]:
+        scores = [values[case].get(name) for case in cases]
+        gains = [values[case][name] - peers[case][best[case]] for case in main_cases if name in values[case]]
+        mean_gain = f"{mean(gains):+.{digits(score)}f}" if gains and len(gains) == len(main_cases) else "–"
+        return [name, *("–" if value is None else f"{value:.{digits(score)}f}" for value in scores), mean_gain]
+
+    theirs = [f"{peers[case][best[case]]:.{digits(score)}f} {best[case]}" if case in best else "–" for case in cases]
+    names = dict.fromkeys(row["contender"] for row in rows)
+    lines = [["BART's best", *theirs, ""], *(line(name) for name in [*names, "our best"])]
+    return Grid(f"{SCORES[score]}, default settings", ["method", *cases, "mean gain"], lines)
 
 
 def barts(entry: Entry, score: str, ours: Mapping[str, Entry]) -> Iterator[tuple[str, float]]:
@@ -78,14 +89,6 @@ def barts(entry: Entry, score: str, ours: Mapping[str, Entry]) -> Iterator[tuple
     for name, values in entry.items():
         if {entry["mask"]} == masks and isinstance(values, dict) and "weight" in values and score in values:
             yield name, values[score]
-
-
-def emphasised(value: float | None, best: float, score: str) -> str:
-    """Return a score as text, the best one in bold."""
-    if value is None:
-        return "–"
-    text = f"{value:.{digits(score)}f}"
-    return f"**{text}**" if value == best else text
 
 
 def digits(score: str) -> int:

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from benchmarks import plots
+from benchmarks import plots, quality
 from benchmarks.__main__ import read, save
 from benchmarks.iterative import Search
 from benchmarks.table import fill, grids
@@ -43,6 +43,21 @@ def test_tables_are_written_between_their_marks_and_nowhere_else():
     filled = fill(text, {"one": "new\n"})
     assert filled == text.replace("old", "new")
     assert fill(filled, {"one": "new\n"}) == filled
+
+
+def test_the_quality_table_compares_with_the_best_of_bart_on_the_same_mask_alone():
+    def scored(case: str, name: str, psnr: float) -> dict:
+        figures = {"psnr": psnr, "mask": ["m"]}
+        return {"task": case, "contender": name, "status": "ok", "seconds": 1.0, "figures": figures}
+
+    rows = [scored(case, name, psnr) for case in ("a", "b") for name, psnr in (("tv", 31.0), ("wavelet", 33.0))]
+    theirs = {"tv": {"weight": 1, "psnr": 30.0}, "wavelet": {"weight": 1, "psnr": 32.0}, "zero-filled": {"psnr": 50.0}}
+    oracle = {"a": {"mask": "m", **theirs}, "b": {"mask": "another", **theirs}}
+    grid = quality.table("psnr", rows, oracle)
+    assert grid.headings == ["method", "a", "b", "mean gain"]
+    assert grid.lines[0] == ["BART's best", "32.00 wavelet", "–", ""]
+    assert grid.lines[1] == ["tv", "31.00", "31.00", "-1.00"]
+    assert grid.lines[-1] == ["our best", "33.00", "33.00", "+1.00"]
 
 
 def test_results_of_another_machine_are_not_resumed(tmp_path):
