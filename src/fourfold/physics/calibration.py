@@ -88,7 +88,7 @@ def estimate_maps(
         Sets of maps to estimate; more than one where the object folds over in the full field of view, which
         ``"auto"`` finds out.
     kernel, crop
-        As in `fourfold.physics.espirit.espirit`.
+        As in `fourfold.physics.espirit.espirit`; with a trajectory ``"auto"`` keeps every pixel.
     approach
         ``"espirit"``, or ``"walsh"`` for adaptive combination of the low-resolution images
         (`fourfold.physics.walsh.walsh`): for fewer calibration lines than a kernel has. It gives one set, uncropped.
@@ -113,7 +113,9 @@ def estimate_maps(
         calibration = calibration_kspace(scan, minimum=_WALSH_LINES)
         return walsh(lowres_images(calibration, scan.shape))
     calibration = calibration_kspace(scan, minimum=kernel)
-    # Samples that are brought onto the grid have another noise than the scanner's.
-    told = None if scan.trajectory is not None and scan.calibration is None else scan.noise
-    noise_variance = None if told is None else float(told.abs().square().mean())
+    if scan.trajectory is not None and scan.calibration is None:
+        # Samples that were brought onto the grid have no noise of known variance, and gaps between shots lower the
+        # eigenvalues within the object: an automatic crop would cut it.
+        return espirit(calibration, scan.shape, sets, kernel, crop=0.0 if crop == "auto" else crop).maps
+    noise_variance = None if scan.noise is None else float(scan.noise.abs().square().mean())
     return espirit(calibration, scan.shape, sets, kernel, crop=crop, noise_variance=noise_variance).maps
