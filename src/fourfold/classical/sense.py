@@ -119,6 +119,9 @@ class SenseMethod(Method):
         """Return the weight, and how it was chosen unless it was given."""
         if self.weight != "auto":
             return self.weight, None
+        if problem.scan.trajectory is not None and not self.bridges_lines:
+            # Held-back shots would mislead it, and samples within a shot are too alike to tell anything.
+            return self.first_weight, Choice(self.first_weight, {}, 0, 0, 1.0)
 
         def solve(part: SenseProblem, weight: float, start: Tensor | None, iterations: int | None) -> Minimum:
             progress(0.0, f"trying the weight {weight:.2g}")
