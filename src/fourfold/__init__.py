@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from fourfold.choose import choose_method
     from fourfold.classical.cg_sense import CgSense
+    from fourfold.classical.dictionary import Dictionary
     from fourfold.classical.grappa import Grappa
     from fourfold.classical.joint import Joint
     from fourfold.classical.lustig2007 import Lustig2007
+    from fourfold.classical.plug_and_play import PlugAndPlay
     from fourfold.classical.tgv import TotalGeneralisedVariation
     from fourfold.classical.total_variation import TotalVariation
     from fourfold.classical.wavelet import Wavelet
@@ -34,10 +36,12 @@ if TYPE_CHECKING:
 __all__ = [
     "CgSense",
     "Custom",
+    "Dictionary",
     "Grappa",
     "InputError",
     "Joint",
     "Lustig2007",
+    "PlugAndPlay",
     "Reconstruction",
     "Sampling",
     "Scan",
@@ -65,10 +69,12 @@ __version__ = version("fourfold")
 _HOMES = {
     "CgSense": "classical.cg_sense",
     "Custom": "custom",
+    "Dictionary": "classical.dictionary",
     "Grappa": "classical.grappa",
     "InputError": "errors",
     "Joint": "classical.joint",
     "Lustig2007": "classical.lustig2007",
+    "PlugAndPlay": "classical.plug_and_play",
     "Reconstruction": "scan",
     "Sampling": "scan",
     "Scan": "scan",

@@ -1,0 +1,116 @@
+"""Plug and play: a denoiser takes the place of a regulariser's proximal map."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+import torch
+from torch import Tensor
+
+from fourfold.errors import InputError
+from fourfold.optimize.conjugate_gradient import conjugate_gradient
+from fourfold.optimize.data_term import DataTerm
+from fourfold.optimize.minimum import Minimum
+from fourfold.physics.operator import norm
+
+__all__ = ["Denoiser", "plug_and_play"]
+
+Denoiser: TypeAlias = Callable[[Tensor, float], Tensor]
+"""Takes images, complex64 (…, y, x), and the standard deviation of their noise; returns them without it."""
+
+# The noise level falls from so many times the last one, in so many iterations.
+_FIRST_LEVEL, _FALL = 10.0, 20
+_INNER_ITERATIONS, _INNER_TOLERANCE = 5, 1e-6
+# A first image to denoise: Tikhonov's, stopped early.
+_START_WEIGHT, _START_ITERATIONS = 0.01, 8
+
+
+def plug_and_play(
+    data: DataTerm,
+    denoise: Denoiser,
+    level: float,
+    *,
+    penalty: float = 0.3,
+    start: Tensor | None = None,
+    iterations: int = 40,
+    tolerance: float = 2e-3,
+    support: Tensor | None = None,
+    callback: Callable[[int, Tensor], None] | None = None,
+) -> Minimum:
+    """Alternate between the data and a denoiser, by ADMM (Venkatakrishnan, Bouman & Wohlberg 2013, GlobalSIP).
+
+    x ← argmin ½‖A x − y‖² + ½ penalty ‖x − z + u‖² by conjugate gradients, z ← denoise(x + u), u ← u + x − z. The noise
+    level falls geometrically to `level` first, as in Zhang et al. 2022 (IEEE TPAMI 44:6360), then the iteration
+    goes on until it settles. If the denoiser is the proximal map of level · R, z minimises
+    ½‖A x − y‖² + penalty · level · R(x).
+
+    Parameters
+    ----------
+    data
+        The data term, in a unit in which the image is about one.
+    denoise
+        The denoiser.
+    level
+        The standard deviation of noise that it is told at last.
+    penalty
+        How much z counts beside the data; AᴴA has norm 1.
+    start
+        First guess; the noise level then does not fall from above.
+    iterations
+        At most so many, one call of the denoiser each.
+    tolerance
+        Stop when an iteration changes z by less than this part of its norm.
+    support
+        bool, broadcast to the images: the elements whose change counts.
+    callback
+        Called with the iteration (from 1) and z.
+
+    Raises
+    ------
+    InputError
+        When the denoiser returns something that is no such image.
+    """
+
+    def solve(towards: Tensor, weight: float, x: Tensor | None, steps: int) -> Tensor:
+        return conjugate_gradient(
+            lambda v: data.normal(v).add_(v, alpha=weight),
+            data.rhs + weight * towards,
+            x,
+            iterations=steps,
+            tolerance=_INNER_TOLERANCE,
+        )[0]
+
+    zero = torch.zeros_like(data.rhs)
+    x = solve(zero, _START_WEIGHT, None, _START_ITERATIONS) if start is None else start
+    z, u, falling = x, zero, _FALL if start is None else 0
+    for iteration in range(1, iterations + 1):
+        if iteration > 1:
+            x = solve(z - u, penalty, x, _INNER_ITERATIONS)
+        now = level * _FIRST_LEVEL ** max(0.0, 1 - (iteration - 1) / max(falling - 1, 1)) if falling else level
+        previous, z = z, _checked(denoise(x + u, now), x)
+        u = u + x - z
+        moved = z - previous
+        change = norm(moved if support is None else moved * support) / max(norm(z), 1e-30)
+        if callback is not None:
+            callback(iteration, z)
+        if iteration > falling and change < tolerance:
+            break
+    return Minimum(z, iteration, {"solver": "admm", "change": change, "residual": norm(x - z) / max(norm(z), 1e-30)})
+
+
+def _checked(denoised: Tensor, noisy: Tensor) -> Tensor:
+    """Return what a denoiser made of `noisy`; refuse it where it is no image of the same kind."""
+    if not isinstance(denoised, Tensor):
+        raise InputError(f"The denoiser returned {type(denoised).__name__}; it must return a tensor like its input.")
+    if denoised.shape != noisy.shape or denoised.dtype != noisy.dtype or denoised.device != noisy.device:
+        raise InputError(
+            f"The denoiser was given {_kind(noisy)} and returned {_kind(denoised)}; it must return the same kind."
+        )
+    if not bool(torch.isfinite(torch.view_as_real(denoised)).all()):
+        raise InputError("The denoiser returned NaN or infinity; check it on an image of its own.")
+    return denoised
+
+
+def _kind(x: Tensor) -> str:
+    return f"{str(x.dtype).removeprefix('torch.')} {tuple(x.shape)} on {x.device.type}"
