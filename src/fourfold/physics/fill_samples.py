@@ -14,8 +14,10 @@ __all__ = ["fill_samples"]
 
 # Windows of up to 7×7 samples: wider ones reach more holes, but what they estimate there is noise.
 _WIDEST_REACH = 3
-# Bounds what is held at a time.
-_BLOCK_BYTES = 1 << 26
+# With at least this weight the kernels' equations are well enough conditioned for single precision.
+_SINGLE_PRECISION = 1e-3
+# Bounds what is held at a time: blocks that stay in a processor's cache, and larger ones for a GPU.
+_CPU_BYTES, _GPU_BYTES = 1 << 21, 1 << 28
 
 
 def fill_samples(
@@ -39,7 +41,7 @@ def fill_samples(
     mask
         bool, (ky, kx): True where acquired.
     calibration
-        complex, (coil, ky, kx); kernels are fitted in its precision.
+        complex, (coil, ky, kx); kernels are fitted in its precision where the weight is below 0.001.
     samples
         Acquired samples, nearest first, that estimate a hole.
     weight
@@ -81,6 +83,8 @@ def _fill(
     holes, pattern_of_hole, patterns = _group(mask, holes, offsets, samples)
     positions = ((offsets + reach) * torch.tensor([2 * reach + 1, 1], device=mask.device)).sum(dim=1)
     gram = _gram(calibration, reach)
+    if weight >= _SINGLE_PRECISION:
+        gram = gram.to(filled.dtype)
     holes_of_pattern = torch.bincount(pattern_of_hole, minlength=len(patterns)).tolist()
     start = 0
     for used in _blocks(patterns, gram):
@@ -141,7 +145,8 @@ def _blocks(patterns: Tensor, gram: Tensor) -> Iterator[Tensor]:
         start += alike
         bytes_each = (count * gram.shape[-1]) ** 2 * gram.element_size()
         if alike:
-            yield from torch.split(used, max(1, _BLOCK_BYTES // bytes_each))
+            block = _CPU_BYTES if gram.device.type == "cpu" else _GPU_BYTES
+            yield from torch.split(used, max(1, block // bytes_each))
 
 
 def _kernels(gram: Tensor, positions: Tensor, weight: float) -> Tensor:

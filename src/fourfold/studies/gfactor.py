@@ -1,0 +1,80 @@
+"""How much a reconstruction amplifies noise: the geometry factor, by pseudo multiple replicas."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from fourfold.errors import InputError
+from fourfold.method import Method, Progress
+from fourfold.physics.calibration import calibration_kspace
+from fourfold.physics.scale import intensity_scale
+from fourfold.scan import Scan
+
+__all__ = ["gfactor"]
+
+_FEWEST_REPLICAS = 8
+# Relative to bright tissue: so weak that the magnitude responds linearly, and far above single precision's errors.
+_NOISE_LEVEL = 1e-4
+
+
+def gfactor(
+    scan: Scan, method: Method, replicas: int = 100, seed: int = 0, progress: Progress = lambda *_: None
+) -> Tensor:
+    """Return the g-factor map of a method on a scan by pseudo multiple replicas (Robson et al. 2008, MRM 60:895).
+
+    White noise, far weaker than the signal, is added to the acquired samples, and the scan is reconstructed again and
+    again with its own calibration data. The g-factor is the noise of the magnitude image over that of the fully
+    sampled one, which for coils combined by root-sum-of-squares or by maps of unit norm is the noise of one sample,
+    over the square root of the acceleration (that of all acquired samples, calibration lines included). Smaller
+    values than 1 tell of a method that smooths. It holds for methods that are linear once they are calibrated, such
+    as grappa, spirit and cg-sense; one that adapts to the image has no such map. Where the coils' noise is not white,
+    prewhiten the scan first (`fourfold.physics.noise.prewhiten`).
+
+    Parameters
+    ----------
+    scan
+        One frame of Cartesian k-space with a calibration region or coil maps.
+    method
+        The method with its settings.
+    replicas
+        Noisy reconstructions; the map's relative standard error is 1 / √(2 · replicas).
+    seed
+        Seed of the noise.
+    progress
+        Called with the done fraction.
+
+    Returns
+    -------
+    Tensor
+        float32, (y, x): 1 where the reconstruction costs no more noise than the shorter scan does; 0 where a method
+        leaves the image empty, as outside of coil maps.
+
+    Raises
+    ------
+    InputError
+        For several frames, a trajectory, a method for series, or too few replicas.
+    """
+    if scan.frames > 1 or method.scope == "series":
+        raise InputError("A g-factor map is that of a single frame and a method for frames: choose one of each.")
+    if scan.trajectory is not None:
+        raise InputError("The scan is non-Cartesian; g-factor maps are for Cartesian k-space.")
+    if replicas < _FEWEST_REPLICAS:
+        raise InputError(f"{replicas} replicas were asked for; a standard deviation needs at least {_FEWEST_REPLICAS}.")
+    calibration = calibration_kspace(scan, minimum=0, size=None)
+    if calibration.numel():
+        scan = scan.replace(calibration=calibration)
+    scale = _NOISE_LEVEL * intensity_scale(scan)
+    generator = torch.Generator().manual_seed(seed)
+    clean = method(scan).magnitude[0]
+    total, squares = torch.zeros_like(clean), torch.zeros_like(clean)
+    for replica in range(replicas):
+        noise = torch.randn(scan.kspace.shape, dtype=scan.kspace.dtype, generator=generator).to(scan.kspace.device)
+        noisy = scan.replace(kspace=scan.kspace + scale * noise * scan.mask[:, None])
+        change = (method(noisy).magnitude[0] - clean) / scale
+        total += change
+        squares += change.square()
+        progress((replica + 1) / replicas, f"replica {replica + 1}")
+    variance = (squares - total.square() / replicas) / (replicas - 1)
+    # The magnitude responds to one of the noise's two components, which holds half of its variance.
+    return (2 * variance.clamp_min(0) / scan.acceleration).sqrt()

@@ -1,0 +1,70 @@
+"""The g-factor: that of Pruessmann's closed form for SENSE, and 1 for what costs no noise."""
+
+import pytest
+import torch
+
+from fourfold.classical.cg_sense import CgSense
+from fourfold.classical.grappa import Grappa
+from fourfold.classical.spirit import Spirit
+from fourfold.classical.zero_filled import ZeroFilled
+from fourfold.errors import InputError
+from fourfold.physics.simulate import loop_maps, phantom, simulate
+from fourfold.sampling import regular
+from fourfold.scan import Sampling, Scan
+from fourfold.studies import gfactor
+
+SHAPE = (48, 40)
+
+
+@pytest.fixture(scope="module")
+def full():
+    return simulate(phantom(SHAPE), coils=6, snr=200, seed=1)
+
+
+def sense_gfactor(maps, factor):
+    """Return g (y, x) of regular SENSE along y with unit noise (Pruessmann 1999, MRM 42:952, Eq. 23)."""
+    ny = maps.shape[1]
+    folded = torch.stack([maps.roll(-shift * ny // factor, 1) for shift in range(factor)], dim=-1)
+    matrices = folded.permute(1, 2, 0, 3)
+    gram = matrices.mH @ matrices
+    return (torch.linalg.inv(gram)[..., 0, 0] * gram[..., 0, 0]).real.sqrt()
+
+
+def test_sense_has_the_gfactor_of_the_closed_form():
+    maps = loop_maps(SHAPE, coils=4, distance=1.5)
+    coils = maps[0, 0] * (0.2 + phantom(SHAPE))
+    mask = torch.zeros(1, *SHAPE, dtype=torch.bool)
+    mask[:, ::2] = True
+    kspace = torch.fft.fftshift(torch.fft.fft2(torch.fft.ifftshift(coils, dim=(1, 2)), norm="ortho"), dim=(1, 2))
+    scan = Scan(kspace[None], coil_maps=maps).with_sampling(Sampling(mask))
+    exact = CgSense(weight=0, iterations=60, tolerance=1e-7, combination="maps")
+    found = gfactor(scan, exact, replicas=200)
+    expected = sense_gfactor(maps[0, 0], 2)
+    assert float(expected.max()) > 1.1
+    assert float((found / expected - 1).abs().mean()) < 0.06
+    assert float((found / expected).mean()) == pytest.approx(1, abs=0.01)
+
+
+def test_full_sampling_costs_no_noise(full):
+    inside = phantom(SHAPE) > 0.1
+    for method in (ZeroFilled(), Grappa(), Spirit()):
+        found = gfactor(full, method, replicas=50)
+        assert float(found[inside].mean()) == pytest.approx(1, abs=0.02)
+
+
+def test_wider_gaps_amplify_more_and_the_seed_decides(full):
+    inside = phantom(SHAPE) > 0.1
+    means = []
+    for factor in (2, 4):
+        scan = full.with_sampling(regular(SHAPE, factor, lines=14))
+        found = gfactor(scan, Grappa(weight=1e-3), replicas=16)
+        assert torch.equal(found, gfactor(scan, Grappa(weight=1e-3), replicas=16))
+        means.append(float(found[inside].mean()))
+    assert means[0] < means[1]
+
+
+def test_what_has_no_gfactor_is_refused(full):
+    with pytest.raises(InputError, match=r"3 replicas were asked for; .* at least 8"):
+        gfactor(full, Grappa(), replicas=3)
+    with pytest.raises(InputError, match="single frame"):
+        gfactor(Scan(full.kspace.repeat(2, 1, 1, 1)), Grappa())
