@@ -6,8 +6,10 @@ import pytest
 import torch
 
 from fourfold.classical.cg_sense import CgSense
+from fourfold.classical.dictionary import Dictionary
 from fourfold.classical.joint import Joint
 from fourfold.classical.lustig2007 import Lustig2007
+from fourfold.classical.plug_and_play import PlugAndPlay
 from fourfold.classical.tgv import TotalGeneralisedVariation
 from fourfold.classical.total_variation import TotalVariation
 from fourfold.classical.wavelet import Wavelet
@@ -29,6 +31,8 @@ SENSE_METHODS = [
     TotalGeneralisedVariation(iterations=30),
     Joint(weight=0.002, iterations=30),
     Lustig2007(iterations=30),
+    Dictionary(weight=0.02),
+    PlugAndPlay(weight=0.02),
 ]
 IDS = [method.name for method in SENSE_METHODS]
 
@@ -105,7 +109,11 @@ def test_full_data_and_no_weight_give_the_matched_combination(method, full):
     assert torch.allclose(result.image, expected, atol=1e-3 * float(expected.abs().max()))
 
 
-@pytest.mark.parametrize("method", [TotalVariation(), Wavelet(), Wavelet(cycle_spinning=False)], ids=str)
+@pytest.mark.parametrize(
+    "method",
+    [TotalVariation(weight=0.0014), Wavelet(weight=0.0017), Wavelet(weight=0.0017, cycle_spinning=False)],
+    ids=["tv", "wavelet", "orthonormal"],
+)
 def test_stops_by_itself(method, scan):
     result = method(scan)
     assert 10 < result.record.iterations < method.iterations

@@ -130,10 +130,10 @@ def test_other_methods_take_its_maps_where_calibration_lines_are_few(full, scan)
         assert psnr(result.image, reference) > baseline + 6
         assert "fewer than 12 calibration lines" in result.record.notes[0]
     with pytest.raises(InputError, match="5 fully sampled calibration lines"):
-        CgSense(maps="espirit")(scan)
+        CgSense(calibration="espirit")(scan)
     with pytest.raises(InputError, match="2 sets of coil maps were asked for"):
         CgSense(sets=2)(scan)
-    assert psnr(CgSense(maps="walsh")(scan).image, reference) > baseline
+    assert psnr(CgSense(calibration="walsh")(scan).image, reference) > baseline
 
 
 def test_the_automatic_choice_uses_neighbouring_samples(full):

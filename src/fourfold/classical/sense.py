@@ -55,7 +55,7 @@ class SenseMethod(Method):
     """At most so many iterations."""
     tolerance: NonNegativeFloat = 2e-4
     """Stop when an iteration changes the image by less than this part of it."""
-    maps: Literal["auto", "espirit", "nlinv", "walsh"] = "auto"
+    calibration: Literal["auto", "espirit", "nlinv", "walsh"] = "auto"
     """How to estimate coil maps: from the calibration lines (espirit, walsh), or together with an image from all
     samples (nlinv), which auto does where there are fewer than 12 such lines."""
     sets: PositiveInt | Literal["auto"] = "auto"
@@ -135,20 +135,20 @@ class SenseMethod(Method):
     def _with_maps(self, scan: Scan, calibrated: Scan) -> tuple[Scan, tuple[str, ...]]:
         """Return the scan with coil maps, unless ESPIRiT is to estimate them, and what a reader must know of them."""
         given = scan.coils == 1 or scan.coil_maps is not None or scan.trajectory is not None
-        if given or self.maps == "espirit":
+        if given or self.calibration == "espirit":
             return scan, ()
-        if self.maps == "auto" and _calibration_lines(calibrated) >= _ESPIRIT_LINES:
+        if self.calibration == "auto" and _calibration_lines(calibrated) >= _ESPIRIT_LINES:
             return scan, ()
         if self.sets not in (1, "auto"):
             raise InputError(
                 f"{self.sets} sets of coil maps were asked for; only ESPIRiT gives more than one, from at least "
                 f"{_ESPIRIT_LINES} calibration lines: leave the sets out or acquire such lines."
             )
-        if self.maps == "walsh":
+        if self.calibration == "walsh":
             return scan.replace(coil_maps=estimate_maps(calibrated, approach="walsh")), ()
         found = estimate_jointly(calibrated)
         chosen = f"The scan has fewer than {_ESPIRIT_LINES} calibration lines: all samples told the coil maps (NLINV)."
-        return scan.replace(coil_maps=found.maps), ((chosen,) if self.maps == "auto" else ()) + found.notes
+        return scan.replace(coil_maps=found.maps), ((chosen,) if self.calibration == "auto" else ()) + found.notes
 
 
 def _calibration_lines(scan: Scan) -> int:
