@@ -1,5 +1,6 @@
 """The g-factor: that of Pruessmann's closed form for SENSE, and 1 for what costs no noise."""
 
+import numpy as np
 import pytest
 import torch
 
@@ -7,7 +8,9 @@ from fourfold.classical.cg_sense import CgSense
 from fourfold.classical.grappa import Grappa
 from fourfold.classical.spirit import Spirit
 from fourfold.classical.zero_filled import ZeroFilled
+from fourfold.cli.main import main
 from fourfold.errors import InputError
+from fourfold.formats import save_scan
 from fourfold.physics.simulate import loop_maps, phantom, simulate
 from fourfold.sampling import regular
 from fourfold.scan import Sampling, Scan
@@ -68,3 +71,16 @@ def test_what_has_no_gfactor_is_refused(full):
         gfactor(full, Grappa(), replicas=3)
     with pytest.raises(InputError, match="single frame"):
         gfactor(Scan(full.kspace.repeat(2, 1, 1, 1)), Grappa())
+
+
+def test_the_command_writes_the_map(full, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    scan = full.with_sampling(regular(SHAPE, 2, lines=14))
+    save_scan(scan, "scan.npz")
+    arguments = ["gfactor", "scan.npz", "--replicas", "8", "-o", "g.npz"]
+    assert main([*arguments, "--method", "grappa", "--weight", "0.1"]) == 0
+    assert "g-factor of 'grappa', mean" in capsys.readouterr().out
+    found = torch.from_numpy(np.load("g.npz")["image"]).real[0]
+    assert torch.allclose(found, gfactor(scan, Grappa(weight=0.1), replicas=8), rtol=1e-4)
+    assert main([*arguments, "--force"]) == 2
+    assert "No method was named" in capsys.readouterr().err

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from fourfold.classical.joint import Joint
     from fourfold.classical.lustig2007 import Lustig2007
     from fourfold.classical.plug_and_play import PlugAndPlay
+    from fourfold.classical.spirit import Spirit
     from fourfold.classical.tgv import TotalGeneralisedVariation
     from fourfold.classical.total_variation import TotalVariation
     from fourfold.classical.wavelet import Wavelet
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from fourfold.samples import sample
     from fourfold.sampling import undersample
     from fourfold.scan import Reconstruction, Sampling, Scan, Trajectory
-    from fourfold.studies import compare
+    from fourfold.studies import compare, gfactor
 
 __all__ = [
     "CgSense",
@@ -45,6 +46,7 @@ __all__ = [
     "Reconstruction",
     "Sampling",
     "Scan",
+    "Spirit",
     "TotalGeneralisedVariation",
     "TotalVariation",
     "Trajectory",
@@ -52,6 +54,7 @@ __all__ = [
     "ZeroFilled",
     "choose_method",
     "compare",
+    "gfactor",
     "join_volume",
     "load",
     "open_scan",
@@ -78,6 +81,7 @@ _HOMES = {
     "Reconstruction": "scan",
     "Sampling": "scan",
     "Scan": "scan",
+    "Spirit": "classical.spirit",
     "TotalGeneralisedVariation": "classical.tgv",
     "TotalVariation": "classical.total_variation",
     "Trajectory": "scan",
@@ -85,6 +89,7 @@ _HOMES = {
     "ZeroFilled": "classical.zero_filled",
     "choose_method": "choose",
     "compare": "studies",
+    "gfactor": "studies",
     "join_volume": "physics.volume",
     "load": "formats",
     "open_scan": "formats",

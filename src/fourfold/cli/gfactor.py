@@ -1,0 +1,85 @@
+"""`fourfold gfactor`: how much a method amplifies the noise, as a map."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import Group, Parameter
+
+from fourfold.cli.computer import Computer, ComputerOptions
+from fourfold.cli.console import progress_bar
+from fourfold.cli.files import FormatOptions, check_output
+from fourfold.cli.flags import DATA, OUTPUT, Flag, MethodName
+from fourfold.cli.preparation import Preparation
+from fourfold.cli.recon import own_type
+from fourfold.errors import InputError
+from fourfold.formats import open_scan, save
+from fourfold.formats.writing import IMAGE_SUFFIXES
+from fourfold.registry import find_method
+from fourfold.scan import crop_centre
+from fourfold.studies import gfactor as gfactor_map
+
+__all__ = ["gfactor", "own_type"]
+
+REPLICAS = Group("Replicas", sort_key=2)
+
+
+def gfactor(
+    file: Path,
+    /,
+    *,
+    output: Annotated[Path, Parameter(alias="-o", group=OUTPUT)],
+    method: MethodName = None,
+    own: Any = None,
+    frame: Annotated[int | None, Parameter(group=DATA)] = None,
+    more: Annotated[FormatOptions | None, Parameter(name="*", group=DATA)] = None,
+    prepare: Annotated[Preparation, Parameter(name="*", group=DATA)] = Preparation(),  # noqa: B008  # frozen
+    replicas: Annotated[int, Parameter(group=REPLICAS)] = 100,
+    seed: Annotated[int, Parameter(group=REPLICAS)] = 0,
+    force: Annotated[Flag, Parameter(group=OUTPUT)] = False,
+    computer: ComputerOptions = Computer(),  # noqa: B008  # frozen
+) -> None:
+    """Write the map of a method's g-factor on one frame, by pseudo multiple replicas.
+
+    For methods that are linear once calibrated: grappa, spirit, cg-sense. The coils' noise is taken for white; it is
+    made so with a file's noise scan, or with `--prewhiten`.
+
+    For example:
+
+        fourfold gfactor knee.h5 --method grappa -o g.nii.gz
+
+    Parameters
+    ----------
+    file
+        Raw k-space.
+    output
+        Map to write: .nii.gz, .nii, .h5, .npz, .cfl or .png.
+    method
+        Name of the method.
+    frame
+        The frame, counted from 0; the middle one unless given.
+    replicas
+        Noisy reconstructions; 100 tell the map to 7 %.
+    seed
+        Seed of the noise.
+    force
+        Replace a file that exists.
+    """
+    if method is None:
+        raise InputError("No method was named; give one that is linear, such as --method grappa.")
+    volume = open_scan(file, **(more or {}))
+    check_output(output, IMAGE_SUFFIXES, volume.path, force)
+    computer.claim()
+    scan = prepare(volume.load(len(volume) // 2 if frame is None else frame)).to(computer.device)
+    solver = own or find_method(method)()
+    with progress_bar() as show:
+        found = gfactor_map(scan, solver, replicas, seed, show)
+    image = solver(scan)
+    record = replace(
+        image.record, notes=("The values are the g-factor.",), details={"replicas": replicas, "seed": seed}
+    )
+    save(replace(image, image=found[None].to(image.image.dtype), record=record), output)
+    inside = crop_centre(found, (found.shape[0] // 2, found.shape[1] // 2))
+    print(f"{output}: g-factor of '{solver.name}', mean {float(inside.mean()):.2f} in the middle of the image")
