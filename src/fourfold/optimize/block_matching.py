@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from fourfold.optimize.dictionary import HARD_THRESHOLD
+from fourfold.optimize.dictionary import kept_part
 from fourfold.optimize.patches import PatchTransform, cosine_atoms, cosine_basis
 
 __all__ = ["BlockMatching"]
@@ -18,10 +18,10 @@ _GROUPS = 1024
 
 
 class BlockMatching:
-    """Block matching and three-dimensional filtering with hard thresholding (Dabov et al. 2007, IEEE TIP 16:2080).
+    """Block matching and three-dimensional filtering by thresholds (Dabov et al. 2007, IEEE TIP 16:2080).
 
     Every reference patch is stacked with the patches of its neighbourhood that are most like it, the stack is cosine
-    transformed in all three directions, coefficients of small modulus are set to zero, and all patches of all stacks
+    transformed in all three directions, coefficients of small modulus are removed, and all patches of all stacks
     are averaged, those of stacks with few coefficients counting most. Complex images; patches wrap round the borders.
 
     Parameters
@@ -79,7 +79,7 @@ class BlockMatching:
         basis = cosine_basis(matches.shape[0], image.device)
         for group in torch.split(matches, _GROUPS, dim=1):
             stacks = (basis @ codes[group].flatten(1)).view(*group.shape, 2, -1)
-            kept = stacks.square().sum(dim=2, keepdim=True).gt_((HARD_THRESHOLD * sigma) ** 2)
+            kept = kept_part(stacks.square().sum(dim=2, keepdim=True), sigma)
             kept[0, ..., 0] = 1
             weight = kept.sum(dim=(0, 2, 3)).reciprocal_()
             stacks.mul_(kept).mul_(weight[:, None, None])

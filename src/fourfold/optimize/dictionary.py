@@ -7,10 +7,10 @@ from torch import Tensor
 
 from fourfold.optimize.patches import PatchTransform, cosine_atoms
 
-__all__ = ["HARD_THRESHOLD", "DictionaryDenoiser", "learn_atoms"]
+__all__ = ["DictionaryDenoiser", "kept_part", "learn_atoms"]
 
-HARD_THRESHOLD = 2.7
-"""Coefficients below so many standard deviations of the noise are noise (Dabov et al. 2007, IEEE TIP 16:2080)."""
+# Coefficients below so many standard deviations of the noise are noise (Dabov et al. 2007, IEEE TIP 16:2080).
+_THRESHOLD = 2.7
 
 # The dictionary learns anew each time the noise level has fallen by this factor.
 _LEARN_BELOW = 0.7
@@ -48,11 +48,20 @@ def learn_atoms(patches: Tensor, atoms: Tensor, threshold: float) -> Tensor:
     return left @ right
 
 
-class DictionaryDenoiser:
-    """Denoises by hard thresholding of all overlapping patches in an orthonormal dictionary learned from them.
+def kept_part(energy: Tensor, sigma: float) -> Tensor:
+    """Return which part of coefficients to keep, from their `energy` |c|² and the noise's standard deviation; in place.
 
-    A patch counts the more the fewer atoms it needs. The dictionary starts as the cosine transform and is learned
-    while the noise level falls from call to call; then it stays, so that an iteration around it settles.
+    Hard thresholding with a ramp, from 0 at half the threshold's energy to 1 at one and a half of it. A jump would
+    make rounding errors visible, and the iteration around it take longer to settle.
+    """
+    return energy.mul_((_THRESHOLD * sigma) ** -2).sub_(0.5).clamp_(0, 1)
+
+
+class DictionaryDenoiser:
+    """Denoises by thresholding all overlapping patches in an orthonormal dictionary learned from them.
+
+    A patch counts the more the fewer atoms it needs. An image's dictionary starts as the cosine transform and is
+    learned while the noise level falls from call to call; then it stays, so that an iteration around it settles.
 
     Parameters
     ----------
@@ -62,7 +71,7 @@ class DictionaryDenoiser:
 
     def __init__(self, patch: int) -> None:
         self.patch = patch
-        self.transform: PatchTransform | None = None
+        self._transforms: list[PatchTransform] = []
         self._learned_at = float("inf")
 
     def __call__(self, x: Tensor, sigma: float) -> Tensor:
@@ -70,25 +79,26 @@ class DictionaryDenoiser:
         if sigma == 0:
             return x
         images = x.flatten(0, -3)
-        transform = self._learned(images, HARD_THRESHOLD * sigma, sigma)
-        return torch.stack([_thresholded(transform, image, HARD_THRESHOLD * sigma) for image in images]).view(x.shape)
-
-    def _learned(self, images: Tensor, threshold: float, sigma: float) -> PatchTransform:
-        transform = self.transform or PatchTransform(cosine_atoms(self.patch, images.device))
+        if not self._transforms:
+            self._transforms = [PatchTransform(cosine_atoms(self.patch, x.device))] * len(images)
         if sigma < _LEARN_BELOW * self._learned_at:
-            patches = torch.cat([transform.patches(image) for image in images], dim=2)
-            atoms = transform.atoms
-            for _ in range(_ROUNDS):
-                atoms = learn_atoms(patches, atoms, threshold)
-            transform = PatchTransform(atoms)
+            pairs = zip(self._transforms, images, strict=True)
+            self._transforms = [_learned(transform, image, sigma) for transform, image in pairs]
             self._learned_at = sigma
-        self.transform = transform
-        return transform
+        pairs = zip(self._transforms, images, strict=True)
+        return torch.stack([_thresholded(transform, image, sigma) for transform, image in pairs]).view(x.shape)
 
 
-def _thresholded(transform: PatchTransform, image: Tensor, threshold: float) -> Tensor:
+def _learned(transform: PatchTransform, image: Tensor, sigma: float) -> PatchTransform:
+    patches, atoms = transform.patches(image), transform.atoms
+    for _ in range(_ROUNDS):
+        atoms = learn_atoms(patches, atoms, _THRESHOLD * sigma)
+    return PatchTransform(atoms)
+
+
+def _thresholded(transform: PatchTransform, image: Tensor, sigma: float) -> Tensor:
     codes = transform.forward(image)
-    kept = codes.square().sum(dim=0, keepdim=True).gt_(threshold**2)
+    kept = kept_part(codes.square().sum(dim=0, keepdim=True), sigma)
     kept[:, 0] = 1
     weights = kept.sum(dim=1, keepdim=True).reciprocal_()
     return transform.mean(codes.mul_(kept).mul_(weights), weights)
