@@ -7,6 +7,7 @@ import pytest
 import torch
 
 import fourfold as ff
+from fourfold.classical.dictionary import Dictionary
 from fourfold.classical.plug_and_play import PlugAndPlay
 from fourfold.classical.total_variation import TotalVariation
 from fourfold.errors import InputError
@@ -91,6 +92,13 @@ def test_block_matching_removes_noise_at_any_scale_and_from_every_image():
 def test_denoisers_that_return_no_image_are_refused(denoiser, sentence, scan):
     with pytest.raises(InputError, match=sentence):
         PlugAndPlay(denoiser=denoiser, weight=0.01)(scan)
+
+
+@pytest.mark.parametrize("method", [Dictionary(), PlugAndPlay()], ids=["dictionary", "pnp"])
+def test_the_weight_is_chosen_from_the_data(method, scan):
+    record = method(scan).record
+    candidates = [each["weight"] for each in record.details["weight"]["candidates"]]
+    assert min(candidates) < record.details["weight"]["weight"] < max(candidates)
 
 
 def test_unknown_denoisers_are_refused_with_the_known_ones():

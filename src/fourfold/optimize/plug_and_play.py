@@ -83,18 +83,19 @@ def plug_and_play(
 
     zero = torch.zeros_like(data.rhs)
     x = solve(zero, _START_WEIGHT, None, _START_ITERATIONS) if start is None else start
-    z, u, falling = x, zero, _FALL if start is None else 0
+    z, u = x, zero
+    fall = [level * _FIRST_LEVEL ** (1 - step / (_FALL - 1)) for step in range(_FALL)] if start is None else []
     for iteration in range(1, iterations + 1):
         if iteration > 1:
             x = solve(z - u, penalty, x, _INNER_ITERATIONS)
-        now = level * _FIRST_LEVEL ** max(0.0, 1 - (iteration - 1) / max(falling - 1, 1)) if falling else level
+        now = fall[iteration - 1] if iteration <= len(fall) else level
         previous, z = z, _checked(denoise(x + u, now), x)
         u = u + x - z
         moved = z - previous
         change = norm(moved if support is None else moved * support) / max(norm(z), 1e-30)
         if callback is not None:
             callback(iteration, z)
-        if iteration > falling and change < tolerance:
+        if iteration > len(fall) and change < tolerance:
             break
     return Minimum(z, iteration, {"solver": "admm", "change": change, "residual": norm(x - z) / max(norm(z), 1e-30)})
 
