@@ -115,6 +115,10 @@ class SenseMethod(Method):
             {**found.details, **({} if choice is None else {"weight": choice.summary()})},
         )
 
+    def understudy(self) -> SenseMethod:
+        """Return the method with which weights are tried: itself, or a faster one whose weight means the same."""
+        return self
+
     def _choose_weight(self, problem: SenseProblem, progress: Progress) -> tuple[float, Choice | None]:
         """Return the weight, and how it was chosen unless it was given."""
         if self.weight != "auto":
@@ -126,7 +130,7 @@ class SenseMethod(Method):
         def solve(part: SenseProblem, weight: float, start: Tensor | None, iterations: int | None) -> Minimum:
             progress(0.0, f"trying the weight {weight:.2g}")
             at_most = self.iterations if iterations is None else min(iterations, self.iterations)
-            quick = self.model_copy(update={"iterations": at_most, "tolerance": _TRIAL_TOLERANCE * self.tolerance})
+            quick = self.understudy().model_copy(update={"iterations": at_most, "tolerance": _TRIAL_TOLERANCE * self.tolerance})
             return quick.minimise(part, weight, start)
 
         choice = choose_weight(problem, solve, self.first_weight, self.bridges_lines)
