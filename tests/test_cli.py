@@ -363,7 +363,7 @@ def test_an_interruption_leaves_nothing_behind(under, capsys, monkeypatch, folde
 
 def test_ctrl_c_ends_a_real_run_in_one_line(under, folder):
     save_scan(under, "scan.npz")
-    command = "recon scan.npz --method tv --iterations 1000000 --tolerance 0 -o image.npz"
+    command = "recon scan.npz --method tv --weight 0.002 --iterations 1000000 --tolerance 0 -o image.npz"
     process = subprocess.Popen(
         [sys.executable, "-c", "import sys; from fourfold.cli.main import main; sys.exit(main())", *command.split()],
         stderr=subprocess.PIPE,
