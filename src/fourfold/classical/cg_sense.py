@@ -26,6 +26,7 @@ class CgSense(SenseMethod):
     rank: ClassVar[int] = 10
 
     first_weight: ClassVar[float] = 0.01
+    sees_phase: ClassVar[bool] = False
     bridges_lines: ClassVar[bool] = False
 
     weight: Weight = "auto"

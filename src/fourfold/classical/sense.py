@@ -49,6 +49,9 @@ class SenseMethod(Method):
     bridges_lines: ClassVar[bool] = True
     """Whether the method can bridge a held-back line; weights are otherwise judged by single held-back samples."""
 
+    sees_phase: ClassVar[bool] = True
+    """Whether the regulariser likes some phases better than others."""
+
     weight: Weight = "auto"
     """Weight of the regulariser, larger is smoother; auto takes the one whose image best predicts held-back samples."""
     iterations: PositiveInt = 200
@@ -99,7 +102,7 @@ class SenseMethod(Method):
         progress(0.0, "coil maps")
         calibrated = time_average(scan) if self.scope == "series" else scan
         scan, told = self._with_maps(scan, calibrated)
-        problem = SenseProblem.of(scan, self.sets, self.crop, calibrated)
+        problem = SenseProblem.of(scan, self.sets, self.crop, calibrated, self.sees_phase)
         weight, choice = self._choose_weight(problem, progress)
 
         def watch(iteration: int, _: Tensor) -> None:
@@ -130,7 +133,9 @@ class SenseMethod(Method):
         def solve(part: SenseProblem, weight: float, start: Tensor | None, iterations: int | None) -> Minimum:
             progress(0.0, f"trying the weight {weight:.2g}")
             at_most = self.iterations if iterations is None else min(iterations, self.iterations)
-            quick = self.understudy().model_copy(update={"iterations": at_most, "tolerance": _TRIAL_TOLERANCE * self.tolerance})
+            quick = self.understudy().model_copy(
+                update={"iterations": at_most, "tolerance": _TRIAL_TOLERANCE * self.tolerance}
+            )
             return quick.minimise(part, weight, start)
 
         choice = choose_weight(problem, solve, self.first_weight, self.bridges_lines)

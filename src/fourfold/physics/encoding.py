@@ -155,7 +155,6 @@ class _NormalPlan:
             spectrum = spectrum.amax(dim=-1 if self.swap else -2, keepdim=True)
         self.spectrum = self._lay_out(spectrum)
         self.maps = self._lay_out(coil_maps)
-        self.conjugate = self.maps.conj().resolve_conj()
         coil_bytes = self.maps[0, 0, 0].numel() * self.maps.element_size()
         fits = _CACHE_BYTES // coil_bytes if self.maps.device.type == "cpu" else self.maps.shape[2]
         self.block = min(max(1, fits), self.maps.shape[2])
@@ -169,11 +168,11 @@ class _NormalPlan:
         scratch = x.new_empty((self.block, *x.shape[-2:]))
         for frame in range(x.shape[0]):
             maps = self.maps[frame % self.maps.shape[0]]
-            conjugate = self.conjugate[frame % self.maps.shape[0]]
             spectrum = self.spectrum[frame % self.spectrum.shape[0]]
             for start in range(0, maps.shape[1], self.block):
                 block = slice(start, start + self.block)
-                self._add_block(x[frame], maps[:, block], conjugate[:, block], spectrum, scratch, result[frame])
+                self._add_block(x[frame], maps[:, block], spectrum, scratch, result[frame])
+        result.conj_physical_()
         return result.mT.contiguous() if self.swap else result
 
     def without_acquired(self, image: Tensor, frame: int) -> Tensor:
@@ -188,16 +187,18 @@ class _NormalPlan:
         images.mul_(spectrum)
         torch.fft.ifftn(images, dim=self.axes, out=images)
 
-    def _add_block(
-        self, x: Tensor, maps: Tensor, conjugate: Tensor, spectrum: Tensor, scratch: Tensor, result: Tensor
-    ) -> None:
-        """Add Σ over the block's coils of conj(maps) · F⁻¹ mask F (maps · x) to `result`, in place."""
+    def _add_block(self, x: Tensor, maps: Tensor, spectrum: Tensor, scratch: Tensor, result: Tensor) -> None:
+        """Add the conjugate of Σ over the block's coils of conj(maps) · F⁻¹ mask F (maps · x) to `result`, in place.
+
+        Conjugating the coils while they are in the cache spares a second copy of the maps.
+        """
         coils = scratch[: maps.shape[1]]
         torch.mul(maps[0], x[0], out=coils)
         for extra in range(1, maps.shape[0]):
             coils.addcmul_(maps[extra], x[extra])
         if not self.identity:
             self._filter(coils, spectrum)
+        coils.conj_physical_()
         for index in range(maps.shape[0]):
             for coil in range(coils.shape[0]):
-                result[index].addcmul_(conjugate[index, coil], coils[coil])
+                result[index].addcmul_(maps[index, coil], coils[coil])

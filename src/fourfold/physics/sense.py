@@ -56,7 +56,9 @@ class SenseProblem:
     phase: Tensor
 
     @classmethod
-    def of(cls, scan: Scan, sets: Sets = 1, crop: Crop = 0.0, calibrated: Scan | None = None) -> SenseProblem:
+    def of(
+        cls, scan: Scan, sets: Sets = 1, crop: Crop = 0.0, calibrated: Scan | None = None, aligned: bool = True
+    ) -> SenseProblem:
         """Set the problem up for a scan.
 
         Parameters
@@ -67,6 +69,8 @@ class SenseProblem:
             For maps that must be estimated: as in `fourfold.physics.calibration.estimate_maps`.
         calibrated
             Where maps, phase and scale come from instead of `scan`: the time average of a series.
+        aligned
+            Whether the maps take up the phase of the low-resolution image; a plain norm does not care for it.
 
         Raises
         ------
@@ -77,8 +81,8 @@ class SenseProblem:
         scan = with_density(scan)
         shared = scan if apart is None else with_density(apart)
         maps = estimate_maps(scan if scan.coil_maps is not None else shared, sets=sets, crop=crop)
-        phase = _lowres_phase(shared, maps)
-        encoding, measured = encode(scan, scan.mask, maps * phase[:, :, None])
+        phase = _lowres_phase(shared, maps) if aligned else maps.new_ones((1, maps.shape[1], 1, 1))
+        encoding, measured = encode(scan, scan.mask, maps * phase[:, :, None] if aligned else maps)
         scale = intensity_scale(shared)
         energy = (norm(measured) / scale) ** 2
         return cls(scan, encoding, encoding.adjoint(measured).mul_(1 / scale), energy, scale, phase)
