@@ -49,6 +49,13 @@ def test_conjugate_gradient_solves_a_dense_system():
     assert torch.equal(again, x)
 
 
+def test_conjugate_gradient_ends_where_the_residual_underflows():
+    rhs = torch.full((4,), 1e-15 + 0j, dtype=torch.complex64)
+    x, iterations = conjugate_gradient(lambda v: 1e-16 * v, rhs, iterations=5, tolerance=0)
+    assert iterations == 0
+    assert bool(torch.isfinite(torch.view_as_real(x)).all())
+
+
 def test_zero_data_gives_a_zero_image(encoding):
     zero = torch.zeros(1, 1, 24, 20, dtype=torch.complex64)
     x, iterations = conjugate_gradient(encoding.normal, zero)

@@ -52,7 +52,11 @@ def conjugate_gradient(
         if energy <= enough:
             return x, iteration - 1
         image = operator(direction)
-        step = energy / float(torch.vdot(direction.flatten(), image.flatten()).real)
+        curvature = float(torch.vdot(direction.flatten(), image.flatten()).real)
+        if curvature <= 0:
+            # The residual is so small that its energy underflows: nothing is left to solve.
+            return x, iteration - 1
+        step = energy / curvature
         x.add_(direction, alpha=step)
         residual.add_(image, alpha=-step)
         previous, energy = energy, _energy(residual)
