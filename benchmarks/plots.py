@@ -58,20 +58,23 @@ def convergence(rows: Rows, method: str) -> Figure | None:
     for column, problem in enumerate(problems):
         above, quality = axes[0, column], axes[1, column]
         runs = [row for row in chosen if row["problem"] == problem]
-        best = max(row["figures"]["PSNR dB"] for row in runs)
+        converged = max(row["figures"]["PSNR dB"] for row in runs)
+        highest = 1.0
         for row in runs:
             _, seconds, percent, decibels = zip(*row["figures"]["curve"], strict=True)
             style = {"color": COLOURS.get(row["contender"]), "label": row["contender"], "marker": ".", "lw": 1.4}
             above.loglog(seconds, [max(value, FLOOR_PERCENT) for value in percent], **style)
-            quality.semilogx(seconds, [value - best for value in decibels], **style)
+            relative = [value - converged for value in decibels]
+            quality.semilogx(seconds, relative, **style)
+            highest = max(highest, 0.5 + max(relative))
         above.axhline(100 * TARGET, color="0.5", lw=0.8, ls="--")
         quality.axhspan(-TOLERANCE_DB, TOLERANCE_DB, color="0.85")
-        quality.set_ylim(-MOST_DB_BELOW, 1)
+        quality.set_ylim(-MOST_DB_BELOW, highest)
         above.set_title(problem.replace(", ", "\n", 1), fontsize=9)
         quality.set_xlabel("seconds")
         _tidy(above, quality)
     axes[0, 0].set_ylabel("objective above the lowest, %")
-    axes[1, 0].set_ylabel("PSNR relative to the best, dB")
+    axes[1, 0].set_ylabel("PSNR relative to converged, dB")
     axes[0, 0].legend(fontsize=8, frameon=False)
     figure.suptitle(METHODS[method], fontsize=11)
     return figure
