@@ -81,6 +81,27 @@ def test_solvers_agree(name, data):
         assert float(apart / torch.linalg.vector_norm(minimum.x)) < 0.1, solver
 
 
+def single_coil():
+    """A noisy phantom, two thirds of its lines left out; Aᴴy fits the data."""
+    full = simulate(phantom((48, 48)), coils=1, snr=8)
+    scan = undersample(full, "random", 3, centre=0.17)
+    encoding = Encoding(scan.mask, torch.ones(1, 1, 1, 48, 48, dtype=torch.complex64))
+    kspace = scan.kspace / full.kspace.abs().max() * 12
+    return DataTerm(encoding.normal, encoding.adjoint(kspace), float(kspace.abs().square().sum()) / 2)
+
+
+@pytest.mark.parametrize("weight", [0.02, 0.1, 0.3])
+@pytest.mark.parametrize("name", ["tv", "anisotropic", "tgv"])
+def test_large_weights_on_noisy_data(name, weight):
+    """Too few dual iterations let FISTA run away, and ADMM must leave a first guess that fits the data."""
+    data = single_coil()
+    settings = {"iterations": 200, "tolerance": 1e-5}
+    reference = minimise(data, PENALTIES[name](), weight, solver="primal-dual", iterations=1000, tolerance=1e-6)
+    for solver in ("fista", "admm"):
+        found = minimise(data, PENALTIES[name](), weight, solver=solver, **settings)
+        assert found.details["objective"] < 1.02 * reference.details["objective"]
+
+
 @pytest.mark.parametrize("solver", SOLVERS)
 def test_frames_of_a_batch_are_independent(solver):
     """A batch of frames comes out as its frames do alone, but for a common step or stop."""

@@ -14,15 +14,18 @@ from fourfold.classical.total_variation import TotalVariation
 from fourfold.cli.main import main
 from fourfold.errors import InputError
 from fourfold.formats import save_scan
+from fourfold.optimize.data_term import DataTerm
 from fourfold.optimize.low_rank import (
     LocallyLowRankPenalty,
     LowRankPenalty,
     LowRankPlusSparsePenalty,
     shrink_singular_values,
 )
+from fourfold.optimize.minimise import minimise
 from fourfold.optimize.temporal import SeriesTotalVariationPenalty, TemporalFourierPenalty
 from fourfold.optimize.total_variation import TotalVariationPenalty
 from fourfold.physics.calibration import estimate_maps
+from fourfold.physics.sense import SenseProblem
 from fourfold.physics.series import time_average
 from fourfold.physics.simulate import beating_phantom, loop_maps, simulate
 from fourfold.sampling import undersample
@@ -54,6 +57,19 @@ def full(truth):
 @pytest.fixture(scope="module")
 def scan(full):
     return undersample(full, "kt-interleaved", 64 / 12, lines=2, seed=0)
+
+
+@pytest.mark.parametrize("space", [0.0, 0.3])
+@pytest.mark.parametrize("weight", [0.05, 0.5])
+def test_large_weights_take_as_many_dual_iterations_as_they_need(space, weight, scan):
+    """With too few of them the proximal map lags behind and the iteration runs away from the minimum."""
+    problem = SenseProblem.of(scan, calibrated=time_average(scan))
+    data = DataTerm(problem.encoding.normal, problem.rhs, problem.energy / 2)
+    objectives = [
+        minimise(data, SeriesTotalVariationPenalty(space, inner_iterations=inner), weight, iterations=100).details
+        for inner in (None, 100)
+    ]
+    assert objectives[0]["objective"] < 1.01 * objectives[1]["objective"]
 
 
 @pytest.fixture

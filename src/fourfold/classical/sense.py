@@ -130,9 +130,9 @@ class SenseMethod(Method):
             # Held-back shots would mislead it, and samples within a shot are too alike to tell anything.
             return self.first_weight, Choice(self.first_weight, {}, 0, 0, 1.0)
 
-        def solve(part: SenseProblem, weight: float, start: Tensor | None, iterations: int | None) -> Minimum:
+        def solve(part: SenseProblem, weight: float, start: Tensor | None, iterations: int) -> Minimum:
             progress(0.0, f"trying the weight {weight:.2g}")
-            at_most = self.iterations if iterations is None else min(iterations, self.iterations)
+            at_most = min(iterations, self.iterations)
             quick = self.understudy().model_copy(
                 update={"iterations": at_most, "tolerance": _TRIAL_TOLERANCE * self.tolerance}
             )

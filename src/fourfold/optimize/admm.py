@@ -43,8 +43,9 @@ def admm_iterates(data: DataTerm, analysis: Analysis, weight: float, state: Tens
     """
     operator, penalty = analysis.operator, 1 / analysis.squared_norm
     mapped = operator.forward(state)
-    split = mapped
-    multiplier = torch.zeros_like(mapped)
+    # As an iteration leaves them: from split = K z, a first guess that fits the data (a single coil) would not move.
+    split = analysis.shrink(mapped, weight / penalty)
+    multiplier = mapped - split
     iteration = 0
     while True:
         iteration += 1

@@ -5,7 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-__all__ = ["bound_", "counted", "dual_floor", "modulus", "planes_of"]
+__all__ = ["MOST_MOMENTUM", "bound_", "counted", "dual_floor", "dual_iterations", "modulus", "planes_of"]
+
+# Dual ascents keep some momentum from one proximal map to the next; more would overshoot, for each asks for another
+# minimiser. On two heads and a knee at weights from 0.001 to 0.03, 1 takes up to twice the time and 8 may not settle.
+MOST_MOMENTUM = 4.0
 
 
 def planes_of(x: Tensor) -> Tensor:
@@ -46,3 +50,12 @@ def bound_(dual: Tensor, floor: Tensor | None) -> Tensor:
 def counted(lengths: Tensor, floor: Tensor | None) -> Tensor:
     """Return `lengths` with zeros where `floor` is infinite, in place."""
     return lengths if floor is None else lengths.masked_fill_(floor.isinf(), 0)
+
+
+def dual_iterations(mean: float, least: int, effort: float, most: int) -> int:
+    """Return how many iterations a proximal map's dual needs, started where the previous call ended.
+
+    In an iteration the dual moves by about the `mean` difference of the image over the weight, within the unit ball:
+    the larger the weight, the more iterations. With too few the proximal map lags behind and the solver runs away.
+    """
+    return min(most, round(least + effort / max(mean, 1e-3)))

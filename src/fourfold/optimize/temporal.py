@@ -5,11 +5,14 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from fourfold.optimize.fields import bound_, counted, dual_floor, modulus, planes_of
+from fourfold.optimize.fields import MOST_MOMENTUM, bound_, counted, dual_floor, dual_iterations, modulus, planes_of
 from fourfold.optimize.wavelet import soft_threshold_
 from fourfold.physics.differences import FiniteDifferences
 
 __all__ = ["SeriesTotalVariationPenalty", "TemporalFourierPenalty"]
+
+# Measured on a beating heart, clean and noisy, at weights from 0.003 to 0.3.
+LEAST, EFFORT, MOST = 2, 9.0, 40
 
 
 class SeriesTotalVariationPenalty:
@@ -26,14 +29,15 @@ class SeriesTotalVariationPenalty:
     support
         bool, (1, set, y, x): differences in the plane count where both pixels lie in it.
     inner_iterations
-        Dual iterations per proximal map; five are no faster to the minimum, two do not settle.
+        Dual iterations per proximal map; None chooses them at the first call.
     """
 
-    def __init__(self, space: float = 0.0, support: Tensor | None = None, inner_iterations: int = 3) -> None:
+    def __init__(self, space: float = 0.0, support: Tensor | None = None, inner_iterations: int | None = None) -> None:
         self.space, self.inner_iterations = space, inner_iterations
         self._floor = dual_floor(support)
         self._differences = FiniteDifferences()
         self._dual: Tensor | None = None
+        self._iterations, self._momentum = 0, 1.0
 
     def value(self, x: Tensor) -> float:
         """Return the total variation of the series `x`."""
@@ -55,10 +59,11 @@ class SeriesTotalVariationPenalty:
         planes = planes_of(x).mul_(1 / unit)
         if self._dual is None or self._dual.shape[1:] != planes.shape:
             self._dual = self._zero_field(planes)
+            self._iterations = self.inner_iterations or self._enough(planes)
         dual, point, updated = self._dual, self._dual.clone(), torch.empty_like(self._dual)
         image = torch.empty_like(planes)
-        momentum = 1.0
-        for _ in range(self.inner_iterations):
+        momentum = min(self._momentum, MOST_MOMENTUM)
+        for _ in range(self._iterations):
             self._forward(self._primal(planes, point, weight / unit, image), updated).add_(point)
             bound_(updated[:1], None)
             if self.space:
@@ -66,9 +71,14 @@ class SeriesTotalVariationPenalty:
             grown = (1 + (1 + 4 * momentum**2) ** 0.5) / 2
             torch.lerp(dual, updated, 1 + (momentum - 1) / grown, out=point)
             dual, updated, momentum = updated, dual, grown
-        self._dual = dual
+        self._dual, self._momentum = dual, momentum
         real, imaginary = self._primal(planes, dual, weight / unit, image).mul_(unit)
         return torch.complex(real, imaginary)
+
+    def _enough(self, planes: Tensor) -> int:
+        """Return how many dual iterations suffice for a series over its weight."""
+        field = self._forward(planes, self._zero_field(planes))
+        return dual_iterations(float(modulus(field[:1]).mean()), LEAST, EFFORT, MOST)
 
     def _zero_field(self, planes: Tensor) -> Tensor:
         return planes.new_zeros((3 if self.space else 1, *planes.shape))

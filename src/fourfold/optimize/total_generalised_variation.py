@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from fourfold.optimize.analysis import length, shrink
-from fourfold.optimize.fields import bound_, counted, dual_floor, modulus, planes_of
+from fourfold.optimize.fields import MOST_MOMENTUM, bound_, counted, dual_floor, dual_iterations, modulus, planes_of
 from fourfold.optimize.regulariser import Analysis
 from fourfold.optimize.total_variation import CountedDifferences
 from fourfold.physics.differences import FiniteDifferences, SymmetrisedDifferences
@@ -20,6 +20,9 @@ __all__ = ["TotalGeneralisedVariationPenalty"]
 # K Kᵀ below the inverse steps: 2⟨p, Eᵀq⟩ ≤ 2‖p‖² + (8 / 2)‖q‖², hence 8 + 1 + 2 and 8 + 4.
 FIRST_STEP, SECOND_STEP = 1 / 11, 1 / 12
 
+# Dual iterations, measured on two heads and a knee at weights from 0.001 to 0.03; of the value, whose weight is small.
+LEAST, EFFORT, MOST, FOR_VALUE = 3, 100.0, 40, 5
+
 # ‖K‖² is at most the larger eigenvalue of (8, √8; √8, 1 + 8).
 SQUARED_NORM = 11.4
 
@@ -29,11 +32,12 @@ SETTLED, SETTLED_FROM_STATE = 1e-5, 1e-3
 
 @dataclass
 class _State:
-    """What one call leaves to the next: the field w, and the duals of both terms in units of the weight."""
+    """What one call leaves to the next: the field w, the duals of both terms in units of the weight, some momentum."""
 
     field: Tensor
     first: Tensor
     second: Tensor
+    momentum: float = 1.0
 
     @classmethod
     def zero(cls, planes: Tensor) -> _State:
@@ -58,13 +62,13 @@ class TotalGeneralisedVariationPenalty:
     ratio
         Weight of the second term relative to the first (α₀/α₁; Knoll et al. 2011, MRM 65:480, use 2).
     inner_iterations
-        Dual iterations per proximal map.
+        Dual iterations per proximal map; None chooses them at the first call.
     """
 
-    def __init__(self, support: Tensor | None = None, ratio: float = 2.0, inner_iterations: int = 5) -> None:
-        self.ratio = ratio
+    def __init__(self, support: Tensor | None = None, ratio: float = 2.0, inner_iterations: int | None = None) -> None:
+        self.ratio, self.inner_iterations = ratio, inner_iterations
         self._support = support
-        self.inner_iterations = inner_iterations
+        self._iterations = 0
         self._differences = FiniteDifferences()
         self._symmetrised = SymmetrisedDifferences()
         self._state: _State | None = None
@@ -82,7 +86,7 @@ class TotalGeneralisedVariationPenalty:
         settled = SETTLED if self._state is None else SETTLED_FROM_STATE
         lowest = self._sum(differences, state.field)
         for _ in range(rounds):
-            state = self._ascend(planes, weight, state, fixed=True)
+            state = self._ascend(planes, weight, state, FOR_VALUE, fixed=True)
             previous, lowest = lowest, min(lowest, self._sum(differences, state.field))
             if 0 < previous - lowest < settled * lowest:
                 break
@@ -104,7 +108,10 @@ class TotalGeneralisedVariationPenalty:
         if weight == 0:
             return x
         planes = planes_of(x)
-        self._state = self._ascend(planes, weight, self._state_for(planes))
+        state = self._state_for(planes)
+        if state is not self._state:
+            self._iterations = self.inner_iterations or self._enough(planes, weight)
+        self._state = self._ascend(planes, weight, state, self._iterations)
         real, imaginary = planes.sub_(self._differences.adjoint(self._state.first), alpha=weight)
         return torch.complex(real, imaginary)
 
@@ -113,14 +120,19 @@ class TotalGeneralisedVariationPenalty:
             return _State.zero(planes)
         return self._state
 
-    def _ascend(self, planes: Tensor, weight: float, state: _State, fixed: bool = False) -> _State:
-        """Return the state after a few dual iterations; a `fixed` image stays as it is while w moves."""
+    def _enough(self, planes: Tensor, weight: float) -> int:
+        """Return how many dual iterations suffice for the image."""
+        mean = float(counted(modulus(self._differences.forward(planes)), self._floor).mean())
+        return dual_iterations(mean / weight, LEAST, EFFORT, MOST)
+
+    def _ascend(self, planes: Tensor, weight: float, state: _State, iterations: int, fixed: bool = False) -> _State:
+        """Return the state after some dual iterations; a `fixed` image stays as it is while w moves."""
         first = first_point = state.first
         second = second_point = state.second
         image = planes if fixed else torch.empty_like(planes)
         field = torch.empty_like(state.field)
-        momentum = 1.0
-        for _ in range(self.inner_iterations):
+        momentum = min(state.momentum, MOST_MOMENTUM)
+        for _ in range(iterations):
             if not fixed:
                 torch.sub(planes, self._differences.adjoint(first_point, out=image), alpha=weight, out=image)
             self._pull(state, first_point, second_point, weight, out=field)
@@ -133,7 +145,7 @@ class TotalGeneralisedVariationPenalty:
             first_point = torch.lerp(first, first_updated, inertia)
             second_point = torch.lerp(second, second_updated, inertia)
             first, second, momentum = first_updated, second_updated, grown
-        return _State(self._pull(state, first, second, weight, out=field), first, second)
+        return _State(self._pull(state, first, second, weight, out=field), first, second, momentum)
 
     def _pull(self, state: _State, first: Tensor, second: Tensor, weight: float, out: Tensor) -> Tensor:
         """Return the field w that belongs to the duals: w′ − weight · (Eᵀ second − first)."""

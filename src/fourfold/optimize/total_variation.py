@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from fourfold.optimize.analysis import length, shrink
-from fourfold.optimize.fields import bound_, counted, dual_floor, modulus, planes_of
+from fourfold.optimize.fields import MOST_MOMENTUM, bound_, counted, dual_floor, dual_iterations, modulus, planes_of
 from fourfold.optimize.regulariser import Analysis
 from fourfold.physics.differences import FiniteDifferences
 from fourfold.physics.operator import LinearOperator
@@ -14,7 +14,7 @@ from fourfold.physics.operator import LinearOperator
 __all__ = ["CountedDifferences", "TotalVariationPenalty"]
 
 # Measured on two heads at weights from 0.001 to 0.02: fewer or more of either take up to twice the time.
-MOST_ITERATIONS, MOST_MOMENTUM = 12, 4.0
+LEAST, EFFORT, MOST = 2, 4.0, 12
 
 
 class TotalVariationPenalty:
@@ -83,9 +83,9 @@ def groups_of(field: Tensor, isotropic: bool) -> list[Tensor]:
 
 
 def _enough(planes: Tensor, floor: Tensor | None) -> int:
-    """Return how many dual iterations suffice: the dual moves by the mean difference, within the unit ball."""
+    """Return how many dual iterations suffice for an image over its weight."""
     mean = float(counted(modulus(FiniteDifferences().forward(planes)), floor).mean())
-    return min(MOST_ITERATIONS, round(2 + 4 / max(mean, 1e-3)))
+    return dual_iterations(mean, LEAST, EFFORT, MOST)
 
 
 class _DualAscent:

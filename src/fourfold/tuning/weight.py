@@ -16,8 +16,8 @@ from fourfold.tuning.trial import Trial
 
 __all__ = ["Choice", "Solve", "choose_weight"]
 
-Solve: TypeAlias = Callable[[SenseProblem, float, Tensor | None, int | None], Minimum]
-"""Solves a problem for a weight, from a first guess, in at most so many iterations (None: as many as it takes)."""
+Solve: TypeAlias = Callable[[SenseProblem, float, Tensor | None, int], Minimum]
+"""Solves a problem for a weight, from a first guess, in at most so many iterations."""
 
 # From candidate to candidate; the last two lie half as far from the best.
 _STEP = 2.5
@@ -25,6 +25,8 @@ _MOST_STEPS = 6
 # A larger weight must score better by this part of the score, a smaller one by more: between images that predict
 # equally well the smoother one is safer, and where nothing can be predicted all do.
 _GAIN_UP, _GAIN_DOWN = 2e-3, 1e-2
+# The first candidate need not converge: its score hardly changes later (measured on heads, a knee and hearts).
+_FIRST_ITERATIONS = 45
 # A candidate starts from its neighbour's image and gets this part of the iterations that the first one took.
 _EFFORT = 1 / 4
 
@@ -109,7 +111,7 @@ class _Path:
         """Return the held-out error for `weight`, from the nearest candidate's image."""
         nearest = min(self._images, key=lambda tried: abs(math.log(tried / weight)), default=None)
         start = None if nearest is None else self._images[nearest]
-        found = self._solve(self._trial.kept, weight, start, self._effort)
+        found = self._solve(self._trial.kept, weight, start, self._effort or _FIRST_ITERATIONS)
         self.iterations += found.iterations
         self._effort = self._effort or math.ceil(_EFFORT * found.iterations)
         self._images[weight] = found.x
