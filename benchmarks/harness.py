@@ -23,6 +23,7 @@ they travel to a fresh process. Ours comes first: ratios are theirs over ours.
 
 from __future__ import annotations
 
+import ctypes
 import importlib.metadata
 import importlib.util
 import multiprocessing
@@ -41,7 +42,18 @@ from typing import Any
 
 from benchmarks import bart
 
-__all__ = ["THREADS", "Contender", "Rows", "Task", "absent", "in_fresh_process", "machine", "race", "timed"]
+__all__ = [
+    "THREADS",
+    "Contender",
+    "Rows",
+    "Task",
+    "absent",
+    "in_fresh_process",
+    "machine",
+    "peak_memory",
+    "race",
+    "timed",
+]
 
 THREADS = 2
 LIMIT_SECONDS = 1800.0
@@ -128,21 +140,33 @@ def _measure(prepare: Callable[[], Work], repeats: int, figures: Callable[[Any],
     """Run in the child: time the work, and take its peak memory above imports and inputs."""
     work = prepare()
     base = _reset_peak_memory()
-    bart.forget_peak()
     result, first = timed(work)
     seconds = [] if repeats else [first]
     while len(seconds) < repeats and sum(seconds) < ENOUGH_SECONDS:
         result, taken = timed(work)
         seconds.append(taken)
-    memory = bart.peak_bytes() or _status("VmHWM") - base
     return {
         "status": "ok",
         "seconds": statistics.median(seconds),
         "all_seconds": [round(value, 5) for value in seconds],
-        "memory_mib": memory / 2**20,
-        "base_mib": 0.0 if bart.peak_bytes() else base / 2**20,
+        **_memory(base),
         "figures": dict(figures(result)) if figures else {},
     }
+
+
+def peak_memory(prepare: Callable[[], Work]) -> dict[str, Any]:
+    """Run in the child: do the work once and return its peak memory above imports and inputs."""
+    work = prepare()
+    base = _reset_peak_memory()
+    work()
+    return _memory(base)
+
+
+def _memory(base: int) -> dict[str, float]:
+    """Return the peak above `base` bytes, BART's being that of its own process, and the base."""
+    of_bart = bart.peak_bytes()
+    memory = of_bart or _status("VmHWM") - base
+    return {"memory_mib": memory / 2**20, "base_mib": 0.0 if of_bart else base / 2**20}
 
 
 def timed(work: Work) -> tuple[Any, float]:
@@ -202,7 +226,12 @@ def _status(field: str) -> int:
 
 
 def _reset_peak_memory() -> int:
-    """Bring the peak down to what is used now, and return that in bytes."""
+    """Bring the peak down to what is used now, and return that in bytes.
+
+    Heap that loading the inputs left free is given back first: it would hide what the work takes.
+    """
+    bart.forget_peak()
+    ctypes.CDLL(None).malloc_trim(0)
     Path("/proc/self/clear_refs").write_text("5")
     return _status("VmHWM")
 

@@ -65,7 +65,23 @@ def race(name: str, problem: Problem, method: str, builders: Builders, quick: bo
     ]
     rows = harness.race(name, contenders, quick=quick, repeats=2, figures=partial(figures, reference["lowest"]))
     kind = {"method": method, "problem": problem.name}
-    return [kind | row for row in rows]
+    return [kind | row | memory(builders[row["contender"]][0], problem, method, row) for row in rows]
+
+
+def memory(build: Callable[..., Any], problem: Problem, method: str, row: dict[str, Any]) -> dict[str, Any]:
+    """Return the peak memory of one run: that of the search includes its judge's, in double precision."""
+    if row["status"] != "ok":
+        return {}
+    prepare = partial(one_run, build, problem, method, row["figures"]["iterations"])
+    return harness.in_fresh_process(harness.peak_memory, prepare)
+
+
+def one_run(
+    build: Callable[..., Callable[[int], Images]], problem: Problem, method: str, iterations: int
+) -> Callable[[], Images]:
+    """Return the work: one run from scratch."""
+    solve = build(problem, method)
+    return lambda: solve(iterations)
 
 
 def converge(build: Callable[..., Any], problem: Problem, method: str, iterations: int | None) -> dict[str, float]:
