@@ -65,8 +65,9 @@ def test_beats_zero_filling_at_unchanged_brightness(method, full, scan):
 
 
 @pytest.mark.parametrize("method", SENSE_METHODS, ids=IDS)
-@pytest.mark.parametrize("factor", [1e-6, 1e6])
+@pytest.mark.parametrize("factor", [2.0**-20, 2.0**20])
 def test_scale_of_the_data_changes_nothing_else(method, factor, scan):
+    """A power of two rounds alike: decisions, such as a restart, may hang on the last digit."""
     image = method(scan).image
     scaled = method(scan.replace(kspace=scan.kspace * factor)).image / factor
     assert torch.allclose(scaled, image, atol=2e-3 * float(image.abs().max()))

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from fourfold.errors import InputError
-from fourfold.physics.fourier import Fourier, ifft
+from fourfold.physics.fourier import Fourier, centring_phases, ifft
 from fourfold.physics.operator import LinearOperator
 
 __all__ = ["CoilMaps", "Encoding", "Mask"]
@@ -97,12 +97,14 @@ class Encoding(LinearOperator):
 
     def adjoint(self, y: Tensor) -> Tensor:
         """Return the matched combination of the zero-filled coil images of k-space `y`, one coil after the other."""
-        frames, sets = y.shape[0], self.coil_maps.shape[1]
-        image = y.new_zeros((frames, sets, *y.shape[2:]))
+        (before_y, after_y), (before_x, after_x) = (centring_phases(size, y) for size in y.shape[-2:])
+        sampled = self.mask * (before_y[:, None] * before_x)
+        image = y.new_zeros((y.shape[0], self.coil_maps.shape[1], *y.shape[2:]))
         for coil in range(y.shape[1]):
-            coil_image = ifft(torch.where(self.mask, y[:, coil], 0))
-            image.addcmul_(self.coil_maps[:, :, coil].conj(), coil_image[:, None])
-        return image
+            coil_image = torch.fft.ifft2(sampled * y[:, coil], norm="ortho")
+            # Conjugated before and after: conjugate maps would be copied.
+            image.addcmul_(self.coil_maps[:, :, coil], coil_image.conj_physical_()[:, None])
+        return image.conj_physical_().mul_(after_y[:, None] * after_x)
 
     @torch.no_grad()
     def normal(self, x: Tensor) -> Tensor:

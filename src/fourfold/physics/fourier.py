@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
 from fourfold.physics.operator import LinearOperator
 
-__all__ = ["Fourier", "fft", "ifft"]
+__all__ = ["Fourier", "centring_phases", "fft", "ifft"]
 
 IMAGE_AXES = (-2, -1)
 
@@ -27,6 +29,19 @@ def ifft(kspace: Tensor, axes: tuple[int, ...] = IMAGE_AXES) -> Tensor:
     shifted = torch.fft.ifftshift(kspace, dim=axes)
     image: Tensor = torch.fft.fftshift(torch.fft.ifftn(shifted, dim=axes, norm="ortho"), dim=axes)
     return image
+
+
+def centring_phases(size: int, like: Tensor) -> tuple[Tensor, Tensor]:
+    """Return what makes the plain inverse transform along an axis the centred one: phases (size,) before and after.
+
+    ``ifft(y) = after · F⁻¹(before · y)``: multiplications that others can take up, where shifts would move the data.
+    Real numbers ±1 for even sizes.
+    """
+    centre = size // 2
+    turns = torch.arange(size, dtype=torch.float64) * centre % size / size
+    before = torch.polar(torch.ones_like(turns), -2 * math.pi * turns)
+    offset = torch.tensor(2 * math.pi * (centre * centre % size) / size, dtype=torch.float64)
+    return before.to(like), (torch.polar(torch.ones_like(offset), offset) * before).to(like)
 
 
 class Fourier(LinearOperator):
