@@ -6,18 +6,20 @@ from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
-from torch.nn.functional import avg_pool2d, pad
+from torch.nn.functional import pad
 
-from fourfold.physics.kernels import interpolation_weights, unit_patches
+from fourfold.physics.kernels import Equations, interpolation_weights, unit_patches
+from fourfold.physics.local_weights import LocalWeights
 
-__all__ = ["fill_samples"]
+__all__ = ["fill_samples", "sample_equations"]
 
 # Windows of up to 7×7 samples: wider ones reach more holes, but what they estimate there is noise.
 _WIDEST_REACH = 3
-# With at least this weight the kernels' equations are well enough conditioned for single precision.
-_SINGLE_PRECISION = 1e-3
 # Bounds what is held at a time: blocks that stay in a processor's cache, and larger ones for a GPU.
 _CPU_BYTES, _GPU_BYTES = 1 << 21, 1 << 28
+# A hole's code: a bit for each of 48 neighbours, its part of k-space, and, on top, how many neighbours it uses.
+_PART_BIT, _COUNT_BIT = 48, 54
+_PARTS = 63
 
 
 def fill_samples(
@@ -25,14 +27,15 @@ def fill_samples(
     mask: Tensor,
     calibration: Tensor,
     samples: int,
-    weight: float,
+    weights: LocalWeights,
     progress: Callable[[float], None] = lambda _: None,
 ) -> tuple[Tensor, Tensor]:
     """Estimate each missing sample from the acquired samples nearest to it (Griswold et al. 2002, MRM 47:1202).
 
     The window around a hole grows from 3×3 until it holds `samples` acquired samples, at most to 7×7 and to half
-    the calibration region. Holes that see the same samples share one kernel; all kernels of a window come from one
-    Gram matrix of its patches, and kernels of equally many samples are solved for together.
+    the calibration region. Holes that see the same samples, and lie in the same part of k-space, share one kernel; all
+    kernels of a window come from one Gram matrix of its patches, and kernels of equally many samples are solved for
+    together.
 
     Parameters
     ----------
@@ -41,11 +44,11 @@ def fill_samples(
     mask
         bool, (ky, kx): True where acquired.
     calibration
-        complex, (coil, ky, kx); kernels are fitted in its precision where the weight is below 0.001.
+        complex, (coil, ky, kx); kernels are fitted in its precision.
     samples
         Acquired samples, nearest first, that estimate a hole.
-    weight
-        As in `fourfold.physics.kernels.interpolation_weights`.
+    weights
+        Weights of the kernels' fit.
     progress
         Called with the done fraction.
 
@@ -57,47 +60,52 @@ def fill_samples(
     """
     filled = kspace.movedim(0, -1).contiguous()
     known = mask.clone()
-    widest = min(_WIDEST_REACH, (min(calibration.shape[-2:]) // 2 - 1) // 2)
+    widest = _widest(calibration)
     total, done = int((~mask).sum()), 0
-    for reach in range(1, widest + 1):
-        needed = samples if reach < widest else 1
-        ready = (_acquired_within(mask, reach) >= needed) & ~known
-        for count in _fill(filled, mask, ready.nonzero(), calibration, reach, samples, weight):
-            done += count
+    for reach, (seen, count) in enumerate(_seen(mask, widest, samples), start=1):
+        ready = (count >= (samples if reach < widest else 1)) & ~known
+        holes = ready.flatten().nonzero().flatten()
+        codes = seen[ready] | weights.part[ready] << _PART_BIT | count[ready].long() << _COUNT_BIT
+        for number in _fill(filled, holes, codes, calibration, reach, weights.values):
+            done += number
             progress(done / total)
         known |= ready
     return filled.movedim(-1, 0).contiguous(), known
 
 
-def _acquired_within(mask: Tensor, reach: int) -> Tensor:
-    """Return how many samples (ky, kx) were acquired in the window around each."""
-    size = 2 * reach + 1
-    return avg_pool2d(mask[None].float(), size, stride=1, padding=reach, divisor_override=1)[0].round().int()
+def sample_equations(mask: Tensor, calibration: Tensor, samples: int, most: int) -> list[Equations]:
+    """Return the equations for `most` geometries, those of the most holes; every step adds a sample, nearest first.
+
+    Parameters
+    ----------
+    mask, calibration, samples
+        As for `fill_samples`.
+    most
+        How many geometries.
+    """
+    reach = _widest(calibration)
+    *_, (seen, _) = _seen(mask, reach, samples)
+    distinct, holes = torch.unique(seen[~mask], return_counts=True)
+    patches = unit_patches(calibration, (2 * reach + 1, 2 * reach + 1)).flatten(1, 2)
+    patches = patches.view(calibration.shape[1] - 2 * reach, -1, *patches.shape[1:])
+    middle = patches.shape[2] // 2
+    positions = _positions(_neighbours(reach), reach)
+    equations = []
+    for chosen in holes.argsort(descending=True)[:most].tolist():
+        used = [position for bit, position in enumerate(positions.tolist()) if int(distinct[chosen]) >> bit & 1]
+        if used:
+            equations.append(Equations(patches[:, :, used], patches[:, :, middle], int(holes[chosen])))
+    return equations
 
 
-def _fill(
-    filled: Tensor, mask: Tensor, holes: Tensor, calibration: Tensor, reach: int, samples: int, weight: float
-) -> Iterator[int]:
-    """Fill the holes (hole, 2) of k-space (ky, kx, coil), in place, block by block; yield how many each block had."""
-    offsets = _neighbours(reach).to(mask.device)
-    holes, pattern_of_hole, patterns = _group(mask, holes, offsets, samples)
-    positions = ((offsets + reach) * torch.tensor([2 * reach + 1, 1], device=mask.device)).sum(dim=1)
-    gram = _gram(calibration, reach)
-    if weight >= _SINGLE_PRECISION:
-        gram = gram.to(filled.dtype)
-    holes_of_pattern = torch.bincount(pattern_of_hole, minlength=len(patterns)).tolist()
-    start = 0
-    for used in _blocks(patterns, gram):
-        kernels = _kernels(gram, positions[used], weight).to(filled.dtype)
-        sizes, holes_of_pattern = holes_of_pattern[: len(used)], holes_of_pattern[len(used) :]
-        mine = holes[start : start + sum(sizes)]
-        start += sum(sizes)
-        chosen = used.repeat_interleave(torch.tensor(sizes, device=mask.device), dim=0)
-        at = mine[:, None] + offsets[chosen]
-        sources = filled[at[..., 0], at[..., 1]].flatten(1)
-        estimates = [group @ kernel for group, kernel in zip(torch.split(sources, sizes), kernels, strict=True)]
-        filled[mine[:, 0], mine[:, 1]] = torch.cat(estimates)
-        yield len(mine)
+def _widest(calibration: Tensor) -> int:
+    """Return the largest window's reach to either side, at most half the calibration region."""
+    return min(_WIDEST_REACH, (min(calibration.shape[-2:]) // 2 - 1) // 2)
+
+
+def _positions(offsets: Tensor, reach: int) -> Tensor:
+    """Return where the samples at the offsets (neighbour, 2) are in a window's samples."""
+    return (offsets[:, 0] + reach) * (2 * reach + 1) + offsets[:, 1] + reach
 
 
 def _neighbours(reach: int) -> Tensor:
@@ -108,25 +116,53 @@ def _neighbours(reach: int) -> Tensor:
     return offsets[distance.argsort(stable=True)][1:]
 
 
-def _group(mask: Tensor, holes: Tensor, offsets: Tensor, samples: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Group holes by which of their neighbours are used.
+def _seen(mask: Tensor, widest: int, samples: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield, for windows of growing reach, which neighbours every sample would use, and how many, both (ky, kx).
 
-    Returns
-    -------
-    tuple of Tensor
-        The holes (hole, 2), sorted by pattern; each one's pattern, (hole,); and the patterns, bool, (pattern,
-        neighbour), sorted by how many samples they use.
+    The neighbours are the bits of an int64. A larger window's further neighbours are all farther away.
     """
-    reach = int(offsets.max())
-    at = holes[:, None] + offsets + reach
-    acquired = pad(mask, [reach] * 4)[at[..., 0], at[..., 1]]
-    used = acquired & (acquired.cumsum(dim=1) <= samples)
-    # The bits of one integer, with their number on top: integers sort far faster than rows.
-    bits = torch.arange(len(offsets), device=mask.device)
-    codes = (used.long() << bits).sum(dim=1) | used.sum(dim=1) << len(offsets)
-    distinct, pattern_of_hole = torch.unique(codes, return_inverse=True)
-    order = pattern_of_hole.argsort(stable=True)
-    return holes[order], pattern_of_hole[order], (distinct[:, None] >> bits & 1).bool()
+    acquired = pad(mask, [widest] * 4)
+    seen = torch.zeros_like(mask, dtype=torch.int64)
+    count = torch.zeros_like(mask, dtype=torch.uint8)
+    neighbours = (_neighbours(widest) + widest).tolist()
+    for reach in range(1, widest + 1):
+        inner, outer = (2 * reach - 1) ** 2 - 1, (2 * reach + 1) ** 2 - 1
+        for bit, (y, x) in enumerate(neighbours[inner:outer], start=inner):
+            used = acquired[y : y + mask.shape[0], x : x + mask.shape[1]] & (count < samples)
+            count += used
+            seen += used.long() << bit
+        yield seen, count
+
+
+def _fill(
+    filled: Tensor, holes: Tensor, codes: Tensor, calibration: Tensor, reach: int, values: Tensor
+) -> Iterator[int]:
+    """Fill the holes (hole,) of k-space (ky, kx, coil), in place, block by block; yield how many each block had.
+
+    Holes of the same code (hole,) share a kernel. Sorted by it, those that use equally many samples lie together.
+    """
+    columns, coils = filled.shape[1:]
+    lines = filled.view(-1, coils)
+    offsets = _neighbours(reach).to(filled.device)
+    steps = offsets[:, 0] * columns + offsets[:, 1]
+    positions = _positions(offsets, reach)
+    gram = _gram(calibration, reach)
+    ordered, order = codes.sort(stable=True)
+    distinct, shared = torch.unique_consecutive(ordered, return_counts=True)
+    holes = holes[order]
+    first, start = 0, 0
+    for used in _blocks(distinct, len(offsets), gram):
+        chosen = slice(first, first + len(used))
+        weights = values[distinct[chosen] >> _PART_BIT & _PARTS]
+        kernels = _kernels(gram, positions[used], weights).to(filled.dtype)
+        sizes = shared[chosen].tolist()
+        mine = holes[start : start + sum(sizes)]
+        first, start = first + len(used), start + len(mine)
+        at = mine[:, None] + steps[used].repeat_interleave(shared[chosen], dim=0)
+        sources = lines.index_select(0, at.flatten()).view(len(mine), -1)
+        estimates = [group @ kernel for group, kernel in zip(torch.split(sources, sizes), kernels, strict=True)]
+        lines[mine] = torch.cat(estimates)
+        yield len(mine)
 
 
 def _gram(calibration: Tensor, reach: int) -> Tensor:
@@ -137,11 +173,12 @@ def _gram(calibration: Tensor, reach: int) -> Tensor:
     return gram.view(positions, coils, positions, coils).transpose(1, 2).contiguous()
 
 
-def _blocks(patterns: Tensor, gram: Tensor) -> Iterator[Tensor]:
-    """Yield the used neighbours (pattern, source) of patterns that use equally many, a bounded block at a time."""
+def _blocks(codes: Tensor, neighbours: int, gram: Tensor) -> Iterator[Tensor]:
+    """Yield the used neighbours (kernel, source) of kernels with equally many of them, a bounded block at a time."""
+    bits = torch.arange(neighbours, device=codes.device)
     start = 0
-    for count, alike in enumerate(torch.bincount(patterns.sum(dim=1)).tolist()):
-        used = patterns[start : start + alike].nonzero()[:, 1].view(alike, count)
+    for count, alike in enumerate(torch.bincount(codes >> _COUNT_BIT).tolist()):
+        used = (codes[start : start + alike, None] >> bits & 1).nonzero()[:, 1].view(alike, count)
         start += alike
         bytes_each = (count * gram.shape[-1]) ** 2 * gram.element_size()
         if alike:
@@ -149,8 +186,8 @@ def _blocks(patterns: Tensor, gram: Tensor) -> Iterator[Tensor]:
             yield from torch.split(used, max(1, block // bytes_each))
 
 
-def _kernels(gram: Tensor, positions: Tensor, weight: float) -> Tensor:
-    """Return the kernels (pattern, source · coil, coil) for sources at `positions` (pattern, source) of the window."""
+def _kernels(gram: Tensor, positions: Tensor, weights: Tensor) -> Tensor:
+    """Return the kernels (kernel, source · coil, coil) for sources at `positions` (kernel, source) of the window."""
     middle = gram.shape[0] // 2
-    between = gram[positions[:, :, None], positions[:, None, :]].transpose(2, 3)
-    return interpolation_weights(between.flatten(3, 4).flatten(1, 2), gram[positions, middle].flatten(1, 2), weight)
+    between = gram[positions[:, :, None], positions[:, None, :]].transpose(2, 3).flatten(3, 4).flatten(1, 2)
+    return interpolation_weights(between, gram[positions, middle].flatten(1, 2), weights[:, None].to(gram.real.dtype))
