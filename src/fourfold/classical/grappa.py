@@ -32,7 +32,8 @@ _CALIBRATION_SIZE = 32
 _FEWEST_LINES = 6
 # Sizes to choose from, by the geometries with the most holes.
 _READOUTS, _LINE_GEOMETRIES = (5, 7, 9, 11), 4
-_SAMPLES, _SAMPLE_GEOMETRIES = (6, 8, 10), 3
+_SAMPLES, _SAMPLE_GEOMETRIES = (4, 6, 8), 3
+_APERIODIC = (6,)
 # A 2D pattern is periodic where so few geometries have at least so much of the holes.
 _PERIODIC = 0.5
 # With at least this weight the kernels' equations are well enough conditioned for single precision.
@@ -61,8 +62,8 @@ class Grappa(Method):
     bridge: PositiveInt = 5
     """Line patterns: widest gap, in lines, filled from both its sides; each half of a wider one from its own side."""
     samples: PositiveInt | Literal["auto"] = "auto"
-    """2D patterns: so many acquired samples, the nearest within a 7×7 window, make the kernel; auto tries 6, 8 and 10
-    on periodic patterns, and takes 6 on others, where holes hardly share kernels and larger ones cost too much time."""
+    """2D patterns: so many acquired samples, the nearest within a 7×7 window, make the kernel; auto tries 4, 6 and 8 on
+    periodic patterns, and takes 6 on others, where holes hardly share kernels and larger ones cost too much time."""
     weight: PositiveFloat | Literal["auto"] = "auto"
     """Tikhonov weight of the kernels' fit, relative to the sources' mean energy; larger is smoother and darker. Auto
     takes, in each shell of k-space, the noise's energy over the signal's."""
@@ -111,11 +112,11 @@ class Grappa(Method):
             kspace, mask, calibration = kspace.mT, mask.T, calibration.mT
         lines = _is_lines(mask)
         centre = _centre(calibration, _FEWEST_LINES, 2 * self._narrowest(mask) if lines else _FEWEST_LINES)
-        wiener = LocalWeights.of_noise(kspace, mask, _noise(scan, calibration))
-        weights = wiener if self.weight == "auto" else LocalWeights.uniform(self.weight, mask)
+        noise = LocalWeights.of_noise(kspace, mask, _noise(scan, calibration))
+        weights = noise.loaded() if self.weight == "auto" else LocalWeights.uniform(self.weight, mask)
         # In double precision a small weight keeps its effect.
         precision = torch.complex64 if float(weights.values.min()) >= _SINGLE_PRECISION else torch.complex128
-        problem = _Problem(kspace, mask, centre.to(precision), weights, wiener.mean(~mask))
+        problem = _Problem(kspace, mask, centre.to(precision), weights, noise.mean(~mask))
         if lines:
             filled, known, choice = self._fill_lines(problem)
         else:
@@ -155,7 +156,7 @@ class Grappa(Method):
         if samples == "auto":
             equations = sample_equations(problem.mask, problem.calibration, _SAMPLES[-1], _SAMPLE_GEOMETRIES)
             periodic = sum(each.holes for each in equations) >= _PERIODIC * int((~problem.mask).sum())
-            samples, choice = problem.choose("samples", equations, _SAMPLES if periodic else _SAMPLES[:1])
+            samples, choice = problem.choose("samples", equations, _SAMPLES if periodic else _APERIODIC)
 
         def report(done: float) -> None:
             progress(0.9 * done, "filling k-space")

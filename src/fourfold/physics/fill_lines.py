@@ -16,8 +16,8 @@ __all__ = ["fill_lines", "line_equations"]
 
 # A kernel is fitted to at least so many rows of patches; with fewer it follows the noise.
 _FITTED_ROWS = 4
-# Bounds what is held at a time; larger blocks are no faster.
-_BLOCK_BYTES = 1 << 25
+# Bounds what is held at a time: blocks that stay in a processor's cache, and larger ones for a GPU.
+_CPU_BYTES, _GPU_BYTES = 1 << 21, 1 << 28
 
 
 @dataclass(frozen=True)
@@ -162,6 +162,7 @@ def _apply(filled: Tensor, geometry: _Geometry, kernel: Tensor, start: Tensor, t
     sources = columns * torch.tensor(geometry.sources, device=filled.device)
     holes = columns * torch.tensor(geometry.holes, device=filled.device) + target
     runs = filled.flatten().unfold(0, len(kernel) // len(sources), coils)
-    for block in torch.split(start, max(1, _BLOCK_BYTES // (len(kernel) * filled.element_size()))):
+    block_bytes = _CPU_BYTES if filled.device.type == "cpu" else _GPU_BYTES
+    for block in torch.split(start, max(1, block_bytes // (len(kernel) * filled.element_size()))):
         estimates = runs[block[:, None] + sources].flatten(1) @ kernel.to(filled.dtype)
         samples[block[:, None] + holes] = estimates.view(len(block), -1, coils)

@@ -17,6 +17,8 @@ __all__ = ["fill_samples", "sample_equations"]
 _WIDEST_REACH = 3
 # Bounds what is held at a time: blocks that stay in a processor's cache, and larger ones for a GPU.
 _CPU_BYTES, _GPU_BYTES = 1 << 21, 1 << 28
+# With so many holes a kernel is applied by itself.
+_MANY = 64
 # A hole's code: a bit for each of 48 neighbours, its part of k-space, and, on top, how many neighbours it uses.
 _PART_BIT, _COUNT_BIT = 48, 54
 _PARTS = 63
@@ -62,11 +64,15 @@ def fill_samples(
     known = mask.clone()
     widest = _widest(calibration)
     total, done = int((~mask).sum()), 0
-    for reach, (seen, count) in enumerate(_seen(mask, widest, samples), start=1):
-        ready = (count >= (samples if reach < widest else 1)) & ~known
-        holes = ready.flatten().nonzero().flatten()
-        codes = seen[ready] | weights.part[ready] << _PART_BIT | count[ready].long() << _COUNT_BIT
-        for number in _fill(filled, holes, codes, calibration, reach, weights.values):
+    neighbours = _acquired_neighbours(mask, widest)
+    for reach in range(1, widest + 1):
+        inside = neighbours & (1 << _window(reach)) - 1
+        ready = (_count(mask, reach) >= (samples if reach < widest else 1)) & ~known
+        if not bool(ready.any()):
+            continue
+        used, count = _nearest(inside[ready], samples)
+        codes = used | weights.part[ready] << _PART_BIT | count << _COUNT_BIT
+        for number in _fill(filled, ready.flatten().nonzero()[:, 0], codes, calibration, reach, weights.values):
             done += number
             progress(done / total)
         known |= ready
@@ -84,17 +90,18 @@ def sample_equations(mask: Tensor, calibration: Tensor, samples: int, most: int)
         How many geometries.
     """
     reach = _widest(calibration)
-    *_, (seen, _) = _seen(mask, reach, samples)
-    distinct, holes = torch.unique(seen[~mask], return_counts=True)
+    used, _ = _nearest(_acquired_neighbours(mask, reach)[~mask], samples)
+    distinct, holes = torch.unique(used, return_counts=True)
     patches = unit_patches(calibration, (2 * reach + 1, 2 * reach + 1)).flatten(1, 2)
     patches = patches.view(calibration.shape[1] - 2 * reach, -1, *patches.shape[1:])
     middle = patches.shape[2] // 2
     positions = _positions(_neighbours(reach), reach)
     equations = []
     for chosen in holes.argsort(descending=True)[:most].tolist():
-        used = [position for bit, position in enumerate(positions.tolist()) if int(distinct[chosen]) >> bit & 1]
-        if used:
-            equations.append(Equations(patches[:, :, used], patches[:, :, middle], int(holes[chosen])))
+        code = int(distinct[chosen])
+        at = [position for bit, position in enumerate(positions.tolist()) if code >> bit & 1]
+        if at:
+            equations.append(Equations(patches[:, :, at], patches[:, :, middle], int(holes[chosen])))
     return equations
 
 
@@ -116,22 +123,41 @@ def _neighbours(reach: int) -> Tensor:
     return offsets[distance.argsort(stable=True)][1:]
 
 
-def _seen(mask: Tensor, widest: int, samples: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield, for windows of growing reach, which neighbours every sample would use, and how many, both (ky, kx).
+def _window(reach: int) -> int:
+    """Return how many neighbours a window has."""
+    return (2 * reach + 1) ** 2 - 1
 
-    The neighbours are the bits of an int64. A larger window's further neighbours are all farther away.
+
+def _count(mask: Tensor, reach: int) -> Tensor:
+    """Return how many samples (ky, kx) were acquired in the window around each."""
+    size = 2 * reach + 1
+    acquired = pad(mask.to(torch.uint8), [reach] * 4)
+    rows = acquired.unfold(0, size, 1).sum(dim=-1, dtype=torch.uint8)
+    return rows.unfold(1, size, 1).sum(dim=-1, dtype=torch.uint8)
+
+
+def _acquired_neighbours(mask: Tensor, reach: int) -> Tensor:
+    """Return which neighbours of every sample were acquired, as the bits of an int64, nearest first; (ky, kx).
+
+    A smaller window's neighbours are the first bits: what a larger one adds is farther away.
     """
-    acquired = pad(mask, [widest] * 4)
-    seen = torch.zeros_like(mask, dtype=torch.int64)
-    count = torch.zeros_like(mask, dtype=torch.uint8)
-    neighbours = (_neighbours(widest) + widest).tolist()
-    for reach in range(1, widest + 1):
-        inner, outer = (2 * reach - 1) ** 2 - 1, (2 * reach + 1) ** 2 - 1
-        for bit, (y, x) in enumerate(neighbours[inner:outer], start=inner):
-            used = acquired[y : y + mask.shape[0], x : x + mask.shape[1]] & (count < samples)
-            count += used
-            seen += used.long() << bit
-        yield seen, count
+    acquired = pad(mask.long(), [reach] * 4)
+    found = torch.zeros_like(mask, dtype=torch.int64)
+    for bit, (y, x) in enumerate((_neighbours(reach) + reach).tolist()):
+        found.add_(acquired[y : y + mask.shape[0], x : x + mask.shape[1]], alpha=1 << bit)
+    return found
+
+
+def _nearest(neighbours: Tensor, samples: int) -> tuple[Tensor, Tensor]:
+    """Return the first `samples` set bits of every integer, and how many these are."""
+    left, used = neighbours.clone(), torch.zeros_like(neighbours)
+    count = torch.zeros_like(neighbours)
+    for _ in range(min(samples, _window(_WIDEST_REACH))):
+        lowest = left & -left
+        left ^= lowest
+        used |= lowest
+        count += lowest != 0
+    return used, count
 
 
 def _fill(
@@ -155,14 +181,28 @@ def _fill(
         chosen = slice(first, first + len(used))
         weights = values[distinct[chosen] >> _PART_BIT & _PARTS]
         kernels = _kernels(gram, positions[used], weights).to(filled.dtype)
-        sizes = shared[chosen].tolist()
-        mine = holes[start : start + sum(sizes)]
+        mine = holes[start : start + int(shared[chosen].sum())]
         first, start = first + len(used), start + len(mine)
-        at = mine[:, None] + steps[used].repeat_interleave(shared[chosen], dim=0)
-        sources = lines.index_select(0, at.flatten()).view(len(mine), -1)
-        estimates = [group @ kernel for group, kernel in zip(torch.split(sources, sizes), kernels, strict=True)]
-        lines[mine] = torch.cat(estimates)
+        _apply(lines, mine, shared[chosen], steps[used], kernels)
         yield len(mine)
+
+
+def _apply(lines: Tensor, holes: Tensor, shared: Tensor, steps: Tensor, kernels: Tensor) -> None:
+    """Fill the holes (hole,) among all samples (sample, coil), in place.
+
+    The first `shared[0]` of them take the first kernel, which reads at the first `steps` from each, and so on.
+    """
+    sizes = shared.tolist()
+    if max(sizes) < _MANY:
+        at = holes[:, None] + steps.repeat_interleave(shared, dim=0)
+        sources = lines.index_select(0, at.flatten()).view(len(holes), -1)
+        estimates = [group @ kernel for group, kernel in zip(torch.split(sources, sizes), kernels, strict=True)]
+        lines.index_copy_(0, holes, torch.cat(estimates))
+        return
+    for group, step, kernel in zip(torch.split(holes, sizes), steps, kernels, strict=True):
+        for few in torch.split(group, max(1, _block_bytes(lines) // (len(kernel) * lines.element_size()))):
+            sources = lines.index_select(0, (few[:, None] + step).flatten()).view(len(few), -1)
+            lines.index_copy_(0, few, sources @ kernel)
 
 
 def _gram(calibration: Tensor, reach: int) -> Tensor:
@@ -182,8 +222,11 @@ def _blocks(codes: Tensor, neighbours: int, gram: Tensor) -> Iterator[Tensor]:
         start += alike
         bytes_each = (count * gram.shape[-1]) ** 2 * gram.element_size()
         if alike:
-            block = _CPU_BYTES if gram.device.type == "cpu" else _GPU_BYTES
-            yield from torch.split(used, max(1, block // bytes_each))
+            yield from torch.split(used, max(1, _block_bytes(gram) // bytes_each))
+
+
+def _block_bytes(values: Tensor) -> int:
+    return _CPU_BYTES if values.device.type == "cpu" else _GPU_BYTES
 
 
 def _kernels(gram: Tensor, positions: Tensor, weights: Tensor) -> Tensor:

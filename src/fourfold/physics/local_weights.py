@@ -59,7 +59,11 @@ class LocalWeights:
         part = radial_shells(mask, _SHELLS)
         energy = shell_energy(kspace, mask, part, _SHELLS)
         signal = (energy - noise).clamp_min(max(_LEAST_SIGNAL * noise, torch.finfo(torch.float32).tiny))
-        return cls(_LEAST_WEIGHT + noise / signal, part)
+        return cls(noise / signal, part)
+
+    def loaded(self) -> LocalWeights:
+        """Return the weights, raised by the little that noiseless equations need."""
+        return LocalWeights(self.values + _LEAST_WEIGHT, self.part)
 
     def mean(self, holes: Tensor) -> float:
         """Return the holes' (ky, kx) harmonic mean, to which those with most signal contribute most."""

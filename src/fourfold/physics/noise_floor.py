@@ -9,8 +9,8 @@ __all__ = ["noise_floor"]
 
 # Small patches: signal spans fewer of their directions, and noise has the others for itself.
 _PATCH = 3
-# The patches with less energy than the other half: the strong ones leave rounding and model errors.
-_WEAKER = 0.5
+# The patches with least energy, half of all at most: the strong ones leave rounding and model errors.
+_WEAKER, _MOST = 0.5, 1000
 
 
 def noise_floor(calibration: Tensor) -> float:
@@ -27,7 +27,7 @@ def noise_floor(calibration: Tensor) -> float:
     """
     samples = torch.view_as_real(calibration).square().sum(dim=(0, 3))[None]
     energy = _patches(samples / samples.max()).sum(dim=(0, 3, 4)).flatten()
-    weakest = energy.argsort()[: max(1, int(_WEAKER * len(energy)))]
+    weakest = energy.argsort()[: max(1, min(_MOST, int(_WEAKER * len(energy))))]
     patches = _patches(calibration).permute(1, 2, 0, 3, 4).flatten(0, 1)[weakest].flatten(1)
     scale = float(patches.abs().max())
     patches = patches / (scale or 1.0)
