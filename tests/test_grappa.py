@@ -1,5 +1,7 @@
 """GRAPPA: exact where a kernel is, honest where none is, and as good on real data as it was measured to be."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -11,11 +13,15 @@ from fourfold.physics.combine import matched_combination, root_sum_of_squares
 from fourfold.physics.fill_lines import fill_lines
 from fourfold.physics.fill_samples import fill_samples
 from fourfold.physics.fourier import ifft
-from fourfold.physics.kernels import interpolation_weights, unit_patches
+from fourfold.physics.kernels import Equations, interpolation_weights, unit_patches
+from fourfold.physics.local_weights import LocalWeights
+from fourfold.physics.noise_floor import noise_floor
 from fourfold.sampling import poisson_disc, random, regular
-from fourfold.scan import Sampling, Scan
+from fourfold.scan import Sampling, Scan, crop_centre
+from fourfold.tuning.kernel_size import choose_size
 
-EXACT = Grappa(weight=1e-10)
+# Of four samples, those at the edges of a 2D pattern do not suffice.
+EXACT = Grappa(weight=1e-10, samples=6)
 
 
 def shifted_coils(shape, shifts, seed=0):
@@ -224,7 +230,7 @@ def test_coils_are_combined_as_asked(under):
 @pytest.mark.parametrize(("lines", "found"), [(0, 1), (4, 4), (5, 5)])
 def test_too_few_calibration_lines_are_refused(lines, found):
     scan = shifted_coils((64, 48), LINE_COILS).with_sampling(regular((64, 48), 4, lines=lines))
-    words = f"calibration region of {found} lines of 48 samples .* at least 6 fully sampled lines of 14"
+    words = f"calibration region of {found} lines of 48 samples .* at least 6 fully sampled lines of 10"
     with pytest.raises(InputError, match=words):
         Grappa()(scan)
 
@@ -294,7 +300,9 @@ def test_a_line_is_filled_as_by_hand():
     acquired = torch.zeros(61, dtype=torch.bool)
     acquired[[10, 14]] = True
     kspace = torch.where(acquired[:, None], scan.kspace[0], 0)
-    filled, known = fill_lines(kspace, acquired, calibration, readout=5, bridge=5, weight=0.05)
+    filled, known = fill_lines(
+        kspace, acquired, calibration, readout=5, bridge=5, weights=LocalWeights.uniform(0.05, kspace[0].real > 0)
+    )
     assert known.nonzero().flatten().tolist() == [10, 11, 12, 13, 14]
     sources = [(line, sample) for line in (0, 4) for sample in range(5)]
     for column, first, target in ((17, 15, 2), (1, 0, 1), (28, 25, 3)):
@@ -309,7 +317,7 @@ def test_a_sample_is_filled_as_by_hand():
     generator = torch.Generator().manual_seed(5)
     mask = torch.rand(61, 30, generator=generator) < 0.25
     kspace = torch.where(mask, scan.kspace[0], 0)
-    filled, known = fill_samples(kspace, mask, calibration, samples=5, weight=0.05)
+    filled, known = fill_samples(kspace, mask, calibration, samples=5, weights=LocalWeights.uniform(0.05, mask))
     checked = 0
     for y, x in (~mask & known).nonzero().tolist()[::97]:
         near = [(int(b) - y, int(a) - x) for b, a in mask.nonzero()]
@@ -384,3 +392,113 @@ def test_no_worse_than_pygrappa(raw):
     assert psnr(Grappa()(scan).magnitude[0], reference) > psnr(
         root_sum_of_squares(ifft(torch.from_numpy(theirs))), reference
     )
+
+
+def gaussian(*shape, seed=0):
+    return torch.randn(*shape, dtype=torch.complex64, generator=torch.Generator().manual_seed(seed))
+
+
+@pytest.mark.parametrize("size", [(24, 24), (22, 128)])
+def test_the_noise_of_calibration_is_told_from_its_signal(size):
+    full = shifted_coils((64, 128), LINE_COILS + PLANE_COILS[1:])
+    signal = crop_centre(full.kspace[0], size)
+    assert noise_floor(signal) < 1e-6 * float(signal.abs().square().mean())
+    for level in (0.02, 0.1):
+        found = noise_floor(signal + level * gaussian(*signal.shape))
+        assert found == pytest.approx(level**2, rel=0.35)
+
+
+def test_weights_are_the_noise_over_the_signal():
+    mask = torch.ones(40, 30, dtype=torch.bool)
+    part = LocalWeights.of_noise(torch.ones(3, 40, 30, dtype=torch.complex64), mask, 0.1).part
+    amplitude = torch.linspace(2, 0.5, int(part.max()) + 1)
+    found = LocalWeights.of_noise(amplitude[part].expand(3, -1, -1).to(torch.complex64), mask, 0.1)
+    assert torch.allclose(found.values, 0.1 / (amplitude.double().square() - 0.1), rtol=1e-4)
+    assert int(part[20, 15]) == 0
+    assert int(part[0, 0]) == int(part.max())
+
+
+@pytest.mark.parametrize("pattern", ["lines", "samples"])
+def test_each_part_of_kspace_has_its_own_weight(pattern):
+    scan = noisy(shifted_coils((60, 40), LINE_COILS), 0.1)
+    calibration = scan.kspace[0, :, 20:40, 10:30]
+    part = (torch.arange(40) >= 21).long().expand(60, -1)
+    mask = regular((60, 40), 3, lines=0).mask[0] if pattern == "lines" else two_by_two((60, 40)).mask[0]
+    kspace = torch.where(mask, scan.kspace[0], 0)
+
+    def fill(*values):
+        weights = LocalWeights(torch.tensor(values, dtype=torch.float64), part)
+        if pattern == "lines":
+            return fill_lines(kspace, mask[:, 0], calibration, 5, 5, weights)[0]
+        return fill_samples(kspace, mask, calibration, 6, weights)[0]
+
+    both, low, high = fill(0.01, 0.5), fill(0.01, 0.01), fill(0.5, 0.5)
+    assert relative_error(low, high) > 0.01
+    inner = slice(2, -2)
+    for columns, alone in ((part[0] == 0, low), (part[0] == 1, high)):
+        assert torch.allclose(both[..., columns][..., inner], alone[..., columns][..., inner], rtol=1e-4, atol=1e-6)
+
+
+def test_the_smallest_size_that_suffices_is_chosen():
+    sources = gaussian(18, 20, 6, 3)
+    targets = (sources[:, :, :2].flatten(2) @ gaussian(6, 4, seed=1)) + 0.1 * gaussian(18, 20, 4, seed=2)
+    found = choose_size([Equations(sources, targets, 10)], (1, 2, 4, 6), weight=1e-3, noise=0)
+    assert found.size == 2
+    assert found.scores[1] > 10 * found.scores[2]
+    # The error that is left is the noise of the targets.
+    left = 0.01 * targets.numel() / float(targets.abs().square().sum())
+    assert found.scores[2] == pytest.approx(left, rel=0.1)
+
+
+def test_noise_where_kernels_are_used_counts_in_the_choice():
+    sources, kernel = gaussian(18, 20, 2, 3), gaussian(6, 4, seed=1)
+    equations = Equations(sources, sources.flatten(2) @ kernel, 1)
+    clean, noisier = (choose_size([equations], (1, 2), weight=1e-6, noise=noise).scores[2] for noise in (0, 0.2))
+    energy = float(equations.targets.abs().square().mean(dim=(0, 1)).sum())
+    amplified = 0.2 * float(sources.abs().square().mean()) * float(kernel.abs().square().sum()) / energy
+    assert noisier - clean == pytest.approx(amplified, rel=0.01)
+
+
+def test_the_record_states_what_was_chosen(under):
+    result = Grappa()(under)
+    setting = "readout" if "readout" in result.record.details else "samples"
+    chosen = result.record.details[setting]
+    weights = result.record.details["weight"]["by_shell"]
+    assert chosen["size"] in [each["size"] for each in chosen["candidates"]] or chosen["candidates"] == []
+    assert weights[-1] > 3 * weights[0]
+    assert json.dumps(result.record.details)
+    again = Grappa(**{setting: chosen["size"]})(under)
+    assert setting not in again.record.details
+    assert torch.equal(again.image, result.image)
+    explicit = Grappa(**{setting: 4}, weight=0.05)(under)
+    assert set(explicit.record.details) == {"samples_left_zero"}
+
+
+@pytest.mark.parametrize("factor", [1e-6, 1e6])
+def test_the_choice_does_not_depend_on_the_scanners_unit(under, factor):
+    found, scaled = (Grappa()(scan).record.details for scan in (under, under.replace(kspace=under.kspace * factor)))
+    assert scaled["weight"]["by_shell"] == pytest.approx(found["weight"]["by_shell"], rel=1e-2)
+    for setting in ("readout", "samples"):
+        assert scaled.get(setting, {}).get("size") == found.get(setting, {}).get("size")
+
+
+def test_more_noise_gets_larger_weights():
+    full = shifted_coils((76, 60), LINE_COILS + PLANE_COILS[1:])
+    pattern = regular((76, 60), 4, lines=20)
+    weights = [
+        Grappa()(noisy(full, level).with_sampling(pattern)).record.details["weight"]["by_shell"]
+        for level in (0.0, 0.01, 0.05)
+    ]
+    assert weights[0] == pytest.approx([1e-3] * len(weights[0]), rel=0.05)
+    # In the middle shell the signal prevails at all these levels: the weight grows with the noise's energy.
+    assert weights[2][6] - 1e-3 == pytest.approx(25 * (weights[1][6] - 1e-3), rel=0.5)
+    assert weights[1][6] > 1.5e-3
+
+
+def test_a_noise_scan_and_calibration_apart_tell_the_noise_too(under):
+    found = Grappa()(under).record.details["weight"]["by_shell"]
+    measured = under.replace(noise=0.02 * gaussian(under.coils, 5000))
+    # Outer shells are nearly all noise, and what little is left of them no good measure.
+    assert Grappa()(measured).record.details["weight"]["by_shell"][:7] == pytest.approx(found[:7], rel=0.35)
+    brighter = under.replace(calibration=50 * crop_centre(under.kspace, under.sampling.calibration))
+    assert Grappa()(brighter).record.details["weight"]["by_shell"] == pytest.approx(found, rel=1e-2)

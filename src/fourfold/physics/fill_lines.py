@@ -9,14 +9,15 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from fourfold.physics.kernels import interpolation_weights, unit_patches
+from fourfold.physics.kernels import Equations, interpolation_weights, unit_patches
+from fourfold.physics.local_weights import LocalWeights
 
-__all__ = ["fill_lines"]
+__all__ = ["fill_lines", "line_equations"]
 
 # A kernel is fitted to at least so many rows of patches; with fewer it follows the noise.
 _FITTED_ROWS = 4
-# Bounds what is held at a time; larger blocks are no faster.
-_BLOCK_BYTES = 1 << 25
+# Bounds what is held at a time: blocks that stay in a processor's cache, and larger ones for a GPU.
+_CPU_BYTES, _GPU_BYTES = 1 << 21, 1 << 28
 
 
 @dataclass(frozen=True)
@@ -32,15 +33,15 @@ class _Geometry:
 
 
 def fill_lines(
-    kspace: Tensor, acquired: Tensor, calibration: Tensor, readout: int, bridge: int, weight: float
+    kspace: Tensor, acquired: Tensor, calibration: Tensor, readout: int, bridge: int, weights: LocalWeights
 ) -> tuple[Tensor, Tensor]:
     """Estimate the lines between acquired ones (Griswold et al. 2002, MRM 47:1202).
 
     A gap of up to `bridge` lines is filled from the acquired lines on both its sides, and all gaps of this width
-    share one kernel. In a wider one every line is estimated from the nearest acquired line, as far out as the
-    calibration region is high, and all lines at this distance share one kernel. Lines beyond the outermost acquired
-    ones are left as they are: extrapolation was worth nothing on real data. At the ends of the readout a kernel
-    stays inside k-space and estimates samples off its middle.
+    share one kernel for each part of k-space. In a wider one every line is estimated from the nearest acquired line,
+    as far out as the calibration region is high, and all lines at this distance share one. Lines beyond the
+    outermost acquired ones are left as they are: extrapolation was worth nothing on real data. At the ends of the
+    readout a kernel stays inside k-space and estimates samples off its middle.
 
     Parameters
     ----------
@@ -49,13 +50,13 @@ def fill_lines(
     acquired
         bool, (ky,): True where all samples of a line were acquired.
     calibration
-        complex, (coil, ky, kx); kernels are fitted in its precision.
+        complex, (coil, ky, kx); kernels are fitted in its precision where a weight is below 0.001.
     readout
         Samples of each source line that a kernel uses; at most those of `calibration` and `kspace`.
     bridge
         Widest gap, in lines, that is filled from both its sides.
-    weight
-        As in `fourfold.physics.kernels.interpolation_weights`.
+    weights
+        Weights of the kernels' fit; the middle of a gap decides which is used.
 
     Returns
     -------
@@ -65,19 +66,41 @@ def fill_lines(
     # Coils last: then the samples that a kernel needs are neighbours in memory.
     filled = kspace.movedim(0, -1).contiguous()
     known = acquired.clone()
-    longest = calibration.shape[-2] - _FITTED_ROWS + 1
-    for geometry, places in _geometries(acquired, bridge, longest).items():
-        kernels = _kernels(calibration, geometry, readout, weight).to(kspace.dtype)
+    for geometry, places in _geometries(acquired, bridge, calibration).items():
         first = torch.tensor(places, device=kspace.device)
-        bytes_each = filled.shape[1] * kernels.shape[1] * filled.element_size()
-        for block in torch.split(first, max(1, _BLOCK_BYTES // bytes_each)):
-            _apply(filled, kernels, geometry, block)
+        _fill_windows(filled, geometry, _Fit.of(calibration, geometry, readout), first, weights)
         known[first[:, None] + torch.tensor(geometry.holes, device=kspace.device)] = True
     return filled.movedim(-1, 0).contiguous(), known
 
 
-def _geometries(acquired: Tensor, bridge: int, longest: int) -> dict[_Geometry, list[int]]:
-    """Return the first lines of all windows by geometry; no window has more than `longest` lines."""
+def line_equations(acquired: Tensor, calibration: Tensor, readout: int, bridge: int, most: int) -> list[Equations]:
+    """Return the equations for `most` geometries, those of the most lines, with steps along the readout.
+
+    A step adds the samples of all source lines at one place in the readout, the nearest to the target first.
+
+    Parameters
+    ----------
+    acquired, calibration, readout, bridge
+        As for `fill_lines`.
+    most
+        How many geometries.
+    """
+    found = _geometries(acquired, bridge, calibration)
+    middle = readout // 2
+    order = (torch.arange(readout, device=calibration.device) - middle).abs().argsort(stable=True)
+    equations = []
+    for geometry in sorted(found, key=lambda each: -len(found[each]) * len(each.holes))[:most]:
+        patches = unit_patches(calibration, (geometry.lines, readout))
+        patches = patches.view(calibration.shape[1] - geometry.lines + 1, -1, *patches.shape[1:])
+        sources = patches[:, :, geometry.sources][:, :, :, order].transpose(2, 3).flatten(3)
+        targets = patches[:, :, geometry.holes, middle].flatten(2)
+        equations.append(Equations(sources, targets, len(found[geometry]) * len(geometry.holes)))
+    return equations
+
+
+def _geometries(acquired: Tensor, bridge: int, calibration: Tensor) -> dict[_Geometry, list[int]]:
+    """Return the first lines of all windows by geometry; of higher ones the calibration region has too few."""
+    longest = calibration.shape[-2] - _FITTED_ROWS + 1
     found: dict[_Geometry, list[int]] = defaultdict(list)
     for below, above in pairwise(acquired.nonzero().flatten().tolist()):
         gap = above - below - 1
@@ -91,28 +114,55 @@ def _geometries(acquired: Tensor, bridge: int, longest: int) -> dict[_Geometry, 
     return found
 
 
-def _kernels(calibration: Tensor, geometry: _Geometry, readout: int, weight: float) -> Tensor:
-    """Return the kernels (readout position of the target, source line · sample · coil, hole · coil)."""
-    patches = unit_patches(calibration, (geometry.lines, readout))
-    sources = patches[:, geometry.sources].flatten(1)
-    targets = patches[:, geometry.holes].transpose(1, 2).flatten(1)
-    kernels = interpolation_weights(sources.mH @ sources, sources.mH @ targets, weight)
-    return kernels.view(len(kernels), readout, -1).transpose(0, 1)
+@dataclass(frozen=True, eq=False)
+class _Fit:
+    """The equations of a geometry's kernels: SᴴS, and SᴴT for targets (readout position, source, hole · coil)."""
+
+    gram: Tensor
+    targets: Tensor
+
+    @classmethod
+    def of(cls, calibration: Tensor, geometry: _Geometry, readout: int) -> _Fit:
+        patches = unit_patches(calibration, (geometry.lines, readout))
+        sources = patches[:, geometry.sources].flatten(1)
+        targets = patches[:, geometry.holes].permute(2, 0, 1, 3).flatten(2)
+        return cls(sources.mH @ sources, sources.mH @ targets)
+
+    def kernels(self, targets: int | list[int], weights: Tensor) -> Tensor:
+        """Return the kernels (kernel, source line · sample · coil, hole · coil).
+
+        Either one target's place in the readout with many weights, or many targets with one weight.
+        """
+        load = weights[:, None].to(self.gram.real.dtype)
+        return interpolation_weights(self.gram.expand(len(weights), -1, -1), self.targets[targets], load)
 
 
-def _apply(filled: Tensor, kernels: Tensor, geometry: _Geometry, first: Tensor) -> None:
+def _fill_windows(filled: Tensor, geometry: _Geometry, fit: _Fit, first: Tensor, weights: LocalWeights) -> None:
     """Fill the holes of k-space (ky, kx, coil), in place, for the windows that begin at the lines `first`."""
-    readout, (_, columns, coils) = kernels.shape[0], filled.shape
-    device = filled.device
-    lines = filled[first[:, None] + torch.tensor(geometry.sources, device=device)].flatten(2)
-    windows = lines.unfold(-1, readout * coils, coils).transpose(1, 2).flatten(2)
-    holes = first[:, None] + torch.tensor(geometry.holes, device=device)
+    columns, readout = filled.shape[1], len(fit.targets)
     middle, last = readout // 2, columns - readout
-    for target, kernel in enumerate(kernels):
-        if target == middle:
-            served = slice(middle, middle + last + 1)
-            estimates = windows @ kernel
-        else:
-            served = slice(target, target + 1) if target < middle else slice(last + target, last + target + 1)
-            estimates = windows[:, :1] @ kernel if target < middle else windows[:, -1:] @ kernel
-        filled[holes, served] = estimates.view(*estimates.shape[:2], -1, coils).transpose(1, 2)
+    part = weights.part[first + geometry.lines // 2]
+    served = part[:, middle : middle + last + 1]
+    used = torch.unique(served)
+    for chosen, kernel in zip(used, fit.kernels(middle, weights.values[used]), strict=True):
+        window, column = (served == chosen).nonzero(as_tuple=True)
+        _apply(filled, geometry, kernel, first[window] * columns + column, middle)
+    # Off the middle, at the ends of the readout, there are few samples, all far out: their mean weight serves them.
+    ends = [target for target in range(readout) if target != middle]
+    begins = [0 if target < middle else last for target in ends]
+    weight = weights.values[part[:, [begin + target for begin, target in zip(begins, ends, strict=True)]]].mean()
+    for begin, target, kernel in zip(begins, ends, fit.kernels(ends, weight[None]), strict=True):
+        _apply(filled, geometry, kernel, first * columns + begin, target)
+
+
+def _apply(filled: Tensor, geometry: _Geometry, kernel: Tensor, start: Tensor, target: int) -> None:
+    """Fill the samples `target` behind those, counted along all lines, where windows start."""
+    columns, coils = filled.shape[1:]
+    samples = filled.view(-1, coils)
+    sources = columns * torch.tensor(geometry.sources, device=filled.device)
+    holes = columns * torch.tensor(geometry.holes, device=filled.device) + target
+    runs = filled.flatten().unfold(0, len(kernel) // len(sources), coils)
+    block_bytes = _CPU_BYTES if filled.device.type == "cpu" else _GPU_BYTES
+    for block in torch.split(start, max(1, block_bytes // (len(kernel) * filled.element_size()))):
+        estimates = runs[block[:, None] + sources].flatten(1) @ kernel.to(filled.dtype)
+        samples[block[:, None] + holes] = estimates.view(len(block), -1, coils)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-__all__ = ["radial_energy"]
+__all__ = ["radial_energy", "radial_shells", "shell_energy"]
 
 _SHELLS = 24
 
@@ -13,7 +13,7 @@ _SHELLS = 24
 def radial_energy(kspace: Tensor, mask: Tensor) -> Tensor:
     """Return the mean energy of the acquired samples at the same distance from the centre of k-space.
 
-    Distances are relative to the edges. Shells that hold no acquired sample take the value of the next one inwards.
+    Shells that hold no acquired sample take the value of the next one inwards.
 
     Parameters
     ----------
@@ -27,17 +27,30 @@ def radial_energy(kspace: Tensor, mask: Tensor) -> Tensor:
     Tensor
         float32, of the mask's shape, positive: mean of |sample|² over coils, over kx too for one column.
     """
-    energy = torch.view_as_real(kspace).square().sum(dim=-1).mean(dim=0)
-    energy = energy.mean(dim=1, keepdim=True) if mask.shape[1] == 1 else energy
+    shell = radial_shells(mask, _SHELLS)
+    return shell_energy(kspace, mask, shell, _SHELLS).float()[shell]
+
+
+def radial_shells(mask: Tensor, shells: int) -> Tensor:
+    """Return which shell, from 0 at the centre to `shells` − 1, each sample lies in; int64, of the mask's shape.
+
+    Distances are relative to the edges; the mask of a single column, (ky, 1), gives those along ky alone.
+    """
     squares = [
         (2 * (torch.arange(size, device=mask.device) - size // 2) / size).square() if size > 1 else mask.new_zeros(1)
         for size in mask.shape
     ]
     distance = (squares[0][:, None] + squares[1]).sqrt()
-    shell = (distance / distance.max() * (_SHELLS - 1)).round().long()
-    held = torch.bincount(shell[mask], minlength=_SHELLS)
-    total = torch.bincount(shell[mask], energy[mask].double(), minlength=_SHELLS)
+    return (distance / distance.max() * (shells - 1)).round().long()
+
+
+def shell_energy(kspace: Tensor, mask: Tensor, shell: Tensor, shells: int) -> Tensor:
+    """Return what `radial_energy` gives the samples of every shell; float64, (shell,)."""
+    acquired = kspace[:, mask[:, 0]] if mask.shape[1] == 1 else kspace[:, mask, None]
+    energy = torch.view_as_real(acquired).square().sum(dim=-1).mean(dim=(0, 2))
+    held = torch.bincount(shell[mask], minlength=shells)
+    total = torch.bincount(shell[mask], energy.double(), minlength=shells)
     mean = total / held.clamp_min(1)
-    filled = torch.where(held > 0, torch.arange(_SHELLS, device=mask.device), 0).cummax(dim=0).values
+    filled = torch.where(held > 0, torch.arange(shells, device=mask.device), 0).cummax(dim=0).values
     first = int((held > 0).nonzero()[0])
-    return mean[filled.clamp_min(first)].clamp_min(torch.finfo(torch.float32).tiny).float()[shell]
+    return mean[filled.clamp_min(first)].clamp_min(torch.finfo(torch.float32).tiny)
