@@ -110,7 +110,7 @@ def fill(text: str, tables: Mapping[str, str]) -> str:
 
 def main() -> None:
     """Write every kept result into the document."""
-    from benchmarks import quality
+    from benchmarks import quality, weights
 
     text = DOCUMENT.read_text(encoding="utf-8")
     tables = {}
@@ -118,6 +118,8 @@ def main() -> None:
         found = kept(name)
         if name == "quality" and kept("methods"):
             tables[name] = "\n".join(grid.markdown() for grid in quality.tables())
+        elif name == "weights" and (overview := weights.overview()):
+            tables[name] = overview.markdown()
         elif found:
             shown = "\n".join(grid.markdown() for grid in grids(found["rows"]))
             tables[name] = f"{describe_machine(found['machine'])}\n{shown}"

@@ -20,7 +20,7 @@ import numpy as np
 import torch
 
 from benchmarks.cases import DATA
-from benchmarks.table import RESULTS, Grid
+from benchmarks.table import RESULTS, Grid, kept
 from fourfold.classical.sense import SenseMethod
 from fourfold.physics.combine import root_sum_of_squares
 from fourfold.physics.fourier import fft, ifft
@@ -152,6 +152,23 @@ def summary(rows: list[dict[str, Any]]) -> dict[str, float]:
         "largest_loss": max(losses),
         "median_cost": median(each["cost"] for each in rows),
     }
+
+
+def overview() -> Grid | None:
+    """Return a line per method that was compared, None where none was."""
+    lines = []
+    for name in METHODS:
+        found = kept(f"weights_{name}")
+        if found is None:
+            continue
+        cost = max(each["cost"] for each in found["rows"])
+        scores = [f"{found[key]:.2f}" for key in ("mean_loss", "largest_loss")]
+        costs = [f"{found['median_cost']:.1f}", f"{cost:.1f}"]
+        lines.append([name, str(len(found["rows"])), f"{found['within']:.0%}", *scores, *costs])
+    headings = ["method", "cases", "within 0.2 dB", "mean loss dB", "largest loss dB", "median cost", "largest cost"]
+    return (
+        Grid("Automatic weights beside the best of a search against the reference", headings, lines) if lines else None
+    )
 
 
 def table(name: str, rows: list[dict[str, Any]]) -> Grid:
