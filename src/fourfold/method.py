@@ -35,6 +35,8 @@ class Solution:
         complex64, (y, x); of several frames (frame, y, x).
     iterations, scale, notes, details
         As in `fourfold.scan.Record`.
+    std, members
+        As in `fourfold.scan.Reconstruction`, of this frame: (y, x) and (member, y, x).
     """
 
     image: Tensor
@@ -42,6 +44,8 @@ class Solution:
     scale: float | None = None
     notes: tuple[str, ...] = ()
     details: Mapping[str, Any] = field(default_factory=dict)
+    std: Tensor | None = None
+    members: Tensor | None = None
 
 
 class Method(BaseModel, ABC):
@@ -109,6 +113,14 @@ class Method(BaseModel, ABC):
             solutions = [self._solve_frames(scan, start, start + together, progress) for start in starts]
             image = torch.cat([solution.image.reshape(-1, *scan.shape) for solution in solutions])
         size = scan.geometry.image_size
+
+        def cut(array: Tensor) -> Tensor:
+            return crop_centre(array, size) if size else array
+
+        stds = [solution.std for solution in solutions if solution.std is not None]
+        members = [solution.members for solution in solutions if solution.members is not None]
+        # An interrupted frame has fewer members than the others.
+        alike = len(members) == scan.frames and len({len(images) for images in members}) == 1
         scales = [solution.scale for solution in solutions if solution.scale is not None]
         record = Record(
             method=self.name,
@@ -121,7 +133,13 @@ class Method(BaseModel, ABC):
             notes=tuple(dict.fromkeys(note for solution in solutions for note in solution.notes)),
             details=dict(solutions[0].details),
         )
-        return Reconstruction(crop_centre(image, size) if size else image, record, geometry=scan.geometry)
+        return Reconstruction(
+            cut(image),
+            record,
+            std=cut(torch.stack(stds)) if len(stds) == scan.frames else None,
+            members=cut(torch.stack(members, dim=1)) if alike else None,
+            geometry=scan.geometry,
+        )
 
     def frames_at_once(self, scan: Scan) -> int:  # noqa: ARG002  # most methods cannot tell, and take one
         """Return how many frames `solve` is given at a time."""

@@ -462,6 +462,8 @@ class Reconstruction:
         How it was made.
     std
         float32, (frame, y, x): standard deviation of the magnitude in the image's units, or None.
+    members
+        complex64, (member, frame, y, x): the images of an ensemble, whose mean is `image`, or None.
     geometry
         Position in the patient; already cut to ``geometry.image_size``.
     """
@@ -469,6 +471,7 @@ class Reconstruction:
     image: Tensor
     record: Record
     std: Tensor | None = None
+    members: Tensor | None = None
     geometry: Geometry = field(default_factory=Geometry)
 
     def __post_init__(self) -> None:
