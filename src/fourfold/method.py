@@ -35,6 +35,8 @@ class Solution:
         complex64, (y, x); of several frames (frame, y, x).
     iterations, scale, notes, details
         As in `fourfold.scan.Record`.
+    interrupted
+        Whether the user ended it early; frames that would follow are left out.
     std, members
         As in `fourfold.scan.Reconstruction`, of this frame: (y, x) and (member, y, x).
     """
@@ -44,6 +46,7 @@ class Solution:
     scale: float | None = None
     notes: tuple[str, ...] = ()
     details: Mapping[str, Any] = field(default_factory=dict)
+    interrupted: bool = False
     std: Tensor | None = None
     members: Tensor | None = None
 
@@ -66,6 +69,8 @@ class Method(BaseModel, ABC):
     """Place in tables and pictures: simple methods first, those without a rank last."""
     scope: ClassVar[Scope] = "frame"
     """Whether `solve` is given one frame at a time, which bounds the memory, or the whole series."""
+    slow: ClassVar[bool] = False
+    """Whether a frame takes minutes: comparisons of all methods leave it out unless it is named."""
     cartesian_only: ClassVar[bool] = True
     """Whether scans with a trajectory (radial, spiral) are refused."""
 
@@ -91,7 +96,9 @@ class Method(BaseModel, ABC):
         scan
             The acquisition; every tensor on the device that is to do the work.
         progress
-            Called with the done fraction and a few words.
+            Called with the done fraction and a few words. A KeyboardInterrupt that is raised there or anywhere ends the
+            work, unless the method keeps what it has reached: the record then says ``interrupted``, and frames that
+            would follow are missing.
 
         Raises
         ------
@@ -109,8 +116,11 @@ class Method(BaseModel, ABC):
             image = solutions[0].image
         else:
             together = self.frames_at_once(scan)
-            starts = range(0, scan.frames, together)
-            solutions = [self._solve_frames(scan, start, start + together, progress) for start in starts]
+            solutions = []
+            for first in range(0, scan.frames, together):
+                solutions.append(self._solve_frames(scan, first, first + together, progress))
+                if solutions[-1].interrupted:
+                    break
             image = torch.cat([solution.image.reshape(-1, *scan.shape) for solution in solutions])
         size = scan.geometry.image_size
 
@@ -120,7 +130,7 @@ class Method(BaseModel, ABC):
         stds = [solution.std for solution in solutions if solution.std is not None]
         members = [solution.members for solution in solutions if solution.members is not None]
         # An interrupted frame has fewer members than the others.
-        alike = len(members) == scan.frames and len({len(images) for images in members}) == 1
+        alike = len(members) == len(image) and len({len(images) for images in members}) == 1
         scales = [solution.scale for solution in solutions if solution.scale is not None]
         record = Record(
             method=self.name,
@@ -132,11 +142,12 @@ class Method(BaseModel, ABC):
             source=scan.source.summary(),
             notes=tuple(dict.fromkeys(note for solution in solutions for note in solution.notes)),
             details=dict(solutions[0].details),
+            interrupted=solutions[-1].interrupted,
         )
         return Reconstruction(
             cut(image),
             record,
-            std=cut(torch.stack(stds)) if len(stds) == scan.frames else None,
+            std=cut(torch.stack(stds)) if len(stds) == len(image) else None,
             members=cut(torch.stack(members, dim=1)) if alike else None,
             geometry=scan.geometry,
         )

@@ -433,6 +433,8 @@ class Record:
         Sentences a reader must know: what was chosen automatically, what was left out.
     details
         Further facts, JSON types only (for example the objective's history).
+    interrupted
+        Whether the user ended it early: the last frame is what had been reached, and frames may be missing.
     """
 
     method: str
@@ -444,6 +446,7 @@ class Record:
     source: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     details: Mapping[str, Any] = field(default_factory=dict)
+    interrupted: bool = False
 
     def summary(self) -> dict[str, Any]:
         """Return the record as JSON types."""

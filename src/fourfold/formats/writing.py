@@ -177,6 +177,7 @@ def join(parts: Sequence[Reconstruction]) -> Reconstruction:
             iterations=sum(record.iterations for record in records),
             notes=tuple(dict.fromkeys(note for record in records for note in record.notes)),
             source=_join_sources(records),
+            interrupted=records[-1].interrupted,
         ),
     )
 

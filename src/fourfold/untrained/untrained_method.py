@@ -11,7 +11,7 @@ import torch
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 from torch import Tensor
 
-from fourfold.classical.sense import SenseMethod, Watch, Weight
+from fourfold.classical.sense import MappedMethod, Weight
 from fourfold.classical.total_variation import TotalVariation
 from fourfold.errors import InputError
 from fourfold.fitting.fit import Checked, Fit, Optimiser, Schedule, fit
@@ -20,7 +20,6 @@ from fourfold.fitting.samples import SampleLoss
 from fourfold.method import Family, Progress, Solution
 from fourfold.networks.members import Members
 from fourfold.optimize.minimise import SMOOTHING
-from fourfold.optimize.minimum import Minimum
 from fourfold.optimize.nonlinear_cg import Smoothed
 from fourfold.optimize.total_variation import TotalVariationPenalty
 from fourfold.physics.combine import root_sum_of_squares
@@ -32,7 +31,7 @@ from fourfold.scan import Scan
 __all__ = ["UntrainedMethod"]
 
 
-class UntrainedMethod(SenseMethod):
+class UntrainedMethod(MappedMethod):
     """Minimises ½‖A G(C) − y‖² + weight · scale · TV(G(C)) over the weights C of a network; a subclass says which.
 
     Each member of the ensemble has a random start and held-back samples of its own, which tell when to stop. Then what
@@ -41,10 +40,7 @@ class UntrainedMethod(SenseMethod):
     """
 
     family: ClassVar[Family] = "untrained"
-    cartesian_only: ClassVar[bool] = True
     slow: ClassVar[bool] = True
-
-    first_weight: ClassVar[float] = TotalVariation.first_weight
 
     members: PositiveInt = 4
     """Networks with different random starts, whose images are averaged."""
@@ -84,25 +80,11 @@ class UntrainedMethod(SenseMethod):
     def network(self, seeds: Sequence[int], outputs: int, size: tuple[int, int]) -> Members:
         """Return the networks, one for each seed, that make `outputs` real images of `size`."""
 
-    def frames_at_once(self, scan: Scan) -> int:  # noqa: ARG002  # members fill the memory
-        """Return one: each frame is fitted by itself."""
-        return 1
-
-    def understudy(self) -> SenseMethod:
-        """Return total variation, whose weight means the same."""
-        return TotalVariation()
-
-    def minimise(
-        self, problem: SenseProblem, weight: float, start: Tensor | None = None, watch: Watch | None = None
-    ) -> Minimum:
-        """Return the mean of the members' images (frame, set, y, x) for one weight."""
-        raise NotImplementedError
-
     def solve(self, scan: Scan, progress: Progress) -> Solution:
         """Reconstruct one frame."""
         progress(0.0, "coil maps")
         problem, told = self._problem(scan)
-        weight, choice = self._choose_weight(problem, progress)
+        weight, choice = TotalVariation(weight=self.weight).choose_weight(problem, progress)
         ensemble = _Ensemble(self, problem, weight, progress)
         ensemble.fit()
         images = torch.stack([self._image(problem, x) for x in ensemble.images])
@@ -113,6 +95,7 @@ class UntrainedMethod(SenseMethod):
             problem.scale,
             (*told, *problem.notes, *ensemble.notes),
             {**ensemble.details, **({} if choice is None else {"weight": choice.summary()})},
+            ensemble.interrupted,
             std=magnitudes.std(dim=0) if len(images) > 1 else None,
             members=images,
         )
@@ -120,10 +103,13 @@ class UntrainedMethod(SenseMethod):
     def _problem(self, scan: Scan) -> tuple[SenseProblem, tuple[str, ...]]:
         """Return the data term, the coils being frames of their own where there are no maps, and what to know of it."""
         if self.maps == "use":
-            scan, told = self._with_maps(scan, scan)
+            scan, told = self.with_maps(scan, scan)
             return SenseProblem.of(scan, self.sets, self.crop), told
         if self.calibration != "auto" or self.sets != "auto" or self.crop != "auto":
-            raise InputError("Coil maps are not used, so there is nothing to set for them: leave out maps none.")
+            raise InputError(
+                "With 'maps' none no coil maps are used, but 'calibration', 'sets' or 'crop' were set for them: leave "
+                "these or 'maps' out."
+            )
         ones = scan.kspace.new_ones((1, 1, 1, *scan.shape))
         calibration = None if scan.calibration is None else scan.calibration.transpose(0, 1)
         kspace = scan.kspace.transpose(0, 1)
@@ -191,7 +177,7 @@ class _Ensemble:
             for index in range(len(found.chosen))
         ]
         named = [{"seed": seed, **member} for seed, member in zip(self.seeds, members, strict=True)]
-        return {"parameters": self.parameters, "members": named, "interrupted": self.interrupted}
+        return {"parameters": self.parameters, "members": named}
 
     def fit(self) -> None:
         """Fit all members; an interruption leaves those that have an image."""
