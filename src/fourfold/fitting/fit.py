@@ -16,7 +16,7 @@ from fourfold.fitting.precision import Precision, computing
 from fourfold.fitting.samples import SampleLoss
 from fourfold.networks.members import Members
 
-__all__ = ["Checked", "Fit", "Optimiser", "Schedule", "fit"]
+__all__ = ["Checked", "Fit", "Optimiser", "Schedule", "Watch", "fit"]
 
 Optimiser: TypeAlias = Literal["muon", "adam"]
 
@@ -103,13 +103,17 @@ class Fit:
     interrupted: bool
 
 
+Watch: TypeAlias = Callable[[Checked, Tensor, float], None]
+"""Called with a look, the running mean of the images (member, image, y, x), and the seconds since the start."""
+
+
 def fit(
     network: Members,
     kept: SampleLoss,
     held: SampleLoss | None,
     schedule: Schedule,
     penalty: Callable[[Tensor], Tensor] | None = None,
-    watch: Callable[[Checked, float], None] = lambda *_: None,
+    watch: Watch = lambda *_: None,
 ) -> Fit:
     """Fit the members' weights so that their images explain the kept samples.
 
@@ -128,8 +132,8 @@ def fit(
     penalty
         x ↦ ∇R(x) for images (member, image, y, x), added to the loss's gradient.
     watch
-        Told of every look, with the seconds since the start; a KeyboardInterrupt, raised there or anywhere, ends the
-        fit with what has been reached if there is anything.
+        Told of every look; a KeyboardInterrupt, raised there or anywhere, ends the fit with what has been reached if
+        there is anything.
     """
     state = _State(network, kept, held, schedule, penalty)
     start, done, interrupted = time.perf_counter(), 0, False
@@ -141,7 +145,7 @@ def fit(
             state.step()
             done += 1
             if done % _EVERY == 0:
-                watch(state.look(), time.perf_counter() - start)
+                watch(state.look(), state.mean, time.perf_counter() - start)
         if not state.curve or state.curve[-1].iteration < done:
             state.look()
     except KeyboardInterrupt:

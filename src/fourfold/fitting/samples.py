@@ -11,7 +11,7 @@ __all__ = ["SampleLoss"]
 
 
 class SampleLoss:
-    """½ Σ w |A x − y|² over the samples in a mask, or Huber's loss of √w |A x − y|, for the images of each member.
+    """½ Σ |A x − y|² over the samples in a mask, or Huber's loss of |A x − y|, for the images of each member.
 
     Squared errors need one AᴴA for the value and the gradient, along the undersampled axes alone, and no derivative of
     a Fourier transform; Huber's loss transforms to k-space and back.
@@ -24,23 +24,19 @@ class SampleLoss:
         complex64, (frame, coil, ky, kx), in a unit in which the image is about one.
     maps
         complex64, (frame or 1, set, coil, y, x).
-    weights
-        float32, (ky, kx): w.
     huber
         Errors above this, relative to the root mean square of the samples, count by their modulus instead of its
         square; None squares all.
     """
 
-    def __init__(
-        self, masks: Tensor, kspace: Tensor, maps: Tensor, weights: Tensor, huber: float | None = None
-    ) -> None:
+    def __init__(self, masks: Tensor, kspace: Tensor, maps: Tensor, huber: float | None = None) -> None:
         self.members, self.sets = masks.shape[0], maps.shape[1]
         frames = kspace.shape[0]
         # A member's frames follow one another.
         masks = masks.repeat_interleave(frames, dim=0)
         maps = maps if maps.shape[0] == 1 else maps.repeat(self.members, 1, 1, 1, 1)
-        self.encoding = Encoding(masks, maps, weights[None])
-        measured = self.encoding.weighted(kspace.repeat(self.members, 1, 1, 1))
+        self.encoding = Encoding(masks, maps)
+        measured = torch.where(masks[:, None], kspace.repeat(self.members, 1, 1, 1), 0)
         self.rhs = self.encoding.adjoint(measured)
         self.energy = self._total(torch.view_as_real(measured).square())
         self.huber, self.measured = huber, measured if huber is not None else None

@@ -62,12 +62,11 @@ class CoilMaps(LinearOperator):
 
 
 class Encoding(LinearOperator):
-    """A = √weights · mask · Fourier · coil maps: image (frame, set, y, x) to k-space (frame, coil, ky, kx).
+    """A = mask · Fourier · coil maps: image (frame, set, y, x) to k-space (frame, coil, ky, kx).
 
     The normal operator works along the undersampled axes alone. Along a fully sampled readout the Fourier transform
     and its inverse cancel, and so do the shifts that centre the others (a shift is a phase, which commutes with
-    the mask); solvers that need only ``AᴴA x`` and ``Aᴴ y`` therefore transform the readout once. Weights that vary
-    along the readout cost its transform.
+    the mask); solvers that need only ``AᴴA x`` and ``Aᴴ y`` therefore transform the readout once.
 
     Parameters
     ----------
@@ -75,8 +74,6 @@ class Encoding(LinearOperator):
         bool, (frame or 1, ky, kx).
     coil_maps
         complex64, (frame or 1, set, coil, y, x).
-    weights
-        float32, (frame or 1, ky, kx), positive: how much an acquired sample's squared error counts; None: all as 1.
 
     Raises
     ------
@@ -84,7 +81,7 @@ class Encoding(LinearOperator):
         When mask and maps differ in size.
     """
 
-    def __init__(self, mask: Tensor, coil_maps: Tensor, weights: Tensor | None = None) -> None:
+    def __init__(self, mask: Tensor, coil_maps: Tensor) -> None:
         if mask.shape[-2:] != coil_maps.shape[-2:]:
             raise InputError(
                 f"The mask is {tuple(mask.shape[-2:])} but the coil maps are {tuple(coil_maps.shape[-2:])}; "
@@ -92,20 +89,14 @@ class Encoding(LinearOperator):
             )
         self.mask, self.coil_maps = mask, coil_maps
         self._operator = Mask(mask) @ Fourier() @ CoilMaps(coil_maps)
-        self._weights = None if weights is None else torch.where(mask, weights, 0)
         self._plan: _NormalPlan | None = None
 
-    def weighted(self, kspace: Tensor) -> Tensor:
-        """Return k-space (frame, coil, ky, kx) as `forward` gives it: times √weights."""
-        return kspace if self._weights is None else kspace * self._weights.sqrt()[:, None]
-
     def forward(self, x: Tensor) -> Tensor:
-        """Return the acquired k-space of image `x`, weighted."""
-        return self.weighted(self._operator.forward(x))
+        """Return the acquired k-space of image `x`."""
+        return self._operator.forward(x)
 
     def adjoint(self, y: Tensor) -> Tensor:
         """Return the matched combination of the zero-filled coil images of k-space `y`, one coil after the other."""
-        y = self.weighted(y)
         frames, sets = y.shape[0], self.coil_maps.shape[1]
         image = y.new_zeros((frames, sets, *y.shape[2:]))
         for coil in range(y.shape[1]):
@@ -145,21 +136,21 @@ class Encoding(LinearOperator):
     @property
     def _normal_plan(self) -> _NormalPlan:
         if self._plan is None:
-            self._plan = _NormalPlan(self.mask if self._weights is None else self._weights, self.coil_maps)
+            self._plan = _NormalPlan(self.mask, self.coil_maps)
         return self._plan
 
 
 class _NormalPlan:
     """Everything that AᴴA needs again and again, laid out so that one block of coils stays in the cache."""
 
-    def __init__(self, weights: Tensor, coil_maps: Tensor) -> None:
-        varies_y = bool((weights != weights[:, :1]).any())
-        varies_x = bool((weights != weights[:, :, :1]).any())
+    def __init__(self, mask: Tensor, coil_maps: Tensor) -> None:
+        varies_y = bool((mask != mask[:, :1]).any())
+        varies_x = bool((mask != mask[:, :, :1]).any())
         # A single transformed axis goes last, where it is contiguous.
         self.swap = varies_y and not varies_x
         self.axes = (-2, -1) if varies_y and varies_x else (-1,)
-        self.identity = bool((weights == 1).all())
-        spectrum = torch.fft.ifftshift(weights, dim=(-2, -1)).to(coil_maps.real.dtype)
+        self.identity = bool(mask.all())
+        spectrum = torch.fft.ifftshift(mask, dim=(-2, -1)).to(coil_maps.real.dtype)
         if not (varies_y and varies_x):
             spectrum = spectrum.amax(dim=-1 if self.swap else -2, keepdim=True)
         self.spectrum = self._lay_out(spectrum)
@@ -187,7 +178,7 @@ class _NormalPlan:
     def without_acquired(self, image: Tensor, frame: int) -> Tensor:
         """Return an image (y, x) without what its acquired samples contribute: (1 − F⁻¹ mask F) image."""
         laid_out = self._lay_out(image).clone()
-        self._filter(laid_out, (self.spectrum[frame % self.spectrum.shape[0]] == 0).to(laid_out.real.dtype))
+        self._filter(laid_out, 1 - self.spectrum[frame % self.spectrum.shape[0]])
         return laid_out.mT if self.swap else laid_out
 
     def _filter(self, images: Tensor, spectrum: Tensor) -> None:

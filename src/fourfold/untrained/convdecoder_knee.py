@@ -28,8 +28,6 @@ class ConvDecoderKnee(ConvDecoder):
     """use: the network makes the image that the coil maps multiply; none: an image for each coil, without any maps."""
     weight: Weight = 0.0
     """Weight of total variation beside the samples; the published method has none."""
-    weighting: float = 0.0
-    """Exponent of the samples' weights; the published method counts all alike."""
     iterations: PositiveInt = 20000
     """At most so many iterations for each member."""
     optimiser: Optimiser = "adam"

@@ -24,7 +24,6 @@ from fourfold.optimize.nonlinear_cg import Smoothed
 from fourfold.optimize.total_variation import TotalVariationPenalty
 from fourfold.physics.combine import root_sum_of_squares
 from fourfold.physics.sense import SenseProblem
-from fourfold.physics.spectrum import radial_energy
 from fourfold.sampling.split import hold_back
 from fourfold.scan import Scan
 
@@ -51,9 +50,6 @@ class UntrainedMethod(MappedMethod):
     weight: Weight = "auto"
     """Weight of total variation beside the samples, larger is smoother; 0 leaves all to the network; auto takes what
     the method 'tv' chooses for the data."""
-    weighting: Annotated[float, Field(ge=0, le=0.5)] = 0.25
-    """Exponent p of the samples' weights E^-p, E being the mean energy as far from the centre of k-space: lifts detail,
-    which the network learns last; 0 counts all samples alike, as published."""
     huber: PositiveFloat | None = None
     """Errors above this, relative to the samples' root mean square, count by their modulus (Huber); none: squares."""
     held_back: Annotated[float, Field(ge=0, lt=1)] = 0.05
@@ -206,7 +202,7 @@ class _Ensemble:
         acquired = scan.mask.expand_as(held)
         network = method.network(seeds, self._outputs, scan.shape).to(scan.kspace.device)
         self.parameters = network.parameters_of_each()
-        data = self._kspace, self.problem.encoding.coil_maps, self._weights()
+        data = self._kspace, self.problem.encoding.coil_maps
         return fit(
             network,
             SampleLoss(acquired & ~held, *data, huber=method.huber),
@@ -221,7 +217,7 @@ class _Ensemble:
                 precision=method.precision,
             ),
             self._penalty,
-            lambda look, seconds: self._report(seeds, look, seconds),
+            lambda look, _, seconds: self._report(seeds, look, seconds),
         )
 
     def _held_back(self, seeds: Sequence[int]) -> Tensor:
@@ -230,11 +226,6 @@ class _Ensemble:
         if share == 0:
             return torch.zeros_like(mask).repeat(len(seeds), 1, 1)
         return torch.cat([hold_back(mask, share, seed=seed) for seed in seeds])
-
-    def _weights(self) -> Tensor:
-        """Return the samples' weights, float32 (ky, kx), at most 1."""
-        energy = radial_energy(self._kspace.flatten(0, 1), self.problem.scan.mask[0])
-        return (energy.min() / energy) ** self.method.weighting
 
     def _support(self) -> Tensor:
         """Return bool (1, image, y, x): the pixels that the coil maps cover."""
