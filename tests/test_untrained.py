@@ -63,7 +63,7 @@ def test_beats_zero_filling_at_unchanged_brightness(method, full, scan):
     assert float((result.magnitude[inside] / reference[inside]).median()) == pytest.approx(1, abs=0.03)
 
 
-@pytest.mark.parametrize("settings", [{}, {"maps": "none"}, {"huber": 0.5}], ids=["maps", "no maps", "huber"])
+@pytest.mark.parametrize("settings", [{}, {"calibration": "none"}, {"huber": 0.5}], ids=["maps", "no maps", "huber"])
 def test_scale_of_the_data_changes_nothing_else(settings, scan):
     """Powers of two leave every bit as it is; others round the samples, which a fit amplifies step by step."""
     method = with_settings(QUICK, iterations=12, held_back=0, **settings)
@@ -146,15 +146,15 @@ def test_the_loss_and_its_gradient_are_those_of_the_formula(huber, scan):
     assert torch.allclose(gradient, torch.autograd.grad(expected.sum(), x)[0], atol=1e-5)
 
 
-@pytest.mark.parametrize("maps", ["use", "none"])
-def test_measured_samples_are_put_back(maps, scan):
+@pytest.mark.parametrize("calibration", ["auto", "none"])
+def test_measured_samples_are_put_back(calibration, scan):
     """Of a single coil the image's k-space shows them; without that step they are predicted only."""
     one = scan.replace(kspace=scan.kspace[:, :1])
-    consistent = fft(with_settings(QUICK, maps=maps)(one).image)
+    consistent = fft(with_settings(QUICK, calibration=calibration)(one).image)
     assert torch.allclose(
         torch.where(one.mask, consistent, 0), one.kspace[:, 0], atol=1e-3 * float(consistent.abs().max())
     )
-    left = fft(with_settings(QUICK, maps=maps, combination="maps")(one).image)
+    left = fft(with_settings(QUICK, calibration=calibration, combination="maps")(one).image)
     assert not torch.allclose(
         torch.where(one.mask, left, 0), one.kspace[:, 0], atol=1e-3 * float(consistent.abs().max())
     )
@@ -164,7 +164,7 @@ def test_images_of_each_coil_need_no_calibration_lines(full):
     scan = undersample(full, "regular", 2, lines=0)
     with pytest.raises(InputError, match="calibration"):
         calibration_kspace(scan)
-    image = with_settings(QUICK, maps="none")(scan).image
+    image = with_settings(QUICK, calibration="none")(scan).image
     assert image.shape == (1, *scan.shape)
 
 
@@ -295,8 +295,8 @@ def test_the_standard_deviation_is_written(scan, tmp_path):
 def test_what_does_not_fit_is_refused_in_one_sentence(scan):
     with pytest.raises(InputError, match=r"setting 'layers' of 'convdecoder' is 1.*greater than or equal to 2"):
         ConvDecoder(layers=1)
-    with pytest.raises(InputError, match=r"no coil maps are used.*leave"):
-        with_settings(QUICK, maps="none", sets=2)(scan)
+    with pytest.raises(InputError, match=r"no coil maps are used.*sets 2.*leave"):
+        with_settings(QUICK, calibration="none", sets=2)(scan)
     with pytest.raises(InputError, match=r"'convdecoder' works on Cartesian k-space"):
         QUICK(simulate(phantom((32, 32)), coils=4, trajectory=radial((32, 32), 20)))
 
@@ -319,8 +319,8 @@ def test_a_step_of_orthogonal_momentum_has_the_size_of_the_rate():
 def test_presets_have_the_published_sizes():
     knee, brain = ConvDecoderKnee(), ConvDecoderBrain()
     assert knee.network([0], 30, (640, 368)).parameters_of_each() == 1_850_560
-    assert (knee.maps, knee.layers, knee.channels, knee.iterations, knee.rate) == ("none", 8, 160, 20000, 0.008)
-    assert (brain.maps, brain.layers, brain.channels) == ("use", 7, 256)
+    assert (knee.calibration, knee.layers, knee.channels, knee.iterations, knee.rate) == ("none", 8, 160, 20000, 0.008)
+    assert (brain.calibration, brain.layers, brain.channels) == ("auto", 7, 256)
     assert find_method("convdecoder-knee") is ConvDecoderKnee
 
 

@@ -465,17 +465,17 @@ class Reconstruction:
         How it was made.
     std
         float32, (frame, y, x): standard deviation of the magnitude in the image's units, or None.
-    members
-        complex64, (member, frame, y, x): the images of an ensemble, whose mean is `image`, or None.
     geometry
         Position in the patient; already cut to ``geometry.image_size``.
+    members
+        complex64, (member, frame, y, x): the images of an ensemble, whose mean is `image`, or None.
     """
 
     image: Tensor
     record: Record
     std: Tensor | None = None
-    members: Tensor | None = None
     geometry: Geometry = field(default_factory=Geometry)
+    members: Tensor | None = None
 
     def __post_init__(self) -> None:
         if self.image.dtype != torch.complex64 or self.image.ndim != 3:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar
 
 from pydantic import Field, PositiveInt
 
 from fourfold.untrained.convdecoder_knee import ConvDecoderKnee
+from fourfold.untrained.untrained_method import Calibration
 
 __all__ = ["ConvDecoderBrain"]
 
@@ -21,8 +22,9 @@ class ConvDecoderBrain(ConvDecoderKnee):
     title: ClassVar[str] = "ConvDecoder (brain, as published)"
     rank: ClassVar[int] = 41
 
-    maps: Literal["use", "none"] = "use"
-    """use: the network makes the image that the coil maps multiply; none: an image for each coil, without any maps."""
+    calibration: Calibration = "auto"
+    """How to estimate the coil maps that multiply the network\'s image, as other methods do; none: an image for each
+    coil instead, without any maps."""
     channels: PositiveInt = 256
     """Channels of every layer."""
     layers: Annotated[int, Field(ge=2)] = 7

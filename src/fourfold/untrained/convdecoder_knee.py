@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 from pydantic import PositiveInt
 
 from fourfold.classical.sense import Weight
 from fourfold.fitting.fit import Optimiser
 from fourfold.untrained.conv_decoder import ConvDecoder
+from fourfold.untrained.untrained_method import Calibration
 
 __all__ = ["ConvDecoderKnee"]
 
@@ -24,8 +25,9 @@ class ConvDecoderKnee(ConvDecoder):
     title: ClassVar[str] = "ConvDecoder (knee, as published)"
     rank: ClassVar[int] = 40
 
-    maps: Literal["use", "none"] = "none"
-    """use: the network makes the image that the coil maps multiply; none: an image for each coil, without any maps."""
+    calibration: Calibration = "none"  # type: ignore[assignment]  # one choice more
+    """How to estimate the coil maps that multiply the network\'s image, as other methods do; none: an image for each
+    coil instead, without any maps."""
     weight: Weight = 0.0
     """Weight of total variation beside the samples; the published method has none."""
     iterations: PositiveInt = 20000

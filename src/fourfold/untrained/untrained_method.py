@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
 import torch
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
@@ -27,7 +27,9 @@ from fourfold.physics.sense import SenseProblem
 from fourfold.sampling.split import hold_back
 from fourfold.scan import Scan
 
-__all__ = ["UntrainedMethod"]
+__all__ = ["Calibration", "UntrainedMethod"]
+
+Calibration: TypeAlias = Literal["auto", "espirit", "nlinv", "walsh", "none"]
 
 
 class UntrainedMethod(MappedMethod):
@@ -45,8 +47,9 @@ class UntrainedMethod(MappedMethod):
     """Networks with different random starts, whose images are averaged."""
     seed: NonNegativeInt = 0
     """Seed of the first member; each further one adds one."""
-    maps: Literal["use", "none"] = "use"
-    """use: the network makes the image that the coil maps multiply; none: an image for each coil, without any maps."""
+    calibration: Calibration = "auto"  # type: ignore[assignment]  # one choice more
+    """How to estimate the coil maps that multiply the network\'s image, as other methods do; none: an image for each
+    coil instead, without any maps."""
     weight: Weight = "auto"
     """Weight of total variation beside the samples, larger is smoother; 0 leaves all to the network; auto takes what
     the method 'tv' chooses for the data."""
@@ -98,13 +101,13 @@ class UntrainedMethod(MappedMethod):
 
     def _problem(self, scan: Scan) -> tuple[SenseProblem, tuple[str, ...]]:
         """Return the data term, the coils being frames of their own where there are no maps, and what to know of it."""
-        if self.maps == "use":
+        if self.calibration != "none":
             scan, told = self.with_maps(scan, scan)
             return SenseProblem.of(scan, self.sets, self.crop), told
-        if self.calibration != "auto" or self.sets != "auto" or self.crop != "auto":
+        if self.sets != "auto" or self.crop != "auto":
             raise InputError(
-                "With 'maps' none no coil maps are used, but 'calibration', 'sets' or 'crop' were set for them: leave "
-                "these or 'maps' out."
+                f"With the calibration 'none' no coil maps are used, but sets {self.sets} and crop {self.crop} were "
+                "given for them: leave these out."
             )
         ones = scan.kspace.new_ones((1, 1, 1, *scan.shape))
         calibration = None if scan.calibration is None else scan.calibration.transpose(0, 1)
