@@ -78,7 +78,7 @@ def ours(problem: SenseProblem, network: Network, judge: Judge, method: ConvDeco
         None,
         Schedule(method.iterations, rate=method.rate, averaging=method.averaging, precision=method.precision),
         lambda x: variation.gradient(x[None])[0].mul_(weight),
-        watch,
+        watch=watch,
     )
     return curve
 

@@ -29,7 +29,7 @@ from fourfold.untrained.convdecoder_knee import ConvDecoderKnee
 from fourfold.untrained.deep_decoder import DeepDecoder
 from fourfold.untrained.dip import Dip
 
-FEW = {"members": 2, "iterations": 60, "weight": 0.002, "averaging": 0.9, "precision": "float32"}
+FEW = {"members": 2, "iterations": 60, "refit": 20, "weight": 0.002, "averaging": 0.9, "precision": "float32"}
 METHODS = [
     ConvDecoder(channels=12, layers=4, input_size=(6, 6), **FEW),
     DeepDecoder(channels=24, layers=4, input_size=(8, 8), **FEW),
@@ -201,6 +201,21 @@ def test_the_choice_hangs_on_held_back_samples_only(scan):
     assert true.curve[-1].held_out != false.curve[-1].held_out
 
 
+def test_the_refit_starts_from_the_chosen_weights_and_sees_all_samples(scan):
+    kspace, masks, maps = _data(scan)
+    held = torch.zeros_like(masks)
+    held[:, 30:34] = masks[:, 30:34]
+    kept, judge = SampleLoss(masks & ~held, kspace, maps), SampleLoss(held, kspace, maps)
+    network = Network([0, 1], 2, scan.shape, 8, 3, (6, 6))
+    schedule = Schedule(iterations=40, refit=40, averaging=0.0, precision="float32")
+    before = fit(network, kept, judge, Schedule(iterations=40, averaging=0.0, precision="float32"))
+    network = Network([0, 1], 2, scan.shape, 8, 3, (6, 6))
+    after = fit(network, kept, judge, schedule, everything=SampleLoss(masks, kspace, maps))
+    assert after.chosen == before.chosen
+    assert after.iterations == 80
+    assert bool((judge.relative_error(after.images) < 0.7 * judge.relative_error(before.images)).all())
+
+
 def test_a_fit_that_no_longer_improves_ends_by_itself(scan):
     record = with_settings(QUICK, iterations=2000, tolerance=0.2, held_back=0.1)(scan).record
     assert record.iterations < 1000
@@ -216,9 +231,10 @@ def test_members_hold_back_different_samples(scan, monkeypatch):
 
     monkeypatch.setattr(SampleLoss, "__init__", spy)
     with_settings(QUICK, members=2, iterations=1)(scan)
-    kept, held, other_kept, other_held = seen
+    kept, held, everything, other_kept, other_held, _ = seen
     assert torch.equal(kept | held, scan.mask)
     assert torch.equal(other_kept | other_held, scan.mask)
+    assert torch.equal(everything, scan.mask)
     assert not bool((kept & held).any())
     assert not torch.equal(held, other_held)
 

@@ -36,6 +36,8 @@ class Schedule:
     ----------
     iterations
         At most so many.
+    refit
+        Iterations with all samples after that.
     seconds
         No new iteration after so many seconds; None for no such limit.
     optimiser
@@ -51,6 +53,7 @@ class Schedule:
     """
 
     iterations: int
+    refit: int = 0
     seconds: float | None = None
     optimiser: Optimiser = "muon"
     rate: float = 0.05
@@ -85,7 +88,7 @@ class Fit:
     Attributes
     ----------
     images
-        complex64, (member, image, y, x): of each member's chosen iteration.
+        complex64, (member, image, y, x): of each member's chosen iteration, or after the refit from there.
     chosen
         That iteration: with the least error on the held-back samples, the last one where none were.
     iterations
@@ -113,13 +116,15 @@ def fit(
     held: SampleLoss | None,
     schedule: Schedule,
     penalty: Callable[[Tensor], Tensor] | None = None,
+    everything: SampleLoss | None = None,
     watch: Watch = lambda *_: None,
 ) -> Fit:
     """Fit the members' weights so that their images explain the kept samples.
 
     The images of a fit improve, and get worse again once it takes up noise. Each member's running mean of its images is
     therefore looked at every ten iterations, the one that predicts the held-back samples best is kept, and the fit
-    ends when no member has improved for a hundred iterations.
+    ends when no member has improved for a hundred iterations. From the weights of the chosen iteration a short refit
+    then sees all samples.
 
     Parameters
     ----------
@@ -131,16 +136,22 @@ def fit(
         How long and how fast.
     penalty
         x ↦ ∇R(x) for images (member, image, y, x), added to the loss's gradient.
+    everything
+        All samples, for the refit.
     watch
         Told of every look; a KeyboardInterrupt, raised there or anywhere, ends the fit with what has been reached if
         there is anything.
     """
     state = _State(network, kept, held, schedule, penalty)
     start, done, interrupted = time.perf_counter(), 0, False
+    first_share = schedule.iterations / (schedule.iterations + schedule.refit)
+
+    def out_of_time(share: float) -> bool:
+        return schedule.seconds is not None and time.perf_counter() - start > share * schedule.seconds
+
     try:
         while done < schedule.iterations and not state.settled:
-            seconds = time.perf_counter() - start
-            if schedule.seconds is not None and seconds > schedule.seconds and done:
+            if done and out_of_time(first_share):
                 break
             state.step()
             done += 1
@@ -148,6 +159,8 @@ def fit(
                 watch(state.look(), state.mean, time.perf_counter() - start)
         if not state.curve or state.curve[-1].iteration < done:
             state.look()
+        if everything is not None and schedule.refit:
+            done += state.refit(everything, lambda: out_of_time(1.0))
     except KeyboardInterrupt:
         if not state.curve:
             raise
@@ -174,7 +187,8 @@ class _State:
         self.rates = [[group["lr"] for group in optimiser.param_groups] for optimiser in self.optimisers]
         self.curve: list[Checked] = []
         self.chosen = [0] * network.members
-        self.iteration = 0
+        self.iteration = self._averaged = 0
+        self.weights = [parameter.detach().clone() for parameter in network.parameters()]
         self.mean = self.best = kept.rhs.new_zeros(())
         self.errors = [float("inf")] * network.members
         self._gained = list(self.errors)
@@ -198,9 +212,10 @@ class _State:
         for optimiser in self.optimisers:
             optimiser.step()
         self.iteration += 1
+        self._averaged += 1
         # The mean of the first iterations is a plain one, so that it does not remember the start.
-        share = min(self.schedule.averaging, 1 - 1 / self.iteration)
-        self.mean = x.clone() if self.iteration == 1 else self.mean.lerp_(x, 1 - share)
+        share = min(self.schedule.averaging, 1 - 1 / self._averaged)
+        self.mean = x.clone() if self._averaged == 1 else self.mean.lerp_(x, 1 - share)
 
     def look(self) -> Checked:
         """Judge the running mean, and keep the images of those members that improved."""
@@ -218,16 +233,33 @@ class _State:
         """Whether no member has improved for long."""
         return self.held is not None and self.iteration - self._last_gain >= _EVERY * _PATIENCE
 
+    def refit(self, everything: SampleLoss, out_of_time: Callable[[], bool]) -> int:
+        """Go on from the chosen iterations' weights with all samples; return how many iterations that took."""
+        with torch.no_grad():
+            for kept, parameter in zip(self.weights, self.network.parameters(), strict=True):
+                parameter.copy_(kept)
+        self.kept, self.optimisers, self._averaged = everything, _optimisers(self.network, self.schedule), 0
+        done = 0
+        while done < self.schedule.refit and not out_of_time():
+            self.step()
+            done += 1
+        # The mean of a few iterations from a fresh start is no better than what there was.
+        if done > _RAMP:
+            self.best = self.mean
+        return done
+
     def _keep(self, member: int, error: float) -> None:
         if self.best.ndim == 0:
             self.best = self.mean.clone()
         self.best[member] = self.mean[member]
+        for kept, parameter in zip(self.weights, self.network.parameters(), strict=True):
+            kept.chunk(self.network.members)[member].copy_(parameter.detach().chunk(self.network.members)[member])
         if self.held is None or error < (1 - self.schedule.tolerance) * self._gained[member]:
             self._last_gain, self._gained[member] = self.iteration, error
         self.errors[member], self.chosen[member] = error, self.iteration
 
     def _set_rates(self) -> None:
-        ramp = min(1.0, (self.iteration + 1) / _RAMP)
+        ramp = min(1.0, (self._averaged + 1) / _RAMP)
         for optimiser, rates in zip(self.optimisers, self.rates, strict=True):
             for group, rate in zip(optimiser.param_groups, rates, strict=True):
                 group["lr"] = ramp * rate

@@ -60,6 +60,8 @@ class UntrainedMethod(MappedMethod):
     stopping."""
     iterations: PositiveInt = 800
     """At most so many iterations for each member."""
+    refit: NonNegativeInt = 100
+    """Iterations after that from the chosen one, with all samples, those held back included."""
     tolerance: NonNegativeFloat = 1e-3
     """Stop when the error of the held-back samples has not fallen by this part of it for a hundred iterations."""
     budget: PositiveFloat | None = None
@@ -212,6 +214,7 @@ class _Ensemble:
             SampleLoss(held, *data) if method.held_back else None,
             Schedule(
                 iterations=method.iterations,
+                refit=method.refit,
                 seconds=None if method.budget is None else max(0.0, method.budget - spent) / groups_left,
                 optimiser=method.optimiser,
                 rate=method.rate,
@@ -220,6 +223,7 @@ class _Ensemble:
                 precision=method.precision,
             ),
             self._penalty,
+            SampleLoss(acquired, *data, huber=method.huber) if method.held_back else None,
             lambda look, _, seconds: self._report(seeds, look, seconds),
         )
 
