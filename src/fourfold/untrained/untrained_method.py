@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from abc import abstractmethod
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
 import torch
@@ -29,6 +30,8 @@ from fourfold.scan import Scan
 
 __all__ = ["Calibration", "UntrainedMethod"]
 
+_SHARE = 0.4
+
 Calibration: TypeAlias = Literal["auto", "espirit", "nlinv", "walsh", "none"]
 
 
@@ -51,8 +54,8 @@ class UntrainedMethod(MappedMethod):
     """How to estimate the coil maps that multiply the network\'s image, as other methods do; none: an image for each
     coil instead, without any maps."""
     weight: Weight = "auto"
-    """Weight of total variation beside the samples, larger is smoother; 0 leaves all to the network; auto takes what
-    the method 'tv' chooses for the data."""
+    """Weight of total variation beside the samples, larger is smoother; 0 leaves all to the network; auto takes 0.4 of
+    what the method 'tv' chooses for the data."""
     huber: PositiveFloat | None = None
     """Errors above this, relative to the samples' root mean square, count by their modulus (Huber); none: squares."""
     held_back: Annotated[float, Field(ge=0, lt=1)] = 0.05
@@ -86,6 +89,10 @@ class UntrainedMethod(MappedMethod):
         progress(0.0, "coil maps")
         problem, told = self._problem(scan)
         weight, choice = TotalVariation(weight=self.weight).choose_weight(problem, progress)
+        if choice is not None:
+            # The network is a prior too: with the whole weight it makes the image of 'tv', and all members the same.
+            weight *= _SHARE
+            choice = replace(choice, weight=weight)
         ensemble = _Ensemble(self, problem, weight, progress)
         ensemble.fit()
         images = torch.stack([self._image(problem, x) for x in ensemble.images])
