@@ -20,6 +20,7 @@ ROOT = Path(fourfold.__file__).parent
 # A room may import those named with it and nothing else of ours; docs/architecture.md gives the reasons.
 PHYSICS = {"errors", "scan", "sampling", "physics"}
 METHODS = PHYSICS | {"method", "optimize", "tuning"}
+FITTING = PHYSICS | {"networks"}
 STUDIES = METHODS | {"registry", "metrics"}
 MAY_IMPORT = {
     "errors": set(),
@@ -32,8 +33,11 @@ MAY_IMPORT = {
     "physics": PHYSICS,
     "optimize": {"errors", "physics"},
     "tuning": PHYSICS | {"optimize"},
+    "networks": {"errors"},
+    "fitting": FITTING,
     "metrics": {"errors"},
     "classical": METHODS,
+    "untrained": METHODS | {"classical", "networks", "fitting"},
     "custom": METHODS | {"classical"},
     "registry": {"errors", "method", *FAMILIES},
     "choose": METHODS | {"registry"},

@@ -35,6 +35,10 @@ class Solution:
         complex64, (y, x); of several frames (frame, y, x).
     iterations, scale, notes, details
         As in `fourfold.scan.Record`.
+    interrupted
+        Whether the user ended it early; frames that would follow are left out.
+    std, members
+        As in `fourfold.scan.Reconstruction`, of this frame: (y, x) and (member, y, x).
     """
 
     image: Tensor
@@ -42,6 +46,9 @@ class Solution:
     scale: float | None = None
     notes: tuple[str, ...] = ()
     details: Mapping[str, Any] = field(default_factory=dict)
+    interrupted: bool = False
+    std: Tensor | None = None
+    members: Tensor | None = None
 
 
 class Method(BaseModel, ABC):
@@ -62,6 +69,8 @@ class Method(BaseModel, ABC):
     """Place in tables and pictures: simple methods first, those without a rank last."""
     scope: ClassVar[Scope] = "frame"
     """Whether `solve` is given one frame at a time, which bounds the memory, or the whole series."""
+    slow: ClassVar[bool] = False
+    """Whether a frame takes minutes: comparisons of all methods leave it out unless it is named."""
     cartesian_only: ClassVar[bool] = True
     """Whether scans with a trajectory (radial, spiral) are refused."""
 
@@ -87,7 +96,9 @@ class Method(BaseModel, ABC):
         scan
             The acquisition; every tensor on the device that is to do the work.
         progress
-            Called with the done fraction and a few words.
+            Called with the done fraction and a few words. A KeyboardInterrupt that is raised there or anywhere ends the
+            work, unless the method keeps what it has reached: the record then says ``interrupted``, and frames that
+            would follow are missing.
 
         Raises
         ------
@@ -105,10 +116,21 @@ class Method(BaseModel, ABC):
             image = solutions[0].image
         else:
             together = self.frames_at_once(scan)
-            starts = range(0, scan.frames, together)
-            solutions = [self._solve_frames(scan, start, start + together, progress) for start in starts]
+            solutions = []
+            for first in range(0, scan.frames, together):
+                solutions.append(self._solve_frames(scan, first, first + together, progress))
+                if solutions[-1].interrupted:
+                    break
             image = torch.cat([solution.image.reshape(-1, *scan.shape) for solution in solutions])
         size = scan.geometry.image_size
+
+        def cut(array: Tensor) -> Tensor:
+            return crop_centre(array, size) if size else array
+
+        stds = [solution.std for solution in solutions if solution.std is not None]
+        members = [solution.members for solution in solutions if solution.members is not None]
+        # An interrupted frame has fewer members than the others.
+        alike = len(members) == len(image) and len({len(images) for images in members}) == 1
         scales = [solution.scale for solution in solutions if solution.scale is not None]
         record = Record(
             method=self.name,
@@ -120,8 +142,15 @@ class Method(BaseModel, ABC):
             source=scan.source.summary(),
             notes=tuple(dict.fromkeys(note for solution in solutions for note in solution.notes)),
             details=dict(solutions[0].details),
+            interrupted=solutions[-1].interrupted,
         )
-        return Reconstruction(crop_centre(image, size) if size else image, record, geometry=scan.geometry)
+        return Reconstruction(
+            cut(image),
+            record,
+            std=cut(torch.stack(stds)) if len(stds) == len(image) else None,
+            members=cut(torch.stack(members, dim=1)) if alike else None,
+            geometry=scan.geometry,
+        )
 
     def frames_at_once(self, scan: Scan) -> int:  # noqa: ARG002  # most methods cannot tell, and take one
         """Return how many frames `solve` is given at a time."""

@@ -12,7 +12,7 @@ from fourfold.method import Method
 
 __all__ = ["find_method", "methods"]
 
-FAMILIES = ("classical",)
+FAMILIES = ("classical", "untrained")
 
 
 @cache

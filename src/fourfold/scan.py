@@ -433,6 +433,8 @@ class Record:
         Sentences a reader must know: what was chosen automatically, what was left out.
     details
         Further facts, JSON types only (for example the objective's history).
+    interrupted
+        Whether the user ended it early: the last frame is what had been reached, and frames may be missing.
     """
 
     method: str
@@ -444,6 +446,7 @@ class Record:
     source: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     details: Mapping[str, Any] = field(default_factory=dict)
+    interrupted: bool = False
 
     def summary(self) -> dict[str, Any]:
         """Return the record as JSON types."""
@@ -464,12 +467,15 @@ class Reconstruction:
         float32, (frame, y, x): standard deviation of the magnitude in the image's units, or None.
     geometry
         Position in the patient; already cut to ``geometry.image_size``.
+    members
+        complex64, (member, frame, y, x): the images of an ensemble, whose mean is `image`, or None.
     """
 
     image: Tensor
     record: Record
     std: Tensor | None = None
     geometry: Geometry = field(default_factory=Geometry)
+    members: Tensor | None = None
 
     def __post_init__(self) -> None:
         if self.image.dtype != torch.complex64 or self.image.ndim != 3:

@@ -21,7 +21,7 @@ from fourfold.physics.series import time_average
 from fourfold.scan import Scan
 from fourfold.tuning.weight import Choice, choose_weight
 
-__all__ = ["SenseMethod", "Watch", "Weight"]
+__all__ = ["MappedMethod", "SenseMethod", "Watch", "Weight"]
 
 Weight: TypeAlias = NonNegativeFloat | Literal["auto"]
 """A number, or auto: chosen from the data."""
@@ -35,7 +35,41 @@ _ESPIRIT_LINES = 12
 _TRIAL_TOLERANCE = 2.0
 
 
-class SenseMethod(Method):
+class MappedMethod(Method):
+    """A method that sees the image through coil maps, given or estimated."""
+
+    weight: Weight = "auto"
+    """Weight of the regulariser, larger is smoother; auto takes the one whose image best predicts held-back samples."""
+    calibration: Literal["auto", "espirit", "nlinv", "walsh"] = "auto"
+    """How to estimate coil maps: from the calibration lines (espirit, walsh), or together with an image from all
+    samples (nlinv), which auto does where there are fewer than 12 such lines."""
+    sets: PositiveInt | Literal["auto"] = "auto"
+    """Sets of coil maps to estimate: more than one where the object folds over in the full field of view."""
+    crop: Crop = "auto"
+    """Estimated maps are zero where their eigenvalue is below this; auto keeps the object alone, 0 every pixel."""
+    combination: Combination = "rss"
+    """rss: measured samples put back in every coil, root-sum-of-squares; maps: the solution itself, less noisy."""
+
+    def with_maps(self, scan: Scan, calibrated: Scan) -> tuple[Scan, tuple[str, ...]]:
+        """Return the scan with coil maps, unless ESPIRiT is to estimate them, and what a reader must know of them."""
+        given = scan.coils == 1 or scan.coil_maps is not None or scan.trajectory is not None
+        if given or self.calibration == "espirit":
+            return scan, ()
+        if self.calibration == "auto" and _calibration_lines(calibrated) >= _ESPIRIT_LINES:
+            return scan, ()
+        if self.sets not in (1, "auto"):
+            raise InputError(
+                f"{self.sets} sets of coil maps were asked for; only ESPIRiT gives more than one, from at least "
+                f"{_ESPIRIT_LINES} calibration lines: leave the sets out or acquire such lines."
+            )
+        if self.calibration == "walsh":
+            return scan.replace(coil_maps=estimate_maps(calibrated, approach="walsh")), ()
+        found = estimate_jointly(calibrated)
+        chosen = f"The scan has fewer than {_ESPIRIT_LINES} calibration lines: all samples told the coil maps (NLINV)."
+        return scan.replace(coil_maps=found.maps), ((chosen,) if self.calibration == "auto" else ()) + found.notes
+
+
+class SenseMethod(MappedMethod):
     """Minimises ½‖A x − y‖² + weight · R(x), A being the encoding with coil maps; a subclass minimises.
 
     The data are brought to a scale that is computed from them, so that one weight serves every scanner.
@@ -52,21 +86,10 @@ class SenseMethod(Method):
     sees_phase: ClassVar[bool] = True
     """Whether the regulariser likes some phases better than others."""
 
-    weight: Weight = "auto"
-    """Weight of the regulariser, larger is smoother; auto takes the one whose image best predicts held-back samples."""
     iterations: PositiveInt = 200
     """At most so many iterations."""
     tolerance: NonNegativeFloat = 2e-4
     """Stop when an iteration changes the image by less than this part of it."""
-    calibration: Literal["auto", "espirit", "nlinv", "walsh"] = "auto"
-    """How to estimate coil maps: from the calibration lines (espirit, walsh), or together with an image from all
-    samples (nlinv), which auto does where there are fewer than 12 such lines."""
-    sets: PositiveInt | Literal["auto"] = "auto"
-    """Sets of coil maps to estimate: more than one where the object folds over in the full field of view."""
-    crop: Crop = "auto"
-    """Estimated maps are zero where their eigenvalue is below this; auto keeps the object alone, 0 every pixel."""
-    combination: Combination = "rss"
-    """rss: measured samples put back in every coil, root-sum-of-squares; maps: the solution itself, less noisy."""
 
     memory: PositiveFloat = 4.0
     """On a GPU: gigabytes that frames solved together may take. A CPU is as fast with one frame after the other."""
@@ -101,9 +124,9 @@ class SenseMethod(Method):
         """Reconstruct one frame or several at once, or the series where that is the `scope`."""
         progress(0.0, "coil maps")
         calibrated = time_average(scan) if self.scope == "series" else scan
-        scan, told = self._with_maps(scan, calibrated)
+        scan, told = self.with_maps(scan, calibrated)
         problem = SenseProblem.of(scan, self.sets, self.crop, calibrated, self.sees_phase)
-        weight, choice = self._choose_weight(problem, progress)
+        weight, choice = self.choose_weight(problem, progress)
 
         def watch(iteration: int, _: Tensor) -> None:
             progress(iteration / self.iterations, f"iteration {iteration}")
@@ -122,7 +145,7 @@ class SenseMethod(Method):
         """Return the method with which weights are tried: itself, or a faster one whose weight means the same."""
         return self
 
-    def _choose_weight(self, problem: SenseProblem, progress: Progress) -> tuple[float, Choice | None]:
+    def choose_weight(self, problem: SenseProblem, progress: Progress) -> tuple[float, Choice | None]:
         """Return the weight, and how it was chosen unless it was given."""
         if self.weight != "auto":
             return self.weight, None
@@ -140,24 +163,6 @@ class SenseMethod(Method):
 
         choice = choose_weight(problem, solve, self.first_weight, self.bridges_lines)
         return choice.weight, choice
-
-    def _with_maps(self, scan: Scan, calibrated: Scan) -> tuple[Scan, tuple[str, ...]]:
-        """Return the scan with coil maps, unless ESPIRiT is to estimate them, and what a reader must know of them."""
-        given = scan.coils == 1 or scan.coil_maps is not None or scan.trajectory is not None
-        if given or self.calibration == "espirit":
-            return scan, ()
-        if self.calibration == "auto" and _calibration_lines(calibrated) >= _ESPIRIT_LINES:
-            return scan, ()
-        if self.sets not in (1, "auto"):
-            raise InputError(
-                f"{self.sets} sets of coil maps were asked for; only ESPIRiT gives more than one, from at least "
-                f"{_ESPIRIT_LINES} calibration lines: leave the sets out or acquire such lines."
-            )
-        if self.calibration == "walsh":
-            return scan.replace(coil_maps=estimate_maps(calibrated, approach="walsh")), ()
-        found = estimate_jointly(calibrated)
-        chosen = f"The scan has fewer than {_ESPIRIT_LINES} calibration lines: all samples told the coil maps (NLINV)."
-        return scan.replace(coil_maps=found.maps), ((chosen,) if self.calibration == "auto" else ()) + found.notes
 
 
 def _calibration_lines(scan: Scan) -> int:

@@ -84,7 +84,7 @@ def compare(
     file
         Raw k-space, fully sampled for scores.
     methods
-        Names separated by commas; all that suit the number of frames unless given.
+        Names separated by commas; unless given all that suit the number of frames and take seconds, not minutes.
     frames
         One frame (3) or a range without its end (2:5), counted from 0; the middle one unless given, and all for
         methods that are named and work on series.
@@ -140,8 +140,9 @@ def _names(texts: Sequence[str] | None) -> list[str] | None:
 
 
 def _with_settings(names: Sequence[str] | None, own: Any) -> list[Method]:
-    """Return the methods called `names` (all when None) with the settings that `own` holds for them."""
-    kinds = known_methods().values() if names is None else [find_method(name) for name in names]
+    """Return the methods called `names` (all fast ones when None) with the settings that `own` holds for them."""
+    fast = (kind for kind in known_methods().values() if not kind.slow)
+    kinds = fast if names is None else [find_method(name) for name in names]
     return [getattr(own, kind.name.replace("-", "_"), None) or kind() for kind in kinds]
 
 

@@ -28,11 +28,11 @@ def demo(
     output: Annotated[Path, Parameter(alias="-o", group=OUTPUT)] = Path("fourfold-demo"),
     computer: ComputerOptions = Computer(),  # noqa: B008  # frozen
 ) -> None:
-    """Compare all methods on the sample that ships with fourfold, or on a fully sampled file of your own.
+    """Compare the methods on the sample that ships with fourfold, or on a fully sampled file of your own.
 
     The data is undersampled 4× at random with 8 % of the lines (at least 8) at the centre, reconstructed with every
-    method and scored against the fully sampled image. The scores are printed, and a page with images, error maps and
-    provenance is written to `fourfold-demo/index.html`.
+    method that takes seconds, not minutes, and scored against the fully sampled image. The scores are printed, and a
+    page with images, error maps and provenance is written to `fourfold-demo/index.html`.
 
     Parameters
     ----------

@@ -30,7 +30,7 @@ _COMMANDS = {
     "gfactor": "Map how much a method amplifies the noise.",
     "mask": "Make a sampling pattern and write it to a file.",
     "methods": "List the reconstruction methods and their settings.",
-    "demo": "Compare all methods on the sample that ships with fourfold, or on a fully sampled file of your own.",
+    "demo": "Compare the methods on the sample that ships with fourfold, or on a fully sampled file of your own.",
 }
 
 

@@ -49,7 +49,8 @@ def recon(
     """Reconstruct a raw file and write the image.
 
     Frames (slices) are read, reconstructed and written one after the other, so a file may be larger than the memory;
-    methods for series, such as kt-tv, need all chosen frames at once.
+    methods for series, such as kt-tv, need all chosen frames at once. Ctrl-C keeps the frames so far, with the best
+    image of the last one, where the method fits a network.
     Without `--method` one that suits the data is chosen, and the choice and its reason are told. The settings of a
     method are options of this command once it is named: see `fourfold recon --method tv --help`.
 
@@ -107,19 +108,23 @@ def recon(
             ready = prepare(scan).to(computer.device)
             result = solver(ready, part_of(show, done, len(chosen) // len(indices), words))
             image.add(replace(result, record=replace(result.record, notes=(*told, *result.record.notes))))
-            if middle in indices:
+            if indices[0] <= middle:
                 page = [result], f"{file.name}, {words}", ready
+            if result.record.interrupted:
+                break
     if report is not None:
         write_report(page[0], report, page[1], scan=page[2])
     made = join(image.parts)
     for sentence in made.record.notes[len(told) :]:
         remark(sentence)
+    if indices[-1] < chosen[-1]:
+        remark(f"The others are missing; go on with: --frames {indices[-1] + 1}:{chosen[-1] + 1}")
     if json:
-        facts = {"output": str(output), "shape": list(made.image.shape), "frames": list(chosen)}
+        facts = {"output": str(output), "shape": list(made.image.shape), "frames": list(chosen)[: made.image.shape[0]]}
         print_json({**facts, **made.record.summary()})
     else:
         size = "×".join(str(length) for length in made.image.shape[1:])
-        print(f"{output}: {len(chosen)} frame(s) of {size} by '{solver.name}' in {made.record.seconds:.1f} s")
+        print(f"{output}: {made.image.shape[0]} frame(s) of {size} by '{solver.name}' in {made.record.seconds:.1f} s")
 
 
 def _frames(volume: ScanFile, frames: range) -> Iterator[tuple[str, range, Scan]]:

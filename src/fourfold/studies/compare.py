@@ -35,9 +35,9 @@ def compare(
     scan
         Fully sampled, or undersampled as it was acquired.
     methods
-        Methods, or their names for the default settings; all registered ones when None, those for series only where
-        `scan` has several frames. One that the data refuses goes to ``failures`` with its sentence, and the others
-        go on.
+        Methods, or their names for the default settings; when None all registered ones but those that take minutes
+        (`Method.slow`), those for series only where `scan` has several frames. One that the data refuses goes to
+        ``failures`` with its sentence, and the others go on.
     sampling
         The samples to keep. When None, a fully sampled scan keeps every fourth line at random with 8 % of them at
         the centre (seed 0), and an undersampled one keeps all that it has.
@@ -69,13 +69,16 @@ def compare(
         except InputError as refusal:
             failures.append((method.name, str(refusal)))
         else:
+            if reconstruction.record.interrupted:
+                raise KeyboardInterrupt
             entries.append(_entry(method, reconstruction, truth, suitable))
     return Comparison(truth, truth_name, undersampled, tuple(entries), suitable, tuple(failures), omitted)
 
 
 def _methods(asked: Sequence[Method | str] | None, frames: int) -> list[Method]:
     if asked is None:
-        asked = [name for name, kind in registered_methods().items() if frames > 1 or kind.scope == "frame"]
+        suiting = {name: kind for name, kind in registered_methods().items() if frames > 1 or kind.scope == "frame"}
+        asked = [name for name, kind in suiting.items() if not kind.slow]
     if not asked:
         raise InputError("No method was given to compare; name at least one, or none at all for all of them.")
     return [find_method(method)() if isinstance(method, str) else method for method in asked]

@@ -1,0 +1,1 @@
+"""Untrained networks fitted to the samples of one scan."""

@@ -1,0 +1,1 @@
+"""Plain torch modules: no data, no training, no files."""

@@ -1,0 +1,273 @@
+"""What all untrained methods share: the problem, the members, the record."""
+
+from __future__ import annotations
+
+import time
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias
+
+import torch
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+from torch import Tensor
+
+from fourfold.classical.sense import MappedMethod, Weight
+from fourfold.classical.total_variation import TotalVariation
+from fourfold.errors import InputError
+from fourfold.fitting.fit import Checked, Fit, Optimiser, Schedule, fit
+from fourfold.fitting.precision import Precision
+from fourfold.fitting.samples import SampleLoss
+from fourfold.method import Family, Progress, Solution
+from fourfold.networks.members import Members
+from fourfold.optimize.minimise import SMOOTHING
+from fourfold.optimize.nonlinear_cg import Smoothed
+from fourfold.optimize.total_variation import TotalVariationPenalty
+from fourfold.physics.combine import root_sum_of_squares
+from fourfold.physics.sense import SenseProblem
+from fourfold.sampling.split import hold_back
+from fourfold.scan import Scan
+
+__all__ = ["Calibration", "UntrainedMethod"]
+
+_SHARE = 0.4
+
+Calibration: TypeAlias = Literal["auto", "espirit", "nlinv", "walsh", "none"]
+
+
+class UntrainedMethod(MappedMethod):
+    """Minimises ½‖A G(C) − y‖² + weight · scale · TV(G(C)) over the weights C of a network; a subclass says which.
+
+    Each member of the ensemble has a random start and held-back samples of its own, which tell when to stop. Then what
+    was measured is put back, coils are combined, and the members are averaged (Darestani & Heckel 2021, IEEE TCI
+    7:724, Section IV).
+    """
+
+    family: ClassVar[Family] = "untrained"
+    slow: ClassVar[bool] = True
+
+    members: PositiveInt = 4
+    """Networks with different random starts, whose images are averaged."""
+    seed: NonNegativeInt = 0
+    """Seed of the first member; each further one adds one."""
+    calibration: Calibration = "auto"  # type: ignore[assignment]  # one choice more
+    """How to estimate the coil maps that multiply the network\'s image, as other methods do; none: an image for each
+    coil instead, without any maps."""
+    weight: Weight = "auto"
+    """Weight of total variation beside the samples, larger is smoother; 0 leaves all to the network; auto takes 0.4 of
+    what the method 'tv' chooses for the data."""
+    huber: PositiveFloat | None = None
+    """Errors above this, relative to the samples' root mean square, count by their modulus (Huber); none: squares."""
+    held_back: Annotated[float, Field(ge=0, lt=1)] = 0.05
+    """Share of the samples outside the centre that each member does not see, and that tell when to stop; 0: no early
+    stopping."""
+    iterations: PositiveInt = 800
+    """At most so many iterations for each member."""
+    refit: NonNegativeInt = 100
+    """Iterations after that from the chosen one, with all samples, those held back included."""
+    tolerance: NonNegativeFloat = 1e-3
+    """Stop when the error of the held-back samples has not fallen by this part of it for a hundred iterations."""
+    budget: PositiveFloat | None = None
+    """Seconds that the fit of all members may take; none for no such limit."""
+    optimiser: Optimiser = "muon"
+    """muon: orthogonalised momentum, which fits detail about ten times sooner; adam: as published."""
+    rate: PositiveFloat = 0.05
+    """Learning rate."""
+    averaging: Annotated[float, Field(ge=0, lt=1)] = 0.97
+    """Share of the old mean in the running mean of the images over the iterations; 0 takes the last image."""
+    precision: Precision = "auto"
+    """Numbers that the network computes with: auto takes bfloat16 where the hardware has it, and float32 elsewhere."""
+    memory: PositiveFloat = 4.0
+    """On a GPU: gigabytes that members fitted together may take. A CPU is as fast with one member after the other."""
+
+    @abstractmethod
+    def network(self, seeds: Sequence[int], outputs: int, size: tuple[int, int]) -> Members:
+        """Return the networks, one for each seed, that make `outputs` real images of `size`."""
+
+    def solve(self, scan: Scan, progress: Progress) -> Solution:
+        """Reconstruct one frame."""
+        progress(0.0, "coil maps")
+        problem, told = self._problem(scan)
+        weight, choice = TotalVariation(weight=self.weight).choose_weight(problem, progress)
+        if choice is not None:
+            # The network is a prior too: with the whole weight it makes the image of 'tv', and all members the same.
+            weight *= _SHARE
+            choice = replace(choice, weight=weight)
+        ensemble = _Ensemble(self, problem, weight, progress)
+        ensemble.fit()
+        images = torch.stack([self._image(problem, x) for x in ensemble.images])
+        magnitudes = images.abs()
+        return Solution(
+            torch.polar(magnitudes.mean(dim=0), images.mean(dim=0).angle()),
+            ensemble.iterations,
+            problem.scale,
+            (*told, *problem.notes, *ensemble.notes),
+            {**ensemble.details, **({} if choice is None else {"weight": choice.summary()})},
+            ensemble.interrupted,
+            std=magnitudes.std(dim=0) if len(images) > 1 else None,
+            members=images,
+        )
+
+    def _problem(self, scan: Scan) -> tuple[SenseProblem, tuple[str, ...]]:
+        """Return the data term, the coils being frames of their own where there are no maps, and what to know of it."""
+        if self.calibration != "none":
+            scan, told = self.with_maps(scan, scan)
+            return SenseProblem.of(scan, self.sets, self.crop), told
+        if self.sets != "auto" or self.crop != "auto":
+            raise InputError(
+                f"With the calibration 'none' no coil maps are used, but sets {self.sets} and crop {self.crop} were "
+                "given for them: leave these out."
+            )
+        ones = scan.kspace.new_ones((1, 1, 1, *scan.shape))
+        calibration = None if scan.calibration is None else scan.calibration.transpose(0, 1)
+        kspace = scan.kspace.transpose(0, 1)
+        return SenseProblem.of(scan.replace(kspace=kspace, coil_maps=ones, calibration=calibration, noise=None)), ()
+
+    def _image(self, problem: SenseProblem, x: Tensor) -> Tensor:
+        """Return the image (y, x) of one member's solution (frame, set, y, x)."""
+        images = problem.image(x, self.combination)
+        if images.shape[0] == 1:
+            return images[0]
+        return torch.polar(root_sum_of_squares(images), images.sum(dim=0).angle())
+
+
+class _Ensemble:
+    """Fits the members, one after the other or several together."""
+
+    def __init__(self, method: UntrainedMethod, problem: SenseProblem, weight: float, progress: Progress) -> None:
+        self.method, self.problem, self.progress = method, problem, progress
+        self.fits: list[Fit] = []
+        self.seeds: list[int] = []
+        self.interrupted = False
+        self.parameters = 0
+        self._outputs = 2 * problem.rhs.shape[0] * problem.rhs.shape[1]
+        self._kspace = problem.scan.kspace / problem.scale
+        variation = Smoothed(TotalVariationPenalty(self._support()).analysis(), SMOOTHING)
+        self._penalty = (lambda x: variation.gradient(x[None])[0].mul_(weight)) if weight > 0 else None
+
+    @property
+    def images(self) -> list[Tensor]:
+        """Each member's solution (frame, set, y, x)."""
+        return [images.view(self.problem.rhs.shape) for found in self.fits for images in found.images]
+
+    @property
+    def iterations(self) -> int:
+        """Iterations of all members."""
+        return sum(found.iterations * len(found.chosen) for found in self.fits)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader must know."""
+        if not self.interrupted:
+            return ()
+        return (
+            f"The fit was interrupted: the image is what {len(self.images)} of {self.method.members} members had "
+            f"reached after {self.iterations} iterations.",
+        )
+
+    @property
+    def details(self) -> dict[str, Any]:
+        """Parameters, and each member's curve, as JSON types."""
+        members = [
+            {
+                "chosen_iteration": found.chosen[index],
+                "iterations": found.iterations,
+                "curve": [
+                    {
+                        "iteration": look.iteration,
+                        "loss": look.loss[index],
+                        "held_out_error": None if look.held_out is None else look.held_out[index],
+                    }
+                    for look in found.curve
+                ],
+            }
+            for found in self.fits
+            for index in range(len(found.chosen))
+        ]
+        named = [{"seed": seed, **member} for seed, member in zip(self.seeds, members, strict=True)]
+        return {"parameters": self.parameters, "members": named}
+
+    def fit(self) -> None:
+        """Fit all members; an interruption leaves those that have an image."""
+        start = time.perf_counter()
+        first, last = self.method.seed, self.method.seed + self.method.members
+        together = self._together()
+        for seed in range(first, last, together):
+            seeds = range(seed, min(seed + together, last))
+            spent = time.perf_counter() - start
+            try:
+                found = self._fit(seeds, spent, (last - seed) / len(seeds))
+            except KeyboardInterrupt:
+                if not self.fits:
+                    raise
+                self.interrupted = True
+                return
+            self.fits.append(found)
+            self.seeds += seeds
+            if found.interrupted:
+                self.interrupted = True
+                return
+
+    def _fit(self, seeds: Sequence[int], spent: float, groups_left: float) -> Fit:
+        method, scan = self.method, self.problem.scan
+        held = self._held_back(seeds)
+        acquired = scan.mask.expand_as(held)
+        network = method.network(seeds, self._outputs, scan.shape).to(scan.kspace.device)
+        self.parameters = network.parameters_of_each()
+        data = self._kspace, self.problem.encoding.coil_maps
+        return fit(
+            network,
+            SampleLoss(acquired & ~held, *data, huber=method.huber),
+            SampleLoss(held, *data) if method.held_back else None,
+            Schedule(
+                iterations=method.iterations,
+                refit=method.refit,
+                seconds=None if method.budget is None else max(0.0, method.budget - spent) / groups_left,
+                optimiser=method.optimiser,
+                rate=method.rate,
+                averaging=method.averaging,
+                tolerance=method.tolerance,
+                precision=method.precision,
+            ),
+            self._penalty,
+            SampleLoss(acquired, *data, huber=method.huber) if method.held_back else None,
+            lambda look, _, seconds: self._report(seeds, look, seconds),
+        )
+
+    def _held_back(self, seeds: Sequence[int]) -> Tensor:
+        """Return what each member does not see, bool (member, ky, kx): others for every seed."""
+        mask, share = self.problem.scan.mask, self.method.held_back
+        if share == 0:
+            return torch.zeros_like(mask).repeat(len(seeds), 1, 1)
+        return torch.cat([hold_back(mask, share, seed=seed) for seed in seeds])
+
+    def _support(self) -> Tensor:
+        """Return bool (1, image, y, x): the pixels that the coil maps cover."""
+        frames, sets, *size = self.problem.rhs.shape
+        return self.problem.support.expand(frames, sets, *size).reshape(1, -1, *size)
+
+    def _together(self) -> int:
+        """Return how many members are fitted together."""
+        device = self.problem.rhs.device
+        if device.type == "cpu":
+            return 1
+        one = self.method.network([0], self._outputs, self.problem.scan.shape)
+        return min(self.method.members, max(1, int(self.method.memory * 1e9 / (4 * one.numbers_kept))))
+
+    def _report(self, seeds: Sequence[int], look: Checked, seconds: float) -> None:
+        """Tell how far the fit is."""
+        total = self.method.members
+        before, part = len(self.seeds), look.iteration / self.method.iterations
+        if self.method.budget is not None:
+            part = max(part, min(1.0, seconds * total / (self.method.budget * len(seeds))))
+        left = seconds * ((total - before) / len(seeds) / part - 1)
+        which = f"member {before + 1}" + (f" to {before + len(seeds)}" if len(seeds) > 1 else "")
+        held = "" if look.held_out is None else f", held-out error {_mean(look.held_out):.2g}"
+        self.progress(
+            (before + part * len(seeds)) / total,
+            f"{which} of {total}, iteration {look.iteration}: loss {_mean(look.loss):.2g}{held}, {left:.0f} s left",
+        )
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)
