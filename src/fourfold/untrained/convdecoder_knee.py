@@ -33,7 +33,7 @@ class ConvDecoderKnee(ConvDecoder):
     iterations: PositiveInt = 20000
     """At most so many iterations for each member."""
     optimiser: Optimiser = "adam"
-    """muon: orthogonalised momentum, which fits detail about ten times sooner; adam: as published."""
+    """muon: orthogonalised momentum, which fits detail sooner; adam: as published."""
     rate: float = 0.008
     """Learning rate."""
     averaging: float = 0.0

@@ -70,7 +70,7 @@ class UntrainedMethod(MappedMethod):
     budget: PositiveFloat | None = None
     """Seconds that the fit of all members may take; none for no such limit."""
     optimiser: Optimiser = "muon"
-    """muon: orthogonalised momentum, which fits detail about ten times sooner; adam: as published."""
+    """muon: orthogonalised momentum, which fits detail sooner; adam: as published."""
     rate: PositiveFloat = 0.05
     """Learning rate."""
     averaging: Annotated[float, Field(ge=0, lt=1)] = 0.97
