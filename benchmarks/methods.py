@@ -18,10 +18,13 @@ __all__ = ["tasks"]
 
 
 def tasks(sizes: Sequence[str], quick: bool = False) -> Iterator[Task]:
-    """Yield one task per case where the data is at hand, with the medium size; methods for series are left out."""
+    """Yield one task per case where the data is at hand, with the medium size.
+
+    Methods for series and slow ones are left out.
+    """
     if "medium" not in sizes or not DATA.is_dir():
         return
-    names = [name for name, method in methods().items() if method.scope == "frame"]
+    names = [name for name, method in methods().items() if method.scope == "frame" and not method.slow]
     for case in (*CASES, *FOLDED)[: 1 if quick else None]:
         contenders = [Contender(name, partial(reconstruct, case, name)) for name in names]
         describe = partial(quality, case)

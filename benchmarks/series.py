@@ -35,7 +35,7 @@ SERIES = {
 SIZE = (144, 144)
 ACCELERATION, LINES = 8, 4
 METHODS = ("kt-tv", "low-rank-sparse", "locally-low-rank", "zero-filled")
-FRAMEWISE_WEIGHTS = (0.0007, 0.0014, 0.0028, 0.0056)
+FRAMEWISE_WEIGHTS = (0.0014, 0.0028, 0.0056, 0.0112, 0.0224)
 
 
 def tasks(sizes: Sequence[str], quick: bool = False) -> Iterator[Task]:
