@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fourfold.report.encoding import integers, quantised, still
+from fourfold.report.ensembles import ensembles
 from fourfold.report.pictures import AMPLIFICATIONS, KSPACE_FLOOR, Box, Gallery, kspace_codes
 from fourfold.report.results import Results
 from fourfold.report.wording import decimal, number, pairs, sampling_words
@@ -49,6 +50,7 @@ def contents(results: Results, gallery: Gallery, box: Box) -> dict[str, Any]:
         "amplifications": AMPLIFICATIONS,
         "panels": _panels(results, gallery, int(frames[start])),
         "profiles": _profiles(results, gallery) if gallery.shape[0] > 1 else None,
+        "ensembles": ensembles(results, gallery, int(frames[start])),
         "protocols": results.protocols,
         "rows": _rows(results),
         "omitted": results.omitted,
@@ -199,8 +201,18 @@ def _record(label: str, record: Record, own_sampling: bool) -> dict[str, Any]:
         "made": pairs(made),
         "settings": pairs(record.settings),
         "sampling": pairs(record.sampling) if own_sampling else [],
-        "details": pairs(record.details),
+        "details": pairs({name: _without_curves(fact) for name, fact in record.details.items()}),
     }
+
+
+def _without_curves(fact: Any) -> Any:
+    """Return a fact without the curves of an ensemble's members, which are drawn."""
+    if not isinstance(fact, list | tuple):
+        return fact
+    return [
+        {name: value for name, value in item.items() if name != "curve"} if isinstance(item, Mapping) else item
+        for item in fact
+    ]
 
 
 def _provenance(results: Results, gallery: Gallery) -> list[tuple[str, str]]:

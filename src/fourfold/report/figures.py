@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from fourfold.output import atomically, check_target
+from fourfold.report.palette import GROUND, MARK, MUTED, TEXT
 from fourfold.report.pictures import Box, Gallery
 from fourfold.report.results import Results
 from fourfold.report.wording import decimal
@@ -20,7 +21,6 @@ from fourfold.studies import Comparison
 
 __all__ = ["figure"]
 
-GROUND, TEXT, MUTED, MARK = "#0c0f12", "#e8ecef", "#9aa6b0", "#ffd166"
 COLUMN = 2.1
 """Width of one image in inches."""
 GAP = 0.06
