@@ -11,10 +11,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
-from fourfold.report.encoding import data_url
 from fourfold.report.palette import ACCENT, GROUND, LINE, MARK, MEMBERS, MUTED, TEXT
 
-__all__ = ["HELD_OUT", "LOSS", "chart_url", "curve_chart", "score_chart"]
+__all__ = ["HELD_OUT", "LOSS", "chart_png", "curve_chart", "score_chart"]
 
 SIZE = (3.5, 2.5)
 """Width and height of a chart in inches."""
@@ -78,11 +77,11 @@ def score_chart(title: str, averaged: Sequence[float], single: Sequence[float], 
     return figure
 
 
-def chart_url(figure: Figure) -> str:
-    """Return a chart as the data URL of a PNG."""
+def chart_png(figure: Figure) -> bytes:
+    """Return a chart as a PNG."""
     file = io.BytesIO()
     figure.savefig(file, format="png", dpi=DPI, facecolor=GROUND)
-    return data_url(file.getvalue())
+    return file.getvalue()
 
 
 def _new(title: str, below: str) -> tuple[Figure, Axes]:

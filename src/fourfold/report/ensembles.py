@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from matplotlib.figure import Figure
 
-from fourfold.report.charts import HELD_OUT, LOSS, chart_url, curve_chart, score_chart
-from fourfold.report.encoding import still
+from fourfold.metrics import Protocol
+from fourfold.report.charts import HELD_OUT, LOSS, chart_png, curve_chart, score_chart
+from fourfold.report.encoding import data_url, still
 from fourfold.report.pictures import Gallery, amplification
 from fourfold.report.results import Results
 from fourfold.report.wording import decimal
@@ -105,7 +107,7 @@ def _curves(made: Reconstruction) -> list[dict[str, str]]:
     words = {LOSS: "Loss", HELD_OUT: "Held-out error"}
     return [
         {
-            "image": chart_url(curve_chart(members, quantity)),
+            "image": data_url(chart_png(curve_chart(members, quantity))),
             "words": f"{words[quantity]} of each member against the iteration; chosen: {chosen}",
         }
         for quantity in ((LOSS, HELD_OUT) if held_out else (LOSS,))
@@ -117,18 +119,16 @@ def _score_charts(results: Results, scores: EnsembleScores | None) -> list[dict[
         return []
     return [
         {
-            "image": chart_url(
-                score_chart(
-                    protocol.title,
-                    scores.averaged[protocol.name],
-                    scores.single[protocol.name],
-                    scores.single[protocol.name][scores.best(protocol)],
-                )
-            ),
+            "image": data_url(chart_png(_score_chart(protocol, scores))),
             "words": f"{protocol.title} against the number of averaged members",
         }
         for protocol in results.protocols
     ]
+
+
+def _score_chart(protocol: Protocol, scores: EnsembleScores) -> Figure:
+    averaged, single = scores.averaged[protocol.name], scores.single[protocol.name]
+    return score_chart(protocol.title, averaged, single, single[scores.best(protocol)])
 
 
 def _rows(results: Results, scores: EnsembleScores | None) -> list[tuple[str, list[str]]]:
