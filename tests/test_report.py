@@ -807,6 +807,23 @@ def test_edge_maps_and_profiles(viewer, comparison):
         assert shown.astype(int) == pytest.approx([grey] * 3, abs=2)
 
 
+def test_standard_deviations_have_a_map_and_a_scale_of_their_own(driver, ensemble_comparison, tmp_path):
+    viewer = Viewer(driver, write_report(ensemble_comparison, tmp_path / "page.html"))
+    inferno = matplotlib.colormaps["inferno"]
+    before = viewer.text("#map-text")
+    viewer.keys("s")
+    viewer.choose("#map", "deviation")
+    assert [drawn is None for drawn in viewer.pixels("map")] == [True, True, False]
+    # The members are 0, 4 and 8 % brighter than the reference.
+    assert viewer.text("#map-text") == "standard deviation of the members ×20: 0 to 5 %"
+    value = 0.04 * float(ensemble_comparison.reference[1, 24, 20])
+    assert viewer.at("map", 2, 24, 20) == pytest.approx(np.array(inferno(value / 5)[:3]) * 255, abs=6)
+    viewer.keys("a")
+    assert "×50: 0 to 2 %" in viewer.text("#map-text")
+    viewer.choose("#map", "error")
+    assert viewer.text("#map-text") == before
+
+
 def test_frame_slider(viewer):
     images, mask = viewer.pixels(), viewer.text("#frame-value")
     assert mask == "1"

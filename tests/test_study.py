@@ -199,7 +199,7 @@ def test_a_spread_of_one_has_no_deviation():
 
 @pytest.mark.parametrize(
     "method",
-    [TotalVariation(weight=0.002), ConvDecoder(**TINY, layers=3), ConvDecoder(**TINY, layers=3, maps="none")],
+    [TotalVariation(weight=0.002), ConvDecoder(**TINY, layers=3), ConvDecoder(**TINY, layers=3, calibration="none")],
     ids=["tv", "maps", "no maps"],
 )
 def test_the_estimate_is_the_image_without_data_consistency(method):
