@@ -257,6 +257,22 @@ def test_recon_writes_a_page(under, capsys):
     assert "frame 1" in Path("page.html").read_text()
 
 
+def test_pages_of_ensembles_show_their_members(full, under, capsys):
+    tiny = {"members": "2", "iterations": "4", "channels": "4", "layers": "3", "weight": "0.002"}
+    save_scan(under.frame(0), "scan.npz")
+    flags = [part for name, value in tiny.items() for part in (f"--{name}", value)]
+    run(capsys, "recon", "scan.npz", "--method", "convdecoder", *flags, "--report", "page.html")
+    page = Path("page.html").read_text()
+    assert "ConvDecoder: 2 members" in page
+    assert "Held-out error of each member" in page
+    assert "Mean of 2 members" not in page
+    save_scan(full.frame(0), "full.npz")
+    flags = [part for name, value in tiny.items() for part in (f"--convdecoder.{name}", value)]
+    pattern = ("--acceleration", "2", "--lines", "12")
+    run(capsys, "compare", "full.npz", "--methods", "convdecoder", *flags, *pattern, "--report", "both.html")
+    assert "Mean of 2 members" in Path("both.html").read_text()
+
+
 def test_existing_output_is_replaced_with_force_only(full, capsys):
     save_scan(full.frame(0), "scan.npz")
     Path("image.npz").write_text("precious")

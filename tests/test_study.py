@@ -23,7 +23,7 @@ from fourfold.physics.combine import root_sum_of_squares
 from fourfold.physics.fourier import ifft
 from fourfold.physics.simulate import phantom, simulate
 from fourfold.registry import methods
-from fourfold.sampling import undersample
+from fourfold.sampling import radial, undersample
 from fourfold.scan import Scan, crop_centre
 from fourfold.studies import convdecoder
 from fourfold.studies.finished import Finished, Piece
@@ -346,6 +346,7 @@ def test_a_damaged_file_is_told(tmp_path):
         ((), "There is no scan to study"),
         (("empty",), "holds no raw data"),
         (("knee", "under.npz"), r"'under.npz' is undersampled already \(2.00×\)"),
+        (("radial.npz",), r"'radial.npz' is non-Cartesian \(radial\)"),
         (("absent.npz",), "no file 'absent.npz'"),
         (("knee", "--crop", "60", "20"), "are 48×44 and cannot be cut to 60×20"),
         (("knee", "--frames", "3:5"), "this file has frames 0 to 0"),
@@ -357,6 +358,7 @@ def test_a_damaged_file_is_told(tmp_path):
 def test_refusals_come_before_any_work(arguments, sentence, solved, capsys):
     Path("empty").mkdir()
     save_scan(undersample(head(0), "random", 2.0, lines=12), "under.npz")
+    save_scan(simulate(phantom(SIZE), coils=4, trajectory=radial(SIZE, 8)), "radial.npz")
     assert main(["study", "convdecoder", *arguments]) == 2
     assert re.search(sentence, capsys.readouterr().err)
     assert solved == []

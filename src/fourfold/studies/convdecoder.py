@@ -136,6 +136,8 @@ def study(
 def _load(case: Case, design: Design) -> Scan:
     """Return the fully sampled scan of a case, prepared."""
     scan = case.load()
+    if scan.trajectory is not None:
+        raise InputError(f"'{case.name}' is non-Cartesian ({scan.trajectory.kind}); this study needs Cartesian data.")
     if not scan.fully_sampled:
         raise InputError(
             f"'{case.name}' is undersampled already ({scan.acceleration:.2f}×), and a study scores against fully "
