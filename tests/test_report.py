@@ -284,7 +284,7 @@ def with_members(count=3, *, held_out=True):
     ]
     known = [{"seed": 5 + place, "chosen_iteration": 20, "iterations": 30, "curve": looks} for place in range(count)]
     result = made(members.mean(dim=0), "convdecoder", details={"members": known, "parameters": 77})
-    return replace(result, members=members.to(torch.complex64), std=members.std(dim=0))
+    return replace(result, members=members.to(torch.complex64), std=members.std(dim=0, correction=min(1, count - 1)))
 
 
 @pytest.fixture(scope="module")
@@ -342,6 +342,13 @@ def test_ensembles_without_a_reference_have_no_scores(tmp_path):
     assert "<table" not in code
     assert "of the first image's maximum" in html.unescape(code)
     assert "iteration 10" not in words(page)
+
+
+def test_one_member_has_its_curves_and_no_twin(tmp_path):
+    code = section(write_report([replace(with_members(1), std=None)], tmp_path / "page.html"), "Ensembles")
+    assert "ConvDecoder: 1 member<" in code
+    assert code.count("<figure>") == 1
+    assert "Loss of each member" in code
 
 
 def test_a_standard_deviation_alone_is_shown(tmp_path):

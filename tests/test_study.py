@@ -271,6 +271,19 @@ def test_what_a_method_refuses_is_listed_and_the_others_go_on(monkeypatch):
     assert {row["method"] for row in rows(Path("fourfold-study"))} == set(NAMES[1:])
 
 
+@pytest.mark.usefixtures("here")
+def test_without_its_subject_there_are_scores_and_no_figures(monkeypatch, capsys):
+    def refuse(self, scan, progress):  # noqa: ARG001
+        raise InputError("The scan is too plain; give a better one.")
+
+    monkeypatch.setattr(UntrainedMethod, "solve", refuse)
+    assert main(["study", "convdecoder", "knee/k0.npz", *FLAGS]) == 0
+    assert "no scan suits 'convdecoder'" in words(Path("fourfold-study/index.html"))
+    monkeypatch.setattr(SenseMethod, "solve", refuse)
+    assert main(["study", "convdecoder", "knee/k1.npz", "-o", "other", *FLAGS]) == 2
+    assert "No method suits any of the scans. knee: k1.npz, tv: The scan is too plain" in capsys.readouterr().err
+
+
 # Resuming
 
 

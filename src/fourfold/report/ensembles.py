@@ -54,7 +54,7 @@ def _pictures(
     """Return the mean and each member in the window of all images."""
     window = gallery.window()
     shown = [("Mean", "", made.magnitude)]
-    if made.members is not None:
+    if made.members is not None and len(made.members) > 1:
         facts = _facts(made, scores, results)
         shown += [
             (f"Member {place}", fact, member.abs())

@@ -22,6 +22,10 @@ __all__ = ["Drawn", "ensemble_chart", "spread_words", "study_figures"]
 FEW_DATASETS = 2
 """A shift from one kind of data to another needs so many data sets."""
 
+_AGAINST = "{subject} beside methods that are not untrained networks."
+_NETWORKS = "The untrained networks."
+_EXAMPLE = "Image, magnified detail and error of the scan with the median PSNR."
+
 
 @dataclass(frozen=True)
 class Drawn:
@@ -56,7 +60,7 @@ def study_figures(study: Study, subject: str, folder: Path) -> list[Drawn]:
     """
     case = study.example(subject)
     if case is None:
-        return []
+        return [Drawn("2", f"There are no figures: no scan suits '{subject}', which they are about.", None)]
     families = {method.name: method.family for method in study.methods}
     rivals = [name for name, family in families.items() if family != "untrained"]
     networks = [name for name, family in families.items() if family == "untrained"]
@@ -67,10 +71,6 @@ def study_figures(study: Study, subject: str, folder: Path) -> list[Drawn]:
         *_ensemble(study, case, subject, folder),
     ]
     return drawn + _shift(study, subject, trained, folder)
-
-
-_AGAINST = "{subject} beside methods that are not untrained networks."
-_NETWORKS = "The untrained networks."
 
 
 def _side_by_side(
@@ -100,9 +100,6 @@ def _side_by_side(
     return Drawn(number, f"{caption} {_EXAMPLE} {foot[0]}", file)
 
 
-_EXAMPLE = "Image, magnified detail and error of the scan with the median PSNR."
-
-
 def _titles(study: Study) -> list[str]:
     return [protocol.title for protocol in study.protocols]
 
@@ -127,7 +124,7 @@ def _ensemble(study: Study, case: Case, subject: str, folder: Path) -> list[Draw
     """Draw the mean of the members beside the best of them, and PSNR against their number."""
     made, psnr = study.image(case, subject), find_protocol("psnr")
     found = next(one for one in study.of(subject) if one.case is case)
-    if made is None or made.members is None or found.ensemble is None or len(made.members) == 1:
+    if made is None or made.members is None or found.ensemble is None:
         return [Drawn("4", "Figure 4 compares an ensemble with its members, and there is a single member.", None)]
     count, best = len(made.members), found.ensemble.best(psnr)
     single = dataclasses.replace(made, image=made.members[best], members=None, std=None, estimate=None)

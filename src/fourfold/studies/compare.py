@@ -143,5 +143,5 @@ def _entry(
         {name: total for name, (total, _) in scores.items()},
         {name: frames for name, (_, frames) in scores.items()},
         settings,
-        None if members is None else ensemble_scores(members, truth, protocols),
+        None if members is None or len(members) == 1 else ensemble_scores(members, truth, protocols),
     )

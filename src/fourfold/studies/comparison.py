@@ -36,7 +36,7 @@ class Entry:
     settings
         The settings that differ from the method's defaults, JSON types.
     ensemble
-        Scores of the members and their averages, where the method has members and there is a reference.
+        Scores of the members and their averages, where there are several members and a reference.
     """
 
     reconstruction: Reconstruction

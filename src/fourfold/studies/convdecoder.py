@@ -228,7 +228,7 @@ def _scores(made: Reconstruction, reference: Tensor, protocols: Sequence[Protoco
         "image": of(made.magnitude),
         "estimate": {} if made.estimate is None else of(made.estimate.abs()),
         "ensemble": None
-        if made.members is None
+        if made.members is None or len(made.members) == 1
         else dataclasses.asdict(ensemble_scores(made.members, reference, protocols)),
         "seconds": made.record.seconds,
     }
