@@ -21,7 +21,7 @@ ROOT = Path(fourfold.__file__).parent
 PHYSICS = {"errors", "scan", "sampling", "physics"}
 METHODS = PHYSICS | {"method", "optimize", "tuning"}
 FITTING = PHYSICS | {"networks"}
-STUDIES = METHODS | {"registry", "metrics"}
+STUDIES = METHODS | {"registry", "metrics", "formats", "output"}
 MAY_IMPORT = {
     "errors": set(),
     "trajectory": {"errors"},
@@ -43,7 +43,7 @@ MAY_IMPORT = {
     "choose": METHODS | {"registry"},
     "samples": PHYSICS,
     "studies": STUDIES,
-    "report": STUDIES | {"studies", "formats", "output"},
+    "report": STUDIES | {"studies"},
 }
 UNRESTRICTED = {"__init__", "cli"}
 

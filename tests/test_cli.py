@@ -27,7 +27,7 @@ from fourfold.sampling import undersample
 from fourfold.scan import Scan
 from fourfold.studies import compare
 
-COMMANDS = ("info", "recon", "compare", "gfactor", "mask", "methods", "demo")
+COMMANDS = ("info", "recon", "compare", "study", "gfactor", "mask", "methods", "demo")
 
 
 @pytest.fixture(autouse=True)
@@ -255,6 +255,22 @@ def test_recon_writes_a_page(under, capsys):
     save_scan(under, "scan.npz")
     run(capsys, "recon", "scan.npz", "--method", "zero-filled", "--report", "page.html")
     assert "frame 1" in Path("page.html").read_text()
+
+
+def test_pages_of_ensembles_show_their_members(full, under, capsys):
+    tiny = {"members": "2", "iterations": "4", "channels": "4", "layers": "3", "weight": "0.002"}
+    save_scan(under.frame(0), "scan.npz")
+    flags = [part for name, value in tiny.items() for part in (f"--{name}", value)]
+    run(capsys, "recon", "scan.npz", "--method", "convdecoder", *flags, "--report", "page.html")
+    page = Path("page.html").read_text()
+    assert "ConvDecoder: 2 members" in page
+    assert "Held-out error of each member" in page
+    assert "Mean of 2 members" not in page
+    save_scan(full.frame(0), "full.npz")
+    flags = [part for name, value in tiny.items() for part in (f"--convdecoder.{name}", value)]
+    pattern = ("--acceleration", "2", "--lines", "12")
+    run(capsys, "compare", "full.npz", "--methods", "convdecoder", *flags, *pattern, "--report", "both.html")
+    assert "Mean of 2 members" in Path("both.html").read_text()
 
 
 def test_existing_output_is_replaced_with_force_only(full, capsys):

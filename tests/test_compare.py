@@ -57,6 +57,16 @@ class Watcher(ZeroFilled):
         return super().solve(scan, progress)
 
 
+class Several(ZeroFilled):
+    """Three members of different brightness."""
+
+    name: ClassVar[str] = "several"
+
+    def solve(self, scan, progress):
+        members = torch.stack([factor * super(Several, self).solve(scan, progress).image for factor in (0.7, 1.2, 1.1)])
+        return Solution(members.mean(dim=0), std=members.abs().std(dim=0), members=members)
+
+
 @pytest.fixture
 def watcher():
     Watcher.seen.clear()
@@ -357,3 +367,26 @@ def test_sense_beats_zero_filling_on_a_real_head(raw):
         assert comparison.best(protocol).method == "cg-sense"
     zero_filled, sense = (entry.scores["psnr"] for entry in comparison.entries)
     assert sense > zero_filled + 3
+
+
+def test_scores_against_the_number_of_members_are_those_of_their_means(scan):
+    entry = compare(scan, [Several(), "zero-filled"], protocols=["psnr", "nmse"]).entries[0]
+    reference = root_sum_of_squares(ifft(scan.kspace))
+    first, second, third = entry.reconstruction.members.abs()
+    means = [first, (first + second) / 2, (first + second + third) / 3]
+    for name in ("psnr", "nmse"):
+        protocol = PROTOCOLS[name]
+        single = [score(member, reference, name) for member in (first, second, third)]
+        assert entry.ensemble.averaged[name] == pytest.approx([score(image, reference, name) for image in means])
+        assert entry.ensemble.single[name] == pytest.approx(single)
+        assert entry.ensemble.averaged[name][-1] == pytest.approx(entry.scores[name])
+        best = max(single) if protocol.higher_is_better else min(single)
+        assert single[entry.ensemble.best(protocol)] == best
+
+
+def test_methods_without_members_have_no_ensemble(scan):
+    comparison = compare(scan, ["zero-filled", Several()], protocols=["psnr"])
+    assert comparison.entries[0].ensemble is None
+    written = json.loads(json.dumps(comparison.to_json()))
+    assert written["results"][0]["ensemble"] is None
+    assert len(written["results"][1]["ensemble"]["averaged"]["psnr"]) == 3

@@ -2,6 +2,7 @@
 
 import base64
 import html
+import io
 import json
 import math
 import re
@@ -21,11 +22,13 @@ from fourfold.metrics import PROTOCOLS
 from fourfold.physics.fourier import fft
 from fourfold.report import contents as report_contents
 from fourfold.report import write_report
+from fourfold.report.charts import HELD_OUT, curve_chart, score_chart
 from fourfold.report.figures import COLUMN, GAP, HEAD, figure
 from fourfold.report.pictures import Gallery, kspace_codes
 from fourfold.report.wording import decimal, labels, number, pairs
 from fourfold.scan import Geometry, Reconstruction, Record, Sampling, Scan, Source
 from fourfold.studies import Comparison, Entry, compare
+from fourfold.studies.ensemble import ensemble_scores
 
 NY, NX, FRAMES = 48, 40, 3
 NASTY = "T1 <b>\"knee\"</b> & 'co' </script><script>alert(1)</script>"
@@ -267,6 +270,109 @@ def test_comparison_from_end_to_end(tmp_path):
     for name, _ in comparison.omitted:
         assert f"Not scored: {name}" in text
     assert len(embedded(page)["images"]) == 2
+
+
+# Ensembles
+
+
+def with_members(count=3, *, held_out=True):
+    """A method whose members are the object, brighter by 0, 4, 8 … %, and what it recorded of them."""
+    members = torch.stack([object_image() * (1 + 0.04 * place) for place in range(count)])
+    looks = [
+        {"iteration": 10 * look, "loss": 1 / look, "held_out_error": 1 / look if held_out else None}
+        for look in (1, 2, 3)
+    ]
+    known = [{"seed": 5 + place, "chosen_iteration": 20, "iterations": 30, "curve": looks} for place in range(count)]
+    result = made(members.mean(dim=0), "convdecoder", details={"members": known, "parameters": 77})
+    return replace(result, members=members.to(torch.complex64), std=members.std(dim=0, correction=min(1, count - 1)))
+
+
+@pytest.fixture(scope="module")
+def ensemble_comparison(comparison):
+    result, protocols = with_members(), (PROTOCOLS["psnr"], PROTOCOLS["nmse"])
+    scores = {each.name: each.evaluate(result.magnitude, comparison.reference)[0] for each in protocols}
+    ensemble = ensemble_scores(result.members, comparison.reference, protocols)
+    entries = (comparison.entries[1], Entry(result, scores, ensemble=ensemble))
+    return replace(comparison, entries=entries)
+
+
+def section(page, title):
+    """The part of a page below a heading."""
+    return re.search(rf"<section[^>]*>\s*<h2[^>]*>{title}</h2>(.*?)</section>", page.read_text(), re.S)[1]
+
+
+def picture(code, alt):
+    """The pixels of the still image with this description."""
+    url = re.search(rf'<img src="data:image/png;base64,([^"]+)" alt="{re.escape(alt)}">', code)[1]
+    return matplotlib.image.imread(io.BytesIO(base64.b64decode(url)))
+
+
+def test_ensembles_have_members_deviation_curves_and_scores(ensemble_comparison, tmp_path):
+    page = write_report(ensemble_comparison, tmp_path / "page.html")
+    code = section(page, "Ensembles")
+    assert code.count("<figure>") == 5
+    gallery = ensemble_comparison.reference, *(one.reconstruction.magnitude for one in ensemble_comparison.entries)
+    _, white = gallery_of(*gallery).window()
+    third = picture(code, "ConvDecoder: Member 3, magnitude image")
+    expected = (ensemble_comparison.reference[1] * 1.08 / white).clamp(max=1).numpy()
+    assert np.abs(third[..., 0] - expected).max() < 0.01
+    # The spread of 0, 4 and 8 % is 4 % of the image, and so at most 4 % of the maximum.
+    deviation = picture(code, "ConvDecoder: standard deviation of the members")
+    y, x = 24, 20
+    value = 0.04 * float(ensemble_comparison.reference[1, y, x])
+    assert deviation[y, x, :3] == pytest.approx(matplotlib.colormaps["inferno"](value / 5)[:3], abs=0.02)
+    assert "0 to 5 % of the reference's maximum" in html.unescape(" ".join(code.split()))
+    for words in ("Loss of each member", "Held-out error of each member", "PSNR (dB) against", "NMSE against"):
+        assert re.search(rf'alt="{re.escape(words)}', code), words
+    assert "chosen: 20, 20, 20" in code
+    # The first member is the reference itself: no average can be better.
+    assert re.search(r"<th scope=\"row\">First member</th><td>∞</td><td>0.0000</td>", code)
+    entry = ensemble_comparison.entries[1]
+    assert f'<th scope="row">Mean of 3 members</th><td>{entry.scores["psnr"]:.2f}</td>' in code
+    assert "psnr ∞ · best" in code
+
+
+def test_ensembles_without_a_reference_have_no_scores(tmp_path):
+    page = write_report([with_members(held_out=False)], tmp_path / "page.html")
+    code = section(page, "Ensembles")
+    assert "seed 6" in code
+    assert "Loss of each member" in code
+    assert "against the number" not in code
+    assert "Held-out" not in code
+    assert "<table" not in code
+    assert "of the first image's maximum" in html.unescape(code)
+    assert "iteration 10" not in words(page)
+
+
+def test_one_member_has_its_curves_and_no_twin(tmp_path):
+    code = section(write_report([replace(with_members(1), std=None)], tmp_path / "page.html"), "Ensembles")
+    assert "ConvDecoder: 1 member<" in code
+    assert code.count("<figure>") == 1
+    assert "Loss of each member" in code
+
+
+def test_a_standard_deviation_alone_is_shown(tmp_path):
+    result = replace(with_members(), members=None)
+    code = section(
+        write_report([replace(result, record=replace(result.record, details={}))], tmp_path / "a.html"), "Ensembles"
+    )
+    assert code.count("<figure>") == 2
+    assert "<table" not in code
+
+
+def test_without_members_there_is_no_such_section(page):
+    assert "Ensembles" not in words(page)
+
+
+def test_the_best_single_member_and_the_chosen_iterations_are_drawn():
+    figure = score_chart("NMSE", [0.3, 0.2], [0.3, 0.25], 0.25)
+    line, single, averaged = figure.axes[0].lines
+    assert set(line.get_ydata()) == {0.25}
+    assert (list(single.get_xdata()), list(single.get_ydata())) == ([1, 1], [0.3, 0.25])
+    assert (list(averaged.get_xdata()), list(averaged.get_ydata())) == ([1, 2], [0.3, 0.2])
+    curve, chosen = curve_chart(with_members().record.details["members"][:1], HELD_OUT).axes[0].lines
+    assert list(curve.get_ydata()) == [1, 1 / 2, 1 / 3]
+    assert (list(chosen.get_xdata()), list(chosen.get_ydata())) == ([20], [1 / 2])
 
 
 # Refusals
@@ -706,6 +812,23 @@ def test_edge_maps_and_profiles(viewer, comparison):
         grey = 255 * min(1, float(comparison.reference[frame, 30, column]) / white)
         shown = drawn[int(30.5 / NY * height), int((frame + 0.5) / FRAMES * width), :3]
         assert shown.astype(int) == pytest.approx([grey] * 3, abs=2)
+
+
+def test_standard_deviations_have_a_map_and_a_scale_of_their_own(driver, ensemble_comparison, tmp_path):
+    viewer = Viewer(driver, write_report(ensemble_comparison, tmp_path / "page.html"))
+    inferno = matplotlib.colormaps["inferno"]
+    before = viewer.text("#map-text")
+    viewer.keys("s")
+    viewer.choose("#map", "deviation")
+    assert [drawn is None for drawn in viewer.pixels("map")] == [True, True, False]
+    # The members are 0, 4 and 8 % brighter than the reference.
+    assert viewer.text("#map-text") == "standard deviation of the members ×20: 0 to 5 %"
+    value = 0.04 * float(ensemble_comparison.reference[1, 24, 20])
+    assert viewer.at("map", 2, 24, 20) == pytest.approx(np.array(inferno(value / 5)[:3]) * 255, abs=6)
+    viewer.keys("a")
+    assert "×50: 0 to 2 %" in viewer.text("#map-text")
+    viewer.choose("#map", "error")
+    assert viewer.text("#map-text") == before
 
 
 def test_frame_slider(viewer):

@@ -37,8 +37,8 @@ class Solution:
         As in `fourfold.scan.Record`.
     interrupted
         Whether the user ended it early; frames that would follow are left out.
-    std, members
-        As in `fourfold.scan.Reconstruction`, of this frame: (y, x) and (member, y, x).
+    std, members, estimate
+        As in `fourfold.scan.Reconstruction`: (y, x) and (member, y, x) of this frame, and of the shape of `image`.
     """
 
     image: Tensor
@@ -49,6 +49,7 @@ class Solution:
     interrupted: bool = False
     std: Tensor | None = None
     members: Tensor | None = None
+    estimate: Tensor | None = None
 
 
 class Method(BaseModel, ABC):
@@ -128,6 +129,7 @@ class Method(BaseModel, ABC):
             return crop_centre(array, size) if size else array
 
         stds = [solution.std for solution in solutions if solution.std is not None]
+        estimates = [solution.estimate for solution in solutions if solution.estimate is not None]
         members = [solution.members for solution in solutions if solution.members is not None]
         # An interrupted frame has fewer members than the others.
         alike = len(members) == len(image) and len({len(images) for images in members}) == 1
@@ -149,6 +151,7 @@ class Method(BaseModel, ABC):
             record,
             std=cut(torch.stack(stds)) if len(stds) == len(image) else None,
             members=cut(torch.stack(members, dim=1)) if alike else None,
+            estimate=cut(torch.cat([each.reshape(-1, *scan.shape) for each in estimates])) if estimates else None,
             geometry=scan.geometry,
         )
 

@@ -469,6 +469,8 @@ class Reconstruction:
         Position in the patient; already cut to ``geometry.image_size``.
     members
         complex64, (member, frame, y, x): the images of an ensemble, whose mean is `image`, or None.
+    estimate
+        complex64, (frame, y, x): what the image was before the measured samples were put back, where they were.
     """
 
     image: Tensor
@@ -476,6 +478,7 @@ class Reconstruction:
     std: Tensor | None = None
     geometry: Geometry = field(default_factory=Geometry)
     members: Tensor | None = None
+    estimate: Tensor | None = None
 
     def __post_init__(self) -> None:
         if self.image.dtype != torch.complex64 or self.image.ndim != 3:

@@ -139,6 +139,7 @@ class SenseMethod(MappedMethod):
             problem.scale,
             (*told, *problem.notes),
             {**found.details, **({} if choice is None else {"weight": choice.summary()})},
+            estimate=problem.image(found.x, "maps") if self.combination == "rss" else None,
         )
 
     def understudy(self) -> SenseMethod:

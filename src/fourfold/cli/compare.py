@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -24,16 +24,21 @@ from fourfold.scan import Sampling, Scan
 from fourfold.studies import compare as compare_methods
 from fourfold.studies.reference import Reference
 
-__all__ = ["compare", "own_type"]
+__all__ = ["PATTERN", "compare", "own_type", "settings_of"]
 
 PATTERN = Group("Sampling pattern", sort_key=2)
 
 
 def own_type(_: str | None) -> Any:
     """Return a type with a field for each method that has settings: they become ``--tv.weight`` and the like."""
+    return settings_of(known_methods().values())
+
+
+def settings_of(kinds: Iterable[type[Method]]) -> Any:
+    """Return a type with a field for each of some methods that has settings."""
     fields = [
         (method.name.replace("-", "_"), method, dataclasses.field(default=method()))
-        for method in known_methods().values()
+        for method in kinds
         if method.model_fields
     ]
     # Without a module of ours, the library takes the type for one of Python's own.

@@ -136,7 +136,7 @@ class writer:  # noqa: N801  # used like a function, as open() is
             )
         std = None if reconstruction.std is None else _on_disk(reconstruction.std, self.path.parent)
         image = _on_disk(reconstruction.image, self.path.parent)
-        self.parts.append(dataclasses.replace(reconstruction, image=image, std=std, members=None))
+        self.parts.append(dataclasses.replace(reconstruction, image=image, std=std, members=None, estimate=None))
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -161,10 +161,10 @@ def _on_disk(array: Tensor, folder: Path) -> Tensor:
 def join(parts: Sequence[Reconstruction]) -> Reconstruction:
     """Return the frames of all `parts`, made by one method from one scan, as one reconstruction.
 
-    Seconds and iterations are summed, notes united, members left out; settings, scale, sampling and other details are
-    the first part's.
+    Seconds and iterations are summed, notes united, members and estimates left out; settings, scale, sampling and
+    other details are the first part's.
     """
-    first = dataclasses.replace(parts[0], members=None)
+    first = dataclasses.replace(parts[0], members=None, estimate=None)
     records = [part.record for part in parts]
     stds = [part.std for part in parts if part.std is not None]
     return dataclasses.replace(

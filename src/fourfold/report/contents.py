@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
 
@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fourfold.report.encoding import integers, quantised, still
-from fourfold.report.pictures import AMPLIFICATIONS, KSPACE_FLOOR, Box, Gallery, kspace_codes
+from fourfold.report.ensembles import ensembles
+from fourfold.report.pictures import AMPLIFICATIONS, KSPACE_FLOOR, Box, Gallery, amplification, kspace_codes
 from fourfold.report.results import Results
 from fourfold.report.wording import decimal, number, pairs, sampling_words
 from fourfold.scan import Record, Scan
@@ -30,7 +31,8 @@ SECOND_DECIMALS = 2
 
 def contents(results: Results, gallery: Gallery, box: Box) -> dict[str, Any]:
     """Return every variable of the template ``page.html``."""
-    frames = _chosen_frames(gallery)
+    deviations = _deviations(results, gallery)
+    frames = _chosen_frames(gallery, len(gallery.images) + sum(each is not None for each in deviations))
     start = int(np.argmin(np.abs(frames - gallery.start)))
     samplings = [record.sampling for record in results.records]
     alike = all(sampling == samplings[0] for sampling in samplings)
@@ -39,6 +41,7 @@ def contents(results: Results, gallery: Gallery, box: Box) -> dict[str, Any]:
         "simulated": results.simulated,
         "facts": _facts(results, gallery, len(frames)),
         "has_reference": gallery.has_reference,
+        "has_deviation": any(each is not None for each in deviations),
         "reference_name": results.reference_name,
         "unit": gallery.unit,
         "unit_of": "the reference" if gallery.has_reference else "the first image",
@@ -49,6 +52,7 @@ def contents(results: Results, gallery: Gallery, box: Box) -> dict[str, Any]:
         "amplifications": AMPLIFICATIONS,
         "panels": _panels(results, gallery, int(frames[start])),
         "profiles": _profiles(results, gallery) if gallery.shape[0] > 1 else None,
+        "ensembles": ensembles(results, gallery, int(frames[start])),
         "protocols": results.protocols,
         "rows": _rows(results),
         "omitted": results.omitted,
@@ -62,22 +66,37 @@ def contents(results: Results, gallery: Gallery, box: Box) -> dict[str, Any]:
         ],
         "provenance": _provenance(results, gallery),
         "software": _software(),
-        "data": _data(gallery, box, frames, start, codes),
+        "data": _data(gallery, box, frames, start, codes, deviations),
     }
 
 
-def _chosen_frames(gallery: Gallery) -> NDArray[np.int64]:
+def _deviations(results: Results, gallery: Gallery) -> list[NDArray[np.float32] | None]:
+    """Return the standard deviation (frame, y, x), in percent, of each image of the gallery that has one."""
+    first: list[NDArray[np.float32] | None] = [None] if gallery.has_reference else []
+    return first + [
+        None if made.std is None else (results.turn(made.std) * (100 / gallery.unit)).astype(np.float32)
+        for made in results.reconstructions
+    ]
+
+
+def _chosen_frames(gallery: Gallery, images: int) -> NDArray[np.int64]:
     """Return the frames that go into the page: all, or as many as the budget allows, evenly spaced."""
     total, ny, nx = gallery.shape
-    affordable = PIXEL_BUDGET // (2 * ny * nx * len(gallery.images))
+    affordable = PIXEL_BUDGET // (2 * ny * nx * images)
     count = min(total, max(1, affordable))
     return np.unique(np.linspace(0, total - 1, count).round().astype(np.int64))
 
 
 def _data(
-    gallery: Gallery, box: Box, frames: NDArray[np.int64], start: int, codes: Sequence[NDArray[np.uint8]]
+    gallery: Gallery,
+    box: Box,
+    frames: NDArray[np.int64],
+    start: int,
+    codes: Sequence[NDArray[np.uint8]],
+    deviations: Sequence[NDArray[np.float32] | None],
 ) -> dict[str, Any]:
     """Return what the scripts need, as JSON types."""
+    known = [each[frames] for each in deviations if each is not None]
     return {
         "size": gallery.shape[1:],
         "frames": frames.tolist(),
@@ -87,7 +106,9 @@ def _data(
         "detail": {"x": box.x, "y": box.y, "width": box.width, "height": box.height},
         "amplification": gallery.amplification(),
         "amplifications": AMPLIFICATIONS,
+        "deviation_amplification": amplification(known) if known else 1,
         "images": [quantised(image[frames]) for image in gallery.images],
+        "deviations": [None if each is None else quantised(each[frames]) for each in deviations],
         "kspace": {
             "size": codes[0].shape,
             "floor": KSPACE_FLOOR,
@@ -134,7 +155,7 @@ def _panels(results: Results, gallery: Gallery, frame: int) -> list[dict[str, st
 
 def _profiles(results: Results, gallery: Gallery) -> dict[str, Any]:
     """Return one column of every image over all frames (y, frame), and its errors: where the frames differ most."""
-    column, amplification = gallery.liveliest_column(), gallery.amplification()
+    column, factor = gallery.liveliest_column(), gallery.amplification()
     profiles = [image[:, :, column].T for image in gallery.images]
     panels = [
         {"label": caption, "still": still(profile, *gallery.window()), "error": None}
@@ -142,8 +163,8 @@ def _profiles(results: Results, gallery: Gallery) -> dict[str, Any]:
     ]
     if gallery.has_reference:
         for panel, profile in zip(panels[1:], profiles[1:], strict=True):
-            panel["error"] = still(np.abs(profile - profiles[0]), 0, 100 / amplification)
-    return {"column": column, "amplification": amplification, "panels": panels}
+            panel["error"] = still(np.abs(profile - profiles[0]), 0, 100 / factor)
+    return {"column": column, "amplification": factor, "panels": panels}
 
 
 def _rows(results: Results) -> list[dict[str, Any]]:
@@ -199,8 +220,18 @@ def _record(label: str, record: Record, own_sampling: bool) -> dict[str, Any]:
         "made": pairs(made),
         "settings": pairs(record.settings),
         "sampling": pairs(record.sampling) if own_sampling else [],
-        "details": pairs(record.details),
+        "details": pairs({name: _without_curves(fact) for name, fact in record.details.items()}),
     }
+
+
+def _without_curves(fact: Any) -> Any:
+    """Return a fact without the curves of an ensemble's members, which are drawn."""
+    if not isinstance(fact, list | tuple):
+        return fact
+    return [
+        {name: value for name, value in item.items() if name != "curve"} if isinstance(item, Mapping) else item
+        for item in fact
+    ]
 
 
 def _provenance(results: Results, gallery: Gallery) -> list[tuple[str, str]]:

@@ -10,7 +10,7 @@ function listenToControls() {
   on("zoom-in", "click", () => zoomBy(1.25));
   on("zoom-out", "click", () => zoomBy(0.8));
   on("map", "change", (event) => change({ map: event.target.value }));
-  on("amplification", "change", (event) => change({ amplification: Number(event.target.value) }));
+  on("amplification", "change", (event) => change({ [amplified()]: Number(event.target.value) }));
   on("size", "input", (event) => element("viewer").style.setProperty("--panel", `${event.target.value}px`));
   on("smooth", "click", () => change({ smooth: !view.smooth }));
   on("reset", "click", reset);
@@ -38,7 +38,7 @@ function showState() {
     element("frame-value").textContent = page.frames[view.frame];
   }
   element("map").value = view.map;
-  element("amplification").value = view.amplification;
+  element("amplification").value = view[amplified()];
   element("smooth").setAttribute("aria-pressed", view.smooth);
   element("compare")?.setAttribute("aria-pressed", view.everywhere === 0);
   element("grey-text").textContent = `${percent(view.low)} to ${percent(view.high)}`;
@@ -47,13 +47,19 @@ function showState() {
   element("position").textContent = `${view.cursor ? "Cursor" : "Detail centre"}: x ${x}, y ${y}`;
 }
 
+const SCALES = {
+  error: [HEAT, "|method − reference|"],
+  edges: [GREY, "edges (gradient per pixel)"],
+  deviation: [HEAT, "standard deviation of the members"],
+};
+
 function showMapScale() {
-  const amplified = view.map === "error" || view.map === "edges";
-  element("map-scale").hidden = !amplified;
-  element("amplify").hidden = !amplified;
-  if (!amplified) return;
-  drawBar(element("map-bar"), view.map === "error" ? HEAT : GREY);
-  const what = view.map === "error" ? "|method − reference|" : "edges (gradient per pixel)";
-  const full = Number((100 / view.amplification).toPrecision(3));
-  element("map-text").textContent = `${what} ×${view.amplification}: 0 to ${full} %`;
+  const scale = SCALES[view.map];
+  element("map-scale").hidden = !scale;
+  element("amplify").hidden = !scale;
+  if (!scale) return;
+  const [table, what] = scale;
+  const factor = view[amplified()];
+  drawBar(element("map-bar"), table);
+  element("map-text").textContent = `${what} ×${factor}: 0 to ${Number((100 / factor).toPrecision(3))} %`;
 }

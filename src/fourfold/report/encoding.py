@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.image import imsave
 from numpy.typing import NDArray
 
-__all__ = ["integers", "quantised", "still"]
+__all__ = ["data_url", "integers", "quantised", "still"]
 
 LEVELS = 65535
 
@@ -30,8 +30,13 @@ def quantised(frames: NDArray[np.float32]) -> dict[str, Any]:
     return {"step": step, "pixels": [integers(np.rint(frame / step).astype(np.uint16)) for frame in frames]}
 
 
-def still(image: NDArray[Any], black: float, white: float) -> str:
-    """Return an image (y, x) between two grey limits as a data URL of a PNG."""
+def still(image: NDArray[Any], black: float, white: float, colours: str = "gray") -> str:
+    """Return an image (y, x) between two limits of a colour table as a data URL of a PNG."""
     file = io.BytesIO()
-    imsave(file, image, vmin=black, vmax=white, cmap="gray", format="png")
-    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode("ascii")
+    imsave(file, image, vmin=black, vmax=white, cmap=colours, format="png")
+    return data_url(file.getvalue())
+
+
+def data_url(png: bytes) -> str:
+    """Return the data URL of a PNG."""
+    return "data:image/png;base64," + base64.b64encode(png).decode("ascii")

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from fourfold.output import atomically, check_target
+from fourfold.report.palette import GROUND, MARK, MUTED, TEXT
 from fourfold.report.pictures import Box, Gallery
 from fourfold.report.results import Results
 from fourfold.report.wording import decimal
@@ -20,7 +21,6 @@ from fourfold.studies import Comparison
 
 __all__ = ["figure"]
 
-GROUND, TEXT, MUTED, MARK = "#0c0f12", "#e8ecef", "#9aa6b0", "#ffd166"
 COLUMN = 2.1
 """Width of one image in inches."""
 GAP = 0.06
@@ -31,20 +31,30 @@ LEAST_WIDTH = 4.0
 
 
 def figure(
-    results: Comparison | Sequence[Reconstruction], path: str | Path, *, frame: int | None = None, dpi: int = 110
+    results: Comparison | Sequence[Reconstruction] | Results,
+    path: str | Path,
+    *,
+    frame: int | None = None,
+    dpi: int = 110,
+    below: Sequence[Sequence[str]] = (),
+    foot: Sequence[str] = (),
 ) -> Path:
     """Write a PNG with a column for each image: the image, its magnified detail, its error map.
 
     Parameters
     ----------
     results
-        A comparison, or reconstructions without a reference (no scores and error maps then).
+        A comparison, or reconstructions without a reference (no scores and error maps then), or either with labels.
     path
         The PNG to write; an existing one is replaced only once the new one is complete.
     frame
         The frame to show; the middle one when None.
     dpi
         Pixels per inch; a column is 2.1 inches wide.
+    below
+        Lines of text below each image, the reference included.
+    foot
+        Lines of text at the foot.
 
     Returns
     -------
@@ -57,10 +67,12 @@ def figure(
         When there is no image, the images' shapes differ, or the file cannot be written.
     """
     path = check_target(path, (".png",))
-    shown = Results.of(results)
+    shown = results if isinstance(results, Results) else Results.of(results)
     gallery = shown.gallery()
     index = gallery.start if frame is None else frame
-    drawing = _Drawing(gallery, index, simulated=shown.simulated)
+    if shown.simulated:
+        foot = (*foot, "Simulated data: the k-space was computed from an image.")
+    drawing = _Drawing(gallery, index, below, foot)
     for place, (caption, remark) in enumerate(zip(shown.captions, _remarks(shown), strict=True)):
         drawing.add(place, caption, remark)
     drawing.add_foot()
@@ -81,15 +93,18 @@ def _remarks(shown: Results) -> list[str]:
 class _Drawing:
     """Places the pictures in inches, so that every pixel of an image has the same size in every column."""
 
-    def __init__(self, gallery: Gallery, frame: int, simulated: bool) -> None:
-        self.gallery, self.frame, self.simulated = gallery, frame, simulated
+    def __init__(
+        self, gallery: Gallery, frame: int, below: Sequence[Sequence[str]] = (), foot: Sequence[str] = ()
+    ) -> None:
+        self.gallery, self.frame, self.below, self.words = gallery, frame, below, foot
         self.box: Box = gallery.detail()
         _, ny, nx = gallery.shape
         image = COLUMN / gallery.aspect(ny, nx)
         detail = COLUMN / gallery.aspect(self.box.height, self.box.width)
         self.heights = [image, detail] + ([image] if gallery.has_reference else [])
-        self.foot = HEAD + sum(self.heights) + GAP * len(self.heights)
-        lines = 1 + gallery.has_reference + simulated
+        self.text = HEAD + sum(self.heights) + GAP * len(self.heights)
+        self.foot = self.text + LINE * max((len(lines) for lines in below), default=0)
+        lines = 1 + gallery.has_reference + len(foot)
         self.width = max(LEAST_WIDTH, GAP + len(gallery.images) * (COLUMN + GAP))
         self.height = self.foot + (lines + 0.5) * LINE
         self.figure = Figure(figsize=(self.width, self.height))
@@ -110,6 +125,8 @@ class _Drawing:
         if self.gallery.has_reference and place > 0:
             error = np.abs(image - self.gallery.images[0][self.frame])
             self._show(place, 2, error, cmap="inferno", vmin=0, vmax=self._largest_error)
+        for line, words in enumerate(self.below[place] if self.below else ()):
+            self._text(left, self.text + (0.75 + line) * LINE, words, TEXT, 8)
 
     def add_foot(self) -> None:
         """Write below the images: the scales, in percent of the first image's maximum, and what the data is."""
@@ -119,9 +136,8 @@ class _Drawing:
         if self.gallery.has_reference:
             factor = self.gallery.amplification()
             self._scale(1, "inferno", f"|method − reference| ×{factor}: 0 to {self._largest_error:g} %")
-        if self.simulated:
-            baseline = self.foot + (1.8 + self.gallery.has_reference) * LINE
-            self._text(GAP, baseline, "Simulated data: the k-space was computed from an image.", MUTED, 8)
+        for line, words in enumerate(self.words):
+            self._text(GAP, self.foot + (1.8 + self.gallery.has_reference + line) * LINE, words, MUTED, 8)
 
     @property
     def _largest_error(self) -> float:

@@ -1,7 +1,9 @@
 // Start: build the panels, connect the listeners, draw.
 
+const seriesOf = (images, index) => images[index] && new Series(images[index], 2, index);
+
 const panels = [...document.querySelectorAll(".panel")].map(
-  (figure, index) => new Panel(figure, new Series(page.images[index], 2, index)),
+  (figure, index) => new Panel(figure, seriesOf(page.images, index), seriesOf(page.deviations, index)),
 );
 
 element("size").value = panels[0].image.clientWidth;

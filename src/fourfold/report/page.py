@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Sequence
-from importlib.resources import files
 from pathlib import Path
-
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
 
 from fourfold.output import atomically, check_target
 from fourfold.report.contents import contents
 from fourfold.report.pictures import Box, Gallery
 from fourfold.report.results import Results
-from fourfold.report.wording import number
+from fourfold.report.template import part, render
 from fourfold.scan import Reconstruction, Scan
 from fourfold.studies import Comparison
 
@@ -59,29 +53,18 @@ def write_report(
     """
     path = check_target(path, SUFFIXES)
     shown = Results.of(results, scan)
-    environment = Environment(
-        loader=PackageLoader("fourfold.report", ""),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(fingerprint=_fingerprint, number=number, verbatim=Markup)
     gallery = shown.gallery()
     box = gallery.detail()
-    html = environment.get_template("page.html").render(
+    html = render(
+        "page.html",
         title=title,
-        script="\n".join(_part(f"{name}.js") for name in SCRIPTS),
-        style=_part("page.css") + _proportions(gallery, box),
+        script="\n".join(part(f"{name}.js") for name in SCRIPTS),
+        style=part("page.css") + _proportions(gallery, box),
         **contents(shown, gallery, box),
     )
     with atomically(path, path.suffix) as file:
         file.write_text(html, encoding="utf-8")
     return path
-
-
-def _part(name: str) -> str:
-    return (files("fourfold.report") / name).read_text(encoding="utf-8")
 
 
 def _proportions(gallery: Gallery, box: Box) -> str:
@@ -92,8 +75,3 @@ def _proportions(gallery: Gallery, box: Box) -> str:
     height = 2 / image + 1 / detail
     values = {"count": len(gallery.images), "image-aspect": image, "detail-aspect": detail, "height": height}
     return ":root {" + " ".join(f"--{name}: {value:.6g};" for name, value in values.items()) + "}"
-
-
-def _fingerprint(code: str) -> str:
-    """Return the hash by which the page's security policy lets this code run, and no other."""
-    return "sha256-" + base64.b64encode(hashlib.sha256(code.encode()).digest()).decode("ascii")

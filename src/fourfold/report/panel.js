@@ -42,8 +42,9 @@ function edgeOf(series, i) {
 }
 
 class Panel {
-  constructor(figure, series) {
+  constructor(figure, series, deviation) {
     this.series = series;
+    this.deviation = deviation; // null where the method has none
     this.image = figure.querySelector(".image");
     this.detail = figure.querySelector(".detail");
     this.map = figure.querySelector(".map");
@@ -72,17 +73,24 @@ class Panel {
   }
 
   drawMap() {
-    this.map.hidden = view.map === "none" || (view.map === "error" && this.series === panels[0].series);
+    this.map.hidden =
+      view.map === "none" ||
+      (view.map === "error" && this.series === panels[0].series) ||
+      (view.map === "deviation" && this.deviation === null);
     if (this.map.hidden) return;
     if (view.map === "profile") {
       this.drawProfile();
       return;
     }
-    // Errors stay each panel's own while one image is shown everywhere.
-    const series = view.map === "error" ? this.series : this.shown;
-    const [table, value] = view.map === "error" ? [HEAT, errorOf] : [GREY, edgeOf];
-    const key = [view.map, series.id, view.frame, view.amplification];
-    this.colour.update(key, table, 0, 100 / view.amplification, (i) => value(series, i));
+    // Errors and deviations stay each panel's own while one image is shown everywhere.
+    const [series, table, value] = {
+      error: [this.series, HEAT, errorOf],
+      edges: [this.shown, GREY, edgeOf],
+      deviation: [this.deviation, HEAT, (deviation, i) => deviation.value(view.frame, i)],
+    }[view.map];
+    const factor = view[amplified()];
+    const key = [view.map, series.id, view.frame, factor];
+    this.colour.update(key, table, 0, 100 / factor, (i) => value(series, i));
     show(this.map, this.colour, seen());
     this.mark(this.map, seen());
   }

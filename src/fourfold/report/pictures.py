@@ -14,7 +14,7 @@ from fourfold.errors import InputError
 from fourfold.physics.combine import root_sum_of_squares
 from fourfold.scan import Scan
 
-__all__ = ["AMPLIFICATIONS", "Box", "Gallery", "kspace_codes"]
+__all__ = ["AMPLIFICATIONS", "Box", "Gallery", "amplification", "kspace_codes"]
 
 AMPLIFICATIONS = (1, 2, 5, 10, 20, 50, 100)
 """Factors by which error maps are amplified; round ones, so that a colour bar reads well."""
@@ -113,10 +113,7 @@ class Gallery:
         """Return the amplification at which the median method's errors just fill the scale (1 without errors)."""
         if not self.has_reference or len(self.images) < 2:
             return 1
-        reference = self.images[0]
-        errors = [float(np.percentile(np.abs(image - reference), 99.5)) for image in self.images[1:]]
-        typical = max(float(np.median(errors)), 100 / AMPLIFICATIONS[-1])
-        return max(factor for factor in AMPLIFICATIONS if factor <= max(1.0, 100 / typical))
+        return amplification([np.abs(image - self.images[0]) for image in self.images[1:]])
 
     def detail(self) -> Box:
         """Return the box of the first image, at its start frame, that holds the most fine structure.
@@ -155,6 +152,13 @@ class Gallery:
             min(ny, max(4, round(height / dy))),
             min(nx, max(4, round(height * DETAIL_ASPECT / dx))),
         )
+
+
+def amplification(maps: Sequence[NDArray[np.float32]]) -> int:
+    """Return the amplification at which the median one of several maps, in percent, just fills the scale."""
+    largest = [float(np.percentile(each, 99.5)) for each in maps]
+    typical = max(float(np.median(largest)), 100 / AMPLIFICATIONS[-1])
+    return max(factor for factor in AMPLIFICATIONS if factor <= max(1.0, 100 / typical))
 
 
 def kspace_codes(scan: Scan, frame: int) -> NDArray[np.uint8]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
 from fourfold.errors import InputError
@@ -16,6 +18,7 @@ from fourfold.report.pictures import Gallery
 from fourfold.report.wording import labels
 from fourfold.scan import Geometry, Reconstruction, Record, Scan
 from fourfold.studies import Comparison
+from fourfold.studies.ensemble import EnsembleScores
 
 __all__ = ["Results"]
 
@@ -43,6 +46,8 @@ class Results:
         Title of each method that the data refused, with the sentence that says why.
     scan
         The scan from which the images were made, or None where it is not at hand.
+    ensembles
+        Scores of each method's members; None, or none at all, where there are no members or no reference.
 
     Raises
     ------
@@ -59,6 +64,7 @@ class Results:
     omitted: tuple[tuple[str, str], ...] = ()
     failures: tuple[tuple[str, str], ...] = ()
     scan: Scan | None = None
+    ensembles: tuple[EnsembleScores | None, ...] = ()
 
     @classmethod
     def of(cls, results: Comparison | Sequence[Reconstruction], scan: Scan | None = None) -> Results:
@@ -77,6 +83,7 @@ class Results:
             results.omitted,
             tuple((_title(name), sentence) for name, sentence in results.failures),
             results.scan,
+            tuple(entry.ensemble for entry in results.entries),
         )
 
     def __post_init__(self) -> None:
@@ -120,11 +127,16 @@ class Results:
         """Whether the gallery shows the images turned or flipped, to the radiological view."""
         return not np.array_equal(orient_for_display(PROBE, self.geometry), PROBE)
 
+    def turn(self, image: Tensor) -> NDArray[Any]:
+        """Return an image (frame, y, x) in the radiological view."""
+        turned: NDArray[Any] = orient_for_display(image.cpu().numpy(), self.geometry)
+        return turned
+
     def gallery(self) -> Gallery:
         """Return the magnitude images in the radiological view, the reference first where there is one."""
         images = [made.magnitude for made in self.reconstructions]
         shown = images if self.reference is None else [self.reference, *images]
-        turned = [orient_for_display(image.cpu().numpy(), self.geometry) for image in shown]
+        turned = [self.turn(image) for image in shown]
         dy, dx = self.geometry.voxel_size[1:]
         swapped = orient_for_display(PROBE, self.geometry).shape != PROBE.shape
         return Gallery.of(turned, self.reference is not None, (dx, dy) if swapped else (dy, dx))

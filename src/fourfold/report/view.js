@@ -10,7 +10,8 @@ const initial = {
   y: NY / 2,
   detail: page.detail, // { x, y, width, height } in pixels
   map: page.reference ? "error" : "none",
-  amplification: page.amplification,
+  amplification: page.amplification, // of errors and edges
+  deviationAmplification: page.deviation_amplification,
   smooth: true,
   everywhere: null, // index of the image that all panels show while a key is held
   cursor: null, // { x, y } of the pixel under the mouse
@@ -97,7 +98,12 @@ function toggleMap() {
   change({ map: view.map === "none" ? (page.reference ? "error" : "edges") : "none" });
 }
 
+// The name under which the state keeps the amplification of the map that is shown.
+function amplified() {
+  return view.map === "deviation" ? "deviationAmplification" : "amplification";
+}
+
 function amplify(steps) {
-  const index = page.amplifications.indexOf(view.amplification) + steps;
-  change({ amplification: page.amplifications[clamp(index, 0, page.amplifications.length - 1)] });
+  const index = page.amplifications.indexOf(view[amplified()]) + steps;
+  change({ [amplified()]: page.amplifications[clamp(index, 0, page.amplifications.length - 1)] });
 }

@@ -15,6 +15,7 @@ from fourfold.registry import methods as registered_methods
 from fourfold.sampling import undersample
 from fourfold.scan import Reconstruction, Sampling, Scan
 from fourfold.studies.comparison import Comparison, Entry
+from fourfold.studies.ensemble import ensemble_scores
 from fourfold.studies.reference import REFERENCES, Reference, image_shape, reference_image
 
 __all__ = ["Comparison", "Entry", "compare"]
@@ -136,9 +137,11 @@ def _entry(
         return Entry(reconstruction, {}, {}, settings)
     image = reconstruction.magnitude
     scores = {protocol.name: protocol.evaluate(image, truth) for protocol in protocols}
+    members = reconstruction.members
     return Entry(
         reconstruction,
         {name: total for name, (total, _) in scores.items()},
         {name: frames for name, (_, frames) in scores.items()},
         settings,
+        None if members is None or len(members) == 1 else ensemble_scores(members, truth, protocols),
     )

@@ -16,6 +16,7 @@ from torch import Tensor
 from fourfold.errors import InputError
 from fourfold.metrics import Protocol
 from fourfold.scan import Reconstruction, Scan
+from fourfold.studies.ensemble import EnsembleScores
 
 __all__ = ["Comparison", "Entry"]
 
@@ -34,12 +35,15 @@ class Entry:
         The same for every frame.
     settings
         The settings that differ from the method's defaults, JSON types.
+    ensemble
+        Scores of the members and their averages, where there are several members and a reference.
     """
 
     reconstruction: Reconstruction
     scores: Mapping[str, float]
     frame_scores: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
+    ensemble: EnsembleScores | None = None
 
     @property
     def method(self) -> str:
@@ -113,6 +117,7 @@ class Comparison:
                     **entry.reconstruction.record.summary(),
                     "scores": entry.scores,
                     "frame_scores": entry.frame_scores,
+                    "ensemble": None if entry.ensemble is None else dataclasses.asdict(entry.ensemble),
                 }
                 for entry in self.entries
             ],

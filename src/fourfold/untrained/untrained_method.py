@@ -24,7 +24,7 @@ from fourfold.optimize.minimise import SMOOTHING
 from fourfold.optimize.nonlinear_cg import Smoothed
 from fourfold.optimize.total_variation import TotalVariationPenalty
 from fourfold.physics.combine import root_sum_of_squares
-from fourfold.physics.sense import SenseProblem
+from fourfold.physics.sense import Combination, SenseProblem
 from fourfold.sampling.split import hold_back
 from fourfold.scan import Scan
 
@@ -95,17 +95,18 @@ class UntrainedMethod(MappedMethod):
             choice = replace(choice, weight=weight)
         ensemble = _Ensemble(self, problem, weight, progress)
         ensemble.fit()
-        images = torch.stack([self._image(problem, x) for x in ensemble.images])
-        magnitudes = images.abs()
+        images = torch.stack([self._image(problem, x, self.combination) for x in ensemble.images])
+        own = [self._image(problem, x, "maps") for x in ensemble.images] if self.combination == "rss" else []
         return Solution(
-            torch.polar(magnitudes.mean(dim=0), images.mean(dim=0).angle()),
+            _mean_image(images),
             ensemble.iterations,
             problem.scale,
             (*told, *problem.notes, *ensemble.notes),
             {**ensemble.details, **({} if choice is None else {"weight": choice.summary()})},
             ensemble.interrupted,
-            std=magnitudes.std(dim=0) if len(images) > 1 else None,
+            std=images.abs().std(dim=0) if len(images) > 1 else None,
             members=images,
+            estimate=_mean_image(torch.stack(own)) if own else None,
         )
 
     def _problem(self, scan: Scan) -> tuple[SenseProblem, tuple[str, ...]]:
@@ -123,12 +124,17 @@ class UntrainedMethod(MappedMethod):
         kspace = scan.kspace.transpose(0, 1)
         return SenseProblem.of(scan.replace(kspace=kspace, coil_maps=ones, calibration=calibration, noise=None)), ()
 
-    def _image(self, problem: SenseProblem, x: Tensor) -> Tensor:
+    def _image(self, problem: SenseProblem, x: Tensor, combination: Combination) -> Tensor:
         """Return the image (y, x) of one member's solution (frame, set, y, x)."""
-        images = problem.image(x, self.combination)
+        images = problem.image(x, combination)
         if images.shape[0] == 1:
             return images[0]
         return torch.polar(root_sum_of_squares(images), images.sum(dim=0).angle())
+
+
+def _mean_image(images: Tensor) -> Tensor:
+    """Return the mean magnitude (y, x) of the members' images (member, y, x), with the phase of their mean."""
+    return torch.polar(images.abs().mean(dim=0), images.mean(dim=0).angle())
 
 
 class _Ensemble:

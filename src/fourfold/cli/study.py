@@ -1,0 +1,188 @@
+"""`fourfold study`: a published study on data of one's own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from cyclopts import Group, Parameter
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+
+from fourfold.cli.compare import PATTERN, settings_of
+from fourfold.cli.computer import Computer, ComputerOptions
+from fourfold.cli.console import print_json, print_table, progress_bar, remark
+from fourfold.cli.files import FormatOptions, select_frames
+from fourfold.cli.flags import DATA, OUTPUT, Flag
+from fourfold.errors import InputError
+from fourfold.formats import ScanFile, open_scan
+from fourfold.method import Method
+from fourfold.report.study import write_study
+from fourfold.report.study_figures import spread_words
+from fourfold.sampling import SamplingOptions
+from fourfold.studies.convdecoder import Design, study_methods
+from fourfold.studies.convdecoder import study as do_study
+from fourfold.studies.finished import Finished
+from fourfold.studies.reference import Reference
+from fourfold.studies.study import Case, Kind, Study
+
+__all__ = ["own_type", "study"]
+
+FITS = Group("Untrained networks", sort_key=0)
+
+
+def own_type(_: str | None) -> Any:
+    """Return a type with a field for each of the study's methods: ``--convdecoder.channels`` and the like."""
+    return settings_of(study_methods())
+
+
+def study(
+    preset: Literal["convdecoder"],
+    /,
+    *data: Path,
+    members: Annotated[int | None, Parameter(group=FITS)] = None,
+    iterations: Annotated[int | None, Parameter(group=FITS)] = None,
+    budget: Annotated[float | None, Parameter(group=FITS)] = None,
+    own: Any = None,
+    frames: Annotated[str | None, Parameter(alias="--frame", group=DATA)] = None,
+    crop: Annotated[tuple[int, int] | None, Parameter(group=DATA)] = None,
+    more: Annotated[FormatOptions | None, Parameter(name="*", group=DATA)] = None,
+    reference: Annotated[Reference, Parameter(group=DATA)] = "rss",
+    pattern: Annotated[str, Parameter(group=PATTERN)] = "random",
+    acceleration: Annotated[float, Parameter(group=PATTERN)] = 4.0,
+    seed: Annotated[int, Parameter(group=PATTERN)] = 0,
+    details: Annotated[SamplingOptions | None, Parameter(name="*", group=PATTERN)] = None,
+    output: Annotated[Path, Parameter(alias="-o", group=OUTPUT)] = Path("fourfold-study"),
+    json: Annotated[Flag, Parameter(group=OUTPUT)] = False,
+    computer: ComputerOptions = Computer(),  # noqa: B008  # frozen
+) -> None:
+    """Do a published study on fully sampled data of your own: tables, figures and a page.
+
+    `convdecoder` (Darestani & Heckel, ISMRM 2021) undersamples every scan, reconstructs it with total variation, Deep
+    Decoder, Deep Image Prior and ConvDecoder, and with trained networks where there are some, and scores the images
+    with and without the data-consistency step, and ensembles against their members.
+
+    The folder of the output then holds `index.html`, `figure-2.png` and its like, `scores.csv`, `scores.json`, and in
+    `finished/` every reconstruction. The same command again takes over what is finished there, as long as data and
+    settings are the same: a study that was interrupted goes on, and one with more scans does these alone.
+
+    For example:
+
+        fourfold study convdecoder knee/ brain/ -o study --members 10 --crop 320 320
+
+        fourfold study convdecoder brain/*.npz --frames 3:6 --budget 60 --convdecoder.channels 128
+
+    Parameters
+    ----------
+    preset
+        Which study: convdecoder.
+    data
+        Fully sampled files, or folders of them; files in one folder are one data set.
+    members
+        Networks in each ensemble.
+    iterations
+        At most so many for each member.
+    budget
+        Seconds that the fit of all members may take, for each image.
+    frames
+        Of each file: one frame (3) or a range without its end (2:5; : for all); the middle one unless given.
+    crop
+        Score and show the central rows and columns alone, for example --crop 320 320.
+    reference
+        How the reference is made: rss (root-sum-of-squares) or matched (sensitivity-weighted).
+    pattern
+        random, equispaced, gaussian, regular, poisson-disc or regular-2d.
+    acceleration
+        Grid points over acquired ones.
+    seed
+        Seed of what is drawn at random.
+    output
+        Folder to write to; it is made, or what is finished in it is taken over.
+    json
+        Print everything but the pixels on stdout as JSON, and nothing else there.
+    """
+    design = Design(
+        tuple(_methods({"members": members, "iterations": iterations, "budget": budget}, own)),
+        pattern,
+        acceleration,
+        seed,
+        details or SamplingOptions(),
+        reference,
+        crop,
+    )
+    cases = list(_cases(data, frames, more or FormatOptions()))
+    if output.exists() and not output.is_dir():
+        raise InputError(f"The output '{output}' is a file: name a folder.")
+    computer.claim()
+    with progress_bar() as show:
+        try:
+            found = do_study(cases, design, Finished(output / "finished"), computer.device, show)
+        except KeyboardInterrupt:
+            remark(f"What is finished stays in '{output / 'finished'}': the same command again goes on from there.")
+            raise
+    output.mkdir(parents=True, exist_ok=True)
+    page = write_study(found, preset, output, f"ConvDecoder study: {', '.join(found.datasets)}")
+    if json:
+        print_json(found.to_json())
+        return
+    print_table(_table(found))
+    print(f"Open {page} in a browser to see the figures.")
+
+
+def _methods(shared: dict[str, Any], own: Any) -> Iterator[Method]:
+    """Yield the study's methods; a setting of a method of its own wins over one for all."""
+    given = {name: value for name, value in shared.items() if value is not None}
+    for kind in study_methods():
+        mine = getattr(own, kind.name.replace("-", "_"), None)
+        settings = given if kind.family == "untrained" else {}
+        yield kind(**{**settings, **(mine.model_dump(exclude_unset=True) if mine else {})})
+
+
+def _cases(data: Sequence[Path], frames: str | None, options: FormatOptions) -> Iterator[Case]:
+    """Yield the chosen frames of all files, each file once."""
+    files = {file.path.resolve(): file for path in data for file in _files(path, options)}
+    folders = {path.parent for path in files}
+    names = [folder.name for folder in folders]
+    for path, file in files.items():
+        folder = path.parent
+        dataset = str(folder) if names.count(folder.name) > 1 else folder.name
+        middle = len(file) // 2
+        for frame in range(middle, middle + 1) if frames is None else select_frames(frames, len(file)):
+            name = path.name if len(file) == 1 else f"{path.name}, frame {frame}"
+            yield Case(dataset, name, partial(file.load, slice(frame, frame + 1)))
+
+
+def _files(path: Path, options: FormatOptions) -> Iterator[ScanFile]:
+    """Yield a file, or those of a folder that hold raw data; the others are told."""
+    if not path.is_dir():
+        yield open_scan(path, **options)
+        return
+    found = 0
+    for inner in sorted(entry for entry in path.iterdir() if entry.is_file() and not entry.name.startswith(".")):
+        try:
+            file = open_scan(inner, **options)
+        except InputError as refusal:
+            remark(f"Left out: {refusal}")
+        else:
+            found += 1
+            yield file
+    if not found:
+        raise InputError(f"The folder '{path}' holds no raw data that can be read: name one with fully sampled files.")
+
+
+def _table(found: Study) -> Table:
+    """Return the means of the scores for the terminal."""
+    kinds: tuple[tuple[Kind, str], ...] = (("image", ""), ("estimate", ", without data consistency"))
+    table = Table(box=SIMPLE_HEAD, padding=0)
+    table.add_column("method")
+    for protocol in found.protocols:
+        table.add_column(protocol.name, justify="right", no_wrap=True)
+    for method in found.methods:
+        for kind, words in kinds:
+            spreads = [found.spread(method.name, protocol, kind) for protocol in found.protocols]
+            if any(spread.count for spread in spreads):
+                cells = [spread_words(spread, each) for spread, each in zip(spreads, found.protocols, strict=True)]
+                table.add_row(method.name + words, *cells)
+    return table

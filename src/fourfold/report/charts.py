@@ -1,0 +1,102 @@
+"""Charts of ensembles: the members' curves, and scores against the number of averaged members."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
+
+from fourfold.report.palette import ACCENT, GROUND, LINE, MARK, MEMBERS, MUTED, TEXT
+
+__all__ = ["HELD_OUT", "LOSS", "chart_png", "curve_chart", "score_chart"]
+
+SIZE = (3.5, 2.5)
+"""Width and height of a chart in inches."""
+DPI = 200
+
+LOSS, HELD_OUT = "loss", "held_out_error"
+"""What a member's record tells of every look at it."""
+
+# So many members fit into a legend of one column.
+_ONE_COLUMN = 5
+_NAMES = {LOSS: "Loss, relative to the samples' energy", HELD_OUT: "Error of the held-out samples, relative"}
+
+
+def curve_chart(members: Sequence[Mapping[str, Any]], quantity: str) -> Figure:
+    """Return the chart of a quantity of each member against the iteration, the chosen iteration marked.
+
+    Parameters
+    ----------
+    members
+        What the record of an untrained method tells of each member: ``seed``, ``chosen_iteration`` and ``curve``.
+    quantity
+        `LOSS` or `HELD_OUT`.
+    """
+    figure, axes = _new(_NAMES[quantity], "iteration (dot: the chosen one)")
+    axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5)))
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    axes.yaxis.set_minor_locator(NullLocator())
+    for place, member in enumerate(members):
+        colour = MEMBERS[place % len(MEMBERS)]
+        curve = {look["iteration"]: look[quantity] for look in member["curve"]}
+        chosen = member["chosen_iteration"]
+        axes.plot(list(curve), list(curve.values()), color=colour, lw=1, label=f"seed {member['seed']}")
+        axes.plot(chosen, curve[chosen], "o", color=colour, ms=4.5, mec=GROUND, mew=0.8)
+    _legend(axes, columns=2 if len(members) > _ONE_COLUMN else 1)
+    return figure
+
+
+def score_chart(title: str, averaged: Sequence[float], single: Sequence[float], best: float) -> Figure:
+    """Return the chart of a score against the number of averaged members.
+
+    Parameters
+    ----------
+    title
+        What the score is.
+    averaged
+        Scores of the mean of the first k members, k = 1 ….
+    single
+        Scores of the members alone, all drawn at k = 1.
+    best
+        The best of these, drawn as a line.
+    """
+    figure, axes = _new(title, "averaged members k")
+    counts = range(1, len(averaged) + 1)
+    axes.axhline(best, color=MARK, lw=1, ls="--", label="best single member")
+    axes.plot([1] * len(single), single, "o", color="none", mec=MUTED, ms=4.5, label="single members")
+    axes.plot(counts, averaged, "o-", color=ACCENT, lw=1.4, ms=4, label="mean of the first k")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    axes.set_xlim(0.5, max(counts) + 0.5)
+    _legend(axes)
+    return figure
+
+
+def chart_png(figure: Figure) -> bytes:
+    """Return a chart as a PNG."""
+    file = io.BytesIO()
+    figure.savefig(file, format="png", dpi=DPI, facecolor=GROUND)
+    return file.getvalue()
+
+
+def _new(title: str, below: str) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=SIZE, layout="constrained", facecolor=GROUND)
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot(facecolor=GROUND)
+    axes.set_title(title, color=TEXT, fontsize=8.5, loc="left")
+    axes.set_xlabel(below, color=MUTED, fontsize=7.5)
+    axes.tick_params(which="both", colors=MUTED, labelsize=7, length=2.5)
+    axes.grid(color=LINE, lw=0.5)
+    axes.set_axisbelow(True)
+    for side in axes.spines.values():
+        side.set_color(LINE)
+    return figure, axes
+
+
+def _legend(axes: Axes, columns: int = 1) -> None:
+    axes.legend(fontsize=6.5, labelcolor=MUTED, facecolor=GROUND, edgecolor=LINE, framealpha=0.8, ncols=columns)

@@ -1,0 +1,149 @@
+"""The page's section on ensembles: members, their standard deviation, curves, scores against their number."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from fourfold.metrics import Protocol
+from fourfold.report.charts import HELD_OUT, LOSS, chart_png, curve_chart, score_chart
+from fourfold.report.encoding import data_url, still
+from fourfold.report.pictures import Gallery, amplification
+from fourfold.report.results import Results
+from fourfold.report.wording import decimal
+from fourfold.scan import Reconstruction
+from fourfold.studies.ensemble import EnsembleScores
+
+__all__ = ["ensembles"]
+
+FIRST = "psnr"
+"""The score written beside a member's image."""
+
+
+def ensembles(results: Results, gallery: Gallery, frame: int) -> list[dict[str, Any]]:
+    """Return what the template shows of each method that has members or a standard deviation.
+
+    Parameters
+    ----------
+    results, gallery
+        What the page shows.
+    frame
+        The frame of the still images.
+    """
+    scores = results.ensembles or (None,) * len(results.labels)
+    return [
+        {
+            "label": label,
+            "count": 0 if made.members is None else len(made.members),
+            "pictures": _pictures(results, made, known, gallery, frame),
+            "deviation": _deviation(results, made, gallery, frame),
+            "charts": _curves(made) + _score_charts(results, known),
+            "rows": _rows(results, known),
+        }
+        for label, made, known in zip(results.labels, results.reconstructions, scores, strict=True)
+        if made.members is not None or made.std is not None
+    ]
+
+
+def _pictures(
+    results: Results, made: Reconstruction, scores: EnsembleScores | None, gallery: Gallery, frame: int
+) -> list[dict[str, str]]:
+    """Return the mean and each member in the window of all images."""
+    window = gallery.window()
+    shown = [("Mean", "", made.magnitude)]
+    if made.members is not None and len(made.members) > 1:
+        facts = _facts(made, scores, results)
+        shown += [
+            (f"Member {place}", fact, member.abs())
+            for place, (fact, member) in enumerate(zip(facts, made.members, strict=True), start=1)
+        ]
+    return [
+        {
+            "label": label,
+            "remark": remark,
+            "still": still(results.turn(image)[frame] * (100 / gallery.unit), *window),
+        }
+        for label, remark, image in shown
+    ]
+
+
+def _facts(made: Reconstruction, scores: EnsembleScores | None, results: Results) -> list[str]:
+    """Return a few words on each member: its score or its seed."""
+    assert made.members is not None
+    protocol = next((protocol for protocol in results.protocols if protocol.name == FIRST), None)
+    if scores is not None and protocol is not None:
+        best = scores.best(protocol)
+        return [
+            f"{protocol.name} {decimal(value, protocol.decimals)}{' · best' if place == best else ''}"
+            for place, value in enumerate(scores.single[protocol.name])
+        ]
+    known = made.record.details.get("members", ())
+    return [f"seed {member['seed']}" for member in known] or [""] * len(made.members)
+
+
+def _deviation(results: Results, made: Reconstruction, gallery: Gallery, frame: int) -> dict[str, Any] | None:
+    """Return the map of the standard deviation, amplified by the rule of the error maps."""
+    if made.std is None:
+        return None
+    deviation = results.turn(made.std)[frame] * (100 / gallery.unit)
+    factor = amplification([deviation])
+    return {
+        "still": still(deviation, 0, 100 / factor, "inferno"),
+        "bar": still(np.linspace(0, 1, 256)[None], 0, 1, "inferno"),
+        "amplification": factor,
+    }
+
+
+def _curves(made: Reconstruction) -> list[dict[str, str]]:
+    """Return the charts of the members' curves; of a volume those of its first frame."""
+    members = [member for member in made.record.details.get("members", ()) if member["curve"]]
+    if not members:
+        return []
+    held_out = all(look[HELD_OUT] is not None for member in members for look in member["curve"])
+    chosen = ", ".join(str(member["chosen_iteration"]) for member in members)
+    words = {LOSS: "Loss", HELD_OUT: "Held-out error"}
+    return [
+        {
+            "image": data_url(chart_png(curve_chart(members, quantity))),
+            "words": f"{words[quantity]} of each member against the iteration; chosen: {chosen}",
+        }
+        for quantity in ((LOSS, HELD_OUT) if held_out else (LOSS,))
+    ]
+
+
+def _score_charts(results: Results, scores: EnsembleScores | None) -> list[dict[str, str]]:
+    if scores is None:
+        return []
+    return [
+        {
+            "image": data_url(chart_png(_score_chart(protocol, scores))),
+            "words": f"{protocol.title} against the number of averaged members",
+        }
+        for protocol in results.protocols
+    ]
+
+
+def _score_chart(protocol: Protocol, scores: EnsembleScores) -> Figure:
+    averaged, single = scores.averaged[protocol.name], scores.single[protocol.name]
+    return score_chart(protocol.title, averaged, single, single[scores.best(protocol)])
+
+
+def _rows(results: Results, scores: EnsembleScores | None) -> list[tuple[str, list[str]]]:
+    """Return the table of scores against k, and of the best single member by each score."""
+    if scores is None:
+        return []
+
+    def row(values: Mapping[str, float]) -> list[str]:
+        return [decimal(values[protocol.name], protocol.decimals) for protocol in results.protocols]
+
+    count = len(next(iter(scores.averaged.values())))
+    best = {protocol.name: scores.single[protocol.name][scores.best(protocol)] for protocol in results.protocols}
+    means = {name: sum(values) / len(values) for name, values in scores.single.items()}
+    rows = [("Single members, mean of their scores", row(means)), ("Best single member, by each score", row(best))]
+    return rows + [
+        (f"Mean of {k} members" if k > 1 else "First member", row({n: v[k - 1] for n, v in scores.averaged.items()}))
+        for k in range(1, count + 1)
+    ]

@@ -1,0 +1,96 @@
+"""Finished work of a study: a reconstruction and its scores in one file, taken over where everything agrees."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from fourfold.errors import InputError
+from fourfold.formats.metadata import geometry_from, image_record, plain
+from fourfold.output import atomically
+from fourfold.scan import Reconstruction, Record
+
+__all__ = ["Finished", "Piece"]
+
+_ARRAYS = ("image", "std", "members", "estimate")
+
+
+@dataclass(frozen=True)
+class Piece:
+    """What identifies one reconstruction: another one has another file.
+
+    Attributes
+    ----------
+    scan, method
+        Names, for the file's.
+    agreed
+        All that decides on the result, JSON types: settings, sampling, a fingerprint of the data.
+    """
+
+    scan: str
+    method: str
+    agreed: Mapping[str, Any]
+
+    @property
+    def file_name(self) -> str:
+        """Name of its file, which changes with what was `agreed`."""
+        text = json.dumps(plain(self.agreed), sort_keys=True)
+        readable = re.sub(r"[^A-Za-z0-9]+", "-", f"{self.scan}-{self.method}").strip("-")
+        return f"{readable}-{hashlib.sha256(text.encode()).hexdigest()[:16]}.npz"
+
+
+class Finished:
+    """The folder of finished pieces.
+
+    Parameters
+    ----------
+    folder
+        Made when the first piece is kept.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def scores(self, piece: Piece) -> dict[str, Any] | None:
+        """Return the scores that were kept with a piece, or None where it is not finished."""
+        path = self.folder / piece.file_name
+        if not path.is_file():
+            return None
+        found: dict[str, Any] = json.loads(_arrays(path, ("facts",))["facts"].item())["scores"]
+        return found
+
+    def reconstruction(self, piece: Piece) -> Reconstruction:
+        """Return a finished piece's reconstruction."""
+        arrays = _arrays(self.folder / piece.file_name, ("facts", *_ARRAYS))
+        record = json.loads(arrays.pop("facts").item())["record"]
+        geometry = geometry_from(record.pop("geometry"))
+        record["notes"] = tuple(record["notes"])
+        known = {field.name: record[field.name] for field in fields(Record)}
+        tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
+        return Reconstruction(**tensors, record=Record(**known), geometry=geometry)
+
+    def keep(self, piece: Piece, made: Reconstruction, scores: Mapping[str, Any]) -> None:
+        """Write a piece; its file appears when it is whole."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        facts = {"agreed": plain(piece.agreed), "record": json.loads(image_record(made)), "scores": scores}
+        arrays = {name: getattr(made, name) for name in _ARRAYS}
+        present = {name: array.cpu().numpy() for name, array in arrays.items() if array is not None}
+        with atomically(self.folder / piece.file_name, ".npz") as file:
+            np.savez(file, facts=np.array(json.dumps(facts)), **present)
+
+
+def _arrays(path: Path, names: tuple[str, ...]) -> dict[str, Any]:
+    try:
+        with np.load(path) as archive:
+            return {name: archive[name] for name in names if name in archive}
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile):
+        raise InputError(f"'{path}' is damaged: delete it, and its part of the study is done again.") from None
