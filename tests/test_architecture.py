@@ -33,7 +33,7 @@ MAY_IMPORT = {
     "physics": PHYSICS,
     "optimize": {"errors", "physics"},
     "tuning": PHYSICS | {"optimize"},
-    "networks": {"errors"},
+    "networks": PHYSICS,
     "fitting": FITTING,
     "metrics": {"errors"},
     "classical": METHODS,
