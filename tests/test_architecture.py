@@ -36,6 +36,7 @@ MAY_IMPORT = {
     "networks": PHYSICS,
     "fitting": FITTING,
     "metrics": {"errors"},
+    "losses": {"errors", "metrics"},
     "classical": METHODS,
     "untrained": METHODS | {"classical", "networks", "fitting"},
     "custom": METHODS | {"classical"},
