@@ -2,6 +2,7 @@
 
 import inspect
 import math
+from pathlib import Path
 
 import pytest
 import torch
@@ -24,6 +25,7 @@ from fourfold.physics.fourier import fft, ifft
 from fourfold.scan import centre_slice, crop_centre
 
 LINES = 10
+PAGE = Path(__file__).parents[1] / "docs" / "networks.md"
 
 
 def gaussian(*shape, seed=0, dtype=torch.complex64):
@@ -82,6 +84,7 @@ def test_parameters_are_as_many_as_documented(make, expected):
     network = make()
     assert parameters(network) == expected
     assert f"{expected:,}" in inspect.getdoc(type(network))
+    assert f"| {expected:,} |" in PAGE.read_text()
 
 
 # Sizes, batches, seeds
