@@ -37,6 +37,7 @@ MAY_IMPORT = {
     "fitting": FITTING,
     "metrics": {"errors"},
     "losses": {"errors", "metrics"},
+    "weights": {"errors", "output"},
     "classical": METHODS,
     "untrained": METHODS | {"classical", "networks", "fitting"},
     "custom": METHODS | {"classical"},
