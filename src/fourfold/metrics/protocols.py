@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from torch import Tensor
 
 from fourfold.errors import InputError, nearest
@@ -16,8 +14,16 @@ from fourfold.metrics.windows import box, gaussian
 __all__ = ["PROTOCOLS", "find_protocol", "score", "score_frames"]
 
 
+def _fastmri_ssim(image: Tensor, reference: Tensor, peak: float) -> float:
+    return float(ssim(image, reference, peak, box(7), sample_covariance=True))
+
+
 def _ssim_3x3(image: Tensor, reference: Tensor, peak: float) -> float:  # noqa: ARG001  # each frame has its own peak
-    return ssim(image, reference, float(reference.max()), box(3), sample_covariance=False)
+    return float(ssim(image, reference, reference.max(), box(3), sample_covariance=False))
+
+
+def _ms_ssim(image: Tensor, reference: Tensor, peak: float) -> float:
+    return float(ms_ssim(image, reference, peak, gaussian(11, 1.5)))
 
 
 _ANY_SIZE = "Any size; a reference that is not zero everywhere."
@@ -58,7 +64,7 @@ _ALL = (
         ),
         needs="At least 7×7 pixels; a reference that is not zero everywhere.",
         higher_is_better=True,
-        measure=partial(ssim, window=box(7), sample_covariance=True),
+        measure=_fastmri_ssim,
         smallest=7,
     ),
     Protocol(
@@ -86,7 +92,7 @@ _ALL = (
         ),
         needs="At least 161×161 pixels; a reference that is not zero everywhere.",
         higher_is_better=True,
-        measure=partial(ms_ssim, window=gaussian(11, 1.5)),
+        measure=_ms_ssim,
         smallest=161,
     ),
     Protocol(

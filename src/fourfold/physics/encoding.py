@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from fourfold.errors import InputError
 from fourfold.physics.fourier import Fourier, centring_phases, ifft
@@ -106,10 +109,14 @@ class Encoding(LinearOperator):
             image.addcmul_(self.coil_maps[:, :, coil], coil_image.conj_physical_()[:, None])
         return image.conj_physical_().mul_(after_y[:, None] * after_x)
 
-    @torch.no_grad()
     def normal(self, x: Tensor) -> Tensor:
-        """Return AᴴA x without transforming the readout."""
-        return self._normal_plan(x)
+        """Return AᴴA x without transforming the readout; differentiable in `x` and in the coil maps.
+
+        The derivative transforms the coils again rather than keep them, so that it needs no memory of their size
+        beyond that of the maps' own derivative.
+        """
+        result: Tensor = _Normal.apply(x, self.coil_maps, self._normal_plan)  # type: ignore[no-untyped-call]
+        return result
 
     @torch.no_grad()
     def consistent_coils(self, x: Tensor, y: Tensor, frame: int) -> Tensor:
@@ -138,7 +145,7 @@ class Encoding(LinearOperator):
     @property
     def _normal_plan(self) -> _NormalPlan:
         if self._plan is None:
-            self._plan = _NormalPlan(self.mask, self.coil_maps)
+            self._plan = _NormalPlan(self.mask, self.coil_maps.detach())
         return self._plan
 
 
@@ -177,6 +184,26 @@ class _NormalPlan:
         result.conj_physical_()
         return result.mT.contiguous() if self.swap else result
 
+    def maps_gradient(self, x: Tensor, gradient: Tensor) -> Tensor:
+        """Return the derivative with respect to the maps where `gradient` is the one with respect to AᴴA x.
+
+        The maps stand at both ends of AᴴA, which is self-adjoint: it is the sum of conj(g) · F⁻¹ mask F (maps · x) and
+        the same with x and g exchanged.
+        """
+        x, gradient = self._lay_out(x), self._lay_out(gradient)
+        result = torch.zeros_like(self.maps)
+        scratch = x.new_empty((self.block, *x.shape[-2:]))
+        for frame in range(x.shape[0]):
+            maps = self.maps[frame % self.maps.shape[0]]
+            total = result[frame % self.maps.shape[0]]
+            spectrum = self.spectrum[frame % self.spectrum.shape[0]]
+            for start in range(0, maps.shape[1], self.block):
+                block = slice(start, start + self.block)
+                for one, other in ((x[frame], gradient[frame]), (gradient[frame], x[frame])):
+                    coils = self._acquired_coils(one, maps[:, block], spectrum, scratch)
+                    total[:, block].addcmul_(other.conj()[:, None], coils)
+        return result.mT.contiguous() if self.swap else result
+
     def without_acquired(self, image: Tensor, frame: int) -> Tensor:
         """Return an image (y, x) without what its acquired samples contribute: (1 − F⁻¹ mask F) image."""
         laid_out = self._lay_out(image).clone()
@@ -194,13 +221,36 @@ class _NormalPlan:
 
         Conjugating the coils while they are in the cache spares a second copy of the maps.
         """
+        coils = self._acquired_coils(x, maps, spectrum, scratch).conj_physical_()
+        for index in range(maps.shape[0]):
+            for coil in range(coils.shape[0]):
+                result[index].addcmul_(maps[index, coil], coils[coil])
+
+    def _acquired_coils(self, x: Tensor, maps: Tensor, spectrum: Tensor, scratch: Tensor) -> Tensor:
+        """Return F⁻¹ mask F (maps · x) of a block of coils, in `scratch`."""
         coils = scratch[: maps.shape[1]]
         torch.mul(maps[0], x[0], out=coils)
         for extra in range(1, maps.shape[0]):
             coils.addcmul_(maps[extra], x[extra])
         if not self.identity:
             self._filter(coils, spectrum)
-        coils.conj_physical_()
-        for index in range(maps.shape[0]):
-            for coil in range(coils.shape[0]):
-                result[index].addcmul_(maps[index, coil], coils[coil])
+        return coils
+
+
+class _Normal(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, coil_maps: Tensor, plan: _NormalPlan) -> Tensor:  # noqa: ARG004  # for its derivative
+        ctx.plan = plan
+        ctx.save_for_backward(x)
+        return plan(x)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
+        (x,) = ctx.saved_tensors
+        for_x, for_maps, _ = ctx.needs_input_grad
+        return (
+            ctx.plan(gradient) if for_x else None,
+            ctx.plan.maps_gradient(x, gradient) if for_maps else None,
+            None,
+        )

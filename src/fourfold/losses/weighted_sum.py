@@ -1,0 +1,93 @@
+"""A weighted sum of losses, as settings state it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Annotated, Any
+
+import torch
+from pydantic import Field, TypeAdapter, ValidationError
+from torch import Tensor
+
+from fourfold.errors import InputError, nearest
+from fourfold.losses.loss import Loss
+from fourfold.losses.perceptual import Perceptual
+from fourfold.losses.pixelwise import L1, L2, Hybrid
+from fourfold.losses.structural import Dssim, MsSsim, Ssim
+
+__all__ = ["LOSSES", "AnyLoss", "WeightedSum", "weighted_sum"]
+
+LOSSES: dict[str, type[Loss]] = {
+    loss.model_fields["kind"].default: loss for loss in (L1, L2, Hybrid, Dssim, Ssim, MsSsim, Perceptual)
+}
+"""All losses by their names in settings."""
+
+AnyLoss = Annotated[L1 | L2 | Hybrid | Dssim | Ssim | MsSsim | Perceptual, Field(discriminator="kind")]
+"""Type of a loss among settings, told apart by its ``kind``."""
+
+_LOSS: TypeAdapter[Loss] = TypeAdapter(AnyLoss)
+
+
+class WeightedSum:
+    """Σ weight · loss.
+
+    Parameters
+    ----------
+    losses
+        One at least.
+    """
+
+    def __init__(self, losses: Sequence[Loss]) -> None:
+        if not losses:
+            raise InputError(f"There is no loss to train by; name one at least of {', '.join(LOSSES)}.")
+        self.losses = tuple(losses)
+
+    def parts(self, image: Tensor, reference: Tensor) -> dict[str, Tensor]:
+        """Return each loss's weighted value, a scalar, by its kind; those of one kind are added up."""
+        values: dict[str, Tensor] = {}
+        for loss in self.losses:
+            value = loss.weight * loss(image, reference)
+            values[loss.kind] = values[loss.kind] + value if loss.kind in values else value
+        return values
+
+    def __call__(self, image: Tensor, reference: Tensor) -> Tensor:
+        """Return the sum, a real scalar; see `fourfold.losses.loss.Loss` for images and references (frame, y, x)."""
+        return torch.stack(list(self.parts(image, reference).values())).sum()
+
+
+def weighted_sum(settings: Iterable[str | Mapping[str, Any]]) -> WeightedSum:
+    """Return the sum of losses that settings describe.
+
+    Parameters
+    ----------
+    settings
+        Names, or mappings of ``kind``, ``weight`` and a loss's own settings, such as
+        ``["l1", {"kind": "ssim", "weight": 0.5, "window": 11}]``.
+
+    Raises
+    ------
+    InputError
+        For a loss or setting that does not exist, a value that does not suit, or no loss at all.
+    """
+    return WeightedSum([_loss({"kind": each} if isinstance(each, str) else each) for each in settings])
+
+
+def _loss(settings: Mapping[str, Any]) -> Loss:
+    kind = settings.get("kind")
+    if kind not in LOSSES:
+        hint = nearest(str(kind), LOSSES)
+        raise InputError(f"There is no loss {kind!r}; there are {', '.join(LOSSES)}.{hint}")
+    try:
+        return _LOSS.validate_python(dict(settings))
+    except ValidationError as error:
+        raise InputError(_explain(LOSSES[kind], error)) from None
+
+
+def _explain(loss: type[Loss], error: ValidationError) -> str:
+    first = error.errors()[0]
+    kind, setting = first["loc"][0], str(first["loc"][1])
+    if first["type"] == "extra_forbidden":
+        hint = nearest(setting, loss.model_fields)
+        return f"The loss '{kind}' has no setting '{setting}'; it has: {', '.join(loss.model_fields)}.{hint}"
+    expected = first["msg"][0].lower() + first["msg"][1:]
+    return f"The setting '{setting}' of the loss '{kind}' is {first['input']!r}; {expected}."

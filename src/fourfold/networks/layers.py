@@ -1,0 +1,41 @@
+"""Layers whose weights are drawn by a seed of their own, not by the global random state."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import nn
+from torch.nn.utils import skip_init
+
+__all__ = ["conv", "draw_weights", "transposed_conv"]
+
+_CONVOLUTIONS = (nn.Conv2d, nn.ConvTranspose2d)
+
+
+def conv(inputs: int, outputs: int, kernel: int = 3, bias: bool = True) -> nn.Conv2d:
+    """Return a convolution that keeps the size by zero padding, its weights not set yet."""
+    layer: nn.Conv2d = skip_init(  # type: ignore[no-untyped-call]
+        nn.Conv2d, inputs, outputs, kernel, padding=kernel // 2, bias=bias
+    )
+    return layer
+
+
+def transposed_conv(inputs: int, outputs: int) -> nn.ConvTranspose2d:
+    """Return a transposed 2×2 convolution that doubles the size, without bias, its weights not set yet."""
+    layer: nn.ConvTranspose2d = skip_init(  # type: ignore[no-untyped-call]
+        nn.ConvTranspose2d, inputs, outputs, 2, stride=2, bias=False
+    )
+    return layer
+
+
+@torch.no_grad()
+def draw_weights(network: nn.Module, seed: int) -> None:
+    """Draw weights and biases of all convolutions, uniform in ±1/√(inputs of the sum), which is torch's own choice."""
+    generator = torch.Generator().manual_seed(seed)
+    for layer in network.modules():
+        if isinstance(layer, _CONVOLUTIONS):
+            bound = 1 / math.sqrt(layer.weight[0].numel())
+            layer.weight.uniform_(-bound, bound, generator=generator)
+            if layer.bias is not None:
+                layer.bias.uniform_(-bound, bound, generator=generator)

@@ -1,0 +1,50 @@
+"""A U-Net on complex images that brings them to mean 0 and variance 1 first."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import pad
+
+from fourfold.networks.channels import as_channels, as_complex
+from fourfold.networks.unet import UNet
+
+__all__ = ["NormalisedUNet"]
+
+# fastMRI's VarNet pads to multiples of this, whatever the number of pools.
+_MULTIPLE = 16
+
+
+class NormalisedUNet(nn.Module):
+    """A U-Net between a normalisation and its inverse (Sriram et al. 2020, arXiv:2004.06688).
+
+    Real and imaginary parts of each image are brought to mean 0 and standard deviation 1, each by its own; the
+    image is zero-padded around to multiples of 16; the result is cut and given the old deviation and mean back. The
+    network therefore does not see the scale of the data.
+
+    Parameters
+    ----------
+    channels, pools, seed
+        As in `fourfold.networks.unet.UNet`.
+    """
+
+    def __init__(self, channels: int = 18, pools: int = 4, seed: int = 0) -> None:
+        super().__init__()
+        self.unet = UNet(2, 2, channels, pools, seed=seed)
+        self.multiple = max(_MULTIPLE, 2**pools)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return complex images (frame, y, x) for complex images (frame, y, x)."""
+        x = as_channels(images)
+        deviation, mean = torch.std_mean(x, dim=(2, 3), keepdim=True)
+        # A part that is constant, as the imaginary part of a real image, stays 0.
+        deviation = deviation.clamp_min(torch.finfo(x.dtype).tiny)
+        x = (x - mean) / deviation
+        (top, bottom), (left, right) = self._margins(x.shape[2]), self._margins(x.shape[3])
+        x = self.unet(pad(x, (left, right, top, bottom)))
+        x = x[:, :, top : x.shape[2] - bottom, left : x.shape[3] - right]
+        return as_complex(x * deviation + mean)
+
+    def _margins(self, size: int) -> tuple[int, int]:
+        missing = -size % self.multiple
+        return missing // 2, missing - missing // 2

@@ -1,0 +1,101 @@
+"""The U-Net: fastMRI's shape, and the two-pool shape of Ghodrati 2019."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import avg_pool2d, max_pool2d, pad
+
+from fourfold.networks.channels import channels_last
+from fourfold.networks.instance_norm import normalised_leaky_relu_
+from fourfold.networks.layers import conv, draw_weights, transposed_conv
+
+__all__ = ["Pooling", "UNet"]
+
+Pooling = Literal["average", "max"]
+
+
+class _Block(nn.Module):
+    """Two 3×3 convolutions, each followed by instance norm and leaky ReLU."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.first = conv(inputs, outputs, bias=False)
+        self.second = conv(outputs, outputs, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = normalised_leaky_relu_(self.first(x))
+        return normalised_leaky_relu_(self.second(x))
+
+
+class UNet(nn.Module):
+    """An encoder–decoder with connections across (Ronneberger 2015, MICCAI), in the shape of fastMRI's baseline.
+
+    Zbontar et al. 2018 (arXiv:1811.08839): `pools` halvings by 2×2 pooling, each with twice the channels, and as many
+    transposed convolutions back; instance norm and leaky ReLU after each of them; a 1×1 convolution at the end. One
+    image in and out, 32 channels and 4 pools have 7,756,097 parameters, 30 channels 6,816,901. Ghodrati et al. 2019
+    (QIMS 9:1516) used two max-pooling stages and 1.3 million parameters; 54 channels, 2 pools and ``pooling="max"``
+    have 1,324,405.
+
+    Parameters
+    ----------
+    inputs, outputs
+        Channels of the input and the output.
+    channels
+        Of the first block.
+    pools
+        How often the image is halved.
+    pooling
+        Mean or maximum of 2×2 pixels.
+    seed
+        Of the initial weights.
+    """
+
+    def __init__(
+        self,
+        inputs: int = 1,
+        outputs: int = 1,
+        channels: int = 32,
+        pools: int = 4,
+        pooling: Pooling = "average",
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        widths = [channels * 2**level for level in range(pools + 1)]
+        self.down = nn.ModuleList(
+            _Block(first, second) for first, second in zip([inputs, *widths[:-2]], widths[:-1], strict=True)
+        )
+        self.bottom = _Block(widths[-2], widths[-1])
+        self.enlarge = nn.ModuleList(transposed_conv(2 * width, width) for width in reversed(widths[:-1]))
+        self.up = nn.ModuleList(_Block(2 * width, width) for width in reversed(widths[:-1]))
+        self.last = conv(channels, outputs, kernel=1)
+        self.pool = avg_pool2d if pooling == "average" else max_pool2d
+        self.smallest = 2 ** (pools + 1)
+        draw_weights(self, seed)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the output images, real (frame, output, y, x), of input images (frame, input, y, x) of any size.
+
+        Odd rows and columns, which pooling drops, come back by reflection; a side too short to be halved so often is
+        lengthened by repeating its last pixel, and the result cut.
+        """
+        ny, nx = x.shape[-2:]
+        if min(ny, nx) < self.smallest:
+            x = pad(x, (0, max(0, self.smallest - nx), 0, max(0, self.smallest - ny)), mode="replicate")
+        x = channels_last(x)
+        across = []
+        for block in self.down:
+            x = block(x)
+            across.append(x)
+            x = self.pool(x, 2)
+        x = self.bottom(x)
+        for enlarge, block in zip(self.enlarge, self.up, strict=True):
+            side = across.pop()
+            x = normalised_leaky_relu_(enlarge(x))
+            if x.shape != side.shape:
+                x = pad(x, (0, side.shape[-1] - x.shape[-1], 0, side.shape[-2] - x.shape[-2]), mode="reflect")
+            x = block(torch.cat([x, side], dim=1))
+        result: Tensor = self.last(x)
+        return result[..., :ny, :nx]
