@@ -22,11 +22,16 @@ def make(kind, seeds, size=(31, 22), outputs=4, **settings):
 
 
 @pytest.mark.parametrize(
-    ("network", "published"), [(ConvDecoder, 1_850_560), (DeepDecoder, 1_372_640), (DeepImagePrior, 31_563_328)]
+    ("network", "settings", "published"),
+    [
+        (ConvDecoder, {"channels": 160, "layers": 8, "input_size": (8, 4)}, 1_850_560),
+        (DeepDecoder, {"channels": 368, "layers": 10, "input_size": (16, 16)}, 1_372_640),
+        (DeepImagePrior, {}, 31_563_328),
+    ],
 )
-def test_published_settings_have_the_published_number_of_parameters(network, published):
-    """1.85, 1.37 and 31.5 million for 15 coils; the default settings are the published ones."""
-    assert network([0], 30, (640, 368)).parameters_of_each() == published
+def test_published_settings_have_the_published_number_of_parameters(network, settings, published):
+    """1.85, 1.37 and 31.5 million for 15 coils."""
+    assert network([0], 30, (640, 368), **settings).parameters_of_each() == published
     assert f"{published:,}" in network.__doc__ or f"{published / 1e6:.1f} million" in network.__doc__
 
 
