@@ -189,6 +189,13 @@ def test_a_second_set_explains_a_real_scan_that_folds_over(raw):
     assert left[1] < 0.7 * left[0]
 
 
+@pytest.mark.parametrize(("name", "expected"), [("brain8_smallfov_T1", 2), ("brain8_full_T1", 1)])
+@pytest.mark.parametrize("size", [(24, 24), (24, 13), (14, 24)])
+def test_fold_over_is_found_with_few_calibration_lines_too(name, expected, size, raw):
+    calibration = crop_centre(raw(name).kspace, size).contiguous()
+    assert espirit(calibration, (48, 48), sets="auto").maps.shape[1] == expected
+
+
 def on_grid(calibration, shape):
     """The calibration k-space (coil, ky, kx) on a grid of zeros."""
     full = calibration.new_zeros((calibration.shape[0], *shape))
