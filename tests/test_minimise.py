@@ -76,8 +76,8 @@ def test_solvers_agree(name, data):
     reference = found["fista"].details["objective"]
     for solver, minimum in found.items():
         assert minimum.details["solver"] == solver
-        # Nonlinear conjugate gradient sees the regulariser rounded, and rounding decides where its steps end.
-        within = 3e-3 if solver == "nlcg" else 1e-3
+        # Nonlinear conjugate gradient sees the regulariser rounded, and its steps end a little early on two terms.
+        within = 3e-3 if (name, solver) == ("tgv", "nlcg") else 1e-3
         assert minimum.details["objective"] == pytest.approx(reference, rel=within), solver
         apart = torch.linalg.vector_norm(minimum.x - found["fista"].x)
         assert float(apart / torch.linalg.vector_norm(minimum.x)) < 0.1, solver

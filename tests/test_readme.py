@@ -51,8 +51,8 @@ def test_the_scores_are_those_of_the_sample():
     for (name, psnr, ssim), entry in zip(rows, comparison.entries, strict=True):
         assert entry.method == name
         # Sparse MRI's published iterations end before it settles, so that rounding moves it.
-        leeway = 5 if name == "lustig2007" else 1
-        assert entry.scores["psnr"] == pytest.approx(float(psnr), abs=0.04 * leeway)
+        leeway = 10 if name == "lustig2007" else 1
+        assert entry.scores["psnr"] == pytest.approx(float(psnr), abs=0.02 * leeway)
         assert entry.scores["fastmri-ssim"] == pytest.approx(float(ssim), abs=0.001 * leeway)
 
 

@@ -13,10 +13,10 @@ __all__ = ["conv", "draw_weights", "transposed_conv"]
 _CONVOLUTIONS = (nn.Conv2d, nn.ConvTranspose2d)
 
 
-def conv(inputs: int, outputs: int, kernel: int = 3, bias: bool = True) -> nn.Conv2d:
-    """Return a convolution that keeps the size by zero padding, its weights not set yet."""
+def conv(inputs: int, outputs: int, kernel: int = 3, bias: bool = True, stride: int = 1, groups: int = 1) -> nn.Conv2d:
+    """Return a convolution that is zero-padded to keep the size at stride one, its weights not set yet."""
     layer: nn.Conv2d = skip_init(  # type: ignore[no-untyped-call]
-        nn.Conv2d, inputs, outputs, kernel, padding=kernel // 2, bias=bias
+        nn.Conv2d, inputs, outputs, kernel, stride=stride, padding=kernel // 2, groups=groups, bias=bias
     )
     return layer
 

@@ -7,17 +7,15 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import skip_init
+
+from fourfold.networks.layers import conv
 
 __all__ = ["Members", "convolution", "normalisation"]
 
 
 def convolution(members: int, inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Conv2d:
     """Return a convolution of `members` separate groups, zero-padded to keep the size, its weights not set yet."""
-    sizes = (members * inputs, members * outputs, kernel, stride, kernel // 2)
-    # torch's own initial weights would come from the global random state.
-    layer: nn.Conv2d = skip_init(nn.Conv2d, *sizes, groups=members, bias=False)  # type: ignore[no-untyped-call]
-    return layer
+    return conv(members * inputs, members * outputs, kernel, bias=False, stride=stride, groups=members)
 
 
 def normalisation(members: int, channels: int) -> nn.BatchNorm2d:

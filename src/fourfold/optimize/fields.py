@@ -8,7 +8,7 @@ from torch import Tensor
 __all__ = ["MOST_MOMENTUM", "bound_", "counted", "dual_floor", "dual_iterations", "modulus", "planes_of"]
 
 # Dual ascents keep some momentum from one proximal map to the next; more would overshoot, for each asks for another
-# minimiser. On two heads and a knee at weights from 0.001 to 0.03, 1 takes up to twice the time and 8 may not settle.
+# minimiser. On two heads and a knee at weights of 0.003 and 0.03, 1 takes up to twice the time and 8 may not settle.
 MOST_MOMENTUM = 4.0
 
 
