@@ -17,7 +17,6 @@ from pydantic import (
 
 from fourfold.errors import InputError
 from fourfold.physics.espirit import Crop
-from fourfold.sampling import SamplingOptions
 
 __all__ = [
     "Augmentation",
@@ -132,13 +131,12 @@ class Masks(_Settings):
                 )
         return self
 
-    def options(self, choice: int) -> SamplingOptions:
-        """Return what the pattern is asked for beside the acceleration with the number `choice`."""
+    def options(self, choice: int) -> dict[str, Any]:
+        """Return `fourfold.sampling.SamplingOptions` that go with the acceleration of the number `choice`."""
         several = {name: getattr(self, name) for name in ("centre", "lines")}
         values = {name: value[choice] if isinstance(value, tuple) else value for name, value in several.items()}
         values |= {name: getattr(self, name) for name in ("width", "box", "power", "elliptical")}
-        given: Any = {name: value for name, value in values.items() if value is not None}
-        return SamplingOptions(**given)
+        return {name: value for name, value in values.items() if value is not None}
 
     @property
     def accelerations(self) -> tuple[float, ...]:
