@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Literal
 
 import torch
+from pydantic import NonNegativeInt, PositiveInt
 from torch import Tensor, nn
 
 from fourfold.errors import InputError
+from fourfold.networks.interface import Reconstructor
 from fourfold.networks.layers import draw_weights
 from fourfold.networks.normalised_unet import NormalisedUNet
 from fourfold.networks.sensitivity import Grid, SensitivityNetwork
@@ -19,7 +21,7 @@ __all__ = ["Form", "VarNet"]
 Form = Literal["kspace", "image"]
 
 
-class VarNet(nn.Module):
+class VarNet(Reconstructor):
     """Gradient steps on ½‖Ax − y‖² with learned sizes η, minus what a U-Net makes of the image.
 
     The image-space form (Hammernik et al. 2018, MRM 79:3055) is x ← x − η Aᴴ(Ax − y) − U(x). The k-space form
@@ -51,11 +53,11 @@ class VarNet(nn.Module):
 
     def __init__(
         self,
-        cascades: int = 12,
-        channels: int = 18,
-        pools: int = 4,
-        sensitivity_channels: int = 8,
-        sensitivity_pools: int = 4,
+        cascades: PositiveInt = 12,
+        channels: PositiveInt = 18,
+        pools: PositiveInt = 4,
+        sensitivity_channels: NonNegativeInt = 8,
+        sensitivity_pools: PositiveInt = 4,
         sensitivity_grid: Grid = "full",
         form: Form = "kspace",
         seed: int = 0,
@@ -71,35 +73,31 @@ class VarNet(nn.Module):
         self.steps = nn.Parameter(torch.ones(cascades))
         draw_weights(self, seed)
 
+    @property
+    def estimates_maps(self) -> bool:
+        """Whether there is a sensitivity network, which makes coil maps where none are given."""
+        return self.sensitivity is not None
+
     def forward(
-        self, kspace: Tensor, mask: Tensor, calibration: Tensor | None = None, maps: Tensor | None = None
+        self, kspace: Tensor, mask: Tensor, maps: Tensor | None = None, calibration: Tensor | None = None
     ) -> Tensor:
-        """Return the reconstructed images, complex64 (frame, y, x).
+        """Return the reconstructed images; see `fourfold.networks.interface.Reconstructor.forward`.
 
         In the k-space form their modulus is the root-sum-of-squares of the coil images of k, as published, and their
         phase, which is not differentiated, that of the combined image.
-
-        Parameters
-        ----------
-        kspace
-            complex64, (frame, coil, ky, kx), zero where nothing was acquired.
-        mask
-            bool, (frame or 1, ky, kx).
-        calibration
-            complex64, (frame, coil, cy, cx), centred: the fully sampled calibration lines, for the coil maps.
-        maps
-            complex64, (frame or 1, coil, y, x): coil maps to use instead.
-
-        Raises
-        ------
-        InputError
-            When several coils come with neither maps nor calibration lines that a network could take.
         """
         maps = self._maps(kspace, calibration) if maps is None else maps
         encoding = Encoding(mask, maps[:, None])
         if self.form == "image":
             return self._in_image(encoding, kspace)
         return self._in_kspace(encoding, kspace, mask, maps)
+
+    def coil_maps(self, calibration: Tensor, shape: tuple[int, int]) -> Tensor:
+        """Return coil maps by the sensitivity network; see `fourfold.networks.interface.Reconstructor.coil_maps`."""
+        if self.sensitivity is None:
+            return super().coil_maps(calibration, shape)
+        maps: Tensor = self.sensitivity(calibration, shape)
+        return maps
 
     def _maps(self, kspace: Tensor, calibration: Tensor | None) -> Tensor:
         if kspace.shape[1] == 1:
@@ -108,8 +106,7 @@ class VarNet(nn.Module):
             missing = "no calibration lines" if self.sensitivity else "the network has no sensitivity estimation"
             raise InputError(f"The k-space has {kspace.shape[1]} coils and {missing}; give coil maps.")
         ny, nx = kspace.shape[-2:]
-        estimated: Tensor = self.sensitivity(calibration, (ny, nx))
-        return estimated
+        return self.coil_maps(calibration, (ny, nx))
 
     def _in_image(self, encoding: Encoding, kspace: Tensor) -> Tensor:
         start = encoding.adjoint(kspace)
