@@ -43,6 +43,7 @@ MAY_IMPORT = {
     "custom": METHODS | {"classical"},
     "registry": {"errors", "method", *FAMILIES},
     "choose": METHODS | {"registry"},
+    "datasets": PHYSICS | {"formats"},
     "samples": PHYSICS,
     "studies": STUDIES,
     "report": STUDIES | {"studies"},
