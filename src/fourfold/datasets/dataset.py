@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from typing import Any
 
@@ -142,6 +143,12 @@ class Examples(Dataset[Example]):
         """
         if self.part == "training":
             self._epoch.fill_(epoch)
+
+    def at_epoch(self, epoch: int) -> Examples:
+        """Return the same data set with an epoch of its own, which no other process moves."""
+        twin = copy.copy(self)
+        twin._epoch = torch.tensor(epoch if self.part == "training" else 0)
+        return twin
 
     def subject(self, index: int) -> str:
         """Return whom an example shows."""
