@@ -223,7 +223,7 @@ class Task(pl.LightningModule):
         if self.log_book:
             self.log_book.write(LOSSES, place, {**means, "rate": rate, "seconds_per_step": seconds})
         self.sums, self.count, self.started = {}, 0, now
-        if self.show is not None:
+        if self.show is not None and self.trainer.is_global_zero:
             best = "".join(f", best {name} {value:.4g}" for name, value in self._first_of_best())
             words = f"{self.stage.name}, epoch {place['epoch']}, step {place['step']}: loss {means['loss']:.4g}{best}"
             self.show(int(place["step"]) / self.total_steps, words)

@@ -8,7 +8,7 @@ import re
 import signal
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from importlib.util import find_spec
 from os import PathLike
 from pathlib import Path
@@ -23,6 +23,7 @@ from fourfold.method import Progress
 from fourfold.networks.reconstructor import Reconstructor, build
 from fourfold.output import atomically
 from fourfold.training.checkpoint import BEST, LAST, Checkpoint, read_checkpoint
+from fourfold.training.relay import relayed
 from fourfold.training.settings import TrainingSettings
 from fourfold.training.stages import Stage, plan
 from fourfold.weights.folder import fill, read_weights, write_weights
@@ -160,9 +161,9 @@ def _fit(
     checkpoints.mkdir(parents=True, exist_ok=True)
     total = last.first_step + last.steps
     resumed = read_checkpoint(checkpoints / LAST)
-    task = Task(network, stage, settings, data, folder, resumed, total, progress)
-    with _quiet(), _own_errors():
-        _trainer(settings).fit(task)
+    show = nullcontext(progress) if _started_outside(settings) else relayed(progress)
+    with _quiet(), _own_errors(), show as callback:
+        _trainer(settings).fit(Task(network, stage, settings, data, folder, resumed, total, callback))
 
 
 def _trainer(settings: TrainingSettings) -> Any:
@@ -175,10 +176,8 @@ def _trainer(settings: TrainingSettings) -> Any:
         raise InputError("The device 'cuda' was asked for but torch finds none; set 'device: cpu'.")
     strategy: Any = "auto"
     if settings.devices * settings.nodes > 1:
-        # Started from outside, as by torchrun, there is a process for each device already.
-        outside = "LOCAL_RANK" in os.environ or "SLURM_NTASKS" in os.environ
         strategy = DDPStrategy(
-            start_method="popen" if outside else "spawn",
+            start_method="popen" if _started_outside(settings) else "spawn",
             process_group_backend="nccl" if cuda else "gloo",
             find_unused_parameters=True,
         )
@@ -194,6 +193,12 @@ def _trainer(settings: TrainingSettings) -> Any:
         enable_model_summary=False,
         use_distributed_sampler=False,
     )
+
+
+def _started_outside(settings: TrainingSettings) -> bool:
+    """Return whether there is a process for each device already, or one device needs none: torchrun, a scheduler."""
+    launched = "LOCAL_RANK" in os.environ or "SLURM_NTASKS" in os.environ
+    return launched or settings.devices * settings.nodes == 1
 
 
 @contextmanager
