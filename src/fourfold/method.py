@@ -155,6 +155,11 @@ class Method(BaseModel, ABC):
             geometry=scan.geometry,
         )
 
+    @classmethod
+    def ready(cls) -> bool:
+        """Return whether the method works with its default settings; one that needs weights may lack them."""
+        return True
+
     def frames_at_once(self, scan: Scan) -> int:  # noqa: ARG002  # most methods cannot tell, and take one
         """Return how many frames `solve` is given at a time."""
         return 1

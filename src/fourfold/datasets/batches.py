@@ -9,7 +9,7 @@ from torch.utils.data import DataLoader, Sampler
 
 from fourfold.datasets.dataset import Examples
 from fourfold.datasets.draw import Draw
-from fourfold.datasets.example import Example, collate
+from fourfold.datasets.example import Batch, Example, collate
 from fourfold.errors import InputError
 
 __all__ = ["EqualShapes", "loader"]
@@ -81,6 +81,17 @@ class EqualShapes(Sampler[list[int]]):
         return batches[self.rank :: self.replicas]
 
 
+class _Loader(DataLoader[Example]):
+    """A loader that refuses bad input in one sentence, in whichever process it was found."""
+
+    def __iter__(self) -> Iterator[Batch]:  # type: ignore[override]  # torch gives an iterator of its own
+        try:
+            yield from super().__iter__()
+        except InputError as error:
+            # From a worker comes its whole traceback as text, which ends with the sentence.
+            raise InputError(str(error).rsplit("InputError: ", 1)[-1].strip()) from None
+
+
 def loader(
     examples: Examples,
     batch_size: int = 1,
@@ -105,7 +116,7 @@ def loader(
     """
     shuffled = examples.part == "training" if shuffle is None else shuffle
     batches = EqualShapes(examples, batch_size, shuffled, seed, replicas, rank)
-    return DataLoader(
+    return _Loader(
         examples,
         batch_sampler=batches,
         num_workers=workers,

@@ -10,12 +10,13 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from fourfold.datasets.acquisition import Acquisition
 from fourfold.datasets.augmentation import augment_image, crop_or_pad, flip
 from fourfold.datasets.draw import Draw
 from fourfold.datasets.example import Example
 from fourfold.datasets.images import ImageVolume
 from fourfold.datasets.masks import MaskDrawer
-from fourfold.datasets.raw import RawVolume
+from fourfold.datasets.raw import RawVolume, mirrored
 from fourfold.datasets.settings import Augmentation, DataSettings, Part
 from fourfold.datasets.shared import shared_zeros
 from fourfold.datasets.simulation import simulate_acquisition
@@ -23,9 +24,7 @@ from fourfold.datasets.sources import open_source
 from fourfold.datasets.split import PARTS, refuse_shared, split_subjects
 from fourfold.datasets.volume import Volume
 from fourfold.errors import InputError
-from fourfold.physics.calibration import calibration_kspace, estimate_maps
-from fourfold.physics.combine import matched_combination, root_sum_of_squares
-from fourfold.physics.fourier import ifft
+from fourfold.physics.calibration import calibration_kspace
 from fourfold.physics.scale import intensity_scale
 from fourfold.scan import Axis, Sampling, Scan
 
@@ -191,11 +190,11 @@ class Examples(Dataset[Example]):
         draw = self._draw(index)
         volume, place = self._volume(index)
         if isinstance(volume, RawVolume):
-            scan, truth, maps = volume.scan(place), None, None
+            acquisition = self._raw(volume, place, draw)
         else:
             assert isinstance(volume, ImageVolume)
-            scan, truth, maps = self._simulated(volume, place, draw)
-        return self._example(scan, truth, maps, index, draw)
+            acquisition = self._simulated(volume, place, draw)
+        return self._example(acquisition, index)
 
     def _volume(self, index: int) -> tuple[Volume, int]:
         number, place = self._places[index].tolist()
@@ -214,10 +213,9 @@ class Examples(Dataset[Example]):
         sizes = self.augmentation.sizes
         if sizes:
             return sizes[int(draw.numbers("size").integers(len(sizes)))]
-        own: tuple[int, int] | None = volume.settings.crop if isinstance(volume, ImageVolume) else None
-        return own or volume.size(place)
+        return volume.settings.crop or volume.size(place)
 
-    def _simulated(self, volume: ImageVolume, place: int, draw: Draw) -> tuple[Scan, Tensor, Tensor]:
+    def _simulated(self, volume: ImageVolume, place: int, draw: Draw) -> Acquisition:
         image = volume.image(place)
         if not bool(torch.isfinite(image).all()):
             raise InputError(f"The image '{volume.name(place)}' holds NaN or Inf; correct it or leave it out.")
@@ -228,56 +226,44 @@ class Examples(Dataset[Example]):
         if not bool(image.any()):
             raise InputError(f"The image '{volume.name(place)}' is zero where it is cropped; choose a larger crop.")
         simulated = simulate_acquisition(image, self._coils(volume, draw), self.settings.simulation, draw)
-        return Scan(simulated.kspace[None], _everywhere(image.shape)), simulated.image, simulated.maps
+        assert self._masks is not None
+        mask = self._masks((*image.shape, "ky"), draw)
+        measured = Scan(torch.where(mask, simulated.kspace, 0)[None], Sampling(mask[None]))
+        return Acquisition(measured, image=simulated.image, true_maps=simulated.maps)
 
-    def _example(self, scan: Scan, truth: Tensor | None, true_maps: Tensor | None, index: int, draw: Draw) -> Example:
-        volume, place = self._volume(index)
-        measured = scan
-        if self._masks is not None:
-            mask = self._masks((*scan.shape, scan.line_axis), draw)
-            measured = scan.with_sampling(Sampling(mask[None]))
+    def _raw(self, volume: RawVolume, place: int, draw: Draw) -> Acquisition:
+        anywhere = draw.numbers("shift") if self.augmentation.shift else None
+        scan = volume.scan(place, self._size(volume, place, draw), anywhere)
+        if self._masks is None:
+            return Acquisition(scan)
+        if not scan.fully_sampled:
+            raise InputError(
+                f"'{volume.name(place)}' is undersampled already ({scan.acceleration:.2f}×) and no mask can be drawn "
+                "for it; leave it out, or set masks: null to train on such data without references."
+            )
+        scan = mirrored(scan, draw) if self.augmentation.flip else scan
+        mask = self._masks((*scan.shape, volume.line_axis), draw)
+        return Acquisition(scan.with_sampling(Sampling(mask[None])), full=scan.kspace[0])
+
+    def _example(self, acquisition: Acquisition, index: int) -> Example:
+        measured = acquisition.measured
         scale = intensity_scale(measured)
         if not scale > 0:
-            raise InputError(f"The samples of '{volume.name(place)}' that the mask keeps are zero; leave it out.")
-        maps = self._maps(measured, true_maps)
-        reference = None
-        if self._masks is not None:
-            reference = self._reference(scan, truth, true_maps, maps) / scale
+            raise InputError(f"The samples of '{self.name(index)}' that the mask keeps are zero; leave it out.")
+        maps = acquisition.maps(self.settings)
+        reference = acquisition.reference(self.settings, maps)
         box = calibration_kspace(measured, minimum=0, size=self.settings.calibration)[0]
         return Example(
             kspace=measured.kspace[0] / scale,
             mask=measured.mask[0],
             maps=maps,
             calibration=box / scale if box.numel() else None,
-            reference=reference,
+            reference=None if reference is None else reference / scale,
             scale=scale,
-            subject=volume.subject(place),
-            name=volume.name(place),
+            subject=self.subject(index),
+            name=self.name(index),
             index=index,
         )
-
-    def _maps(self, measured: Scan, true_maps: Tensor | None) -> Tensor | None:
-        if measured.coils == 1:
-            return torch.ones_like(measured.kspace[0])
-        if self.settings.maps == "none":
-            return None
-        if self.settings.maps == "true":
-            return true_maps
-        return estimate_maps(measured, crop=self.settings.maps_crop)[0, 0]
-
-    def _reference(self, scan: Scan, truth: Tensor | None, true_maps: Tensor | None, maps: Tensor | None) -> Tensor:
-        if truth is None or true_maps is None:
-            images = ifft(scan.kspace[0])
-            if self.settings.reference == "rss" or maps is None:
-                return root_sum_of_squares(images)
-            return matched_combination(images, maps)
-        if self.settings.reference == "rss":
-            return truth.abs()
-        if maps is None or maps is true_maps:
-            return truth
-        # Estimated maps leave another phase to the image than the true ones; its magnitude is the truth's.
-        combined = (maps.conj() * true_maps).sum(dim=0) * truth
-        return torch.polar(truth.abs(), combined.angle())
 
     def _check(self) -> set[tuple[int, int, Axis]]:
         """Refuse sizes that cannot be made; return the grids of all examples."""
@@ -286,8 +272,7 @@ class Examples(Dataset[Example]):
             volume = self.volumes[number]
             size = volume.size(0)
             axis: Axis = volume.line_axis if isinstance(volume, RawVolume) else "ky"
-            crop = volume.settings.crop if isinstance(volume, ImageVolume) else None
-            for wanted in self.augmentation.sizes or (crop or size,):
+            for wanted in self.augmentation.sizes or (volume.settings.crop or size,):
                 self._check_size(volume, size, wanted)
                 grids.add((*wanted, axis))
         return grids
@@ -308,7 +293,3 @@ class Examples(Dataset[Example]):
                 "Without coil maps the phase of an image of several coils is not defined; choose reference 'rss' or "
                 "give maps."
             )
-
-
-def _everywhere(shape: torch.Size) -> Sampling:
-    return Sampling(torch.ones((1, *shape), dtype=torch.bool))

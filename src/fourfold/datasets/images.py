@@ -16,7 +16,7 @@ from fourfold.datasets.settings import Images
 from fourfold.datasets.volume import Volume, subject_in
 from fourfold.errors import InputError
 
-__all__ = ["ImageVolume", "NumpyImages", "Stack"]
+__all__ = ["ImageVolume", "NumpyImages", "Stack", "compact"]
 
 STACKS = ("slices", "images", "image")
 NAMES = ("ids", "names")
@@ -24,13 +24,7 @@ SMALLEST = 16
 
 
 class ImageVolume(Volume):
-    """A file of images.
-
-    Attributes
-    ----------
-    settings
-        Of the source that it is from.
-    """
+    """A file of images."""
 
     settings: Images
 
@@ -60,7 +54,7 @@ class Stack(ImageVolume):
     def __init__(self, path: Path, settings: Images, images: Tensor, subjects: list[str], names: list[str]) -> None:
         self.path, self.settings = path, settings
         self._check(images)
-        shown = images.flatten(1).any(dim=1)
+        shown = images.flatten(1).any(dim=1).bool()
         blank = int((~shown).sum())
         if blank == len(images):
             raise InputError(f"All images in '{path}' are zero; give images that show an object.")
@@ -102,6 +96,17 @@ class Stack(ImageVolume):
         return image.to(torch.complex64 if image.is_complex() else torch.float32)
 
 
+def compact(array: npt.NDArray[Any]) -> Tensor:
+    """Return numbers as a tensor in a type that holds them exactly, or in single precision, and takes little memory."""
+    if array.dtype.kind == "c":
+        return torch.from_numpy(np.ascontiguousarray(array, np.complex64))
+    if array.dtype.itemsize > 2 or array.dtype.kind == "f":
+        return torch.from_numpy(np.ascontiguousarray(array, np.float32))
+    if array.dtype == np.uint16:
+        return torch.from_numpy(np.ascontiguousarray(array, np.int16 if array.max() < 2**15 else np.int32))
+    return torch.from_numpy(np.ascontiguousarray(array, array.dtype.newbyteorder("=")))
+
+
 class NumpyImages(Stack):
     """Images in ``.npz`` (``slices``, ``images`` or ``image``, with ``ids`` or ``names`` beside them) or ``.npy``.
 
@@ -124,7 +129,7 @@ class NumpyImages(Stack):
         else:
             names = [str(name) for name in ids]
             subjects = [subject_in(name, settings.subject, _before_mark(name)) for name in names]
-        super().__init__(path, settings, torch.from_numpy(array), subjects, names)
+        super().__init__(path, settings, compact(array), subjects, names)
 
 
 def _before_mark(name: str) -> str:

@@ -55,7 +55,7 @@ class Images(_Settings):
     axis: Literal["axial", "coronal", "sagittal"] = "axial"
     """Which slices of a NIfTI volume."""
     share: tuple[float, float] = (0.0, 1.0)
-    """Which part of a NIfTI volume or DICOM series, along its slices: (0.2, 0.8) leaves out a fifth at both ends."""
+    """Which part of a NIfTI volume, along its slices: (0.2, 0.8) leaves out a fifth at both ends."""
     crop: Size | None = (256, 256)
     """Size (ny, nx) that images are cut out to around the centre; None keeps each one's own."""
     pad: bool = True
@@ -161,9 +161,10 @@ class Augmentation(_Settings):
     flip: bool = False
     """Mirror along either axis, each at even odds."""
     rotation: Annotated[float, Field(ge=0, le=180)] = 0.0
-    """Turn images by up to so many degrees; images alone."""
+    """Turn images by up to so many degrees; not for raw data."""
     contrast: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    """Raise the magnitude of images, from 0 to 1, to a power from 1 − contrast to 1 / (1 − contrast)."""
+    """Raise the magnitude of images, from 0 to 1, to a power from 1 − contrast to 1 / (1 − contrast); not for raw
+    data."""
     shift: bool = False
     """Crop anywhere rather than at the centre."""
     sizes: tuple[Size, ...] = ()
@@ -200,13 +201,14 @@ class DataSettings(_Settings):
     """What is changed at random in training."""
     maps: Literal["espirit", "true", "none"] = "espirit"
     """Coil maps: estimated from the calibration lines as methods do, the simulated ones, or none."""
-    maps_crop: Crop = 0.0
+    maps_crop: Crop = "auto"
     """Estimated maps are zero where their eigenvalue is below this; auto keeps the object alone, 0 every pixel."""
     reference: Literal["image", "rss"] = "image"
     """image: complex, with the phase that the coil maps leave to it; of raw data the combination with the coil maps.
     rss: the magnitude, of raw data the root-sum-of-squares of the coil images."""
-    calibration: PositiveInt | None = 24
-    """At most so many samples of the calibration box along either axis, as methods take them; None keeps all."""
+    calibration: PositiveInt | None = None
+    """At most so many samples of the calibration box along either axis, around its centre; None keeps all, as the
+    methods with trained networks do."""
 
     def __init__(self, **settings: Any) -> None:
         try:
@@ -227,6 +229,15 @@ class DataSettings(_Settings):
         raw = [source for source in every if source.kind == "raw"]
         if self.masks is None and len(raw) < len(every):
             raise InputError("Simulated acquisitions are fully sampled without masks; give 'masks' for images.")
+        augmentation = self.augmentation
+        if (augmentation.rotation or augmentation.contrast) and any(
+            source.kind == "raw" for source in (*self.sources, *self.training)
+        ):
+            raise InputError(
+                "Turned or with another contrast, raw data would be no measurement; leave out rotation and contrast."
+            )
+        if self.masks is None and augmentation != Augmentation():
+            raise InputError("Undersampled data stays as acquired; leave out 'augmentation', or give 'masks'.")
         if self.maps == "true" and raw:
             raise InputError("Nobody knows the true coil maps of raw data; choose maps 'espirit' or 'none'.")
         return self

@@ -6,6 +6,7 @@ import re
 from abc import ABC, abstractmethod
 from pathlib import Path
 
+from fourfold.datasets.settings import Source
 from fourfold.errors import InputError
 
 __all__ = ["Volume", "in_share", "subject_in"]
@@ -18,11 +19,14 @@ class Volume(ABC):
     ----------
     path
         The file.
+    settings
+        Of the source that it is from.
     left_out
         What of the file is not used, in a few words; empty where all is.
     """
 
     path: Path
+    settings: Source
     left_out: str = ""
 
     @abstractmethod

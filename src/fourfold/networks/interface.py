@@ -23,6 +23,17 @@ class Reconstructor(nn.Module, ABC):
         """
         return False
 
+    def coil_maps(self, calibration: Tensor, shape: tuple[int, int]) -> Tensor:
+        """Return the network's own coil maps, complex64 (frame, coil, y, x) of `shape`, of the calibration k-space.
+
+        Raises
+        ------
+        InputError
+            For a network that makes none.
+        """
+        found = f"{calibration.shape[1]} coils of {shape[0]}×{shape[1]} pixels"
+        raise InputError(f"The network has no sensitivity estimation for {found}; give coil maps.")
+
     @abstractmethod
     def forward(
         self, kspace: Tensor, mask: Tensor, maps: Tensor | None = None, calibration: Tensor | None = None

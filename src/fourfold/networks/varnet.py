@@ -92,6 +92,13 @@ class VarNet(Reconstructor):
             return self._in_image(encoding, kspace)
         return self._in_kspace(encoding, kspace, mask, maps)
 
+    def coil_maps(self, calibration: Tensor, shape: tuple[int, int]) -> Tensor:
+        """Return coil maps by the sensitivity network; see `fourfold.networks.interface.Reconstructor.coil_maps`."""
+        if self.sensitivity is None:
+            return super().coil_maps(calibration, shape)
+        maps: Tensor = self.sensitivity(calibration, shape)
+        return maps
+
     def _maps(self, kspace: Tensor, calibration: Tensor | None) -> Tensor:
         if kspace.shape[1] == 1:
             return torch.ones_like(kspace[:1])
@@ -99,8 +106,7 @@ class VarNet(Reconstructor):
             missing = "no calibration lines" if self.sensitivity else "the network has no sensitivity estimation"
             raise InputError(f"The k-space has {kspace.shape[1]} coils and {missing}; give coil maps.")
         ny, nx = kspace.shape[-2:]
-        estimated: Tensor = self.sensitivity(calibration, (ny, nx))
-        return estimated
+        return self.coil_maps(calibration, (ny, nx))
 
     def _in_image(self, encoding: Encoding, kspace: Tensor) -> Tensor:
         start = encoding.adjoint(kspace)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+from scipy.interpolate import make_interp_spline
 from torch import Tensor
-from torch.nn.functional import interpolate
 
 from fourfold.errors import InputError
 from fourfold.physics.combine import root_sum_of_squares
@@ -55,8 +57,8 @@ def random_maps(shape: Sequence[int], coils: int, rng: np.random.Generator) -> T
     if coils == 1:
         return torch.ones((1, ny, nx), dtype=torch.complex64)
     longer = max(ny, nx)
-    y = np.linspace(1, -1, math.ceil(_POINTS * ny / longer)) * (ny / longer)
-    x = np.linspace(-1, 1, math.ceil(_POINTS * nx / longer)) * (nx / longer)
+    y, along_y = _coarse(ny, longer)
+    x, along_x = _coarse(nx, longer)
     step = 2 * math.pi / coils
     radius = min(rng.uniform(_SMALLEST, _LARGEST) * 1.1 * math.pi / coils, 0.8)
     distance = rng.uniform(_NEAREST, _FURTHEST)
@@ -64,14 +66,24 @@ def random_maps(shape: Sequence[int], coils: int, rng: np.random.Generator) -> T
     heights = rng.uniform(-0.3, 0.3, coils)
     fields = np.stack(
         [
-            loop_sensitivity(y, x, angle, height, distance, max(radius, 0.25) * distance)
+            loop_sensitivity(-y, x, angle, height, distance, max(radius, 0.25) * distance)
             for angle, height in zip(angles.tolist(), heights.tolist(), strict=True)
         ]
     )
     fields *= np.exp(2j * math.pi * rng.random(coils))[:, None, None]
     # Scaled before it is interpolated, for single precision.
     fields /= np.abs(fields).max()
-    parts = torch.view_as_real(torch.from_numpy(fields.astype(np.complex64))).permute(0, 3, 1, 2)
-    fine = interpolate(parts, (ny, nx), mode="bicubic", align_corners=True)
-    maps = torch.complex(fine[:, 0], fine[:, 1])
-    return maps / root_sum_of_squares(maps)
+    maps = along_y @ torch.from_numpy(fields.astype(np.complex64)) @ along_x.T
+    return maps.mul_(1 / root_sum_of_squares(maps))
+
+
+@lru_cache(maxsize=32)
+def _coarse(size: int, longer: int) -> tuple[NDArray[np.float64], Tensor]:
+    """Return a few positions along an axis, and the cubic splines (size, position) from there to every pixel.
+
+    Positions are 0 at the centre of the pixel ``size // 2``, 1 half the longer side's field of view away.
+    """
+    pixels = (np.arange(size) - size // 2) / (longer / 2)
+    positions = np.linspace(pixels[0], pixels[-1], max(4, math.ceil(_POINTS * size / longer)))
+    splines = make_interp_spline(positions, np.eye(len(positions)))(pixels)
+    return positions, torch.from_numpy(splines.astype(np.complex64))

@@ -112,7 +112,7 @@ class UntrainedMethod(MappedMethod):
     def _problem(self, scan: Scan) -> tuple[SenseProblem, tuple[str, ...]]:
         """Return the data term, the coils being frames of their own where there are no maps, and what to know of it."""
         if self.calibration != "none":
-            scan, told = self.with_maps(scan, scan)
+            scan, told = self.with_maps(scan, scan, self.sets)
             return SenseProblem.of(scan, self.sets, self.crop), told
         if self.sets != "auto" or self.crop != "auto":
             raise InputError(
