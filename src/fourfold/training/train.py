@@ -162,11 +162,10 @@ def _fit(
     checkpoints.mkdir(parents=True, exist_ok=True)
     total = last.first_step + last.steps
     resumed = read_checkpoint(checkpoints / LAST)
-    show = nullcontext(progress) if _started_outside(settings) else relayed(progress)
-    with quiet(), _own_errors(), show as callback:
-        _trainer(settings, network.estimates_maps).fit(
-            Task(network, stage, settings, data, folder, resumed, total, callback)
-        )
+    shown = nullcontext(progress) if _started_outside(settings) else relayed(progress)
+    with quiet(), _own_errors(), shown as show:
+        task = Task(network, stage, settings, data, folder, resumed, total, show)
+        _trainer(settings, network.estimates_maps).fit(task)
 
 
 def _trainer(settings: TrainingSettings, has_idle_parts: bool) -> Any:
