@@ -38,6 +38,7 @@ MAY_IMPORT = {
     "metrics": {"errors"},
     "losses": {"errors", "metrics"},
     "weights": FITTING | {"output"},
+    "export": FITTING | {"output", "weights"},
     "domain": PHYSICS | {"weights"},
     "classical": METHODS,
     "untrained": METHODS | {"classical", "networks", "fitting"},
@@ -136,7 +137,7 @@ def test_a_method_explains_itself(method: type[Method]):
 def test_the_package_works_without_what_only_peers_need():
     program = """
 import sys
-for name in ("torchvision", "sigpy", "pygrappa", "skimage", "torchmetrics", "finufft"):
+for name in ("torchvision", "sigpy", "pygrappa", "skimage", "torchmetrics", "finufft", "onnx", "huggingface_hub"):
     sys.modules[name] = None
 import fourfold
 from fourfold.registry import methods

@@ -82,7 +82,7 @@ def test_undersampling_hardly_changes_the_features(domain):
     for kind, options in (
         ("random", {"lines": 16}),
         ("regular", {"lines": 16}),
-        ("poisson-disc", {"centre": (16, 16)}),
+        ("poisson-disc", {"box": (16, 16)}),
     ):
         part = features(undersample(full, kind, 4, seed=1, **options))
         change = torch.tensor(domain.whitening, dtype=torch.float64) @ (part - whole)
