@@ -16,10 +16,10 @@ from fourfold.classical.sense import MappedMethod, Weight
 from fourfold.classical.total_variation import TotalVariation
 from fourfold.errors import InputError
 from fourfold.fitting.fit import Checked, Fit, Optimiser, Schedule, fit
-from fourfold.fitting.precision import Precision
 from fourfold.fitting.samples import SampleLoss
 from fourfold.method import Family, Progress, Solution
 from fourfold.networks.members import Members
+from fourfold.networks.precision import Precision
 from fourfold.optimize.minimise import SMOOTHING
 from fourfold.optimize.nonlinear_cg import Smoothed
 from fourfold.optimize.total_variation import TotalVariationPenalty
