@@ -38,6 +38,7 @@ MAY_IMPORT = {
     "metrics": {"errors"},
     "losses": {"errors", "metrics"},
     "weights": FITTING | {"output"},
+    "export": FITTING | {"output", "weights"},
     "domain": PHYSICS | {"weights"},
     "classical": METHODS,
     "untrained": METHODS | {"classical", "networks", "fitting"},
@@ -139,7 +140,7 @@ def test_the_package_works_without_what_only_peers_need():
     program = """
 import sys
 peers = ("torchvision", "sigpy", "pygrappa", "skimage", "torchmetrics")
-for name in (*peers, "finufft", "pytorch_lightning", "tensorboard"):
+for name in (*peers, "finufft", "pytorch_lightning", "tensorboard", "onnx", "onnxscript", "huggingface_hub"):
     sys.modules[name] = None
 import fourfold
 from fourfold.registry import methods
