@@ -16,7 +16,7 @@ from cyclopts.config import Dict
 
 from fourfold.errors import InputError
 
-__all__ = ["DATA", "METHODS", "OUTPUT", "Flag", "MethodName", "new_app", "run"]
+__all__ = ["DATA", "METHODS", "OUTPUT", "Flag", "MethodName", "Tokens", "new_app", "run"]
 
 METHODS = Group("Methods", sort_key=0)
 DATA = Group("Data", sort_key=1)
@@ -34,7 +34,8 @@ _SettingsFile: TypeAlias = Annotated[
     ),
 ]
 
-_Tokens: TypeAlias = Annotated[str, Parameter(show=False, allow_leading_hyphen=True)]
+Tokens: TypeAlias = Annotated[str, Parameter(show=False, allow_leading_hyphen=True)]
+"""What follows a command, flags included."""
 
 
 def new_app(name: str, **options: Any) -> App:
@@ -51,8 +52,10 @@ def new_app(name: str, **options: Any) -> App:
     )
 
 
-def run(name: str, /, *tokens: _Tokens) -> None:
+def run(name: str, /, *tokens: Tokens) -> None:
     """Run the command `name`, the function of that name in `fourfold.cli.<name>`, on `tokens`.
+
+    A command of two words has ``_`` between them in the names of its function and module.
 
     The method and the settings file are looked for first, because the other flags follow from them. Where the function
     has a parameter `own`, ``own_type(method)`` in the same module gives its type.
@@ -64,13 +67,14 @@ def run(name: str, /, *tokens: _Tokens) -> None:
     method = looked.get("method", given.get("method"))
     if not isinstance(method, str | None):
         raise InputError(f"The method in '{file}' is {method!r}; write a name such as 'method: tv'.")
-    module = importlib.import_module(f"fourfold.cli.{name}")
+    identifier = name.replace(" ", "_")
+    module = importlib.import_module(f"fourfold.cli.{identifier}")
     types = {}
     if hasattr(module, "own_type"):
         types["own"] = module.own_type(method)
     app = new_app(
         f"fourfold {name}",
-        default_command=_with_settings_file(getattr(module, name), types),
+        default_command=_with_settings_file(getattr(module, identifier), types),
         config=Dict(given, source=f"'{file}'", use_commands_as_keys=False),
         version_flags=[],
     )

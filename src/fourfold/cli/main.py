@@ -10,7 +10,7 @@ from importlib import metadata
 
 from cyclopts import CycloptsError
 
-from fourfold.cli.flags import new_app, run
+from fourfold.cli.flags import Tokens, new_app, run
 from fourfold.errors import InputError
 
 __all__ = ["main"]
@@ -39,6 +39,10 @@ _COMMANDS = {
 }
 
 
+# What the first word after a command says, where it makes a command of its own.
+_BRANCHES = {"study": ("transfer", "losses", "shift")}
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line `argv` (the process's own when None) and return the exit status.
 
@@ -46,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     app = new_app("fourfold", help=_HELP, version=lambda: metadata.version("fourfold"))
     for order, (name, text) in enumerate(_COMMANDS.items()):
-        app.command(partial(run, name), name=name, help=text, sort_key=order, help_flags=[], version_flags=[])
+        app.command(partial(_run, name), name=name, help=text, sort_key=order, help_flags=[], version_flags=[])
     try:
         app(sys.argv[1:] if argv is None else argv)
     except KeyboardInterrupt:
@@ -62,6 +66,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         where = f": '{error.filename}'" if error.filename else ""
         return _refuse(f"{error.strerror or error}{where}.", 2)
     return 0
+
+
+def _run(name: str, /, *tokens: Tokens) -> None:
+    """Run a command, or the branch of it that the first word names."""
+    if tokens and tokens[0] in _BRANCHES.get(name, ()):
+        run(f"{name} {tokens[0]}", *tokens[1:])
+    else:
+        run(name, *tokens)
 
 
 def _explain(error: CycloptsError) -> str:

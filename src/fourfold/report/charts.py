@@ -13,7 +13,7 @@ from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
 from fourfold.report.palette import ACCENT, GROUND, LINE, MARK, MEMBERS, MUTED, TEXT
 
-__all__ = ["HELD_OUT", "LOSS", "chart_png", "curve_chart", "history_chart", "score_chart"]
+__all__ = ["HELD_OUT", "LOSS", "chart_png", "curve_chart", "history_chart", "score_chart", "tuning_chart"]
 
 SIZE = (3.5, 2.5)
 """Width and height of a chart in inches."""
@@ -106,6 +106,34 @@ def history_chart(
         axes.axvline(border, color=MUTED, lw=0.8, ls=":")
     axes.plot(steps, values, color=ACCENT, lw=1.2, marker="o" if len(steps) < _FEW_POINTS else "", ms=3)
     axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True, min_n_ticks=1))
+    return figure
+
+
+def tuning_chart(
+    title: str, images: Sequence[int], curves: Mapping[str, Sequence[float]], lines: Mapping[str, float]
+) -> Figure:
+    """Return the chart of a score against the number of images for tuning.
+
+    Parameters
+    ----------
+    title
+        What the score is.
+    images
+        Numbers of images, evenly spaced in the chart whatever lies between them.
+    curves
+        Scores by label.
+    lines
+        Scores to compare with, by label, drawn as dashed lines.
+    """
+    figure, axes = _new(title, "images for tuning")
+    places = range(len(images))
+    for place, (label, values) in enumerate(curves.items()):
+        axes.plot(places, values, "o-", color=MEMBERS[place % len(MEMBERS)], lw=1.2, ms=3.5, label=label)
+    for place, (label, value) in enumerate(lines.items()):
+        colour = MEMBERS[(len(curves) + place) % len(MEMBERS)]
+        axes.axhline(value, color=colour, lw=1, ls="--", label=label)
+    axes.set_xticks(list(places), [str(each) for each in images])
+    _legend(axes)
     return figure
 
 

@@ -12,7 +12,7 @@ import yaml
 
 from fourfold.errors import InputError, nearest
 
-__all__ = ["preset", "presets", "read_settings"]
+__all__ = ["joined", "preset", "presets", "read_settings", "with_preset"]
 
 _FOLDER = files("fourfold.training") / "presets"
 
@@ -34,8 +34,7 @@ def preset(name: str) -> dict[str, Any]:
 def read_settings(path: str | PathLike[str]) -> dict[str, Any]:
     """Return the settings in a YAML file.
 
-    Where it names a ``preset``, these are the preset's settings with the file's on top: mappings are joined name by
-    name, everything else is replaced.
+    Where it names a ``preset``, these are the preset's settings with the file's on top, see `with_preset`.
 
     Raises
     ------
@@ -51,14 +50,21 @@ def read_settings(path: str | PathLike[str]) -> dict[str, Any]:
         raise InputError(f"The settings file '{path}' is not valid YAML: {error}.") from None
     if not isinstance(given, dict) or not all(isinstance(name, str) for name in given):
         raise InputError(f"The settings file '{path}' holds no names with values; write lines such as 'batch_size: 8'.")
-    return _joined(preset(given.pop("preset")), given) if "preset" in given else given
+    return with_preset(given)
 
 
-def _joined(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+def with_preset(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings on top of those of the ``preset`` that they name, if any; InputError for an unknown one."""
+    own = {name: value for name, value in given.items() if name != "preset"}
+    return joined(preset(given["preset"]), own) if "preset" in given else own
+
+
+def joined(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Return both settings: mappings are joined name by name, everything else above replaces what is below."""
     both = dict(below)
     for name, value in above.items():
         old = both.get(name)
-        both[name] = _joined(old, value) if isinstance(old, Mapping) and _same_kind(old, value) else value
+        both[name] = joined(old, value) if isinstance(old, Mapping) and _same_kind(old, value) else value
     return both
 
 

@@ -27,13 +27,13 @@ from fourfold.training.settings import TrainingSettings
 from fourfold.training.stages import Stage, plan
 from fourfold.weights.answer import answer
 from fourfold.weights.find import find_weights
-from fourfold.weights.folder import fill, read_weights, write_weights
+from fourfold.weights.folder import MANIFEST, fill, read_manifest, read_weights, write_weights
 from fourfold.weights.manifest import Manifest, TrainingData
 
 if TYPE_CHECKING:
     from fourfold.training.task import Data
 
-__all__ = ["finetune", "train"]
+__all__ = ["finetune", "is_finished", "train"]
 
 _SETTINGS = "settings.yaml"
 # Where the work is done changes nothing in what is trained.
@@ -120,6 +120,20 @@ def _train(
         assert done is not None
         network.load_state_dict(done.written)
     return _write(settings, network, folder, stages[-1], data, base)
+
+
+def is_finished(settings: TrainingSettings, folder: Path, weights: Path | None = None) -> bool:
+    """Return whether a folder holds the weights of this training, begun from a folder of `weights` where given.
+
+    Raises
+    ------
+    InputError
+        When the folder holds another training.
+    """
+    if not (folder / MANIFEST).exists():
+        return False
+    _claim(folder, settings, None if weights is None else read_manifest(weights), resume=True)
+    return True
 
 
 def _claim(folder: Path, settings: TrainingSettings, base: Manifest | None, resume: bool) -> None:

@@ -1,0 +1,123 @@
+"""Kinds of images that networks are trained on and tested on, and that nobody is in both."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from pydantic import Field, PositiveInt
+
+from fourfold.datasets import DataSettings, Examples, test_set, training_set, validation_set
+from fourfold.datasets.settings import Source, Split
+from fourfold.errors import InputError
+from fourfold.training.base import Settings
+
+__all__ = ["Domain", "DomainSettings", "refuse_seen"]
+
+_TEST_SHARE = 0.2
+
+
+class DomainSettings(Settings):
+    """One kind of images, such as T1-weighted ones."""
+
+    sources: tuple[Source, ...] = Field(min_length=1)
+    """Files, as for a training."""
+    split: Split | None = None
+    """Which subjects are for test and validation; unless given a fifth for test where the domain is tested, and none
+    for validation."""
+    sizes: tuple[PositiveInt, ...] | None = None
+    """Numbers of images that networks are trained on; unless given those of the study."""
+    cohort: str = ""
+    """Subjects of one name are one person within a cohort; unless given all domains are of one."""
+
+
+@dataclass(frozen=True)
+class Domain:
+    """A domain with the data settings that it shares with the others.
+
+    Attributes
+    ----------
+    name, settings
+        The domain.
+    shared
+        `DataSettings` but for sources and split: masks, simulation and so on.
+    tested
+        Whether there are images for test.
+    seed
+        Of all that is drawn.
+    """
+
+    name: str
+    settings: DomainSettings
+    shared: Mapping[str, Any]
+    tested: bool
+    seed: int
+
+    @property
+    def split(self) -> Split:
+        """How subjects are split, complete."""
+        return self.settings.split or Split(validation=(), test=_TEST_SHARE if self.tested else ())
+
+    @cached_property
+    def training(self) -> Examples:
+        """All examples for training."""
+        return training_set(self._data(), self.seed)
+
+    @cached_property
+    def subjects(self) -> dict[str, tuple[str, ...]]:
+        """Names of the subjects for training and for validation."""
+        validation = validation_set(self._data(), self.seed) if self.split.validation else ()
+        return {"training": _subjects(self.training), "validation": _subjects(validation)}
+
+    def test(self, images: int | None) -> Examples:
+        """Return so many examples for test, or all."""
+        return test_set(self._data(test_images=images), self.seed)
+
+    def data(self, images: int, validated: bool) -> DataSettings:
+        """Return the data of a training on so many images, with the names of all subjects.
+
+        Parameters
+        ----------
+        images
+            The first of them are those of a smaller number.
+        validated
+            Whether the validation's subjects are to tell the best weights.
+        """
+        subjects = self.subjects
+        found = len(self.training)
+        if images > found:
+            raise InputError(
+                f"The domain '{self.name}' has {found} images for training and {images} were asked for; ask for "
+                f"fewer, or give the domain 'sizes' of its own."
+            )
+        split = {
+            "training": subjects["training"],
+            "validation": subjects["validation"] if validated else (),
+            "test": (),
+            "seed": self.split.seed,
+        }
+        return DataSettings(**{**self.shared, "sources": self.settings.sources, "split": split, "images": images})
+
+    def _data(self, **more: Any) -> DataSettings:
+        return DataSettings(**{**self.shared, "sources": self.settings.sources, "split": self.split, **more})
+
+
+def _subjects(examples: Any) -> tuple[str, ...]:
+    return tuple(sorted({examples.subject(index) for index in range(len(examples))}))
+
+
+def refuse_seen(trained: Mapping[str, Domain], tested: Mapping[str, Examples], domains: Mapping[str, Domain]) -> None:
+    """Raise InputError where a subject of a test set is among those that any network is trained or tuned on."""
+    for name, examples in tested.items():
+        unseen = set(_subjects(examples))
+        for other, domain in trained.items():
+            if domain.settings.cohort != domains[name].settings.cohort:
+                continue
+            shared = sorted(unseen & {each for part in domain.subjects.values() for each in part})
+            if shared:
+                raise InputError(
+                    f"The subject '{shared[0]}' is in the test set of '{name}' and in the training data of '{other}'; "
+                    "name it for test in both splits, or give the domains different cohorts if these are two people."
+                )
