@@ -21,7 +21,8 @@ ROOT = Path(fourfold.__file__).parent
 PHYSICS = {"errors", "scan", "sampling", "physics"}
 METHODS = PHYSICS | {"method", "optimize", "tuning"}
 FITTING = PHYSICS | {"networks"}
-STUDIES = METHODS | {"registry", "metrics", "formats", "output"}
+TRAINING = FITTING | {"method", "losses", "metrics", "weights", "datasets", "output"}
+STUDIES = METHODS | {"registry", "metrics", "formats", "output"} | TRAINING | {"training"}
 MAY_IMPORT = {
     "errors": set(),
     "trajectory": {"errors"},
@@ -47,7 +48,7 @@ MAY_IMPORT = {
     "registry": {"errors", "method", *FAMILIES},
     "choose": METHODS | {"registry"},
     "datasets": PHYSICS | {"formats"},
-    "training": FITTING | {"method", "losses", "metrics", "weights", "datasets", "output"},
+    "training": TRAINING,
     "samples": PHYSICS,
     "studies": STUDIES,
     "report": STUDIES | {"studies"},

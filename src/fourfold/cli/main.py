@@ -27,7 +27,7 @@ _COMMANDS = {
     "info": "Show what a raw file holds and how `recon` would reconstruct it.",
     "recon": "Reconstruct a raw file slice by slice and write the image.",
     "compare": "Reconstruct one slice with several methods and score them against the fully sampled data.",
-    "study": "Do a published study on fully sampled data: tables, figures and a page.",
+    "study": "Do a published study on data of your own: convdecoder, transfer, losses or shift.",
     "train": "Train a network as a settings file says, and write its weights.",
     "finetune": "Train on from weights.",
     "gfactor": "Map how much a method amplifies the noise.",

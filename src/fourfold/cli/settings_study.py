@@ -13,7 +13,7 @@ from fourfold.cli.computer import Computer
 from fourfold.cli.console import print_json, print_table, progress_bar, remark
 from fourfold.errors import InputError
 from fourfold.method import Progress
-from fourfold.report.tables import ScoreTable, Written
+from fourfold.report.tables import AnyTable, Written
 
 __all__ = ["carry_out"]
 
@@ -49,7 +49,7 @@ def carry_out(
     print(f"Open {written.page} in a browser to see the figures.")
 
 
-def _table(table: ScoreTable) -> Table:
+def _table(table: AnyTable) -> Table:
     shown = Table(box=SIMPLE_HEAD, padding=0)
     shown.add_column(table.first)
     for column in table.columns:

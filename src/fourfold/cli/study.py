@@ -39,7 +39,7 @@ def own_type(_: str | None) -> Any:
 
 
 def study(
-    preset: Literal["convdecoder"],
+    preset: Literal["convdecoder", "transfer", "losses", "shift"],
     /,
     *data: Path,
     members: Annotated[int | None, Parameter(group=FITS)] = None,
@@ -68,6 +68,8 @@ def study(
     `finished/` every reconstruction. The same command again takes over what is finished there, as long as data and
     settings are the same: a study that was interrupted goes on, and one with more scans does these alone.
 
+    `transfer`, `losses` and `shift` train networks as a settings file says: `fourfold study transfer --help` tells.
+
     For example:
 
         fourfold study convdecoder knee/ brain/ -o study --members 10 --crop 320 320
@@ -77,7 +79,7 @@ def study(
     Parameters
     ----------
     preset
-        Which study: convdecoder.
+        Which study.
     data
         Fully sampled files, or folders of them; files in one folder are one data set.
     members
@@ -103,6 +105,8 @@ def study(
     json
         Print everything but the pixels on stdout as JSON, and nothing else there.
     """
+    if preset != "convdecoder":
+        raise InputError(f"The study '{preset}' takes a settings file after its name: fourfold study {preset} FILE.")
     design = Design(
         tuple(_methods({"members": members, "iterations": iterations, "budget": budget}, own)),
         pattern,

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from fourfold.formats.metadata import plain
 from fourfold.metrics import Protocol
@@ -20,7 +20,7 @@ from fourfold.report.wording import MISSING
 from fourfold.studies.finding import Finding
 from fourfold.studies.study import Spread
 
-__all__ = ["ScoreTable", "Written", "write_csv", "write_page"]
+__all__ = ["AnyTable", "NumberTable", "ScoreTable", "Written", "write_csv", "write_page"]
 
 
 @dataclass(frozen=True)
@@ -84,11 +84,54 @@ class ScoreTable:
 
 
 @dataclass(frozen=True)
+class NumberTable:
+    """A table of numbers.
+
+    Attributes
+    ----------
+    number, caption, first
+        As in `ScoreTable`.
+    columns, formats
+        Heading of each column, and how its numbers are written, such as ``.2f``.
+    rows
+        Name and numbers of each row; None where there is none.
+    """
+
+    number: str
+    caption: str
+    first: str
+    columns: tuple[str, ...]
+    formats: tuple[str, ...]
+    rows: tuple[tuple[str, tuple[float | None, ...]], ...]
+
+    def texts(self) -> list[tuple[str, list[dict[str, Any]]]]:
+        """Return the name and cells of each row, none of which is the best."""
+        return [
+            (
+                name,
+                [
+                    {"text": MISSING if value is None else format(value, how), "best": False}
+                    for value, how in zip(values, self.formats, strict=True)
+                ],
+            )
+            for name, values in self.rows
+        ]
+
+    def records(self) -> list[dict[str, Any]]:
+        """Return the rows, as CSV takes them."""
+        return [{self.first: name, **dict(zip(self.columns, values, strict=True))} for name, values in self.rows]
+
+
+AnyTable: TypeAlias = ScoreTable | NumberTable
+"""Either kind of table."""
+
+
+@dataclass(frozen=True)
 class Written:
     """What was written: the page, and what stands on it."""
 
     page: Path
-    tables: tuple[ScoreTable, ...]
+    tables: tuple[AnyTable, ...]
     findings: tuple[Finding, ...] = ()
 
     def to_json(self) -> dict[str, Any]:

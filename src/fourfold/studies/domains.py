@@ -75,8 +75,8 @@ class Domain:
         """Return so many examples for test, or all."""
         return test_set(self._data(test_images=images), self.seed)
 
-    def data(self, images: int, validated: bool) -> DataSettings:
-        """Return the data of a training on so many images, with the names of all subjects.
+    def data(self, images: int | None, validated: bool) -> DataSettings:
+        """Return the data of a training on so many images, or all, with the names of all subjects.
 
         Parameters
         ----------
@@ -87,7 +87,7 @@ class Domain:
         """
         subjects = self.subjects
         found = len(self.training)
-        if images > found:
+        if images is not None and images > found:
             raise InputError(
                 f"The domain '{self.name}' has {found} images for training and {images} were asked for; ask for "
                 f"fewer, or give the domain 'sizes' of its own."

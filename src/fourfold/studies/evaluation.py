@@ -23,6 +23,7 @@ from fourfold.networks.interface import Reconstructor
 from fourfold.scan import Reconstruction, Record, Sampling, Scan, Source
 from fourfold.studies.finished import Finished, Piece
 from fourfold.studies.scores import Scores, keep_scores, kept_scores
+from fourfold.weights.find import find_weights
 from fourfold.weights.folder import read_manifest
 from fourfold.weights.network import load_network
 
@@ -88,13 +89,25 @@ def _content(example: Example) -> bytes:
     return example.name.encode() + b"".join(part.contiguous().numpy().tobytes() for part in parts)
 
 
-def network_scores(weights: Path, unseen: Unseen, device: str, progress: Progress) -> Scores:
-    """Return the scores of the network in a folder of weights, kept there as ``scores-<domain>.json``."""
-    path = weights / f"scores-{unseen.domain}.json"
-    agreed = _fingerprint({**unseen.agreed, "weights": read_manifest(weights).sha256})
+def network_scores(weights: str, unseen: Unseen, folder: Path, device: str, progress: Progress) -> Scores:
+    """Return the scores of a network, kept in a folder as ``scores-<domain>.json``.
+
+    Parameters
+    ----------
+    weights
+        Their folder, name, or place on the hub.
+    unseen
+        Images.
+    folder
+        Where the scores are kept; an existing one.
+    device, progress
+        Where to compute; what is told of it.
+    """
+    path = folder / f"scores-{unseen.domain}.json"
+    agreed = _fingerprint({**unseen.agreed, "weights": read_manifest(find_weights(weights)).sha256})
     found = kept_scores(path, agreed)
     if found is None:
-        found = _network_scores(load_network(str(weights), device=device)[0], unseen, device, progress)
+        found = _network_scores(load_network(weights, device=device)[0], unseen, device, progress)
         keep_scores(path, agreed, found)
     return found
 
@@ -118,9 +131,9 @@ def _images(network: Reconstructor, batch: Batch) -> Tensor:
     return images
 
 
-def network_image(weights: Path, unseen: Unseen, index: int, device: str) -> Reconstruction:
-    """Return the image that the network in a folder of weights makes of one example."""
-    network, manifest = load_network(str(weights), device=device)
+def network_image(weights: str, unseen: Unseen, index: int, device: str) -> Reconstruction:
+    """Return the image that the network of some weights makes of one example."""
+    network, manifest = load_network(weights, device=device)
     image = _images(network, collate([unseen.examples[index]]).to(device)).to(torch.complex64).cpu()
     return Reconstruction(image, Record(manifest.network, {"weights": manifest.name}, source=_source(unseen)))
 

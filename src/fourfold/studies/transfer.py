@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
-import torch
-from pydantic import BeforeValidator, Field, NonNegativeInt, PositiveInt, ValidationError, model_validator
+from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
-from fourfold.errors import InputError, explain_settings, nearest
+from fourfold.errors import InputError, nearest
 from fourfold.method import Method, Progress
-from fourfold.metrics import find_protocol
-from fourfold.registry import find_method
 from fourfold.scan import Reconstruction
 from fourfold.studies.domains import Domain, DomainSettings, refuse_seen
 from fourfold.studies.evaluation import Unseen, classical_image, classical_scores, network_image, network_scores
 from fourfold.studies.finished import Finished
 from fourfold.studies.scores import Scores
-from fourfold.training.base import Settings
+from fourfold.studies.settings import Named, StudySettings, refuse_placed
 from fourfold.training.presets import joined, with_preset
 from fourfold.training.settings import TrainingSettings
 from fourfold.training.train import finetune, is_finished, train
@@ -29,27 +26,12 @@ __all__ = ["Cell", "Transfer", "TransferSettings", "transfer"]
 _USUAL_TUNING = 20
 
 
-def _methods(value: Any) -> Any:
-    """Return methods for their names, or mappings of ``kind`` and a method's own settings."""
-    if not isinstance(value, Sequence) or isinstance(value, str):
-        return value
-    return tuple(each if isinstance(each, Method) else _method(each) for each in value)
-
-
-def _method(value: Any) -> Method:
-    settings = {"kind": value} if isinstance(value, str) else dict(value)
-    return find_method(str(settings.pop("kind", None)))(**settings)
-
-
-Methods = Annotated[tuple[Method, ...], BeforeValidator(_methods)]
-
-
-class TransferSettings(Settings):
+class TransferSettings(StudySettings):
     """All settings of the study."""
 
-    name: str = Field(default="transfer", pattern=r"^[a-z0-9][a-z0-9-]*$")
-    """Name of the study, with which those of its weights begin."""
-    domains: dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9-]*$")], DomainSettings]
+    study: ClassVar[str] = "transfer"
+
+    domains: dict[Named, DomainSettings]
     """Kinds of images, by name."""
     train_on: tuple[str, ...] = Field(min_length=1)
     """Domains that networks are trained on."""
@@ -65,22 +47,8 @@ class TransferSettings(Settings):
     """Number of images for tuning in Tables 1 and 2; unless given 20, or the largest where there is none."""
     cells: Literal["all", "tables"] = "all"
     """The whole grid, or only what the tables and figures need."""
-    training: dict[str, Any]
-    """Settings of a training without sources: network, losses, stages, and in `data` masks and simulation."""
     tuning: dict[str, Any] = Field(default_factory=dict)
     """What is other in the tuning; unless given it does the training's last stage alone."""
-    test_images: PositiveInt | None = None
-    """At most so many images for test, of each domain."""
-    methods: Methods = Field(default=("zero-filled", "tv", "wavelet"), validate_default=True)
-    """Methods to compare with, by name or as ``kind`` and settings."""
-    protocols: tuple[str, ...] = ("fastmri-ssim", "psnr")
-    """Scores; psnr is one of them."""
-
-    def __init__(self, **settings: Any) -> None:
-        try:
-            super().__init__(**settings)
-        except ValidationError as error:
-            raise InputError(explain_settings(error, "study", "transfer", type(self).model_fields)) from None
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -93,18 +61,10 @@ class TransferSettings(Settings):
             raise InputError(f"The tables are to show {self.shown_tuning} images of tuning; add it to 'tuning_sizes'.")
         if "psnr" not in self.protocols:
             raise InputError("The findings are about PSNR; add 'psnr' to 'protocols'.")
-        for name in self.protocols:
-            find_protocol(name)
         fixed = {"data", "network", "name", "seed"} & set(self.tuning)
         if fixed:
             raise InputError(f"The tuning gives '{min(fixed)}', which is the training's; leave it out.")
-        data = self.training.get("data", {})
-        placed = {"sources", "split", "training", "validation", "test", "images", "test_images"} & set(data)
-        if placed:
-            raise InputError(
-                f"The training's data has '{min(placed)}', which each domain has for itself; name sources and splits "
-                "below 'domains'."
-            )
+        refuse_placed(self.training.get("data"))
         return self
 
     def _check_known(self, setting: str, name: str) -> None:
@@ -134,12 +94,6 @@ class TransferSettings(Settings):
     def sizes_of(self, domain: str) -> tuple[int, ...]:
         """Return the numbers of images that networks of a domain are trained on, ascending."""
         return tuple(sorted(set(self.domains[domain].sizes or self.sizes)))
-
-    @property
-    def device(self) -> str:
-        """Where images are tested."""
-        wanted = self.training.get("device", "auto")
-        return "cuda" if wanted == "cuda" or (wanted == "auto" and torch.cuda.is_available()) else "cpu"
 
 
 @dataclass(frozen=True)
@@ -219,7 +173,7 @@ class Transfer:
         """Return what a network or a method made of a test image."""
         unseen = self.unseen[domain]
         if isinstance(made, Cell):
-            return network_image(_cells(self.folder) / made.name, unseen, index, self.settings.device)
+            return network_image(str(_cells(self.folder) / made.name), unseen, index, self.settings.device)
         return classical_image(made, unseen, index, _finished(self.folder))
 
     def rows(self) -> Iterator[dict[str, Any]]:
@@ -326,7 +280,7 @@ class _Work:
                 finetune(start, settings, folder, progress=show)
         for domain in [cell.tuned_on] if cell.tuned_on else self.settings.test_on:
             unseen = self.unseen[domain]
-            self.networks[cell, domain] = network_scores(folder, unseen, self.settings.device, show)
+            self.networks[cell, domain] = network_scores(str(folder), unseen, folder, self.settings.device, show)
         self._next()
 
     def reconstruct(self, method: Method, domain: str) -> None:
