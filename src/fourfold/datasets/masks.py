@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
@@ -10,12 +11,14 @@ from torch import Tensor
 from fourfold.datasets.draw import Draw
 from fourfold.datasets.settings import Masks
 from fourfold.datasets.shared import shared_zeros
+from fourfold.errors import InputError
 from fourfold.sampling import make_sampling
 from fourfold.scan import Axis, Sampling
 
-__all__ = ["MaskDrawer"]
+__all__ = ["Grid", "MaskDrawer"]
 
-Grid = tuple[int, int, Axis]
+Grid: TypeAlias = tuple[int, int, Axis]
+"""Size (ny, nx), and the axis along which lines are left out unless the settings name one."""
 
 
 class MaskDrawer:
@@ -43,9 +46,9 @@ class MaskDrawer:
         self.settings = settings
         self.draw = draw
         self._sets: dict[Grid, _Set] = {}
+        self._tried: list[Sampling] = []
         for grid in sorted(set(grids)):
-            for choice in range(len(settings.accelerations)):
-                self._make(grid, choice, 0)
+            self._tried += [self._make(grid, choice, 0) for choice in range(len(settings.accelerations))]
             if settings.count is not None:
                 self._sets[grid] = _Set(settings.count, grid)
 
@@ -57,6 +60,16 @@ class MaskDrawer:
             return self._make(grid, choice, int(rng.integers(2**31))).mask[0]
         number = int(rng.integers(self.settings.count))
         return self._of_set(grid, number)
+
+    def check_calibration(self, lines: int) -> None:
+        """Refuse masks with fewer than so many calibration lines; raises InputError."""
+        for sampling in self._tried:
+            if min(sampling.calibration) < lines:
+                raise InputError(
+                    f"The masks '{self.settings.kind}' of {sampling.mask.shape[1]}×{sampling.mask.shape[2]} have "
+                    f"{min(sampling.calibration)} calibration lines and ESPIRiT needs {lines}; ask for more (lines, "
+                    "centre or box), or choose maps 'true' or 'none'."
+                )
 
     def _of_set(self, grid: Grid, number: int) -> Tensor:
         """Return a mask of the set, made when it is first asked for, by whichever process."""
