@@ -21,6 +21,10 @@ Grid: TypeAlias = tuple[int, int, Axis]
 """Size (ny, nx), and the axis along which lines are left out unless the settings name one."""
 
 
+OF_LINES = ("random", "equispaced", "gaussian", "kt-interleaved")
+"""Patterns of a number of lines, which only some sizes share out evenly: others take the nearest number."""
+
+
 class MaskDrawer:
     """Draws the mask of each example.
 
@@ -84,14 +88,12 @@ class MaskDrawer:
     def _make(self, grid: Grid, choice: int, seed: int) -> Sampling:
         ny, nx, axis = grid
         settings = self.settings
-        return make_sampling(
-            settings.kind,
-            (ny, nx),
-            settings.accelerations[choice],
-            seed=seed,
-            axis=settings.axis or axis,
-            **settings.options(choice),
-        )
+        axis = settings.axis or axis
+        acceleration = settings.accelerations[choice]
+        if settings.kind in OF_LINES:
+            lines = ny if axis == "ky" else nx
+            acceleration = lines / max(1, round(lines / acceleration))
+        return make_sampling(settings.kind, (ny, nx), acceleration, seed=seed, axis=axis, **settings.options(choice))
 
 
 class _Set:

@@ -104,7 +104,7 @@ class Masks(_Settings):
     kind: str = "random"
     """Any pattern of `fourfold.sampling`."""
     acceleration: Positive | tuple[Positive, ...] = 4.0
-    """Of several one is drawn for each mask."""
+    """Of several one is drawn for each mask; met to the nearest whole number of lines, as sizes may differ."""
     centre: Share | tuple[Share, ...] | None = None
     """Fully sampled centre as a fraction of the lines; of several that of the acceleration at the same place."""
     lines: NonNegativeInt | tuple[NonNegativeInt, ...] | None = None
