@@ -33,7 +33,7 @@ def tasks(sizes: Sequence[str], quick: bool = False) -> Iterator[Task]:
     """Yield the loading of images and of raw files, and the time of one example; the sizes make no difference."""
     del sizes
     slices = QUICK_SLICES if quick else SLICES
-    for name, make in (("images 4×128×128", images), ("raw HDF5 4×96×96", raw)):
+    for name, make in (("images 4×64×64", images), ("raw HDF5 4×64×64", raw)):
         title = f"Loading {slices:,} slices with {WORKERS} workers, {name}"
         yield Task(title, partial(measure, title, make, slices))
     yield Task("Making one example, one thread", partial(speed, "Making one example, one thread", 5 if quick else 50))
@@ -42,7 +42,7 @@ def tasks(sizes: Sequence[str], quick: bool = False) -> Iterator[Task]:
 def images(folder: Path) -> Examples:
     """Return examples simulated from a file of 1,000 images."""
     rng = np.random.default_rng(0)
-    head = phantom((128, 128)).numpy() * 4000
+    head = phantom((64, 64)).numpy() * 4000
     slices = (head * rng.uniform(0.5, 1.5, (1000, 1, 1))).astype(np.uint16)
     ids = [f"subject {index // 10}:{index % 10}" for index in range(1000)]
     np.savez(folder / "images.npz", slices=slices, ids=ids)
@@ -52,7 +52,7 @@ def images(folder: Path) -> Examples:
 
 def raw(folder: Path) -> Examples:
     """Return examples of 500 slices in fastMRI's layout."""
-    frames = phantom((96, 96)).expand(FRAMES, -1, -1)
+    frames = phantom((64, 64)).expand(FRAMES, -1, -1)
     for number in range(FILES):
         save_scan(simulate(frames, coils=4, seed=number), folder / f"volume{number:02}.h5")
     source = {"kind": "raw", "path": str(folder)}

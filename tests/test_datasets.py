@@ -2,11 +2,14 @@
 
 import json
 import math
+import re
 from multiprocessing.reduction import ForkingPickler
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+import yaml
 from torch.utils.data import DataLoader
 
 from fourfold.datasets import (
@@ -422,6 +425,17 @@ def test_random_coil_maps_are_those_of_loops_and_never_the_same(monkeypatch):
     other = random_maps((60, 45), 6, np.random.default_rng(1))
     assert float((other.abs() - fine.abs()).abs().max()) > 0.1
     assert torch.equal(random_maps((8, 8), 1, np.random.default_rng(0)), torch.ones(1, 8, 8) + 0j)
+
+
+# What the page says
+
+
+def test_the_settings_on_the_page_are_settings():
+    page = (Path(__file__).parents[1] / "docs" / "training-data.md").read_text()
+    (listing,) = re.findall(r"```yaml\n(.*?)```", page, flags=re.DOTALL)
+    found = DataSettings(**yaml.safe_load(listing)["data"])
+    assert found.masks.options(1) == {"centre": 0.04}
+    assert [source.kind for source in found.sources] == ["images", "raw"]
 
 
 # What is refused

@@ -161,10 +161,10 @@ class Augmentation(_Settings):
     flip: bool = False
     """Mirror along either axis, each at even odds."""
     rotation: Annotated[float, Field(ge=0, le=180)] = 0.0
-    """Turn images by up to so many degrees; not for raw data."""
+    """Turn images by up to so many degrees; raw data is left alone."""
     contrast: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    """Raise the magnitude of images, from 0 to 1, to a power from 1 − contrast to 1 / (1 − contrast); not for raw
-    data."""
+    """Raise the magnitude of images, from 0 to 1, to a power from 1 − contrast to 1 / (1 − contrast); raw
+    data is left alone."""
     shift: bool = False
     """Crop anywhere rather than at the centre."""
     sizes: tuple[Size, ...] = ()
@@ -230,9 +230,8 @@ class DataSettings(_Settings):
         if self.masks is None and len(raw) < len(every):
             raise InputError("Simulated acquisitions are fully sampled without masks; give 'masks' for images.")
         augmentation = self.augmentation
-        if (augmentation.rotation or augmentation.contrast) and any(
-            source.kind == "raw" for source in (*self.sources, *self.training)
-        ):
+        trained_on = (*self.sources, *self.training)
+        if (augmentation.rotation or augmentation.contrast) and all(source.kind == "raw" for source in trained_on):
             raise InputError(
                 "Turned or with another contrast, raw data would be no measurement; leave out rotation and contrast."
             )
