@@ -66,7 +66,12 @@ def test_blank_slices_are_left_out_and_counted(tmp_path):
     np.savez(tmp_path / "some.npz", slices=values, ids=[f"a:{index}" for index in range(4)])
     examples = training_set(one_coil(tmp_path / "some.npz"))
     assert [examples.name(index) for index in range(len(examples))] == ["some.npz:a:1", "some.npz:a:3"]
-    assert examples.summary()["left_out"] == {str(tmp_path / "some.npz"): "2 blank slices"}
+    values[1, 3:] = 0
+    values[3] = 60
+    np.savez(tmp_path / "little.npz", slices=values, ids=[f"a:{index}" for index in range(4)])
+    assert len(opened(tmp_path / "little.npz", content=0.1)[0]) == 1
+    assert len(opened(tmp_path / "little.npz")[0]) == 2
+    assert examples.summary()["left_out"] == {str(tmp_path / "some.npz"): "2 dark slices"}
 
 
 @pytest.mark.parametrize(
@@ -75,7 +80,7 @@ def test_blank_slices_are_left_out_and_counted(tmp_path):
         ({"kspace": np.ones((16, 16), complex)}, r"holds kspace but none of slices, images, image"),
         ({"image": np.ones((16, 16, 16, 2))}, r"float64 of shape \(16, 16, 16, 2\)"),
         ({"image": np.ones((40, 16, 3))}, r"have 16×3 pixels"),
-        ({"image": np.zeros((2, 16, 16))}, r"All images in '.*' are zero"),
+        ({"image": np.zeros((2, 16, 16))}, r"All images in '.*' are zero or show too little"),
         ({"image": np.full((2, 16, 16), np.nan)}, r"Image 0 in '.*' holds NaN or Inf"),
         ({"image": np.full((16, 16), "x")}, r"must be numbers"),
         ({"slices": np.ones((3, 16, 16)), "ids": ["a", "b"]}, r"names 2 slices but holds 3 images"),
@@ -158,7 +163,7 @@ def test_slices_of_a_volume_have_the_nose_up_and_the_right_on_the_left(tmp_path)
     (volume,) = opened(path, subject=r"sub-\d+")
     assert (volume.subject(0), volume.size(0)) == ("sub-01", (24, 20))
     # Slices 0, 16 and 17 are blank.
-    assert volume.left_out == "3 blank slices"
+    assert volume.left_out == "3 dark slices"
     assert volume.name(0) == "sub-01_T1w.nii.gz:axial 1"
     row, column = divmod(int(volume.image(0).argmax()), 20)
     assert (row, column) == (24 - 1 - 19, 20 - 1 - 15)

@@ -156,7 +156,7 @@ def test_undersampled_data_has_no_reference_and_stays_as_acquired(tmp_path):
     scan = undersample(simulate(phantom((SIZE, SIZE)), coils=4), "random", 2, lines=12)
     for number in range(2):
         save_scan(scan, tmp_path / f"scan{number}.npz")
-    examples = training_set(raw_settings(tmp_path, masks=None))
+    examples = training_set(raw_settings(tmp_path, masks=None, maps="none"))
     batch = collate([examples[0], examples[1]])
     assert batch.reference is None
     assert torch.equal(batch.mask, scan.mask.expand(2, -1, -1))
@@ -484,6 +484,12 @@ def test_raw_data_that_does_not_suit_is_refused(tmp_path, volume):
         raw_settings(path, augmentation={"rotation": 3})
     with pytest.raises(InputError, match=r"stays as acquired"):
         raw_settings(path, masks=None, augmentation={"flip": True})
+
+
+def test_a_complaint_about_one_scan_names_it(tmp_path):
+    save_scan(undersample(simulate(phantom((SIZE, SIZE)), coils=2), "regular", 2, lines=0), tmp_path / "few.npz")
+    with pytest.raises(InputError, match=r"'few.npz': The scan has \d fully sampled calibration lines"):
+        training_set(raw_settings(tmp_path / "few.npz", masks=None))[0]
 
 
 def test_a_sentence_from_a_worker_is_one_sentence(tmp_path):

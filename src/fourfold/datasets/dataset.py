@@ -144,14 +144,21 @@ class Examples(Dataset[Example]):
         if not -len(self) <= index < len(self):
             raise IndexError(f"there are {len(self)} examples for {self.part}; {index} was asked for")
         index %= len(self)
+        try:
+            return self._example(self._acquisition(index), index)
+        except InputError as error:
+            name = self.name(index)
+            if name in str(error):
+                raise
+            raise InputError(f"'{name}': {error}") from error
+
+    def _acquisition(self, index: int) -> Acquisition:
         draw = self._draw(index)
         volume, place = self._volume(index)
         if isinstance(volume, RawVolume):
-            acquisition = self._raw(volume, place, draw)
-        else:
-            assert isinstance(volume, ImageVolume)
-            acquisition = self._simulated(volume, place, draw)
-        return self._example(acquisition, index)
+            return self._raw(volume, place, draw)
+        assert isinstance(volume, ImageVolume)
+        return self._simulated(volume, place, draw)
 
     def _volume(self, index: int) -> tuple[Volume, int]:
         number, place = self._places[index].tolist()
@@ -240,13 +247,13 @@ class Examples(Dataset[Example]):
         coils = settings.simulation.coils
         simulated = max(coils) if isinstance(coils, tuple) else coils
         images = simulated > 1 and any(isinstance(volume, ImageVolume) for volume in self.volumes)
-        if not raw and not images:
+        if self._masks is None or (not raw and not images):
             return
         if settings.maps == "none" and settings.reference == "image":
             raise InputError(
                 "Without coil maps nobody knows the phase of several coils' image; choose reference 'rss', or maps."
             )
-        if images and settings.maps == "espirit" and self._masks is not None:
+        if images and settings.maps == "espirit":
             self._masks.check_calibration(_ESPIRIT_LINES)
 
 

@@ -56,6 +56,9 @@ class Images(_Settings):
     """Which slices of a NIfTI volume."""
     share: tuple[float, float] = (0.0, 1.0)
     """Which part of a NIfTI volume, along its slices: (0.2, 0.8) leaves out a fifth at both ends."""
+    content: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Leave out slices with less than this share of their pixels above a tenth of the file's maximum; photographs are
+    all taken."""
     crop: Size | None = (256, 256)
     """Size (ny, nx) that images are cut out to around the centre; None keeps each one's own."""
     pad: bool = True
