@@ -254,6 +254,27 @@ def test_accelerations_are_drawn_each_with_its_centre(heads):
     assert seen == {(2, True), (4, False)}
 
 
+def test_of_several_kinds_of_masks_each_example_draws_one(heads):
+    kinds = [{"acceleration": 2, "lines": 8}, {"kind": "poisson-disc", "acceleration": 4, "box": (8, 8)}]
+    examples = training_set(settings(heads, masks=kinds))
+    accelerations = {round(Sampling(examples[index].mask[None]).acceleration) for index in range(12)}
+    assert accelerations == {2, 4}
+    with pytest.raises(InputError, match="'masks' is empty"):
+        training_set(settings(heads, masks=[]))
+    with pytest.raises(InputError, match="4 calibration lines and ESPIRiT needs 6"):
+        training_set(settings(heads, masks=[{"lines": 8}, {"lines": 4}], maps="espirit"))
+
+
+def test_an_epoch_of_ones_own_is_moved_by_nobody(heads):
+    examples = training_set(settings(heads))
+    third = examples.at_epoch(3)
+    examples.set_epoch(3)
+    expected = examples[0]
+    examples.set_epoch(5)
+    assert same(third[0], expected)
+    assert not same(examples[0], expected)
+
+
 def test_numbers_of_a_draw_lie_between_their_ends_and_depend_on_everything():
     draw = Draw(1, "training", 2, 3)
     others = [Draw(2, "training", 2, 3), Draw(1, "test", 2, 3), Draw(1, "training", 3, 3), Draw(1, "training", 2, 4)]
@@ -389,6 +410,9 @@ def test_images_are_turned_and_change_contrast_but_stay_images():
     complex_head = head * torch.polar(torch.ones(64, 64), torch.linspace(0, 3, 64))
     both = augment_image(complex_head, Augmentation(rotation=180), Draw(0, "training"))
     assert float((both.abs() - turned).norm() / turned.norm()) < 0.05
+    larger = augment_image(complex_head, Augmentation(zoom=(1.5, 1.5)), Draw(0, "training"))
+    assert larger.shape == (96, 96)
+    assert float((larger.abs() > 0.1).float().mean()) == pytest.approx(float((head > 0.1).float().mean()), rel=0.03)
     bright = augment_image(complex_head, Augmentation(contrast=0.5), Draw(1, "training"))
     assert float(bright.abs().max()) == pytest.approx(float(head.max()), rel=1e-5)
     inside = head > 0.05
@@ -480,7 +504,7 @@ def test_raw_data_that_does_not_suit_is_refused(tmp_path, volume):
         training_set(raw_settings(path, source={"coils": 8}))
     with pytest.raises(InputError, match=r"true coil maps of raw data"):
         raw_settings(path, maps="true")
-    with pytest.raises(InputError, match=r"leave out rotation and contrast"):
+    with pytest.raises(InputError, match=r"leave out rotation, zoom and contrast"):
         raw_settings(path, augmentation={"rotation": 3})
     with pytest.raises(InputError, match=r"stays as acquired"):
         raw_settings(path, masks=None, augmentation={"flip": True})

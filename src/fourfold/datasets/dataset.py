@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,7 +15,7 @@ from fourfold.datasets.augmentation import augment_image, crop_or_pad, flip
 from fourfold.datasets.draw import Draw
 from fourfold.datasets.example import Example
 from fourfold.datasets.images import ImageVolume
-from fourfold.datasets.masks import Grid, MaskDrawer
+from fourfold.datasets.masks import AnyMaskDrawer, Grid
 from fourfold.datasets.raw import RawVolume, mirrored
 from fourfold.datasets.settings import Augmentation, DataSettings, Part
 from fourfold.datasets.shared import shared_zeros
@@ -66,7 +67,7 @@ class Examples(Dataset[Example]):
         # In memory that workers share: those that live on see a new epoch.
         self._epoch = shared_zeros((), torch.int64)
         grids = self._grids()
-        self._masks = None if settings.masks is None else MaskDrawer(settings.masks, grids, Draw(seed, part))
+        self._masks = None if settings.masks is None else AnyMaskDrawer(settings.masks, grids, Draw(seed, part))
         self._check_maps()
 
     def _find(self, volumes: Sequence[Volume], subjects: frozenset[str]) -> tuple[tuple[Volume, ...], Tensor]:
@@ -106,6 +107,12 @@ class Examples(Dataset[Example]):
         """
         if self.part == "training":
             self._epoch.fill_(epoch)
+
+    def at_epoch(self, epoch: int) -> Examples:
+        """Return the same data set with an epoch of its own, which no other process moves."""
+        twin = copy.copy(self)
+        twin._epoch = torch.tensor(epoch if self.part == "training" else 0)
+        return twin
 
     def subject(self, index: int) -> str:
         """Return whom an example shows."""

@@ -15,7 +15,7 @@ from fourfold.errors import InputError
 from fourfold.sampling import make_sampling
 from fourfold.scan import Axis, Sampling
 
-__all__ = ["Grid", "MaskDrawer"]
+__all__ = ["AnyMaskDrawer", "Grid", "MaskDrawer"]
 
 Grid: TypeAlias = tuple[int, int, Axis]
 """Size (ny, nx), and the axis along which lines are left out unless the settings name one."""
@@ -23,6 +23,27 @@ Grid: TypeAlias = tuple[int, int, Axis]
 
 OF_LINES = ("random", "equispaced", "gaussian", "kt-interleaved")
 """Patterns of a number of lines, which only some sizes share out evenly: others take the nearest number."""
+
+
+class AnyMaskDrawer:
+    """Draws the mask of each example from one of several kinds; see `MaskDrawer`."""
+
+    def __init__(self, settings: Masks | tuple[Masks, ...], grids: Iterable[Grid], draw: Draw) -> None:
+        kinds = settings if isinstance(settings, tuple) else (settings,)
+        if not kinds:
+            raise InputError("The data's setting 'masks' is empty; give one kind of masks at least.")
+        grids = tuple(grids)
+        self._kinds = [MaskDrawer(kind, grids, draw) for kind in kinds]
+
+    def __call__(self, grid: Grid, draw: Draw) -> Tensor:
+        """Return the mask, bool (ky, kx), of the example with this `draw`."""
+        kind = draw.numbers("kind of mask").integers(len(self._kinds))
+        return self._kinds[kind](grid, draw)
+
+    def check_calibration(self, lines: int) -> None:
+        """Refuse kinds with fewer than so many calibration lines; raises InputError."""
+        for kind in self._kinds:
+            kind.check_calibration(lines)
 
 
 class MaskDrawer:
