@@ -111,7 +111,7 @@ def compact(array: npt.NDArray[Any]) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(array, np.complex64))
     if array.dtype.itemsize > 2 or array.dtype.kind == "f":
         return torch.from_numpy(np.ascontiguousarray(array, np.float32))
-    if array.dtype == np.uint16:
+    if array.dtype.kind == "u" and array.dtype.itemsize == 2:
         return torch.from_numpy(np.ascontiguousarray(array, np.int16 if array.max() < 2**15 else np.int32))
     return torch.from_numpy(np.ascontiguousarray(array, array.dtype.newbyteorder("=")))
 
