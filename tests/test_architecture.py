@@ -46,7 +46,7 @@ MAY_IMPORT = {
     "registry": {"errors", "method", *FAMILIES},
     "choose": METHODS | {"registry"},
     "datasets": PHYSICS | {"formats"},
-    "training": FITTING | {"method", "losses", "metrics", "weights", "datasets", "output"},
+    "training": FITTING | {"domain", "method", "losses", "metrics", "weights", "datasets", "output"},
     "samples": PHYSICS,
     "studies": STUDIES,
     "report": STUDIES | {"studies"},

@@ -3,6 +3,7 @@
 import csv
 import json
 import math
+import re
 import signal
 import subprocess
 import sys
@@ -235,6 +236,20 @@ def test_a_training_ends_in_weights_that_load(settings, tmp_path):
             found.append(score(image, each.reference.abs()[None], "psnr"))
     assert sum(found) / len(found) == pytest.approx(best, rel=1e-4), "the weights are those of the best validation"
     assert any((tmp_path / "out" / "tensorboard").iterdir())
+
+
+def test_the_manifest_tells_which_scans_the_weights_are_for(settings, images, tmp_path):
+    with np.load(images) as archive:
+        pieces = np.concatenate([archive["images"] * gain for gain in np.linspace(0.5, 1, 8)])
+    np.savez(tmp_path / "many.npz", images=pieces, names=[f"subject-{index // 8}:{index % 8}" for index in range(80)])
+    sources = [{"kind": "images", "path": str(tmp_path / "many.npz"), "crop": [SIZE, SIZE]}]
+    masks = {"kind": "random", "acceleration": 3.2, "lines": 8}
+    given = settings(data={"sources": sources, "masks": masks}, stages=[{"steps": 1}])
+    manifest = train(TrainingSettings(**given), tmp_path / "out")
+    assert manifest.domain.scans == 64
+    assert manifest.domain.coils == (1, 1)
+    assert manifest.domain.acceleration == pytest.approx((3.2, 3.2))
+    assert train(TrainingSettings(**settings(stages=[{"steps": 1}])), tmp_path / "few").domain is None
 
 
 def test_the_last_weights_can_be_kept_without_validation(settings, tmp_path):
@@ -706,6 +721,22 @@ def test_a_file_goes_on_top_of_its_preset(tmp_path):
             read_settings(file)
     with pytest.raises(InputError, match="cannot be read"):
         read_settings(tmp_path / "none.yaml")
+
+
+@pytest.mark.parametrize("place", [0, 1], ids=["whole", "preset"])
+def test_the_settings_on_the_page_are_right(place, tmp_path):
+    page = (Path(__file__).parents[1] / "docs" / "training.md").read_text()
+    file = tmp_path / "settings.yaml"
+    file.write_text(re.findall(r"```yaml\n(.*?)```", page, flags=re.DOTALL)[place])
+    assert TrainingSettings(**read_settings(file)).network["kind"] in ("varnet", "cascade")
+
+
+def test_every_setting_is_on_the_page():
+    page = (Path(__file__).parents[1] / "docs" / "training.md").read_text()
+    table = page[page.index("## Settings") : page.index("## What the folder holds")]
+    assert set(TrainingSettings.model_fields) <= set(re.findall(r"`([a-z_]+)`", table))
+    for setting, field in TrainingSettings.model_fields.items():
+        assert field.description, f"'{setting}' needs a docstring below it"
 
 
 # The command line, and the page
