@@ -246,7 +246,7 @@ def test_the_manifest_tells_which_scans_the_weights_are_for(settings, images, tm
     masks = {"kind": "random", "acceleration": 3.2, "lines": 8}
     given = settings(data={"sources": sources, "masks": masks}, stages=[{"steps": 1}])
     manifest = train(TrainingSettings(**given), tmp_path / "out")
-    assert manifest.domain.scans == 64
+    assert manifest.domain.scans == 64, "those of training"
     assert manifest.domain.coils == (1, 1)
     assert manifest.domain.acceleration == pytest.approx((3.2, 3.2))
     assert train(TrainingSettings(**settings(stages=[{"steps": 1}])), tmp_path / "few").domain is None

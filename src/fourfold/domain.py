@@ -22,7 +22,7 @@ __all__ = ["FEWEST_SCANS", "distance", "domain_of", "features", "pattern_of", "r
 _RINGS = (0, *(2.0**power for power in range(-6, 0)))
 _SECTORS = 8
 # The low-resolution image: samples of the centre, the fewest that show an object, and pixels a side.
-_CENTRE, _FEWEST, _PIXELS = 16, 8, 48
+_CENTRE, _FEWEST, _PIXELS = 16, 12, 48
 # The object is brighter than this part of the brightest pixel. Rings of its shape, in standard deviations of it.
 _OBJECT = 0.15
 _RADII = (0, 0.5, 1, 1.5, 2, 2.5)
@@ -50,7 +50,7 @@ def features(scan: Scan) -> Tensor:
     Raises
     ------
     InputError
-        When fewer than 8 samples along an axis are fully sampled around the centre.
+        When fewer than 12 samples along an axis are fully sampled around the centre.
     """
     return torch.cat([_energies(scan), _shape(scan)])
 

@@ -16,13 +16,13 @@ import torch
 import yaml
 
 from fourfold.datasets import Examples, training_set, validation_set
-from fourfold.domain import FEWEST_SCANS, domain_of
+from fourfold.domain import FEWEST_SCANS
 from fourfold.errors import InputError
 from fourfold.method import Progress
 from fourfold.networks.reconstructor import Reconstructor, build
 from fourfold.output import atomically
-from fourfold.scan import Sampling, Scan
 from fourfold.training.checkpoint import BEST, LAST, Checkpoint, read_checkpoint
+from fourfold.training.domain import examples_domain
 from fourfold.training.quiet import quiet
 from fourfold.training.relay import relayed
 from fourfold.training.settings import TrainingSettings
@@ -39,9 +39,9 @@ __all__ = ["finetune", "train"]
 
 _SETTINGS = "settings.yaml"
 # Where the work is done changes nothing in what is trained.
-_DOMAIN = 120
-"""Of so many examples the manifest tells which scans the weights are for."""
 _PLACES = ("device", "devices", "nodes", "workers")
+# Of so many examples the manifest tells which scans the weights are for.
+_DOMAIN = 120
 
 
 def train(
@@ -268,13 +268,10 @@ def _training_data(settings: TrainingSettings, images: int) -> tuple[TrainingDat
 
 def _domain(examples: Examples) -> Domain | None:
     """Return which scans the weights are for; None where there are too few examples to tell."""
-    places = range(0, len(examples), max(1, len(examples) // _DOMAIN))
-    if len(places) < FEWEST_SCANS:
+    if len(examples) < FEWEST_SCANS:
         return None
-    chosen = [examples[place] for place in places]
-    scans = [Scan(each.kspace[None], Sampling(each.mask[None])) for each in chosen]
     try:
-        return domain_of(scans, [each.subject for each in chosen])
+        return examples_domain(examples, _DOMAIN)
     except InputError:
         # Too few subjects, or calibration lines that show nothing.
         return None
