@@ -11,7 +11,7 @@ from fourfold.scan import Sampling, Scan
 from fourfold.training.settings import TrainingSettings
 from fourfold.weights.manifest import Domain
 
-__all__ = ["training_domain"]
+__all__ = ["examples_domain", "training_domain"]
 
 
 def training_domain(settings: TrainingSettings, examples: int = 400, progress: Progress | None = None) -> Domain:
@@ -31,7 +31,11 @@ def training_domain(settings: TrainingSettings, examples: int = 400, progress: P
     InputError
         Where the data cannot be read, or are too few.
     """
-    data = training_set(settings.data, settings.seed)
+    return examples_domain(training_set(settings.data, settings.seed), examples, progress)
+
+
+def examples_domain(data: Examples, examples: int, progress: Progress | None = None) -> Domain:
+    """Return the domain of at most so many `examples` of a data set that is open; otherwise as `training_domain`."""
     count = min(examples, len(data))
     chosen = [index * len(data) // count for index in range(count)]
     return domain_of(_scans(data, chosen, progress), [data.subject(index) for index in chosen])
