@@ -32,7 +32,7 @@ class Solution:
     Attributes
     ----------
     image
-        complex64, (y, x); of several frames (frame, y, x).
+        complex64, (y, x); of several frames (frame, y, x). It may lack what `Geometry.image_size` does not show.
     iterations, scale, notes, details
         As in `fourfold.scan.Record`.
     interrupted
@@ -122,7 +122,7 @@ class Method(BaseModel, ABC):
                 solutions.append(self._solve_frames(scan, first, first + together, progress))
                 if solutions[-1].interrupted:
                     break
-            image = torch.cat([solution.image.reshape(-1, *scan.shape) for solution in solutions])
+            image = torch.cat([_frames(solution.image) for solution in solutions])
         size = scan.geometry.image_size
 
         def cut(array: Tensor) -> Tensor:
@@ -151,7 +151,7 @@ class Method(BaseModel, ABC):
             record,
             std=cut(torch.stack(stds)) if len(stds) == len(image) else None,
             members=cut(torch.stack(members, dim=1)) if alike else None,
-            estimate=cut(torch.cat([each.reshape(-1, *scan.shape) for each in estimates])) if estimates else None,
+            estimate=cut(torch.cat([_frames(each) for each in estimates])) if estimates else None,
             geometry=scan.geometry,
         )
 
@@ -187,3 +187,8 @@ class Method(BaseModel, ABC):
         solution = self.solve(scan, report)
         report(1.0, self.title)
         return solution
+
+
+def _frames(image: Tensor) -> Tensor:
+    """Return an image (y, x) or (frame, y, x) as (frame, y, x)."""
+    return image.reshape(-1, *image.shape[-2:])

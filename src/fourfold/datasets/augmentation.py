@@ -7,7 +7,7 @@ import math
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import affine_grid, grid_sample, pad
+from torch.nn.functional import affine_grid, grid_sample, interpolate, pad
 
 from fourfold.datasets.draw import Draw
 from fourfold.datasets.settings import Augmentation
@@ -17,9 +17,11 @@ __all__ = ["augment_image", "crop_or_pad", "flip"]
 
 
 def augment_image(image: Tensor, settings: Augmentation, draw: Draw) -> Tensor:
-    """Return an image (y, x) turned and with another contrast, as far as the settings ask for."""
+    """Return an image (y, x) turned, enlarged and with another contrast, as far as the settings ask for."""
     if settings.rotation:
         image = _rotated(image, math.radians(draw.numbers("rotation").uniform(-settings.rotation, settings.rotation)))
+    if settings.zoom != (1.0, 1.0):
+        image = _enlarged(image, draw.between("zoom", settings.zoom))
     if settings.contrast:
         limit = -math.log(1 - settings.contrast)
         image = _contrasted(image, math.exp(draw.numbers("contrast").uniform(-limit, limit)))
@@ -37,10 +39,22 @@ def _rotated(image: Tensor, angle: float) -> Tensor:
     cosine, sine = math.cos(angle), math.sin(angle)
     # grid_sample's axes run from -1 to 1 whatever the size.
     turn = torch.tensor([[[cosine, -sine * ny / nx, 0.0], [sine * nx / ny, cosine, 0.0]]])
-    parts = torch.view_as_real(image).permute(2, 0, 1) if image.is_complex() else image[None]
+    parts = _parts(image)
     grid = affine_grid(turn, [1, len(parts), ny, nx], align_corners=False)
-    turned = grid_sample(parts[None], grid, mode="bicubic", align_corners=False)[0]
-    return torch.complex(turned[0], turned[1]) if image.is_complex() else turned[0].clamp_min(0)
+    return _image(grid_sample(parts[None], grid, mode="bicubic", align_corners=False)[0])
+
+
+def _enlarged(image: Tensor, factor: float) -> Tensor:
+    size = [max(1, round(factor * length)) for length in image.shape]
+    return _image(interpolate(_parts(image)[None], size, mode="bicubic", antialias=True)[0])
+
+
+def _parts(image: Tensor) -> Tensor:
+    return torch.view_as_real(image).permute(2, 0, 1) if image.is_complex() else image[None]
+
+
+def _image(parts: Tensor) -> Tensor:
+    return torch.complex(parts[0].contiguous(), parts[1].contiguous()) if len(parts) == 2 else parts[0].clamp_min(0)
 
 
 def _contrasted(image: Tensor, power: float) -> Tensor:

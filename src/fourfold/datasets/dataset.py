@@ -15,7 +15,7 @@ from fourfold.datasets.augmentation import augment_image, crop_or_pad, flip
 from fourfold.datasets.draw import Draw
 from fourfold.datasets.example import Example
 from fourfold.datasets.images import ImageVolume
-from fourfold.datasets.masks import MaskDrawer
+from fourfold.datasets.masks import AnyMaskDrawer
 from fourfold.datasets.raw import RawVolume, mirrored
 from fourfold.datasets.settings import Augmentation, DataSettings, Part
 from fourfold.datasets.shared import shared_zeros
@@ -106,7 +106,7 @@ class Examples(Dataset[Example]):
         # In memory that workers share: those that live on see a new epoch.
         self._epoch = shared_zeros((), torch.int64)
         grids = self._check()
-        self._masks = None if settings.masks is None else MaskDrawer(settings.masks, grids, Draw(seed, part))
+        self._masks = None if settings.masks is None else AnyMaskDrawer(settings.masks, grids, Draw(seed, part))
         self._check_calibration()
 
     def _find(self, subjects: frozenset[str] | None) -> Tensor:

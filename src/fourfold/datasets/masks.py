@@ -10,12 +10,29 @@ from torch import Tensor
 from fourfold.datasets.draw import Draw
 from fourfold.datasets.settings import Masks
 from fourfold.datasets.shared import shared_zeros
+from fourfold.errors import InputError
 from fourfold.sampling import make_sampling
 from fourfold.scan import Axis, Sampling
 
-__all__ = ["MaskDrawer"]
+__all__ = ["AnyMaskDrawer", "MaskDrawer"]
 
 Grid = tuple[int, int, Axis]
+
+
+class AnyMaskDrawer:
+    """Draws the mask of each example from one of several kinds; see `MaskDrawer`."""
+
+    def __init__(self, settings: Masks | tuple[Masks, ...], grids: Iterable[Grid], draw: Draw) -> None:
+        kinds = settings if isinstance(settings, tuple) else (settings,)
+        if not kinds:
+            raise InputError("The data's setting 'masks' is empty; give one kind of masks at least.")
+        grids = tuple(grids)
+        self._kinds = [MaskDrawer(kind, grids, draw) for kind in kinds]
+
+    def __call__(self, grid: Grid, draw: Draw) -> Tensor:
+        """Return the mask, bool (ky, kx), of the example with this `draw`."""
+        kind = draw.numbers("kind of mask").integers(len(self._kinds))
+        return self._kinds[kind](grid, draw)
 
 
 class MaskDrawer:

@@ -162,6 +162,8 @@ class Augmentation(_Settings):
     """Mirror along either axis, each at even odds."""
     rotation: Annotated[float, Field(ge=0, le=180)] = 0.0
     """Turn images by up to so many degrees; not for raw data."""
+    zoom: tuple[Positive, Positive] = (1.0, 1.0)
+    """Enlarge images by a factor between these, before they are cropped; not for raw data."""
     contrast: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Raise the magnitude of images, from 0 to 1, to a power from 1 − contrast to 1 / (1 − contrast); not for raw
     data."""
@@ -193,8 +195,9 @@ class DataSettings(_Settings):
     """Likewise for validation."""
     test_images: PositiveInt | None = None
     """Likewise for test."""
-    masks: Masks | None = Masks()
-    """Which samples are kept; None takes raw data as acquired, without a reference."""
+    masks: Masks | tuple[Masks, ...] | None = Masks()
+    """Which samples are kept; of several kinds each example draws one, and None takes raw data as acquired, without a
+    reference."""
     simulation: Simulation = Simulation()
     """How images become acquisitions."""
     augmentation: Augmentation = Augmentation()
@@ -230,11 +233,11 @@ class DataSettings(_Settings):
         if self.masks is None and len(raw) < len(every):
             raise InputError("Simulated acquisitions are fully sampled without masks; give 'masks' for images.")
         augmentation = self.augmentation
-        if (augmentation.rotation or augmentation.contrast) and any(
-            source.kind == "raw" for source in (*self.sources, *self.training)
-        ):
+        changed = augmentation.rotation or augmentation.contrast or augmentation.zoom != (1.0, 1.0)
+        if changed and any(source.kind == "raw" for source in (*self.sources, *self.training)):
             raise InputError(
-                "Turned or with another contrast, raw data would be no measurement; leave out rotation and contrast."
+                "Turned, enlarged or with another contrast, raw data would be no measurement; leave out rotation, zoom "
+                "and contrast."
             )
         if self.masks is None and augmentation != Augmentation():
             raise InputError("Undersampled data stays as acquired; leave out 'augmentation', or give 'masks'.")

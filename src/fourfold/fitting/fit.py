@@ -50,6 +50,8 @@ class Schedule:
         A look counts as better when the error falls by this part of it.
     precision
         What the network computes with.
+    compiled
+        Whether the network is compiled first: its first step then takes up to a minute, the others much less.
     """
 
     iterations: int
@@ -60,6 +62,7 @@ class Schedule:
     averaging: float = 0.97
     tolerance: float = 1e-3
     precision: Precision = "auto"
+    compiled: bool = False
 
 
 @dataclass(frozen=True)
@@ -182,6 +185,7 @@ class _State:
         # Channels last makes convolutions 1.2 to 1.6 times faster on CPUs, in bfloat16 twice as fast.
         network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.network, self.kept, self.held = network, kept, held
+        self.forward = torch.compile(network, dynamic=False) if schedule.compiled else network
         self.schedule, self.penalty = schedule, penalty
         self.optimisers = _optimisers(network, schedule)
         self.rates = [[group["lr"] for group in optimiser.param_groups] for optimiser in self.optimisers]
@@ -200,7 +204,7 @@ class _State:
         """Take one step and bring the running mean up to date."""
         self._set_rates()
         with computing(self.schedule.precision, self.network.fixed_input.device):
-            parts = self.network()
+            parts = self.forward()
         images = torch.complex(*parts.chunk(2, dim=1))
         x = images.detach()
         self._loss, gradient = self.kept(x)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 import torch
@@ -9,6 +10,7 @@ from pydantic import NonNegativeInt, PositiveInt
 from torch import Tensor, nn
 
 from fourfold.errors import InputError
+from fourfold.networks.consistent_step import consistent_step
 from fourfold.networks.interface import Reconstructor
 from fourfold.networks.layers import draw_weights
 from fourfold.networks.normalised_unet import NormalisedUNet
@@ -18,7 +20,12 @@ from fourfold.physics.fourier import fft, ifft
 
 __all__ = ["Form", "VarNet"]
 
-Form = Literal["kspace", "image"]
+Form = Literal["kspace", "image", "proximal"]
+
+# Of a proximal step, and of the first image before all steps.
+_ITERATIONS, _FIRST_ITERATIONS = 6, 10
+# What a proximal step's weight of the regularised image begins with.
+_WEIGHT = 0.05
 
 
 class VarNet(Reconstructor):
@@ -46,7 +53,7 @@ class VarNet(Reconstructor):
         Of the network that estimates coil maps, see `fourfold.networks.sensitivity.SensitivityNetwork`; without
         channels there is none, and maps must be given.
     form
-        ``"kspace"`` or ``"image"``.
+        ``"kspace"``, ``"image"`` or ``"proximal"``.
     seed
         Of the initial weights.
     """
@@ -70,8 +77,14 @@ class VarNet(Reconstructor):
             else None
         )
         self.regularisers = nn.ModuleList(NormalisedUNet(channels, pools) for _ in range(cascades))
-        self.steps = nn.Parameter(torch.ones(cascades))
+        # η of each step, or ln λ of the first image and each step.
+        proximal = form == "proximal"
+        self.steps = nn.Parameter(torch.full((cascades + 1,), math.log(_WEIGHT)) if proximal else torch.ones(cascades))
         draw_weights(self, seed)
+        if proximal:
+            for regulariser in self.regularisers:
+                nn.init.zeros_(regulariser.unet.last.weight)
+                nn.init.zeros_(regulariser.unet.last.bias)
 
     @property
     def estimates_maps(self) -> bool:
@@ -90,6 +103,8 @@ class VarNet(Reconstructor):
         encoding = Encoding(mask, maps[:, None])
         if self.form == "image":
             return self._in_image(encoding, kspace)
+        if self.form == "proximal":
+            return self._proximal(encoding, kspace)
         return self._in_kspace(encoding, kspace, mask, maps)
 
     def coil_maps(self, calibration: Tensor, shape: tuple[int, int]) -> Tensor:
@@ -114,6 +129,15 @@ class VarNet(Reconstructor):
         for step, regulariser in zip(self.steps, self.regularisers, strict=True):
             gradient = encoding.normal(image) - start
             image = image - step * gradient - regulariser(image[:, 0])[:, None]
+        return image[:, 0]
+
+    def _proximal(self, encoding: Encoding, kspace: Tensor) -> Tensor:
+        rhs = encoding.adjoint(kspace)
+        first, *weights = self.steps.exp()
+        image = consistent_step(encoding, rhs, torch.zeros_like(rhs), first, _FIRST_ITERATIONS)
+        for weight, regulariser in zip(weights, self.regularisers, strict=True):
+            better = image - regulariser(image[:, 0])[:, None]
+            image = consistent_step(encoding, rhs, better, weight, _ITERATIONS)
         return image[:, 0]
 
     def _in_kspace(self, encoding: Encoding, kspace: Tensor, mask: Tensor, maps: Tensor) -> Tensor:
