@@ -7,10 +7,8 @@ import pytest
 import torch
 
 import fourfold
-import fourfold.fitting.fit as fit_module
 import fourfold.untrained.untrained_method as untrained_module
 from fourfold.classical.zero_filled import ZeroFilled
-from fourfold.cli.main import main
 from fourfold.errors import InputError
 from fourfold.fitting.compiling import can_compile
 from fourfold.fitting.data_terms import CoilImages
@@ -340,28 +338,6 @@ def test_frames_after_an_interruption_are_missing_and_comparisons_end(scan):
         fourfold.compare(
             series, [QUICK], progress=lambda fraction, words: interrupt(fraction, words.partition(": ")[2])
         )
-
-
-def test_recon_writes_what_was_reached_and_says_how_to_go_on(scan, tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
-    fourfold.save_scan(scan.replace(kspace=scan.kspace.repeat(3, 1, 1, 1)), "scan.npz")
-    look, calls = fit_module._State.look, iter(range(1, 9))
-
-    def interrupted(self):
-        # Two looks for the first frame; the second is interrupted at its second.
-        if next(calls) == 4:
-            raise KeyboardInterrupt
-        return look(self)
-
-    monkeypatch.setattr(fit_module._State, "look", interrupted)
-    settings = "--members 1 --iterations 20 --weight 0.002 --channels 8 --layers 3"
-    assert main(["recon", "scan.npz", "--method", "convdecoder", *settings.split(), "-o", "image.npz"]) == 0
-    said = capsys.readouterr()
-    assert "2 frame(s)" in said.out
-    assert "interrupted" in said.err
-    assert "--frames 2:3" in said.err
-    with np.load("image.npz") as file:
-        assert file["image"].shape == (2, *scan.shape)
 
 
 def test_a_budget_ends_the_fit(scan):
