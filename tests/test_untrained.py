@@ -79,6 +79,22 @@ def test_scale_of_the_data_changes_nothing_else(settings, scan):
         assert torch.allclose(scaled, image, atol=5e-3 * float(image.abs().max()))
 
 
+def test_scale_and_order_of_coils_change_a_settled_fit_less_than_another_seed_does(full, scan):
+    """Rounding differs, and a fit amplifies it: here to 1 to 2 % of the image's norm, where a seed changes 16 %."""
+    method = with_settings(QUICK, iterations=150, averaging=0.97)
+    image, other = method(scan).magnitude, with_settings(method, seed=50)(scan).magnitude
+    reference = root_sum_of_squares(ifft(full.kspace))
+    for changed, factor in (
+        (scan.kspace * 1e-6, 1e-6),
+        (scan.kspace * 1e6, 1e6),
+        (scan.kspace[:, [2, 0, 3, 1]], 1),
+    ):
+        found = method(scan.replace(kspace=changed)).magnitude / factor
+        assert float((found - image).norm()) < 0.06 * float(image.norm())
+        assert float((found - image).norm()) < 0.4 * float((other - image).norm())
+        assert psnr(found, reference) == pytest.approx(psnr(image, reference), abs=0.5)
+
+
 def test_order_of_coils_changes_nothing(scan):
     image = QUICK(scan).magnitude
     shuffled = QUICK(scan.replace(kspace=scan.kspace[:, [2, 0, 3, 1]])).magnitude
