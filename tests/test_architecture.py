@@ -37,12 +37,16 @@ MAY_IMPORT = {
     "fitting": FITTING,
     "metrics": {"errors"},
     "losses": {"errors", "metrics"},
-    "weights": {"errors", "output"},
+    "weights": FITTING | {"output"},
+    "domain": PHYSICS | {"weights"},
     "classical": METHODS,
     "untrained": METHODS | {"classical", "networks", "fitting"},
+    "trained": METHODS | {"classical", "networks", "weights", "domain"},
     "custom": METHODS | {"classical"},
     "registry": {"errors", "method", *FAMILIES},
     "choose": METHODS | {"registry"},
+    "datasets": PHYSICS | {"formats"},
+    "training": FITTING | {"method", "losses", "metrics", "weights", "datasets", "output"},
     "samples": PHYSICS,
     "studies": STUDIES,
     "report": STUDIES | {"studies"},
@@ -134,7 +138,8 @@ def test_a_method_explains_itself(method: type[Method]):
 def test_the_package_works_without_what_only_peers_need():
     program = """
 import sys
-for name in ("torchvision", "sigpy", "pygrappa", "skimage", "torchmetrics", "finufft"):
+peers = ("torchvision", "sigpy", "pygrappa", "skimage", "torchmetrics")
+for name in (*peers, "finufft", "pytorch_lightning", "tensorboard"):
     sys.modules[name] = None
 import fourfold
 from fourfold.registry import methods

@@ -27,7 +27,7 @@ from fourfold.sampling import undersample
 from fourfold.scan import Scan
 from fourfold.studies import compare
 
-COMMANDS = ("info", "recon", "compare", "study", "gfactor", "mask", "methods", "demo")
+COMMANDS = ("info", "recon", "compare", "study", "train", "finetune", "gfactor", "mask", "methods", "demo")
 
 
 @pytest.fixture(autouse=True)

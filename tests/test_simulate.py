@@ -11,9 +11,9 @@ from fourfold.errors import InputError
 from fourfold.physics.combine import matched_combination, root_sum_of_squares
 from fourfold.physics.fourier import ifft
 from fourfold.physics.simulate import (
-    _loop_sensitivity,
     in_object,
     loop_maps,
+    loop_sensitivity,
     phantom,
     simulate,
     smooth_phase,
@@ -57,7 +57,7 @@ def test_the_phantom_is_the_same_object_at_every_size():
 )
 def test_a_loop_has_the_field_of_the_biot_savart_integral(angle, height, distance, radius):
     y, x = np.linspace(0.9, -0.9, 4), np.linspace(-0.9, 0.9, 5)
-    closed_form = _loop_sensitivity(y, x, angle, height, distance, radius)
+    closed_form = loop_sensitivity(y, x, angle, height, distance, radius)
     ratio = biot_savart(y, x, angle, height, distance, radius) / closed_form
     assert np.allclose(ratio, ratio.flat[0], rtol=1e-9)
     assert ratio.flat[0].real > 0

@@ -33,23 +33,33 @@ if TYPE_CHECKING:
     from fourfold.sampling import undersample
     from fourfold.scan import Reconstruction, Sampling, Scan, Trajectory
     from fourfold.studies import compare, gfactor
+    from fourfold.trained.cascade import Cascade
+    from fourfold.trained.kspace_cnn import KspaceCnn
+    from fourfold.trained.resnet import ResNet
+    from fourfold.trained.unet import UNet
+    from fourfold.trained.varnet import VarNet
 
 __all__ = [
+    "Cascade",
     "CgSense",
     "Custom",
     "Dictionary",
     "Grappa",
     "InputError",
     "Joint",
+    "KspaceCnn",
     "Lustig2007",
     "PlugAndPlay",
     "Reconstruction",
+    "ResNet",
     "Sampling",
     "Scan",
     "Spirit",
     "TotalGeneralisedVariation",
     "TotalVariation",
     "Trajectory",
+    "UNet",
+    "VarNet",
     "Wavelet",
     "ZeroFilled",
     "choose_method",
@@ -70,21 +80,26 @@ __version__ = version("fourfold")
 
 # Names are loaded on first use (PEP 562), so that the command line's help does not wait for torch.
 _HOMES = {
+    "Cascade": "trained.cascade",
     "CgSense": "classical.cg_sense",
     "Custom": "custom",
     "Dictionary": "classical.dictionary",
     "Grappa": "classical.grappa",
     "InputError": "errors",
     "Joint": "classical.joint",
+    "KspaceCnn": "trained.kspace_cnn",
     "Lustig2007": "classical.lustig2007",
     "PlugAndPlay": "classical.plug_and_play",
     "Reconstruction": "scan",
+    "ResNet": "trained.resnet",
     "Sampling": "scan",
     "Scan": "scan",
     "Spirit": "classical.spirit",
     "TotalGeneralisedVariation": "classical.tgv",
     "TotalVariation": "classical.total_variation",
     "Trajectory": "scan",
+    "UNet": "trained.unet",
+    "VarNet": "trained.varnet",
     "Wavelet": "classical.wavelet",
     "ZeroFilled": "classical.zero_filled",
     "choose_method": "choose",

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from typing import TYPE_CHECKING
 
-__all__ = ["InputError", "nearest"]
+if TYPE_CHECKING:
+    from pydantic import ValidationError
+
+__all__ = ["InputError", "explain_settings", "nearest"]
 
 
 class InputError(ValueError):
@@ -20,3 +24,29 @@ def nearest(name: str, known: Iterable[str]) -> str:
     """Return `` Did you mean 'x'?`` for the known name closest to `name`, or an empty text."""
     matches = difflib.get_close_matches(name.lower(), list(known), n=1, cutoff=0.5)
     return f" Did you mean '{matches[0]}'?" if matches else ""
+
+
+def explain_settings(error: ValidationError, kind: str, name: str, known: Collection[str]) -> str:
+    """Turn the complaints about the first bad setting into one sentence; a choice of types has one for each.
+
+    Parameters
+    ----------
+    error
+        What pydantic found.
+    kind, name
+        Whose settings they are, such as ``"method"`` and ``"tv"``.
+    known
+        The settings that there are.
+    """
+    complaints = error.errors()
+    first = complaints[0]
+    if not first["loc"]:
+        # Said by what looks at several settings together.
+        return str(first["ctx"]["error"])
+    setting = str(first["loc"][0])
+    if first["type"] == "extra_forbidden":
+        listed = ", ".join(known) or "none"
+        return f"The {kind} '{name}' has no setting '{setting}'; it has: {listed}.{nearest(setting, known)}"
+    wrong = dict.fromkeys(each["msg"] for each in complaints if each["loc"][0] == setting)
+    expected = " or ".join(message[0].lower() + message[1:] for message in wrong)
+    return f"The setting '{setting}' of '{name}' is {first['input']!r}; {expected}."

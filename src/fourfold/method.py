@@ -12,7 +12,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, ValidationError
 from torch import Tensor
 
-from fourfold.errors import InputError, nearest
+from fourfold.errors import InputError, explain_settings
 from fourfold.scan import Reconstruction, Record, Scan, crop_centre
 
 __all__ = ["Family", "Method", "Progress", "Scope", "Solution"]
@@ -79,7 +79,7 @@ class Method(BaseModel, ABC):
         try:
             super().__init__(**settings)
         except ValidationError as error:
-            raise InputError(self._explain(error)) from None
+            raise InputError(explain_settings(error, "method", self.name, type(self).model_fields)) from None
 
     @abstractmethod
     def solve(self, scan: Scan, progress: Progress) -> Solution:
@@ -155,6 +155,11 @@ class Method(BaseModel, ABC):
             geometry=scan.geometry,
         )
 
+    @classmethod
+    def ready(cls) -> bool:
+        """Return whether the method works with its default settings; one that needs weights may lack them."""
+        return True
+
     def frames_at_once(self, scan: Scan) -> int:  # noqa: ARG002  # most methods cannot tell, and take one
         """Return how many frames `solve` is given at a time."""
         return 1
@@ -182,23 +187,6 @@ class Method(BaseModel, ABC):
         solution = self.solve(scan, report)
         report(1.0, self.title)
         return solution
-
-    @classmethod
-    def _explain(cls, error: ValidationError) -> str:
-        """Turn the complaints about the first bad setting into one sentence; a choice of types has one for each."""
-        complaints = error.errors()
-        first = complaints[0]
-        if not first["loc"]:
-            # Said by a method that looks at several settings together.
-            return str(first["ctx"]["error"])
-        setting = str(first["loc"][0])
-        if first["type"] == "extra_forbidden":
-            known = ", ".join(cls.model_fields) or "none"
-            hint = nearest(setting, cls.model_fields)
-            return f"The method '{cls.name}' has no setting '{setting}'; it has: {known}.{hint}"
-        wrong = dict.fromkeys(each["msg"] for each in complaints if each["loc"][0] == setting)
-        expected = " or ".join(message[0].lower() + message[1:] for message in wrong)
-        return f"The setting '{setting}' of '{cls.name}' is {first['input']!r}; {expected}."
 
 
 def _frames(image: Tensor) -> Tensor:

@@ -10,9 +10,9 @@ from functools import cache
 from fourfold.errors import InputError, nearest
 from fourfold.method import Method
 
-__all__ = ["find_method", "methods"]
+__all__ = ["find_method", "methods", "quick_methods"]
 
-FAMILIES = ("classical", "untrained")
+FAMILIES = ("classical", "untrained", "trained")
 
 
 @cache
@@ -41,3 +41,8 @@ def find_method(name: str) -> type[Method]:
     if name not in known:
         raise InputError(f"There is no method '{name}'; known are {', '.join(known)}.{nearest(name, known)}")
     return known[name]
+
+
+def quick_methods() -> dict[str, type[Method]]:
+    """Return the methods that comparisons take unless others are named: ready to use, in seconds a frame."""
+    return {name: kind for name, kind in methods().items() if kind.ready() and not kind.slow}

@@ -15,13 +15,13 @@ from fourfold.errors import InputError
 from fourfold.method import Family, Method, Progress, Solution
 from fourfold.optimize.minimum import Minimum
 from fourfold.physics.calibration import calibration_kspace, estimate_maps
-from fourfold.physics.espirit import Crop
+from fourfold.physics.espirit import Crop, Sets
 from fourfold.physics.sense import Combination, SenseProblem
 from fourfold.physics.series import time_average
 from fourfold.scan import Scan
 from fourfold.tuning.weight import Choice, choose_weight
 
-__all__ = ["MappedMethod", "SenseMethod", "Watch", "Weight"]
+__all__ = ["CalibratedMethod", "MappedMethod", "SenseMethod", "Watch", "Weight"]
 
 Weight: TypeAlias = NonNegativeFloat | Literal["auto"]
 """A number, or auto: chosen from the data."""
@@ -35,31 +35,35 @@ _ESPIRIT_LINES = 12
 _TRIAL_TOLERANCE = 2.0
 
 
-class MappedMethod(Method):
-    """A method that sees the image through coil maps, given or estimated."""
+class CalibratedMethod(Method):
+    """A method that needs coil maps, given or estimated."""
 
-    weight: Weight = "auto"
-    """Weight of the regulariser, larger is smoother; auto takes the one whose image best predicts held-back samples."""
     calibration: Literal["auto", "espirit", "nlinv", "walsh"] = "auto"
     """How to estimate coil maps: from the calibration lines (espirit, walsh), or together with an image from all
     samples (nlinv), which auto does where there are fewer than 12 such lines."""
-    sets: PositiveInt | Literal["auto"] = "auto"
-    """Sets of coil maps to estimate: more than one where the object folds over in the full field of view."""
     crop: Crop = "auto"
     """Estimated maps are zero where their eigenvalue is below this; auto keeps the object alone, 0 every pixel."""
-    combination: Combination = "rss"
-    """rss: measured samples put back in every coil, root-sum-of-squares; maps: the solution itself, less noisy."""
 
-    def with_maps(self, scan: Scan, calibrated: Scan) -> tuple[Scan, tuple[str, ...]]:
-        """Return the scan with coil maps, unless ESPIRiT is to estimate them, and what a reader must know of them."""
+    def with_maps(self, scan: Scan, calibrated: Scan, sets: Sets = 1) -> tuple[Scan, tuple[str, ...]]:
+        """Return the scan with coil maps, unless ESPIRiT is to estimate them, and what a reader must know of them.
+
+        Parameters
+        ----------
+        scan
+            The measured data.
+        calibrated
+            Where the maps come from: `scan`, or the time average of a series.
+        sets
+            Sets of maps that will be wanted; raises InputError where they are more than can be estimated.
+        """
         given = scan.coils == 1 or scan.coil_maps is not None or scan.trajectory is not None
         if given or self.calibration == "espirit":
             return scan, ()
         if self.calibration == "auto" and _calibration_lines(calibrated) >= _ESPIRIT_LINES:
             return scan, ()
-        if self.sets not in (1, "auto"):
+        if sets not in (1, "auto"):
             raise InputError(
-                f"{self.sets} sets of coil maps were asked for; only ESPIRiT gives more than one, from at least "
+                f"{sets} sets of coil maps were asked for; only ESPIRiT gives more than one, from at least "
                 f"{_ESPIRIT_LINES} calibration lines: leave the sets out or acquire such lines."
             )
         if self.calibration == "walsh":
@@ -67,6 +71,17 @@ class MappedMethod(Method):
         found = estimate_jointly(calibrated)
         chosen = f"The scan has fewer than {_ESPIRIT_LINES} calibration lines: all samples told the coil maps (NLINV)."
         return scan.replace(coil_maps=found.maps), ((chosen,) if self.calibration == "auto" else ()) + found.notes
+
+
+class MappedMethod(CalibratedMethod):
+    """A method that sees the image through coil maps and regularises it."""
+
+    weight: Weight = "auto"
+    """Weight of the regulariser, larger is smoother; auto takes the one whose image best predicts held-back samples."""
+    sets: PositiveInt | Literal["auto"] = "auto"
+    """Sets of coil maps to estimate: more than one where the object folds over in the full field of view."""
+    combination: Combination = "rss"
+    """rss: measured samples put back in every coil, root-sum-of-squares; maps: the solution itself, less noisy."""
 
 
 class SenseMethod(MappedMethod):
@@ -124,7 +139,7 @@ class SenseMethod(MappedMethod):
         """Reconstruct one frame or several at once, or the series where that is the `scope`."""
         progress(0.0, "coil maps")
         calibrated = time_average(scan) if self.scope == "series" else scan
-        scan, told = self.with_maps(scan, calibrated)
+        scan, told = self.with_maps(scan, calibrated, self.sets)
         problem = SenseProblem.of(scan, self.sets, self.crop, calibrated, self.sees_phase)
         weight, choice = self.choose_weight(problem, progress)
 

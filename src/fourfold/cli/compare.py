@@ -16,7 +16,7 @@ from fourfold.cli.flags import DATA, METHODS, OUTPUT, Flag
 from fourfold.errors import InputError
 from fourfold.formats import ScanFile, open_scan
 from fourfold.method import Method
-from fourfold.registry import find_method
+from fourfold.registry import find_method, quick_methods
 from fourfold.registry import methods as known_methods
 from fourfold.report import write_report
 from fourfold.sampling import SamplingOptions, read_sampling, undersample
@@ -146,8 +146,7 @@ def _names(texts: Sequence[str] | None) -> list[str] | None:
 
 def _with_settings(names: Sequence[str] | None, own: Any) -> list[Method]:
     """Return the methods called `names` (all fast ones when None) with the settings that `own` holds for them."""
-    fast = (kind for kind in known_methods().values() if not kind.slow)
-    kinds = fast if names is None else [find_method(name) for name in names]
+    kinds = quick_methods().values() if names is None else [find_method(name) for name in names]
     return [getattr(own, kind.name.replace("-", "_"), None) or kind() for kind in kinds]
 
 

@@ -28,8 +28,11 @@ _COMMANDS = {
     "recon": "Reconstruct a raw file slice by slice and write the image.",
     "compare": "Reconstruct one slice with several methods and score them against the fully sampled data.",
     "study": "Do a published study on fully sampled data: tables, figures and a page.",
+    "train": "Train a network as a settings file says, and write its weights.",
+    "finetune": "Train on from weights.",
     "gfactor": "Map how much a method amplifies the noise.",
     "mask": "Make a sampling pattern and write it to a file.",
+    "weights": "List the weights of trained networks, or verify them.",
     "methods": "List the reconstruction methods and their settings.",
     "demo": "Compare the methods on the sample that ships with fourfold, or on a fully sampled file of your own.",
 }

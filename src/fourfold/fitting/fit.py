@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
 from fourfold.fitting.orthogonal_momentum import OrthogonalMomentum
-from fourfold.fitting.precision import Precision, computing
 from fourfold.fitting.samples import SampleLoss
 from fourfold.networks.members import Members
+from fourfold.networks.precision import Precision, computing
 
 __all__ = ["Checked", "Fit", "Optimiser", "Schedule", "Watch", "fit"]
 

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import math
 
+from pydantic import NonNegativeFloat, PositiveInt
 from torch import Tensor, nn
 
-from fourfold.errors import InputError
 from fourfold.networks.channels import as_channels, as_complex
 from fourfold.networks.conv_stack import ConvStack
+from fourfold.networks.interface import Reconstructor, require_maps, zero_filled
 from fourfold.physics.consistency import DataConsistency
-from fourfold.physics.encoding import CoilMaps
-from fourfold.physics.fourier import ifft
 
 __all__ = ["Cascade"]
 
 
-class Cascade(nn.Module):
+class Cascade(Reconstructor):
     """Residual sub-networks, each followed by data consistency (Dar & Çukur 2017, Eqs. 6–9; Schlemper 2018).
 
     Five sub-networks of four 64-channel convolutions and an output layer have 565,770 parameters. The paper's output
@@ -30,7 +29,8 @@ class Cascade(nn.Module):
     channels, layers
         Of each, as in `fourfold.networks.conv_stack.ConvStack`.
     weight
-        λ of the data consistency (Eq. 6); infinite, as in the paper, puts the measured samples back unchanged.
+        λ of the data consistency (Eq. 6); None for the infinite one of the paper, which puts the measured samples back
+        unchanged.
     learned
         Learn each finite λ.
     seed
@@ -39,10 +39,10 @@ class Cascade(nn.Module):
 
     def __init__(
         self,
-        subnetworks: int = 5,
-        channels: int = 64,
-        layers: int = 4,
-        weight: float = math.inf,
+        subnetworks: PositiveInt = 5,
+        channels: PositiveInt = 64,
+        layers: PositiveInt = 4,
+        weight: NonNegativeFloat | None = None,
         learned: bool = False,
         seed: int = 0,
     ) -> None:
@@ -50,7 +50,8 @@ class Cascade(nn.Module):
         self.subnetworks = nn.ModuleList(
             ConvStack(2, 2, channels, layers, seed + index) for index in range(subnetworks)
         )
-        self.consistency = nn.ModuleList(DataConsistency(weight, learned) for _ in range(subnetworks))
+        trust = math.inf if weight is None else weight
+        self.consistency = nn.ModuleList(DataConsistency(trust, learned) for _ in range(subnetworks))
 
     def refined(self, image: Tensor, stage: int) -> Tensor:
         """Return C_p(x): what sub-network `stage` (from 0) makes of images (frame, y, x), before data consistency."""
@@ -68,30 +69,19 @@ class Cascade(nn.Module):
         kspace, mask, maps
             As in `forward`.
         """
-        if maps is None and kspace.shape[1] != 1:
-            raise InputError(f"The k-space has {kspace.shape[1]} coils and no coil maps came with it; give the maps.")
-        sense = CoilMaps(kspace.new_ones(1, 1, 1, 1, 1) if maps is None else maps[:, None])
-        image = sense.adjoint(ifft(kspace))[:, 0]
+        maps = require_maps(kspace, maps)
+        image = zero_filled(kspace, maps)
         for index in range(stage):
-            coil_images = sense.forward(self.refined(image, index)[:, None])
-            image = sense.adjoint(self.consistency[index](coil_images, kspace, mask))[:, 0]
+            coil_images = maps * self.refined(image, index)[:, None]
+            image = (maps.conj() * self.consistency[index](coil_images, kspace, mask)).sum(dim=1)
         return image
 
-    def forward(self, kspace: Tensor, mask: Tensor, maps: Tensor | None = None) -> Tensor:
-        """Return the reconstructed images, complex64 (frame, y, x).
-
-        Parameters
-        ----------
-        kspace
-            complex64, (frame, coil, ky, kx), zero where nothing was acquired.
-        mask
-            bool, (frame or 1, ky, kx).
-        maps
-            complex64, (frame or 1, coil, y, x), with Σ|S|² = 1 in the object; None for a single coil.
-
-        Raises
-        ------
-        InputError
-            For several coils without maps.
-        """
+    def forward(
+        self,
+        kspace: Tensor,
+        mask: Tensor,
+        maps: Tensor | None = None,
+        calibration: Tensor | None = None,  # noqa: ARG002  # part of the interface
+    ) -> Tensor:
+        """Return the reconstructed images; see `fourfold.networks.interface.Reconstructor.forward`."""
         return self.stage_input(len(self.subnetworks), kspace, mask, maps)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from torch import Tensor, nn
+from pydantic import PositiveInt
+from torch import Tensor
 
 from fourfold.networks.channels import as_channels, as_complex
 from fourfold.networks.conv_stack import ConvStack
+from fourfold.networks.interface import Reconstructor, require_maps
 
 __all__ = ["KspaceCnn"]
 
 
-class KspaceCnn(nn.Module):
+class KspaceCnn(Reconstructor):
     """A stack of convolutions that takes k-space in and gives images out, without a Fourier transform.
 
     The naive approach: it would have to learn the Fourier transform, and convolutions, which see a neighbourhood only,
@@ -22,10 +24,20 @@ class KspaceCnn(nn.Module):
         As in `fourfold.networks.conv_stack.ConvStack`.
     """
 
-    def __init__(self, channels: int = 64, layers: int = 4, seed: int = 0) -> None:
+    def __init__(self, channels: PositiveInt = 64, layers: PositiveInt = 4, seed: int = 0) -> None:
         super().__init__()
         self.stack = ConvStack(2, 2, channels, layers, seed)
 
-    def forward(self, kspace: Tensor) -> Tensor:
+    def coil_images(self, kspace: Tensor) -> Tensor:
         """Return coil images, complex64 (frame, coil, y, x), for k-space (frame, coil, ky, kx), coil by coil."""
         return as_complex(self.stack(as_channels(kspace.flatten(0, 1)))).view(kspace.shape)
+
+    def forward(
+        self,
+        kspace: Tensor,
+        mask: Tensor,  # noqa: ARG002  # part of the interface
+        maps: Tensor | None = None,
+        calibration: Tensor | None = None,  # noqa: ARG002  # part of the interface
+    ) -> Tensor:
+        """Return the reconstructed images; see `fourfold.networks.interface.Reconstructor.forward`."""
+        return (require_maps(kspace, maps).conj() * self.coil_images(kspace)).sum(dim=1)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 import torch
+from pydantic import NonNegativeInt, PositiveInt
 from torch import Tensor, nn
 
 from fourfold.errors import InputError
+from fourfold.networks.consistent_step import consistent_step
+from fourfold.networks.interface import Reconstructor
 from fourfold.networks.layers import draw_weights
 from fourfold.networks.normalised_unet import NormalisedUNet
 from fourfold.networks.sensitivity import Grid, SensitivityNetwork
@@ -16,10 +20,15 @@ from fourfold.physics.fourier import fft, ifft
 
 __all__ = ["Form", "VarNet"]
 
-Form = Literal["kspace", "image"]
+Form = Literal["kspace", "image", "proximal"]
+
+# Of a proximal step, and of the first image before all steps.
+_ITERATIONS, _FIRST_ITERATIONS = 6, 10
+# What a proximal step's weight of the regularised image begins with.
+_WEIGHT = 0.05
 
 
-class VarNet(nn.Module):
+class VarNet(Reconstructor):
     """Gradient steps on ½‖Ax − y‖² with learned sizes η, minus what a U-Net makes of the image.
 
     The image-space form (Hammernik et al. 2018, MRM 79:3055) is x ← x − η Aᴴ(Ax − y) − U(x). The k-space form
@@ -44,18 +53,18 @@ class VarNet(nn.Module):
         Of the network that estimates coil maps, see `fourfold.networks.sensitivity.SensitivityNetwork`; without
         channels there is none, and maps must be given.
     form
-        ``"kspace"`` or ``"image"``.
+        ``"kspace"``, ``"image"`` or ``"proximal"``.
     seed
         Of the initial weights.
     """
 
     def __init__(
         self,
-        cascades: int = 12,
-        channels: int = 18,
-        pools: int = 4,
-        sensitivity_channels: int = 8,
-        sensitivity_pools: int = 4,
+        cascades: PositiveInt = 12,
+        channels: PositiveInt = 18,
+        pools: PositiveInt = 4,
+        sensitivity_channels: NonNegativeInt = 8,
+        sensitivity_pools: PositiveInt = 4,
         sensitivity_grid: Grid = "full",
         form: Form = "kspace",
         seed: int = 0,
@@ -68,38 +77,42 @@ class VarNet(nn.Module):
             else None
         )
         self.regularisers = nn.ModuleList(NormalisedUNet(channels, pools) for _ in range(cascades))
-        self.steps = nn.Parameter(torch.ones(cascades))
+        # η of each step, or ln λ of the first image and each step.
+        proximal = form == "proximal"
+        self.steps = nn.Parameter(torch.full((cascades + 1,), math.log(_WEIGHT)) if proximal else torch.ones(cascades))
         draw_weights(self, seed)
+        if proximal:
+            for regulariser in self.regularisers:
+                nn.init.zeros_(regulariser.unet.last.weight)
+                nn.init.zeros_(regulariser.unet.last.bias)
+
+    @property
+    def estimates_maps(self) -> bool:
+        """Whether there is a sensitivity network, which makes coil maps where none are given."""
+        return self.sensitivity is not None
 
     def forward(
-        self, kspace: Tensor, mask: Tensor, calibration: Tensor | None = None, maps: Tensor | None = None
+        self, kspace: Tensor, mask: Tensor, maps: Tensor | None = None, calibration: Tensor | None = None
     ) -> Tensor:
-        """Return the reconstructed images, complex64 (frame, y, x).
+        """Return the reconstructed images; see `fourfold.networks.interface.Reconstructor.forward`.
 
         In the k-space form their modulus is the root-sum-of-squares of the coil images of k, as published, and their
         phase, which is not differentiated, that of the combined image.
-
-        Parameters
-        ----------
-        kspace
-            complex64, (frame, coil, ky, kx), zero where nothing was acquired.
-        mask
-            bool, (frame or 1, ky, kx).
-        calibration
-            complex64, (frame, coil, cy, cx), centred: the fully sampled calibration lines, for the coil maps.
-        maps
-            complex64, (frame or 1, coil, y, x): coil maps to use instead.
-
-        Raises
-        ------
-        InputError
-            When several coils come with neither maps nor calibration lines that a network could take.
         """
         maps = self._maps(kspace, calibration) if maps is None else maps
         encoding = Encoding(mask, maps[:, None])
         if self.form == "image":
             return self._in_image(encoding, kspace)
+        if self.form == "proximal":
+            return self._proximal(encoding, kspace)
         return self._in_kspace(encoding, kspace, mask, maps)
+
+    def coil_maps(self, calibration: Tensor, shape: tuple[int, int]) -> Tensor:
+        """Return coil maps by the sensitivity network; see `fourfold.networks.interface.Reconstructor.coil_maps`."""
+        if self.sensitivity is None:
+            return super().coil_maps(calibration, shape)
+        maps: Tensor = self.sensitivity(calibration, shape)
+        return maps
 
     def _maps(self, kspace: Tensor, calibration: Tensor | None) -> Tensor:
         if kspace.shape[1] == 1:
@@ -108,8 +121,7 @@ class VarNet(nn.Module):
             missing = "no calibration lines" if self.sensitivity else "the network has no sensitivity estimation"
             raise InputError(f"The k-space has {kspace.shape[1]} coils and {missing}; give coil maps.")
         ny, nx = kspace.shape[-2:]
-        estimated: Tensor = self.sensitivity(calibration, (ny, nx))
-        return estimated
+        return self.coil_maps(calibration, (ny, nx))
 
     def _in_image(self, encoding: Encoding, kspace: Tensor) -> Tensor:
         start = encoding.adjoint(kspace)
@@ -117,6 +129,15 @@ class VarNet(nn.Module):
         for step, regulariser in zip(self.steps, self.regularisers, strict=True):
             gradient = encoding.normal(image) - start
             image = image - step * gradient - regulariser(image[:, 0])[:, None]
+        return image[:, 0]
+
+    def _proximal(self, encoding: Encoding, kspace: Tensor) -> Tensor:
+        rhs = encoding.adjoint(kspace)
+        first, *weights = self.steps.exp()
+        image = consistent_step(encoding, rhs, torch.zeros_like(rhs), first, _FIRST_ITERATIONS)
+        for weight, regulariser in zip(weights, self.regularisers, strict=True):
+            better = image - regulariser(image[:, 0])[:, None]
+            image = consistent_step(encoding, rhs, better, weight, _ITERATIONS)
         return image[:, 0]
 
     def _in_kspace(self, encoding: Encoding, kspace: Tensor, mask: Tensor, maps: Tensor) -> Tensor:

@@ -22,7 +22,7 @@ from fourfold.physics.operator import norm
 from fourfold.physics.scale import intensity_scale
 from fourfold.scan import Scan
 
-__all__ = ["Combination", "SenseProblem", "encode"]
+__all__ = ["Combination", "SenseProblem", "encode", "measured_image"]
 
 Combination: TypeAlias = Literal["rss", "maps"]
 
@@ -119,17 +119,37 @@ class SenseProblem:
         x = x * self.support * self.scale
         first = x[:, 0] * self.phase[:, 0]
         if combination == "rss":
-            return torch.stack([self._measured_image(x, first, frame) for frame in range(x.shape[0])])
+            return torch.stack(
+                [
+                    measured_image(self.encoding, x[frame], self.scan.kspace[frame], first[frame], frame)
+                    for frame in range(x.shape[0])
+                ]
+            )
         if x.shape[1] > 1:
             return torch.polar(x.abs().square().sum(dim=1).sqrt(), first.angle())
         return first
 
-    def _measured_image(self, x: Tensor, first: Tensor, frame: int) -> Tensor:
-        """Return the image (y, x) of one frame with the measured samples put back in every coil."""
-        coils = self.encoding.consistent_coils(x[frame], self.scan.kspace[frame], frame)
-        return (
-            coils[0] if coils.shape[0] == 1 else torch.polar(root_sum_of_squares(coils[None])[0], first[frame].angle())
-        )
+
+def measured_image(
+    encoding: Encoding | NonCartesianEncoding, x: Tensor, measured: Tensor, phase_of: Tensor, frame: int = 0
+) -> Tensor:
+    """Return the image (y, x) of one frame with the measured samples put back in every coil, coils by rss.
+
+    Parameters
+    ----------
+    encoding
+        A.
+    x
+        complex64, (set, y, x): image of that frame.
+    measured
+        complex64, (coil, ky, kx): its k-space.
+    phase_of
+        complex64, (y, x): the image whose phase the result has; that of a single coil keeps its own.
+    frame
+        Which frame's mask and maps.
+    """
+    coils = encoding.consistent_coils(x, measured, frame)
+    return coils[0] if coils.shape[0] == 1 else torch.polar(root_sum_of_squares(coils[None])[0], phase_of.angle())
 
 
 def encode(scan: Scan, mask: Tensor, maps: Tensor) -> tuple[Encoding | NonCartesianEncoding, Tensor]:

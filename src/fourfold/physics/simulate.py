@@ -18,7 +18,15 @@ from fourfold.physics.nufft import Nufft
 from fourfold.sampling.budget import check_frames, check_shape, is_whole
 from fourfold.scan import Scan, Source, Trajectory
 
-__all__ = ["beating_phantom", "in_object", "loop_maps", "phantom", "simulate", "smooth_phase"]
+__all__ = [
+    "beating_phantom",
+    "in_object",
+    "loop_maps",
+    "loop_sensitivity",
+    "phantom",
+    "simulate",
+    "smooth_phase",
+]
 
 Ellipse: TypeAlias = tuple[float, float, float, float, float, float]
 
@@ -162,17 +170,18 @@ def loop_maps(shape: Sequence[int], coils: int = 8, distance: float = 1.25) -> T
     maps = np.empty((coils, ny, nx), dtype=np.complex128)
     for coil in range(coils):
         height = (coil % rings - (rings - 1) / 2) * 1.5 * radius
-        maps[coil] = _loop_sensitivity(y, x, 2 * math.pi * coil / coils, height, distance, radius)
+        maps[coil] = loop_sensitivity(y, x, 2 * math.pi * coil / coils, height, distance, radius)
     maps /= np.linalg.norm(maps, axis=0)
     return torch.from_numpy(maps.astype(np.complex64))[None, None]
 
 
-def _loop_sensitivity(
+def loop_sensitivity(
     y: NDArray[np.float64], x: NDArray[np.float64], angle: float, height: float, distance: float, radius: float
 ) -> NDArray[np.complex128]:
     """Return Bx − iBy in the plane z = 0 of a loop at (`angle`, `distance`, z = `height`) that faces the z axis.
 
-    In the loop's own cylinder coordinates, h along its axis and ρ from it, up to a constant factor.
+    In the loop's own cylinder coordinates, h along its axis and ρ from it, up to a constant factor. Lengths are in half
+    fields of view; `y` (upwards) and `x` are the rows' and columns' positions, the result is complex128 (y, x).
     """
     cosine, sine = math.cos(angle), math.sin(angle)
     axial = x * cosine + y[:, None] * sine - distance

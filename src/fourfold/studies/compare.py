@@ -10,8 +10,7 @@ from torch import Tensor
 from fourfold.errors import InputError
 from fourfold.method import Method, Progress
 from fourfold.metrics import PROTOCOLS, Protocol, check_magnitude, find_protocol
-from fourfold.registry import find_method
-from fourfold.registry import methods as registered_methods
+from fourfold.registry import find_method, quick_methods
 from fourfold.sampling import undersample
 from fourfold.scan import Reconstruction, Sampling, Scan
 from fourfold.studies.comparison import Comparison, Entry
@@ -37,8 +36,8 @@ def compare(
         Fully sampled, or undersampled as it was acquired.
     methods
         Methods, or their names for the default settings; when None all registered ones but those that take minutes
-        (`Method.slow`), those for series only where `scan` has several frames. One that the data refuses goes to
-        ``failures`` with its sentence, and the others go on.
+        (`Method.slow`) or lack weights (`Method.ready`), those for series only where `scan` has several frames. One
+        that the data refuses goes to ``failures`` with its sentence, and the others go on.
     sampling
         The samples to keep. When None, a fully sampled scan keeps every fourth line at random with 8 % of them at
         the centre (seed 0), and an undersampled one keeps all that it has.
@@ -78,8 +77,7 @@ def compare(
 
 def _methods(asked: Sequence[Method | str] | None, frames: int) -> list[Method]:
     if asked is None:
-        suiting = {name: kind for name, kind in registered_methods().items() if frames > 1 or kind.scope == "frame"}
-        asked = [name for name, kind in suiting.items() if not kind.slow]
+        asked = [name for name, kind in quick_methods().items() if frames > 1 or kind.scope == "frame"]
     if not asked:
         raise InputError("No method was given to compare; name at least one, or none at all for all of them.")
     return [find_method(method)() if isinstance(method, str) else method for method in asked]

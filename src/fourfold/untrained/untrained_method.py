@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from abc import abstractmethod
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
 import torch
@@ -18,10 +17,10 @@ from fourfold.errors import InputError
 from fourfold.fitting.compiling import Compiled, can_compile
 from fourfold.fitting.data_terms import CoilImages, DataTerm, MappedImage, VirtualCoils
 from fourfold.fitting.fit import Checked, Fit, Optimiser, Schedule, fit
-from fourfold.fitting.precision import Precision
 from fourfold.fitting.samples import SampleLoss
 from fourfold.method import Family, Progress, Solution
 from fourfold.networks.members import Members
+from fourfold.networks.precision import Precision
 from fourfold.optimize.minimise import SMOOTHING
 from fourfold.optimize.nonlinear_cg import Smoothed
 from fourfold.optimize.total_variation import TotalVariationPenalty
@@ -29,6 +28,7 @@ from fourfold.physics.readout import crop_readout, oversampling
 from fourfold.physics.sense import SenseProblem
 from fourfold.sampling.split import hold_back
 from fourfold.scan import Scan
+from fourfold.untrained.consistency import consistent_image
 
 __all__ = ["Calibration", "UntrainedMethod"]
 
@@ -42,9 +42,9 @@ Calibration: TypeAlias = Literal["auto", "espirit", "nlinv", "walsh", "none"]
 class UntrainedMethod(MappedMethod):
     """Minimises ½‖A G(C) − y‖² + weight · scale · TV(G(C)) over the weights C of a network; a subclass says which.
 
-    Each member of the ensemble has a random start and held-back samples of its own, which tell when to stop. Then what
-    was measured is put back, coils are combined, and the members are averaged (Darestani & Heckel 2021, IEEE TCI
-    7:724, Section IV).
+    Each member of the ensemble has a random start and held-back samples of its own, which tell when to stop. Then an
+    image near the network's is solved for that explains what was measured, which is put back, coils are combined, and
+    the members are averaged (Darestani & Heckel 2021, IEEE TCI 7:724, Section IV, where samples are put back only).
     """
 
     family: ClassVar[Family] = "untrained"
@@ -64,8 +64,11 @@ class UntrainedMethod(MappedMethod):
     """crop: what a fully sampled readout holds outside the image that the scanner shows is cut off before the fit;
     whole: it is fitted too."""
     weight: Weight = "auto"
-    """Weight of total variation beside the samples, larger is smoother; 0 leaves all to the network; auto takes 0.4 of
-    what the method 'tv' chooses for the data."""
+    """Weight of total variation beside the samples, larger is smoother; 0 leaves all to the network; auto takes what the
+    method 'tv' chooses for the data for the last step, and 0.4 of it for the fit."""
+    pull: NonNegativeFloat | None = 0.02
+    """The last step solves for an image that explains the samples, with total variation, and is drawn to the network's
+    image by this much; none: measured samples replace the network's and nothing more, as published."""
     huber: PositiveFloat | None = None
     """Errors above this, relative to the samples' root mean square, count by their modulus (Huber); none: squares."""
     held_back: Annotated[float, Field(ge=0, lt=1)] = 0.05
@@ -103,15 +106,18 @@ class UntrainedMethod(MappedMethod):
         scan, cut = self._cut(scan)
         term, told = self._data_term(scan)
         problem = term.problem
-        weight, choice = TotalVariation(weight=self.weight).choose_weight(problem, progress)
-        if choice is not None:
-            # The network is a prior too: with the whole weight it makes the image of 'tv', and all members the same.
-            weight *= _SHARE
-            choice = replace(choice, weight=weight)
-        ensemble = _Ensemble(self, problem, weight, progress)
+        variation = TotalVariation(weight=self.weight)
+        weight, choice = variation.choose_weight(problem, progress)
+        # The network is a prior too: with the whole weight it makes the image of 'tv', and all members the same.
+        share = 1.0 if choice is None else _SHARE
+        ensemble = _Ensemble(self, problem, share * weight, progress)
         ensemble.fit()
-        images = torch.stack([term.image(x, self.combination) for x in ensemble.images])
-        own = [term.image(x, "maps") for x in ensemble.images] if self.combination == "rss" else []
+        solutions = ensemble.images
+        if self.pull is not None:
+            regulariser = variation.regulariser(problem)
+            solutions = [consistent_image(problem, x, self.pull, regulariser, weight) for x in solutions]
+        images = torch.stack([term.image(x, self.combination) for x in solutions])
+        own = [term.image(x, "maps") for x in solutions] if self.combination == "rss" else []
         return Solution(
             _mean_image(images),
             ensemble.iterations,
@@ -134,7 +140,7 @@ class UntrainedMethod(MappedMethod):
     def _data_term(self, scan: Scan) -> tuple[DataTerm, tuple[str, ...]]:
         """Return what is fitted, and what to know of it."""
         if self.calibration != "none":
-            scan, told = self.with_maps(scan, scan)
+            scan, told = self.with_maps(scan, scan, self.sets)
             return MappedImage(SenseProblem.of(scan, self.sets, self.crop), self.virtual_coils), told
         if self.sets != "auto" or self.crop != "auto":
             raise InputError(

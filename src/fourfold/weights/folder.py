@@ -18,9 +18,9 @@ from fourfold.errors import InputError
 from fourfold.output import atomically
 from fourfold.weights.manifest import Manifest
 
-__all__ = ["fill", "read_manifest", "read_weights", "write_weights"]
+__all__ = ["MANIFEST", "WEIGHTS", "fill", "read_manifest", "read_weights", "write_weights"]
 
-_WEIGHTS, _MANIFEST = "weights.safetensors", "manifest.json"
+WEIGHTS, MANIFEST = "weights.safetensors", "manifest.json"
 
 
 def write_weights(folder: str | PathLike[str], state: Mapping[str, Tensor], known: Mapping[str, Any]) -> Manifest:
@@ -44,9 +44,9 @@ def write_weights(folder: str | PathLike[str], state: Mapping[str, Tensor], know
     data = save({name: value.detach().cpu().contiguous() for name, value in state.items()})
     manifest = _manifest({**known, "sha256": hashlib.sha256(data).hexdigest()}, folder)
     folder.mkdir(parents=True, exist_ok=True)
-    with atomically(folder / _WEIGHTS, ".safetensors") as path:
+    with atomically(folder / WEIGHTS, ".safetensors") as path:
         path.write_bytes(data)
-    with atomically(folder / _MANIFEST, ".json") as path:
+    with atomically(folder / MANIFEST, ".json") as path:
         path.write_text(manifest.model_dump_json(indent=2) + "\n")
     return manifest
 
@@ -55,15 +55,13 @@ def read_manifest(folder: str | PathLike[str]) -> Manifest:
     """Return the manifest of a folder of weights; raises InputError where there is none or it is not one."""
     folder = Path(folder)
     try:
-        content = json.loads((folder / _MANIFEST).read_text())
+        content = json.loads((folder / MANIFEST).read_text())
     except FileNotFoundError:
-        raise InputError(
-            f"'{folder}' has no {_MANIFEST}; a folder of weights holds {_WEIGHTS} and {_MANIFEST}."
-        ) from None
+        raise InputError(f"'{folder}' has no {MANIFEST}; a folder of weights holds {WEIGHTS} and {MANIFEST}.") from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"'{folder / _MANIFEST}' is not JSON ({error}); copy the folder of weights anew.") from None
+        raise InputError(f"'{folder / MANIFEST}' is not JSON ({error}); copy the folder of weights anew.") from None
     if not isinstance(content, dict):
-        raise InputError(f"'{folder / _MANIFEST}' holds no manifest; copy the folder of weights anew.")
+        raise InputError(f"'{folder / MANIFEST}' holds no manifest; copy the folder of weights anew.")
     return _manifest(content, folder)
 
 
@@ -78,19 +76,19 @@ def read_weights(folder: str | PathLike[str]) -> tuple[dict[str, Tensor], Manife
     folder = Path(folder)
     manifest = read_manifest(folder)
     try:
-        data = (folder / _WEIGHTS).read_bytes()
+        data = (folder / WEIGHTS).read_bytes()
     except FileNotFoundError:
-        raise InputError(f"'{folder}' has a manifest but no {_WEIGHTS}; copy the folder of weights anew.") from None
+        raise InputError(f"'{folder}' has a manifest but no {WEIGHTS}; copy the folder of weights anew.") from None
     found = hashlib.sha256(data).hexdigest()
     if found != manifest.sha256:
         raise InputError(
-            f"'{folder / _WEIGHTS}' has the SHA-256 {found[:12]}… but its manifest says {manifest.sha256[:12]}…; the "
+            f"'{folder / WEIGHTS}' has the SHA-256 {found[:12]}… but its manifest says {manifest.sha256[:12]}…; the "
             "file was changed or damaged: copy the folder of weights anew."
         )
     try:
         return load(data), manifest
     except SafetensorError as error:
-        raise InputError(f"'{folder / _WEIGHTS}' is no safetensors file ({error}).") from None
+        raise InputError(f"'{folder / WEIGHTS}' is no safetensors file ({error}).") from None
 
 
 def fill(network: nn.Module, state: Mapping[str, Tensor], name: str) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["Manifest", "TrainingData"]
+__all__ = ["Domain", "Manifest", "TrainingData"]
 
 
 class TrainingData(BaseModel):
@@ -22,6 +22,27 @@ class TrainingData(BaseModel):
     """How many subjects it holds; none where unknown."""
     images: int | None = Field(default=None, ge=1)
     """How many images were trained on; none where unknown."""
+
+
+class Domain(BaseModel):
+    """Which scans weights were trained for, told by numbers that every scan has; see `fourfold.domain`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    scans: int = Field(ge=1)
+    """How many scans the range was taken from."""
+    coils: tuple[int, int]
+    """Fewest and most coils."""
+    acceleration: tuple[float, float]
+    """Smallest and largest acceleration."""
+    patterns: tuple[str, ...]
+    """Kinds of sampling patterns."""
+    mean: tuple[float, ...]
+    """Mean of the features."""
+    whitening: tuple[tuple[float, ...], ...]
+    """Matrix that makes deviations from the mean uncorrelated and of variance one."""
+    limit: float = Field(gt=0)
+    """Distance from the mean, in standard deviations, beyond which a scan is unlike the others."""
 
 
 class Manifest(BaseModel):
@@ -43,5 +64,14 @@ class Manifest(BaseModel):
     """Scores on unseen subjects, by the name of the protocol and what it was measured on."""
     licence: str = Field(min_length=1)
     """Licence of the weights themselves."""
+    domain: Domain | None = None
+    """Which scans they were trained for; none where nobody has said."""
+    answer: tuple[float, ...] | None = None
+    """What the network answers to a fixed question, see `fourfold.weights.answer`; none where nobody has asked."""
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
     """Of the file of weights."""
+
+    def summary(self) -> dict[str, Any]:
+        """Return what a record says of the weights, as JSON types."""
+        data = [source.model_dump(mode="json", exclude_none=True) for source in self.training_data]
+        return {"name": self.name, "sha256": self.sha256, "licence": self.licence, "training_data": data}

@@ -1,0 +1,62 @@
+"""`fourfold finetune`: trains on from weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from fourfold.cli.computer import Computer
+from fourfold.cli.console import progress_bar, remark
+from fourfold.cli.flags import OUTPUT, Flag
+from fourfold.cli.train import show
+from fourfold.training.presets import read_settings
+from fourfold.training.settings import TrainingSettings
+from fourfold.training.train import finetune as do_finetune
+from fourfold.weights.folder import read_manifest
+
+__all__ = ["finetune"]
+
+
+def finetune(
+    weights: str,
+    training: Path,
+    /,
+    *,
+    output: Annotated[Path, Parameter(alias="-o", group=OUTPUT)],
+    threads: int | None = None,
+    json: Annotated[Flag, Parameter(group=OUTPUT)] = False,
+) -> None:
+    """Train on from weights, as a settings file says, and write new ones.
+
+    The network is that of the weights; the settings file need not name it.
+
+    For example:
+
+        fourfold finetune weights/photographs t1.yaml -o weights/t1
+
+    Parameters
+    ----------
+    weights
+        A folder of weights.
+    training
+        YAML file with the settings, as for `train`.
+    output
+        Folder to write to.
+    threads
+        Processor threads to use; torch decides unless given.
+    json
+        Print the manifest on stdout as JSON.
+    """
+    base = read_manifest(weights)
+    given = {"network": {"kind": base.network, **base.settings}, **read_settings(training)}
+    settings = TrainingSettings(**given)
+    Computer(threads=threads).claim()
+    with progress_bar() as bar:
+        try:
+            manifest = do_finetune(weights, settings, output, progress=bar)
+        except KeyboardInterrupt:
+            remark(f"Checkpoints stay in '{output}': the same command again goes on from the last one.")
+            raise
+    show(manifest, output, json)

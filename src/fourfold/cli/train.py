@@ -1,0 +1,68 @@
+"""`fourfold train`: a network from settings to weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from fourfold.cli.computer import Computer
+from fourfold.cli.console import print_facts, print_json, progress_bar, remark
+from fourfold.cli.flags import OUTPUT, Flag
+from fourfold.training.presets import read_settings
+from fourfold.training.settings import TrainingSettings
+from fourfold.training.train import train as do_train
+from fourfold.weights.manifest import Manifest
+
+__all__ = ["show", "train"]
+
+
+def train(
+    training: Path,
+    /,
+    *,
+    output: Annotated[Path, Parameter(alias="-o", group=OUTPUT)],
+    threads: int | None = None,
+    json: Annotated[Flag, Parameter(group=OUTPUT)] = False,
+) -> None:
+    """Train a network as a settings file says, and write its weights.
+
+    The file names the network, the data, the losses and the stages; it may start from a published training with
+    `preset: varnet` (or dar2018, ghodrati2019-unet, ghodrati2019-resnet, fastmri-unet).
+
+    The folder of the output then holds the weights and their manifest, checkpoints, the log, and `training.html` with
+    the loss curves. The same command again goes on with a training that was interrupted.
+
+    For example:
+
+        fourfold train settings.yaml -o weights/knee
+
+    Parameters
+    ----------
+    training
+        YAML file with the settings.
+    output
+        Folder to write to.
+    threads
+        Processor threads to use; torch decides unless given.
+    json
+        Print the manifest on stdout as JSON.
+    """
+    settings = TrainingSettings(**read_settings(training))
+    Computer(threads=threads).claim()
+    with progress_bar() as bar:
+        try:
+            manifest = do_train(settings, output, progress=bar)
+        except KeyboardInterrupt:
+            remark(f"Checkpoints stay in '{output}': the same command again goes on from the last one.")
+            raise
+    show(manifest, output, json)
+
+
+def show(manifest: Manifest, folder: Path, json: bool) -> None:
+    """Print what was trained."""
+    if json:
+        print_json(manifest.model_dump(mode="json"))
+        return
+    print_facts({"weights": str(folder), "network": manifest.network, **manifest.scores})

@@ -1,0 +1,91 @@
+"""`fourfold weights`: the weights that ship, and whether weights are whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from cyclopts import Parameter
+from rich.table import Table
+
+from fourfold.cli.console import print_json, print_table
+from fourfold.cli.flags import OUTPUT, Flag
+from fourfold.weights.answer import check_answer
+from fourfold.weights.find import find_weights, shipped
+from fourfold.weights.folder import WEIGHTS, read_manifest
+from fourfold.weights.network import load_network
+
+__all__ = ["weights"]
+
+
+def weights(
+    action: Literal["list", "verify"],
+    /,
+    *names: str,
+    json: Annotated[Flag, Parameter(group=OUTPUT)] = False,
+) -> None:
+    """List weights, or verify them.
+
+    `list` shows what ships with fourfold, or the weights that are named: network, parameters, training data, licence,
+    scores, size and place. `verify` compares each file's SHA-256 with its manifest, loads it into its network, and
+    compares what the network makes of a phantom with what it made when the weights were written.
+
+    For example:
+
+        fourfold weights list
+
+        fourfold weights verify my-weights/ hf://owner/name
+
+    Parameters
+    ----------
+    action
+        list or verify.
+    names
+        Names of weights that ship, folders, or places on the hub (hf://owner/name[@revision]); all that ship unless
+        given.
+    json
+        Print everything on stdout as JSON, and nothing else there.
+    """
+    folders = {name: find_weights(name) for name in names} if names else shipped()
+    facts = dict(_facts(folders, action == "verify"))
+    if json:
+        print_json(facts)
+    elif not facts:
+        print("No weights ship with this fourfold; train some with 'fourfold train'.")
+    elif action == "verify":
+        for name, found in facts.items():
+            print(
+                f"{name}: SHA-256 {found['sha256'][:12]}… as in the manifest, {found['parameters']:,} parameters "
+                f"loaded into '{found['network']}', {found['answered']}."
+            )
+    else:
+        print_table(_table(facts))
+
+
+def _facts(folders: Mapping[str, Path], verify: bool) -> Iterator[tuple[str, dict[str, Any]]]:
+    for name, folder in folders.items():
+        manifest = read_manifest(folder)
+        network, _ = load_network(str(folder))
+        found = {
+            **manifest.model_dump(mode="json", exclude={"domain", "answer"}),
+            "parameters": sum(parameter.numel() for parameter in network.parameters()),
+            "megabytes": round((folder / WEIGHTS).stat().st_size / 1e6, 2),
+            "path": str(folder),
+        }
+        if verify:
+            found["answered"] = "no answer stored to compare with"
+            if manifest.answer is not None:
+                check_answer(network, manifest.answer, name)
+                found["answered"] = "answer as stored"
+        yield name, found
+
+
+def _table(facts: Mapping[str, Mapping[str, Any]]) -> Table:
+    table = Table("name", "network", "parameters", "training data", "licence", "scores", "MB", "path")
+    for name, found in facts.items():
+        data = (f"{source['name']} ({source['licence']})" for source in found["training_data"])
+        scores = (f"{what} {score:.4g}" for what, score in found["scores"].items())
+        cells = (found["network"], f"{found['parameters']:,}", ", ".join(data), found["licence"])
+        table.add_row(name, *cells, ", ".join(scores) or "–", f"{found['megabytes']}", found["path"])
+    return table

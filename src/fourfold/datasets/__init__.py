@@ -1,0 +1,19 @@
+"""Data that networks are trained on: examples from raw data, or simulated from images, split by subject."""
+
+from fourfold.datasets.batches import EqualShapes, loader
+from fourfold.datasets.dataset import Examples, test_set, training_set, validation_set
+from fourfold.datasets.example import Batch, Example, collate
+from fourfold.datasets.settings import DataSettings
+
+__all__ = [
+    "Batch",
+    "DataSettings",
+    "EqualShapes",
+    "Example",
+    "Examples",
+    "collate",
+    "loader",
+    "test_set",
+    "training_set",
+    "validation_set",
+]

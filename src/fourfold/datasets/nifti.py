@@ -1,0 +1,58 @@
+# mypy: allow-untyped-calls
+# nibabel is annotated in part alone.
+"""Slices of NIfTI volumes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import nibabel
+import numpy as np
+
+from fourfold.datasets.images import Stack, compact
+from fourfold.datasets.settings import Images
+from fourfold.datasets.volume import in_share, subject_in
+from fourfold.errors import InputError
+
+__all__ = ["NiftiImages"]
+
+NORMAL = {"sagittal": 0, "coronal": 1, "axial": 2}
+"""The axis across the slices of a volume whose axes run to the right, to the front and up."""
+
+
+class NiftiImages(Stack):
+    """Slices of a NIfTI volume, magnitude or complex, decoded once; front or top up, the patient's right on the left.
+
+    Parameters
+    ----------
+    path
+        ``.nii`` or ``.nii.gz``.
+    settings
+        Which slices.
+
+    Raises
+    ------
+    InputError
+        For a damaged file, or several volumes in one.
+    """
+
+    def __init__(self, path: Path, settings: Images) -> None:
+        try:
+            volume = nibabel.as_closest_canonical(nibabel.load(path))
+            array = np.asanyarray(volume.dataobj)
+        # nibabel raises almost anything on damaged files.
+        except Exception as error:
+            raise InputError(f"'{path}' is damaged or no NIfTI file ({error}); copy it again.") from error
+        if array.ndim == 4 and array.shape[3] == 1:
+            array = array[..., 0]
+        if array.ndim != 3 or array.dtype.kind not in "uifc":
+            raise InputError(
+                f"'{path}' holds {array.dtype} of shape {array.shape}; give a single volume of numbers, (x, y, z)."
+            )
+        slices = np.moveaxis(array, NORMAL[settings.axis], 0)
+        chosen = in_share(len(slices), settings.share)
+        images = slices[chosen.start : chosen.stop].swapaxes(1, 2)[:, ::-1, ::-1]
+        stem = path.name.removesuffix(".gz").removesuffix(".nii")
+        subject = subject_in(path.name, settings.subject, stem)
+        names = [f"{settings.axis} {index}" for index in chosen]
+        super().__init__(path, settings, compact(images), [subject] * len(names), names)

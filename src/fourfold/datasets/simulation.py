@@ -1,0 +1,53 @@
+"""From an image to a fully sampled acquisition: random phase, coils and noise."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from fourfold.datasets.draw import Draw
+from fourfold.datasets.settings import Simulation
+from fourfold.physics.fourier import fft
+from fourfold.physics.random_coils import random_maps
+from fourfold.physics.simulate import in_object, smooth_phase
+
+__all__ = ["Simulated", "simulate_acquisition"]
+
+
+@dataclass(frozen=True, eq=False)
+class Simulated:
+    """A simulated acquisition.
+
+    Attributes
+    ----------
+    kspace
+        complex64, (coil, ky, kx), with noise.
+    image
+        complex64, (y, x): the truth, without noise.
+    maps
+        complex64, (coil, y, x): the true coil maps, of unit root-sum-of-squares.
+    """
+
+    kspace: Tensor
+    image: Tensor
+    maps: Tensor
+
+
+def simulate_acquisition(image: Tensor, coils: int, settings: Simulation, draw: Draw) -> Simulated:
+    """Return a random acquisition of an image, float32 or complex64 (y, x), that is not zero throughout."""
+    ny, nx = image.shape
+    image = image.to(torch.complex64)
+    if settings.phase:
+        seed = int(draw.numbers("phase").integers(2**62))
+        image = image * torch.polar(torch.ones(ny, nx), settings.phase * smooth_phase((ny, nx), seed))
+    maps = random_maps((ny, nx), coils, draw.numbers("coils"))
+    kspace = fft(maps * image)
+    if settings.snr is not None:
+        deviation = float(image.abs()[in_object(image)].mean()) / draw.between("snr", settings.snr)
+        noise = torch.randn(kspace.shape, dtype=torch.complex64, generator=draw.generator("noise"))
+        # A complex normal tensor has variance one, a half in each part.
+        kspace.add_(noise, alpha=deviation * math.sqrt(2))
+    return Simulated(kspace, image, maps)

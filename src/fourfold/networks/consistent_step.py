@@ -1,0 +1,52 @@
+"""The step of an unrolled network that solves for data consistency rather than descend towards it."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from fourfold.physics.encoding import Encoding
+
+__all__ = ["consistent_step"]
+
+
+def consistent_step(encoding: Encoding, rhs: Tensor, near: Tensor, weight: Tensor, iterations: int) -> Tensor:
+    """Return x of least ‖Ax − y‖² + weight · ‖x − near‖² after some iterations of conjugate gradients from `near`.
+
+    Every operation is differentiated, as in MoDL (Aggarwal et al. 2019, IEEE TMI 38:394, Eq. 9).
+
+    Parameters
+    ----------
+    encoding
+        A.
+    rhs
+        Aᴴy, complex64, (frame, set, y, x).
+    near
+        Like `rhs`.
+    weight
+        A positive scalar.
+    iterations
+        How many; each takes one AᴴA.
+    """
+    x = near
+    residual = rhs - encoding.normal(x)
+    direction = residual
+    energy = _inner(residual, residual)
+    for _ in range(iterations):
+        image = encoding.normal(direction) + weight * direction
+        # Where nothing is left to solve, as for an image of zeros, both are 0.
+        step = energy / _inner(direction, image).clamp_min(_TINY)
+        x = x + step * direction
+        residual = residual - step * image
+        before, energy = energy, _inner(residual, residual)
+        direction = residual + energy / before.clamp_min(_TINY) * direction
+    return x
+
+
+_TINY = torch.finfo(torch.float32).tiny
+
+
+def _inner(a: Tensor, b: Tensor) -> Tensor:
+    """Return Re⟨a, b⟩ of each frame, (frame, 1, 1, 1)."""
+    products = torch.view_as_real(a) * torch.view_as_real(b)
+    return products.flatten(1).sum(dim=1)[:, None, None, None]

@@ -1,0 +1,107 @@
+"""Networks that see the zero-filled image alone: U-Net and ResNet."""
+
+from __future__ import annotations
+
+import torch
+from pydantic import PositiveInt
+from torch import Tensor, nn
+
+from fourfold.networks.channels import as_channels, as_complex
+from fourfold.networks.interface import Reconstructor, require_maps, zero_filled
+from fourfold.networks.resnet import ResNet
+from fourfold.networks.unet import Pooling, UNet
+from fourfold.physics.consistency import DataConsistency
+
+__all__ = ["ImageNetwork", "resnet", "unet"]
+
+
+class ImageNetwork(Reconstructor):
+    """A real network between the zero-filled, coil-combined image and the reconstructed one.
+
+    The image tells its own scale, so the network does not see the data's: two channels are divided by their
+    root-mean-square; a magnitude is brought to mean 0 and deviation 1, as in the fastMRI package's baseline.
+
+    Parameters
+    ----------
+    network
+        Real (frame, channel, y, x) to the same shape, of two channels or of one.
+    complex
+        Two channels, real and imaginary part. Otherwise the magnitude, as in Zbontar et al. 2018 and Ghodrati et al.
+        2019; the result has the phase of the zero-filled image.
+    residual
+        Add what the network makes of the image to the image.
+    consistency
+        Put the measured samples back at the end.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        complex: bool = True,  # noqa: A002  # the setting's name
+        residual: bool = True,
+        consistency: bool = False,
+    ) -> None:
+        super().__init__()
+        self.network = network
+        self.complex, self.residual = complex, residual
+        self.consistency = DataConsistency() if consistency else None
+
+    def forward(
+        self,
+        kspace: Tensor,
+        mask: Tensor,
+        maps: Tensor | None = None,
+        calibration: Tensor | None = None,  # noqa: ARG002  # part of the interface
+    ) -> Tensor:
+        """Return the reconstructed images; see `fourfold.networks.interface.Reconstructor.forward`."""
+        maps = require_maps(kspace, maps)
+        image = zero_filled(kspace, maps)
+        image = self._refined(image) if self.complex else self._refined_magnitude(image)
+        if self.consistency is None:
+            return image
+        coils = self.consistency(maps * image[:, None], kspace, mask)
+        return (maps.conj() * coils).sum(dim=1)
+
+    def _refined(self, image: Tensor) -> Tensor:
+        x = as_channels(image)
+        tiny = torch.finfo(x.dtype).tiny
+        scale = x.square().mean(dim=(1, 2, 3), keepdim=True).sqrt().clamp_min(tiny)
+        return as_complex(self._applied(x / scale) * scale)
+
+    def _refined_magnitude(self, image: Tensor) -> Tensor:
+        x = image.abs()[:, None]
+        deviation, mean = torch.std_mean(x, dim=(2, 3), keepdim=True)
+        deviation = deviation.clamp_min(torch.finfo(x.dtype).tiny)
+        magnitude = self._applied((x - mean) / deviation) * deviation + mean
+        return magnitude[:, 0] * torch.sgn(image)
+
+    def _applied(self, x: Tensor) -> Tensor:
+        y: Tensor = self.network(x)
+        return x + y if self.residual else y
+
+
+def unet(
+    channels: PositiveInt = 32,
+    pools: PositiveInt = 4,
+    pooling: Pooling = "average",
+    complex: bool = True,  # noqa: A002  # the setting's name
+    residual: bool = True,
+    consistency: bool = False,
+    seed: int = 0,
+) -> ImageNetwork:
+    """Return an `ImageNetwork` of a `fourfold.networks.unet.UNet`; the parameters are theirs."""
+    parts = 2 if complex else 1
+    return ImageNetwork(UNet(parts, parts, channels, pools, pooling, seed), complex, residual, consistency)
+
+
+def resnet(
+    blocks: PositiveInt = 4,
+    channels: PositiveInt = 32,
+    complex: bool = True,  # noqa: A002  # the setting's name
+    residual: bool = True,
+    consistency: bool = False,
+    seed: int = 0,
+) -> ImageNetwork:
+    """Return an `ImageNetwork` of a `fourfold.networks.resnet.ResNet`; the parameters are theirs."""
+    parts = 2 if complex else 1
+    return ImageNetwork(ResNet(parts, parts, blocks, channels, seed), complex, residual, consistency)

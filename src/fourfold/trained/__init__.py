@@ -1,0 +1,1 @@
+"""Methods whose networks were trained beforehand."""

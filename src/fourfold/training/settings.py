@@ -1,0 +1,205 @@
+"""The settings of a training: network, data, losses, optimiser, stages, and where the work is done."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Self, TypeAlias
+
+from pydantic import (
+    BeforeValidator,
+    Field,
+    PositiveFloat,
+    PositiveInt,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from fourfold.datasets import DataSettings
+from fourfold.errors import InputError, nearest
+from fourfold.losses.weighted_sum import AnyLoss
+from fourfold.metrics import find_protocol
+from fourfold.networks.precision import Precision
+from fourfold.networks.reconstructor import complete_settings
+from fourfold.training.base import Settings, by_kind
+from fourfold.training.optimisers import Adam, AnyOptimiser
+from fourfold.training.schedules import AnySchedule, Constant
+from fourfold.weights.manifest import TrainingData
+
+__all__ = ["FromReference", "FromSplit", "StageSettings", "TrainingSettings"]
+
+NamedLoss: TypeAlias = Annotated[AnyLoss, BeforeValidator(by_kind)]
+
+
+class StageSettings(Settings):
+    """One stage of a training."""
+
+    train: Literal["all", "subnetworks"] = "all"
+    """What learns: the whole network, end to end; or the sub-networks of a cascade one after another, each alone on
+    what those before it make of the data (Dar & Çukur 2017, Eqs. 9 and 10), so many epochs each."""
+    epochs: PositiveInt | None = None
+    """How often every example is seen; give this or `steps`."""
+    steps: PositiveInt | None = None
+    """How many batches are seen."""
+    rate: PositiveFloat | None = None
+    """Learning rate, where it is not the optimiser's."""
+    schedule: AnySchedule | None = None
+    """Schedule, where it is not that of the whole training."""
+
+    @model_validator(mode="after")
+    def _has_an_end(self) -> Self:
+        if (self.epochs is None) == (self.steps is None):
+            raise InputError("A stage of the training needs either 'epochs' or 'steps'; give one of them.")
+        return self
+
+
+class FromReference(Settings):
+    """The network's image is compared with the fully sampled one."""
+
+    kind: Literal["reference"] = "reference"
+    """Name in settings."""
+
+
+class FromSplit(Settings):
+    """No fully sampled data: the network sees part of the acquired samples and is judged by the rest (SSDU)."""
+
+    kind: Literal["self"]
+    """Name in settings."""
+    share: Annotated[float, Field(gt=0, lt=1)] = 0.4
+    """Share of the acquired samples that the network does not see."""
+    whole_lines: bool = False
+    """Hold whole lines back, where lines were acquired; otherwise single samples, as published."""
+    centre: Annotated[int, Field(ge=0)] = 4
+    """So many samples along each axis, the innermost, the network always sees."""
+
+
+AnySupervision = Annotated[FromReference | FromSplit, Field(discriminator="kind"), BeforeValidator(by_kind)]
+
+
+class TrainingSettings(Settings):
+    """All settings of a training."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
+    """Name of the weights: lower-case letters, digits and hyphens."""
+    licence: str = Field(default="not stated", min_length=1)
+    """Licence of the weights."""
+    network: dict[str, Any]
+    """Name of a network, or its ``kind`` and its settings."""
+    data: DataSettings
+    """Data for training and validation."""
+    training_data: tuple[TrainingData, ...] = ()
+    """Names and licences of the data, for the manifest; unless given the sources' paths, their licence not stated."""
+    supervision: AnySupervision = FromReference()
+    """``reference``, or ``self`` for data that was never fully sampled."""
+    losses: tuple[NamedLoss, ...] = ()
+    """Losses against the reference, with their weights; none where the training is self-supervised."""
+    compare: Literal["complex", "magnitude"] = "complex"
+    """What losses compare: complex images, or their moduli."""
+    optimiser: AnyOptimiser = Adam()
+    """The optimiser."""
+    schedule: AnySchedule = Constant()
+    """How the learning rate goes over each stage."""
+    batch_size: PositiveInt = 1
+    """Examples of a step, those of all devices together."""
+    stages: tuple[StageSettings, ...] = Field(default=(StageSettings(epochs=50),), min_length=1)
+    """What learns, and for how long."""
+    average: Annotated[float, Field(gt=0, lt=1)] | None = None
+    """Decay of the moving average of the weights, which is then validated and written in their place."""
+    clip: PositiveFloat | None = None
+    """Largest norm of the gradient; a larger one is scaled down to it."""
+    precision: Precision = "auto"
+    """Numbers that the network computes with; auto takes bfloat16 where the device multiplies them in hardware."""
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    """Seed of everything that is drawn."""
+    protocols: tuple[str, ...] = Field(default=("psnr", "fastmri-ssim"), min_length=1)
+    """Protocols by which the images of validation are scored; the first one tells which weights are best."""
+    keep: Literal["best", "last"] = "best"
+    """Which weights are written at the end: those of the best score, or the last ones."""
+    validate_every: PositiveInt | None = None
+    """Steps between validations; once an epoch unless given."""
+    save_every: PositiveInt = 200
+    """Steps between checkpoints, which a training goes on from; after every validation there is one too."""
+    log_every: PositiveInt = 10
+    """Steps whose mean loss makes a row of the log."""
+    workers: Annotated[int, Field(ge=0)] = 0
+    """Processes that make examples, for each device; 0 makes them where the network is."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where to compute; auto takes cuda where there is one."""
+    devices: PositiveInt = 1
+    """How many devices, or processes on the CPU, of each node."""
+    nodes: PositiveInt = 1
+    """How many machines; several are started by torchrun or a cluster's scheduler."""
+
+    def __init__(self, **settings: Any) -> None:
+        try:
+            super().__init__(**settings)
+        except ValidationError as error:
+            raise InputError(_explain(error)) from None
+
+    @field_validator("network", mode="before")
+    @classmethod
+    def _complete_network(cls, value: Any) -> Any:
+        network = dict(by_kind(value)) if isinstance(value, str | dict) else {}
+        if not isinstance(network.get("kind"), str):
+            raise InputError("The setting 'network' names no network; write its 'kind', such as 'varnet'.")
+        kind = network.pop("kind")
+        return {"kind": kind, **complete_settings(kind, network)}
+
+    @field_validator("protocols")
+    @classmethod
+    def _known_protocols(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            find_protocol(name)
+        return names
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        supervised = self.supervision.kind == "reference"
+        if supervised and not self.losses:
+            raise InputError("There is no loss to train by; give 'losses', such as 'losses: [l1]'.")
+        if not supervised and self.losses:
+            raise InputError(
+                "Self-supervised training has a loss of its own, on samples that were held back; leave 'losses' out."
+            )
+        if not supervised and not self.learns_phase:
+            raise InputError(
+                f"Self-supervised training compares k-space, and this {self.network['kind']} does not learn the phase "
+                "of its images; set 'form: image' (varnet) or 'complex: true' (unet, resnet)."
+            )
+        if supervised and self.compare == "complex" and not self.learns_phase:
+            raise InputError(
+                f"This {self.network['kind']} does not learn the phase of its images; set 'compare: magnitude'."
+            )
+        if any(stage.train == "subnetworks" for stage in self.stages) and self.network["kind"] != "cascade":
+            raise InputError(
+                f"A stage trains sub-networks, which '{self.network['kind']}' has none of; choose the network "
+                "'cascade', or 'train: all'."
+            )
+        return self
+
+    @property
+    def learns_phase(self) -> bool:
+        """Whether the phase of the network's images is differentiated."""
+        return self.network.get("form") != "kspace" and self.network.get("complex") is not False
+
+    @property
+    def network_settings(self) -> dict[str, Any]:
+        """The network's settings, without its name."""
+        return {name: value for name, value in self.network.items() if name != "kind"}
+
+
+def _explain(error: ValidationError) -> str:
+    """Return the first complaint as one sentence that names the setting by its path."""
+    first = error.errors()[0]
+    if first["type"] == "value_error":
+        return str(first["ctx"]["error"])
+    # A union's branch is named between the setting and its own settings.
+    path = [str(each) for each in first["loc"]]
+    where = ".".join(path)
+    if first["type"] == "extra_forbidden":
+        known = TrainingSettings.model_fields if len(path) == 1 else ()
+        listed = f"; it has: {', '.join(known)}" if known else ""
+        return f"A training has no setting '{where}'{listed}.{nearest(path[-1], known)}"
+    if first["type"] == "missing":
+        return f"The training's setting '{where}' is missing; give it."
+    expected = first["msg"][0].lower() + first["msg"][1:]
+    return f"The training's setting '{where}' is {first['input']!r}; {expected}."

@@ -1,0 +1,283 @@
+"""One stage of a training as a Lightning module: the step, validation, log and checkpoints."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import clip_grad_norm_
+from torch.optim import Optimizer
+from torch.utils.data import DataLoader
+
+from fourfold.datasets import Examples
+from fourfold.errors import InputError
+from fourfold.method import Progress
+from fourfold.metrics import find_protocol
+from fourfold.networks.interface import Reconstructor
+from fourfold.networks.precision import computing
+from fourfold.training.averaging import averaged_copy, update_average
+from fourfold.training.checkpoint import Best, Checkpoint, keep_as_best, write_checkpoint
+from fourfold.training.log import LOSSES, SCORES, Log
+from fourfold.training.order import ByEpoch, Order
+from fourfold.training.settings import TrainingSettings
+from fourfold.training.stages import Stage
+from fourfold.training.supervision import HELD_BACK, supervision
+
+__all__ = ["Data", "Task"]
+
+
+@dataclass(frozen=True)
+class Data:
+    """The examples; none for validation where there are none."""
+
+    training: Examples
+    validation: Examples | None
+
+
+class Task(pl.LightningModule):
+    """A stage: Lightning brings devices and processes, and sees the steps that are left as one epoch.
+
+    Parameters
+    ----------
+    network
+        Its weights are where the stage begins, or goes on from.
+    stage, settings, data
+        What is trained, how, and on what.
+    folder
+        Of the whole training.
+    resumed
+        To go on from.
+    progress
+        Called with the done fraction of all `total_steps`.
+    """
+
+    def __init__(
+        self,
+        network: Reconstructor,
+        stage: Stage,
+        settings: TrainingSettings,
+        data: Data,
+        folder: Path,
+        resumed: Checkpoint | None,
+        total_steps: int,
+        progress: Progress | None,
+    ) -> None:
+        super().__init__()
+        self.automatic_optimization = False
+        self.network = network
+        self.average = None if settings.average is None else averaged_copy(network)
+        self.stage, self.settings, self.data, self.folder = stage, settings, data, folder
+        self.supervision = supervision(settings)
+        self.total_steps, self.show = total_steps, progress
+        self.step = 0
+        self.sums: dict[str, float] = {}
+        self.count = 0
+        self.best: Best | None = None
+        self.optimiser_state: dict[str, Any] | None = None
+        if resumed is not None:
+            self._go_on_from(resumed)
+        self.log_book: Log | None = None
+        self.validation_loader: DataLoader[Any] | None = None
+        self.started = time.perf_counter()
+
+    def _go_on_from(self, checkpoint: Checkpoint) -> None:
+        self.network.load_state_dict(checkpoint.network)
+        if self.average is not None and checkpoint.average is not None:
+            self.average.load_state_dict(checkpoint.average)
+        self.step, self.best = checkpoint.step, checkpoint.best
+        self.sums, self.count = dict(checkpoint.sums), checkpoint.count
+        self.optimiser_state = checkpoint.optimiser
+
+    # What Lightning asks for
+
+    def configure_optimizers(self) -> Optimizer:
+        """Return the optimiser of the weights that learn, in the state to go on from."""
+        optimiser = self.settings.optimiser.build(self.stage.learning(self.network))
+        if self.optimiser_state is not None:
+            optimiser.load_state_dict(self.optimiser_state)
+        return optimiser
+
+    def train_dataloader(self) -> DataLoader[Any]:
+        """Return the batches from the present step on."""
+        settings, stage = self.settings, self.stage
+        order = Order(
+            self.data.training,
+            settings.batch_size,
+            settings.seed,
+            steps=stage.steps,
+            first_epoch=stage.first_epoch,
+            start=self.step,
+            rank=self.trainer.global_rank,
+            ranks=self.trainer.world_size,
+        )
+        return self._loader(self.data.training, order)
+
+    def _loader(self, examples: Examples, batches: Any) -> DataLoader[Any]:
+        workers = self.settings.workers
+        return DataLoader(
+            ByEpoch(examples),
+            batch_sampler=batches,
+            collate_fn=self.supervision.batch,
+            num_workers=workers,
+            persistent_workers=workers > 0,
+            pin_memory=self.device.type == "cuda",
+        )
+
+    def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:  # noqa: ARG002
+        """Return the batch on the device."""
+        return batch.to(device, non_blocking=True)
+
+    def on_fit_start(self) -> None:
+        """Open the log, in the first process."""
+        if self.trainer.is_global_zero:
+            self.log_book = Log(self.folder, self.stage.first_step + self.step)
+        self.started = time.perf_counter()
+
+    def training_step(self, batch: Any, batch_idx: int) -> None:  # noqa: ARG002
+        """Do one step, and what is due after it."""
+        optimiser = self.optimizers()
+        assert isinstance(optimiser, pl.core.optimizer.LightningOptimizer)
+        rate = self.stage.rate_at(self.step)
+        for group in optimiser.param_groups:
+            group["lr"] = rate
+        parts = self._parts(batch)
+        shared = self.trainer.strategy.reduce(torch.stack(list(parts.values())).detach(), reduce_op="mean")
+        values = dict(zip(parts, shared.tolist(), strict=True))
+        self._refuse_unless_finite(values, batch)
+        optimiser.zero_grad()
+        self.manual_backward(torch.stack(list(parts.values())).sum())
+        norm = float(clip_grad_norm_(self._learning(optimiser), self.settings.clip or torch.inf))
+        self._refuse_unless_finite({"the gradient's norm": norm}, batch)
+        optimiser.step()
+        self.step += 1
+        if self.average is not None:
+            update_average(self.average, self.network, self.settings.average or 0.0, self.stage.first_step + self.step)
+        self._after_step(values, norm, rate)
+
+    @staticmethod
+    def _learning(optimiser: Any) -> list[nn.Parameter]:
+        return [weight for group in optimiser.param_groups for weight in group["params"]]
+
+    def _parts(self, batch: Any) -> dict[str, Tensor]:
+        seen = self.supervision.seen(batch, self.network.estimates_maps)
+        with computing(self.settings.precision, self.device):
+            images = self.stage.trained_image(self.network, seen)
+        return self.supervision.parts(images, batch)
+
+    def _refuse_unless_finite(self, values: Mapping[str, float], batch: Any) -> None:
+        """Stop where a number is not finite, before it reaches the weights."""
+        wrong = [name for name, value in values.items() if not abs(value) < torch.inf]
+        if not wrong:
+            return
+        names = [", ".join(self.supervision.names(batch))]
+        if self.trainer.world_size > 1:
+            names = [""] * self.trainer.world_size
+            torch.distributed.all_gather_object(names, ", ".join(self.supervision.names(batch)))
+        place = self._place(self.step + 1)
+        raise InputError(
+            f"The training stopped in stage {self.stage.name}, epoch {place['epoch']}, step {place['step']}: "
+            f"{' and '.join(wrong)} became {', '.join(str(values[name]) for name in wrong)} for {'; '.join(names)}. "
+            f"The weights before are kept in '{self.folder / 'checkpoints' / self.stage.name}'; look at these "
+            "examples, or train with a lower rate or 'clip'."
+        )
+
+    # What is due after a step
+
+    def _after_step(self, values: Mapping[str, float], norm: float, rate: float) -> None:
+        settings, stage = self.settings, self.stage
+        for name, value in {"loss": sum(values.values()), **values, "gradient": norm}.items():
+            self.sums[name] = self.sums.get(name, 0.0) + value
+        self.count += 1
+        over = self.step == stage.steps
+        if over or self.step % settings.log_every == 0:
+            self._log_losses(rate)
+        judged = over or self.step % (settings.validate_every or stage.steps_per_epoch) == 0
+        scores = self.validate() if judged and self.data.validation is not None else {}
+        better = bool(scores) and self._is_better(scores)
+        if better:
+            self.best = Best(stage.first_step + self.step, scores)
+        if self.trainer.is_global_zero:
+            if scores and self.log_book:
+                self.log_book.write(SCORES, self._place(self.step), scores)
+            if judged or self.step % settings.save_every == 0:
+                self._save(better)
+        if over:
+            self.trainer.strategy.barrier()
+
+    def _place(self, step: int) -> dict[str, str | int]:
+        """Return stage, epoch and step, counted from 1 over the whole training."""
+        epoch = self.stage.first_epoch + (step - 1) // self.stage.steps_per_epoch + 1
+        return {"stage": self.stage.name, "epoch": epoch, "step": self.stage.first_step + step}
+
+    def _log_losses(self, rate: float) -> None:
+        means = {name: value / self.count for name, value in self.sums.items()}
+        now = time.perf_counter()
+        seconds = (now - self.started) / self.count
+        place = self._place(self.step)
+        if self.log_book:
+            self.log_book.write(LOSSES, place, {**means, "rate": rate, "seconds_per_step": seconds})
+        self.sums, self.count, self.started = {}, 0, now
+        if self.show is not None:
+            best = "".join(f", best {name} {value:.4g}" for name, value in self._first_of_best())
+            words = f"{self.stage.name}, epoch {place['epoch']}, step {place['step']}: loss {means['loss']:.4g}{best}"
+            self.show(int(place["step"]) / self.total_steps, words)
+
+    def _first_of_best(self) -> list[tuple[str, float]]:
+        return list(self.best.scores.items())[:1] if self.best else []
+
+    def _is_better(self, scores: Mapping[str, float]) -> bool:
+        first = self.supervision.scores[0]
+        sign = 1 if first != HELD_BACK and find_protocol(first).higher_is_better else -1
+        return self.best is None or sign * scores[first] > sign * self.best.scores[first]
+
+    def _save(self, best: bool) -> None:
+        folder = self.folder / "checkpoints" / self.stage.name
+        optimiser = self.optimizers()
+        write_checkpoint(
+            folder,
+            Checkpoint(
+                step=self.step,
+                network=self.network.state_dict(),
+                average=None if self.average is None else self.average.state_dict(),
+                optimiser=optimiser.optimizer.state_dict(),  # type: ignore[union-attr]
+                sums=self.sums,
+                count=self.count,
+                best=self.best,
+            ),
+        )
+        if best:
+            keep_as_best(folder)
+
+    @torch.no_grad()
+    def validate(self) -> dict[str, float]:
+        """Return the mean of every score over the images of validation, those of all processes together."""
+        assert self.data.validation is not None
+        if self.validation_loader is None:
+            places = range(self.trainer.global_rank, len(self.data.validation), self.trainer.world_size)
+            self.validation_loader = self._loader(self.data.validation, [[(0, index)] for index in places])
+        network = self.network if self.average is None else self.average
+        assert isinstance(network, Reconstructor)
+        network.eval()
+        names = self.supervision.scores
+        sums = torch.zeros(len(names) + 1, dtype=torch.float64)
+        for batch in self.validation_loader:
+            scores = self._judged(network, self.transfer_batch_to_device(batch, self.device, 0))
+            sums += torch.tensor([*(sum(scores[name]) for name in names), len(scores[names[0]])])
+        network.train()
+        sums = self.trainer.strategy.reduce(sums.to(self.device), reduce_op="sum").cpu()
+        return dict(zip(names, (sums[:-1] / sums[-1]).tolist(), strict=True))
+
+    def _judged(self, network: Reconstructor, batch: Any) -> dict[str, list[float]]:
+        with computing(self.settings.precision, self.device):
+            images = self.stage.result(network, self.supervision.seen(batch, network.estimates_maps))
+        try:
+            return self.supervision.judge(images, batch)
+        except InputError as error:
+            names = ", ".join(self.supervision.names(batch))
+            raise InputError(f"Validation after step {self.step} of {self.stage.name}, {names}: {error}") from None
