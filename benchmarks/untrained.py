@@ -107,7 +107,7 @@ def fit_of(method: UntrainedMethod) -> Callable[[], object]:
 
 def print_memory() -> None:
     """Print the peak memory of one member's fit with coil maps and without, above imports and inputs."""
-    few = {"members": 1, "iterations": 10, "refit": 2, "weight": 0.003}
+    few = {"members": 1, "iterations": 3, "refit": 1, "weight": 0.003}
     for method in [
         ConvDecoder(compiled="never", **few),
         ConvDecoder(compiled="always", **few),
