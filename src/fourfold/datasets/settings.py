@@ -234,12 +234,10 @@ class DataSettings(_Settings):
             raise InputError("Simulated acquisitions are fully sampled without masks; give 'masks' for images.")
         augmentation = self.augmentation
         changed = augmentation.rotation or augmentation.contrast or augmentation.zoom != (1.0, 1.0)
-        if changed and any(
-            source.kind == "raw" for source in (*self.sources, *self.training)
-        ):
+        if changed and any(source.kind == "raw" for source in (*self.sources, *self.training)):
             raise InputError(
-                "Turned, enlarged or with another contrast, raw data would be no measurement; leave out rotation, zoom and "
-                "contrast."
+                "Turned, enlarged or with another contrast, raw data would be no measurement; leave out rotation, zoom "
+                "and contrast."
             )
         if self.masks is None and augmentation != Augmentation():
             raise InputError("Undersampled data stays as acquired; leave out 'augmentation', or give 'masks'.")

@@ -64,8 +64,8 @@ class UntrainedMethod(MappedMethod):
     """crop: what a fully sampled readout holds outside the image that the scanner shows is cut off before the fit;
     whole: it is fitted too."""
     weight: Weight = "auto"
-    """Weight of total variation beside the samples, larger is smoother; 0 leaves all to the network; auto takes what the
-    method 'tv' chooses for the data for the last step, and 0.4 of it for the fit."""
+    """Weight of total variation beside the samples, larger is smoother; 0 leaves all to the network; auto takes what
+    the method 'tv' chooses for the data for the last step, and 0.4 of it for the fit."""
     pull: NonNegativeFloat | None = 0.02
     """The last step solves for an image that explains the samples, with total variation, and is drawn to the network's
     image by this much; none: measured samples replace the network's and nothing more, as published."""
@@ -114,8 +114,10 @@ class UntrainedMethod(MappedMethod):
         ensemble.fit()
         solutions = ensemble.images
         if self.pull is not None:
-            regulariser = variation.regulariser(problem)
-            solutions = [consistent_image(problem, x, self.pull, regulariser, weight) for x in solutions]
+            # A regulariser remembers where it was, and a member shall not know of those before.
+            solutions = [
+                consistent_image(problem, x, self.pull, variation.regulariser(problem), weight) for x in solutions
+            ]
         images = torch.stack([term.image(x, self.combination) for x in solutions])
         own = [term.image(x, "maps") for x in solutions] if self.combination == "rss" else []
         return Solution(
