@@ -33,7 +33,7 @@ MAY_IMPORT = {
     "physics": PHYSICS,
     "optimize": {"errors", "physics"},
     "tuning": PHYSICS | {"optimize"},
-    "networks": PHYSICS,
+    "networks": PHYSICS | {"optimize"},
     "fitting": FITTING,
     "metrics": {"errors"},
     "losses": {"errors", "metrics"},

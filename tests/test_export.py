@@ -22,6 +22,7 @@ NETWORKS = {
     "cascade-soft": ("cascade", {"weight": 2.0, "learned": True}),
     "varnet": ("varnet", {"sensitivity_channels": 0}),
     "varnet-image": ("varnet", {"sensitivity_channels": 0, "form": "image"}),
+    "varnet-proximal": ("varnet", {"sensitivity_channels": 0, "form": "proximal"}),
     "varnet-own-maps": ("varnet", {}),
     "kspace-cnn": ("kspace-cnn", {}),
 }
@@ -66,6 +67,12 @@ def test_real_arithmetic_is_the_same(kind, shape):
     found = torch.view_as_complex(real(*inputs(*data, real.takes_calibration)).contiguous())
     image = expected(network, *data, real.takes_calibration)
     assert float((found - image).abs().max()) < 1e-4 * float(image.abs().max())
+
+
+def test_total_variation_cannot_be_exported():
+    network = build("varnet", SMALL["varnet"] | {"form": "proximal", "total_variation": 0.001})
+    with pytest.raises(InputError, match="total_variation 0"):
+        RealNetwork(network)
 
 
 def test_maps_of_the_small_grid_cannot_be_exported():

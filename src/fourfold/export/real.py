@@ -17,7 +17,7 @@ from fourfold.networks.image_network import ImageNetwork
 from fourfold.networks.interface import Reconstructor
 from fourfold.networks.kspace_cnn import KspaceCnn
 from fourfold.networks.normalised_unet import NormalisedUNet
-from fourfold.networks.varnet import VarNet
+from fourfold.networks.varnet import FIRST_ITERATIONS, ITERATIONS, VarNet
 from fourfold.physics.consistency import DataConsistency
 
 __all__ = ["RealNetwork"]
@@ -34,7 +34,8 @@ class RealNetwork(nn.Module):
     Raises
     ------
     InputError
-        For a VarNet that estimates coil maps on the small grid of the calibration lines.
+        For a VarNet that estimates coil maps on the small grid of the calibration lines, or begins with total
+        variation.
     """
 
     def __init__(self, network: Reconstructor) -> None:
@@ -43,6 +44,11 @@ class RealNetwork(nn.Module):
             raise InputError(
                 "This VarNet estimates coil maps on the small grid of the calibration lines, which exported networks "
                 "cannot; export weights with sensitivity_grid 'full' or without sensitivity estimation."
+            )
+        if isinstance(network, VarNet) and network.total_variation:
+            raise InputError(
+                "This VarNet begins with the image of total variation, which exported networks cannot find; export "
+                "weights with total_variation 0."
             )
         self.network = network
 
@@ -72,7 +78,7 @@ class RealNetwork(nn.Module):
             return _cascade(network, kspace, known, coils)
         if isinstance(network, VarNet):
             maps = _own_maps(network, coils) if self.takes_calibration else coils
-            return (_varnet_image if network.form == "image" else _varnet_kspace)(network, kspace, known, maps)
+            return _VARNETS[network.form](network, kspace, known, maps)
         assert isinstance(network, KspaceCnn)
         coil_images = _from_channels(network.stack(_channels(kspace.flatten(0, 1)))).reshape(kspace.shape)
         return _combined(coil_images, coils)
@@ -204,3 +210,34 @@ def _own_maps(network: VarNet, calibration: Tensor) -> Tensor:
     maps = _regularised(network.sensitivity.unet, images).reshape(calibration.shape)
     rss = maps.square().sum(dim=(1, 4), keepdim=True).sqrt()
     return maps / rss.clamp_min(torch.finfo(maps.dtype).tiny)
+
+
+def _varnet_proximal(network: VarNet, kspace: Tensor, known: Tensor, maps: Tensor) -> Tensor:
+    rhs = _combined(_ifft(kspace), maps)
+    first, *weights = network.steps.exp()
+    image = _solved(rhs, torch.zeros_like(rhs), first, FIRST_ITERATIONS, known, maps)
+    for weight, regulariser in zip(weights, network.regularisers, strict=True):
+        image = _solved(rhs, image - _regularised(regulariser, image), weight, ITERATIONS, known, maps)
+    return image
+
+
+def _solved(rhs: Tensor, near: Tensor, weight: Tensor, iterations: int, known: Tensor, maps: Tensor) -> Tensor:
+    """Return what `consistent_step` does."""
+    tiny = torch.finfo(rhs.dtype).tiny
+    x = near
+    direction = residual = rhs - _normal(x, known, maps)
+    energy = _inner(residual, residual)
+    for _ in range(iterations):
+        image = _normal(direction, known, maps) + weight * direction
+        step = energy / _inner(direction, image).clamp_min(tiny)
+        x, residual = x + step * direction, residual - step * image
+        before, energy = energy, _inner(residual, residual)
+        direction = residual + energy / before.clamp_min(tiny) * direction
+    return x
+
+
+def _inner(a: Tensor, b: Tensor) -> Tensor:
+    return (a * b).sum(dim=(1, 2, 3), keepdim=True)
+
+
+_VARNETS = {"image": _varnet_image, "kspace": _varnet_kspace, "proximal": _varnet_proximal}

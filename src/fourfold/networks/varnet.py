@@ -26,7 +26,7 @@ __all__ = ["Form", "VarNet"]
 Form = Literal["kspace", "image", "proximal"]
 
 # Of a proximal step, and of the first image before all steps.
-_ITERATIONS, _FIRST_ITERATIONS = 6, 10
+ITERATIONS, FIRST_ITERATIONS = 6, 10
 # Total variation is within a few hundredths of a decibel of its end then.
 _SMOOTHING_ITERATIONS = 30
 # What a proximal step's weight of the regularised image begins with.
@@ -86,16 +86,17 @@ class VarNet(Reconstructor):
             else None
         )
         proximal = form == "proximal"
-        self.regularisers = nn.ModuleList(NormalisedUNet(channels, pools, mean=not proximal) for _ in range(cascades))
+        regularisers = [NormalisedUNet(channels, pools, mean=not proximal) for _ in range(cascades)]
+        self.regularisers = nn.ModuleList(regularisers)
         # η of each step, or ln λ of each step, before them that of the first image.
         self.total_variation = total_variation
         weights = cascades + (0 if total_variation else 1)
         self.steps = nn.Parameter(torch.full((weights,), math.log(_WEIGHT)) if proximal else torch.ones(cascades))
         draw_weights(self, seed)
         if proximal:
-            for regulariser in self.regularisers:
-                nn.init.zeros_(regulariser.unet.last.weight)
-                nn.init.zeros_(regulariser.unet.last.bias)
+            for regulariser in regularisers:
+                for parameter in regulariser.unet.last.parameters():
+                    nn.init.zeros_(parameter)
 
     @property
     def estimates_maps(self) -> bool:
@@ -148,10 +149,10 @@ class VarNet(Reconstructor):
         if self.total_variation:
             image = self._smooth_image(encoding, rhs)
         else:
-            image = consistent_step(encoding, rhs, torch.zeros_like(rhs), weights.pop(0), _FIRST_ITERATIONS)
+            image = consistent_step(encoding, rhs, torch.zeros_like(rhs), weights.pop(0), FIRST_ITERATIONS)
         for weight, regulariser in zip(weights, self.regularisers, strict=True):
             better = image - regulariser(image[:, 0])[:, None]
-            image = consistent_step(encoding, rhs, better, weight, _ITERATIONS)
+            image = consistent_step(encoding, rhs, better, weight, ITERATIONS)
         return image[:, 0]
 
     @torch.no_grad()
