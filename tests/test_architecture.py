@@ -34,7 +34,7 @@ MAY_IMPORT = {
     "optimize": {"errors", "physics"},
     "tuning": PHYSICS | {"optimize"},
     "networks": PHYSICS,
-    "fitting": FITTING,
+    "fitting": FITTING | {"optimize"},
     "metrics": {"errors"},
     "losses": {"errors", "metrics"},
     "weights": FITTING | {"output"},

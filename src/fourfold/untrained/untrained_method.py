@@ -15,6 +15,7 @@ from fourfold.classical.sense import MappedMethod, Weight
 from fourfold.classical.total_variation import TotalVariation
 from fourfold.errors import InputError
 from fourfold.fitting.compiling import Compiled, can_compile
+from fourfold.fitting.consistency import consistent_image
 from fourfold.fitting.data_terms import CoilImages, DataTerm, MappedImage, VirtualCoils
 from fourfold.fitting.fit import Checked, Fit, Optimiser, Schedule, fit
 from fourfold.fitting.samples import SampleLoss
@@ -28,7 +29,6 @@ from fourfold.physics.readout import crop_readout, oversampling
 from fourfold.physics.sense import SenseProblem
 from fourfold.sampling.split import hold_back
 from fourfold.scan import Scan
-from fourfold.untrained.consistency import consistent_image
 
 __all__ = ["Calibration", "UntrainedMethod"]
 
