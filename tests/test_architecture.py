@@ -38,6 +38,7 @@ MAY_IMPORT = {
     "metrics": {"errors"},
     "losses": {"errors", "metrics"},
     "weights": FITTING | {"output"},
+    "export": FITTING | {"output", "weights"},
     "domain": PHYSICS | {"weights"},
     "classical": METHODS,
     "untrained": METHODS | {"classical", "networks", "fitting"},
@@ -46,7 +47,7 @@ MAY_IMPORT = {
     "registry": {"errors", "method", *FAMILIES},
     "choose": METHODS | {"registry"},
     "datasets": PHYSICS | {"formats"},
-    "training": FITTING | {"method", "losses", "metrics", "weights", "datasets", "output"},
+    "training": FITTING | {"method", "losses", "metrics", "weights", "domain", "datasets", "output"},
     "samples": PHYSICS,
     "studies": STUDIES,
     "report": STUDIES | {"studies"},
@@ -139,7 +140,7 @@ def test_the_package_works_without_what_only_peers_need():
     program = """
 import sys
 peers = ("torchvision", "sigpy", "pygrappa", "skimage", "torchmetrics")
-for name in (*peers, "finufft", "pytorch_lightning", "tensorboard"):
+for name in (*peers, "finufft", "pytorch_lightning", "tensorboard", "onnx", "onnxscript", "huggingface_hub"):
     sys.modules[name] = None
 import fourfold
 from fourfold.registry import methods

@@ -4,18 +4,12 @@ import json
 
 import pytest
 import torch
+from tests.trained_weights import SMALL
 
 from fourfold.errors import InputError
 from fourfold.networks.reconstructor import NETWORKS, build, complete_settings
 from fourfold.physics.fourier import fft, ifft
 
-SMALL = {
-    "unet": {"channels": 4, "pools": 2},
-    "resnet": {"blocks": 1, "channels": 4},
-    "cascade": {"subnetworks": 2, "channels": 4, "layers": 2},
-    "varnet": {"cascades": 2, "channels": 4, "pools": 2, "sensitivity_channels": 4, "sensitivity_pools": 2},
-    "kspace-cnn": {"channels": 4, "layers": 2},
-}
 each = pytest.mark.parametrize("name", NETWORKS)
 
 

@@ -7,13 +7,12 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from fourfold.cli.computer import Computer
-from fourfold.cli.console import progress_bar, remark
 from fourfold.cli.flags import OUTPUT, Flag
-from fourfold.cli.train import show
+from fourfold.cli.train import carry_out
 from fourfold.training.presets import read_settings
 from fourfold.training.settings import TrainingSettings
 from fourfold.training.train import finetune as do_finetune
+from fourfold.weights.find import find_weights
 from fourfold.weights.folder import read_manifest
 
 __all__ = ["finetune"]
@@ -39,7 +38,7 @@ def finetune(
     Parameters
     ----------
     weights
-        A folder of weights.
+        A name that `fourfold weights list` shows, a folder, or hf://owner/name.
     training
         YAML file with the settings, as for `train`.
     output
@@ -49,14 +48,7 @@ def finetune(
     json
         Print the manifest on stdout as JSON.
     """
-    base = read_manifest(weights)
+    base = read_manifest(find_weights(weights))
     given = {"network": {"kind": base.network, **base.settings}, **read_settings(training)}
     settings = TrainingSettings(**given)
-    Computer(threads=threads).claim()
-    with progress_bar() as bar:
-        try:
-            manifest = do_finetune(weights, settings, output, progress=bar)
-        except KeyboardInterrupt:
-            remark(f"Checkpoints stay in '{output}': the same command again goes on from the last one.")
-            raise
-    show(manifest, output, json)
+    carry_out(lambda progress: do_finetune(weights, settings, output, progress=progress), output, threads, json)

@@ -33,6 +33,7 @@ _COMMANDS = {
     "gfactor": "Map how much a method amplifies the noise.",
     "mask": "Make a sampling pattern and write it to a file.",
     "weights": "List the weights of trained networks, or verify them.",
+    "export": "Write a trained network as an ONNX file.",
     "methods": "List the reconstruction methods and their settings.",
     "demo": "Compare the methods on the sample that ships with fourfold, or on a fully sampled file of your own.",
 }

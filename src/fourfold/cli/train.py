@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -10,12 +12,14 @@ from cyclopts import Parameter
 from fourfold.cli.computer import Computer
 from fourfold.cli.console import print_facts, print_json, progress_bar, remark
 from fourfold.cli.flags import OUTPUT, Flag
+from fourfold.method import Progress
+from fourfold.report.training import write_training
 from fourfold.training.presets import read_settings
 from fourfold.training.settings import TrainingSettings
 from fourfold.training.train import train as do_train
 from fourfold.weights.manifest import Manifest
 
-__all__ = ["show", "train"]
+__all__ = ["carry_out", "train"]
 
 
 def train(
@@ -50,19 +54,27 @@ def train(
         Print the manifest on stdout as JSON.
     """
     settings = TrainingSettings(**read_settings(training))
+    carry_out(lambda progress: do_train(settings, output, progress=progress), output, threads, json)
+
+
+def carry_out(work: Callable[[Progress], Manifest], folder: Path, threads: int | None, json: bool) -> None:
+    """Do a training with progress on the screen, write its page whatever comes, and print what was trained."""
     Computer(threads=threads).claim()
-    with progress_bar() as bar:
-        try:
-            manifest = do_train(settings, output, progress=bar)
-        except KeyboardInterrupt:
-            remark(f"Checkpoints stay in '{output}': the same command again goes on from the last one.")
-            raise
-    show(manifest, output, json)
-
-
-def show(manifest: Manifest, folder: Path, json: bool) -> None:
-    """Print what was trained."""
+    try:
+        with progress_bar() as bar:
+            manifest = work(bar)
+    except KeyboardInterrupt:
+        if (folder / "checkpoints").exists():
+            remark(f"Checkpoints stay in '{folder}': the same command again goes on from the last one.")
+        raise
+    finally:
+        if (folder / "losses.csv").exists():
+            write_training(folder)
+    if os.environ.get("RANK", "0") != "0":
+        # Of several processes that torchrun started, one speaks.
+        return
     if json:
         print_json(manifest.model_dump(mode="json"))
         return
     print_facts({"weights": str(folder), "network": manifest.network, **manifest.scores})
+    print(f"Open {folder / 'training.html'} in a browser to see the loss curves.")

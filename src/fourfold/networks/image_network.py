@@ -56,24 +56,26 @@ class ImageNetwork(Reconstructor):
         """Return the reconstructed images; see `fourfold.networks.interface.Reconstructor.forward`."""
         maps = require_maps(kspace, maps)
         image = zero_filled(kspace, maps)
-        image = self._refined(image) if self.complex else self._refined_magnitude(image)
+        if self.complex:
+            image = as_complex(self.refined_channels(as_channels(image)))
+        else:
+            image = self.refined_magnitude(image.abs()) * torch.sgn(image)
         if self.consistency is None:
             return image
         coils = self.consistency(maps * image[:, None], kspace, mask)
         return (maps.conj() * coils).sum(dim=1)
 
-    def _refined(self, image: Tensor) -> Tensor:
-        x = as_channels(image)
-        tiny = torch.finfo(x.dtype).tiny
-        scale = x.square().mean(dim=(1, 2, 3), keepdim=True).sqrt().clamp_min(tiny)
-        return as_complex(self._applied(x / scale) * scale)
+    def refined_channels(self, x: Tensor) -> Tensor:
+        """Return what the network makes of real and imaginary part, (frame, 2, y, x)."""
+        scale = x.square().mean(dim=(1, 2, 3), keepdim=True).sqrt().clamp_min(torch.finfo(x.dtype).tiny)
+        return self._applied(x / scale) * scale
 
-    def _refined_magnitude(self, image: Tensor) -> Tensor:
-        x = image.abs()[:, None]
+    def refined_magnitude(self, magnitude: Tensor) -> Tensor:
+        """Return what the network makes of magnitudes (frame, y, x)."""
+        x = magnitude[:, None]
         deviation, mean = torch.std_mean(x, dim=(2, 3), keepdim=True)
         deviation = deviation.clamp_min(torch.finfo(x.dtype).tiny)
-        magnitude = self._applied((x - mean) / deviation) * deviation + mean
-        return magnitude[:, 0] * torch.sgn(image)
+        return (self._applied((x - mean) / deviation) * deviation + mean)[:, 0]
 
     def _applied(self, x: Tensor) -> Tensor:
         y: Tensor = self.network(x)

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
-from torch.nn.functional import leaky_relu, leaky_relu_
+from torch.nn.functional import instance_norm, leaky_relu, leaky_relu_
 
 __all__ = ["SLOPE", "normalised_leaky_relu_"]
 
@@ -37,6 +37,9 @@ def normalised_leaky_relu_(x: Tensor) -> Tensor:
     Tensor
         `x` itself.
     """
+    if torch.compiler.is_compiling():
+        # Exporters take a network apart into plain operations.
+        return leaky_relu(instance_norm(x, eps=_EPSILON), SLOPE)
     result: Tensor = _NormalisedLeakyRelu.apply(x)  # type: ignore[no-untyped-call]
     return result
 

@@ -1,4 +1,4 @@
-"""Charts of ensembles: the members' curves, and scores against the number of averaged members."""
+"""Charts: curves of an ensemble's members, scores against the number of averaged ones, histories of trainings."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
 from fourfold.report.palette import ACCENT, GROUND, LINE, MARK, MEMBERS, MUTED, TEXT
 
-__all__ = ["HELD_OUT", "LOSS", "chart_png", "curve_chart", "score_chart"]
+__all__ = ["HELD_OUT", "LOSS", "chart_png", "curve_chart", "history_chart", "score_chart"]
 
 SIZE = (3.5, 2.5)
 """Width and height of a chart in inches."""
@@ -24,6 +24,8 @@ LOSS, HELD_OUT = "loss", "held_out_error"
 
 # So many members fit into a legend of one column.
 _ONE_COLUMN = 5
+# Fewer points than this are marked.
+_FEW_POINTS = 30
 _NAMES = {LOSS: "Loss, relative to the samples' energy", HELD_OUT: "Error of the held-out samples, relative"}
 
 
@@ -74,6 +76,36 @@ def score_chart(title: str, averaged: Sequence[float], single: Sequence[float], 
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axes.set_xlim(0.5, max(counts) + 0.5)
     _legend(axes)
+    return figure
+
+
+def history_chart(
+    title: str, steps: Sequence[int], values: Sequence[float], borders: Sequence[int], *, logarithmic: bool
+) -> Figure:
+    """Return the chart of a quantity against the step of a training.
+
+    Parameters
+    ----------
+    title
+        What the quantity is.
+    steps, values
+        The curve.
+    borders
+        Steps at which another stage begins, drawn as lines.
+    logarithmic
+        Draw positive values that span a decade or more on a logarithmic scale.
+    """
+    figure, axes = _new(title, "step")
+    lowest = min(values, default=0.0)
+    if logarithmic and lowest > 0 and max(values) >= 10 * lowest:
+        axes.set_yscale("log")
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5)))
+        axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+        axes.yaxis.set_minor_locator(NullLocator())
+    for border in borders:
+        axes.axvline(border, color=MUTED, lw=0.8, ls=":")
+    axes.plot(steps, values, color=ACCENT, lw=1.2, marker="o" if len(steps) < _FEW_POINTS else "", ms=3)
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True, min_n_ticks=1))
     return figure
 
 

@@ -197,9 +197,12 @@ def _explain(error: ValidationError) -> str:
     where = ".".join(path)
     if first["type"] == "extra_forbidden":
         known = TrainingSettings.model_fields if len(path) == 1 else ()
-        listed = f"; it has: {', '.join(known)}" if known else ""
+        listed = f"; it has: {', '.join(known)}" if known else "; check the spelling"
         return f"A training has no setting '{where}'{listed}.{nearest(path[-1], known)}"
     if first["type"] == "missing":
         return f"The training's setting '{where}' is missing; give it."
+    if first["type"] == "union_tag_invalid":
+        tag, tags = first["ctx"]["tag"], first["ctx"]["expected_tags"].replace("'", "")
+        return f"The training's setting '{where}' names '{tag}'; there are {tags}.{nearest(tag, tags.split(', '))}"
     expected = first["msg"][0].lower() + first["msg"][1:]
     return f"The training's setting '{where}' is {first['input']!r}; {expected}."

@@ -25,6 +25,7 @@ from fourfold.training.averaging import averaged_copy, update_average
 from fourfold.training.checkpoint import Best, Checkpoint, keep_as_best, write_checkpoint
 from fourfold.training.log import LOSSES, SCORES, Log
 from fourfold.training.order import ByEpoch, Order
+from fourfold.training.quiet import silence
 from fourfold.training.settings import TrainingSettings
 from fourfold.training.stages import Stage
 from fourfold.training.supervision import HELD_BACK, supervision
@@ -75,7 +76,7 @@ class Task(pl.LightningModule):
         self.stage, self.settings, self.data, self.folder = stage, settings, data, folder
         self.supervision = supervision(settings)
         self.total_steps, self.show = total_steps, progress
-        self.step = 0
+        self.step = self.saved = 0
         self.sums: dict[str, float] = {}
         self.count = 0
         self.best: Best | None = None
@@ -86,11 +87,17 @@ class Task(pl.LightningModule):
         self.validation_loader: DataLoader[Any] | None = None
         self.started = time.perf_counter()
 
+    def __setstate__(self, state: Any) -> None:
+        # A process that Lightning started gets the task before it does anything else.
+        silence()
+        super().__setstate__(state)  # type: ignore[no-untyped-call]
+
     def _go_on_from(self, checkpoint: Checkpoint) -> None:
         self.network.load_state_dict(checkpoint.network)
         if self.average is not None and checkpoint.average is not None:
             self.average.load_state_dict(checkpoint.average)
-        self.step, self.best = checkpoint.step, checkpoint.best
+        self.step = self.saved = checkpoint.step
+        self.best = checkpoint.best
         self.sums, self.count = dict(checkpoint.sums), checkpoint.count
         self.optimiser_state = checkpoint.optimiser
 
@@ -180,11 +187,14 @@ class Task(pl.LightningModule):
             names = [""] * self.trainer.world_size
             torch.distributed.all_gather_object(names, ", ".join(self.supervision.names(batch)))
         place = self._place(self.step + 1)
+        kept = self._place(self.saved) if self.saved else None
+        where = self.folder / "checkpoints" / self.stage.name
+        told = f"The checkpoint of step {kept['step']} is kept in '{where}'" if kept else "No checkpoint was due yet"
+        found = " or ".join(sorted({str(values[name]) for name in wrong}))
         raise InputError(
             f"The training stopped in stage {self.stage.name}, epoch {place['epoch']}, step {place['step']}: "
-            f"{' and '.join(wrong)} became {', '.join(str(values[name]) for name in wrong)} for {'; '.join(names)}. "
-            f"The weights before are kept in '{self.folder / 'checkpoints' / self.stage.name}'; look at these "
-            "examples, or train with a lower rate or 'clip'."
+            f"{' and '.join(wrong)} became {found} for {'; '.join(names)}. {told}; look at these examples, or train "
+            "with a lower rate or with 'clip'."
         )
 
     # What is due after a step
@@ -202,10 +212,13 @@ class Task(pl.LightningModule):
         better = bool(scores) and self._is_better(scores)
         if better:
             self.best = Best(stage.first_step + self.step, scores)
+        due = judged or self.step % settings.save_every == 0
+        if due:
+            self.saved = self.step
         if self.trainer.is_global_zero:
             if scores and self.log_book:
                 self.log_book.write(SCORES, self._place(self.step), scores)
-            if judged or self.step % settings.save_every == 0:
+            if due:
                 self._save(better)
         if over:
             self.trainer.strategy.barrier()
@@ -223,7 +236,7 @@ class Task(pl.LightningModule):
         if self.log_book:
             self.log_book.write(LOSSES, place, {**means, "rate": rate, "seconds_per_step": seconds})
         self.sums, self.count, self.started = {}, 0, now
-        if self.show is not None:
+        if self.show is not None and self.trainer.is_global_zero:
             best = "".join(f", best {name} {value:.4g}" for name, value in self._first_of_best())
             words = f"{self.stage.name}, epoch {place['epoch']}, step {place['step']}: loss {means['loss']:.4g}{best}"
             self.show(int(place["step"]) / self.total_steps, words)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import re
 import signal
-import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from importlib.util import find_spec
 from os import PathLike
 from pathlib import Path
@@ -17,16 +15,22 @@ from typing import TYPE_CHECKING, Any
 import torch
 import yaml
 
-from fourfold.datasets import training_set, validation_set
+from fourfold.datasets import Examples, training_set, validation_set
+from fourfold.domain import FEWEST_SCANS
 from fourfold.errors import InputError
 from fourfold.method import Progress
 from fourfold.networks.reconstructor import Reconstructor, build
 from fourfold.output import atomically
 from fourfold.training.checkpoint import BEST, LAST, Checkpoint, read_checkpoint
+from fourfold.training.domain import examples_domain
+from fourfold.training.quiet import quiet
+from fourfold.training.relay import relayed
 from fourfold.training.settings import TrainingSettings
 from fourfold.training.stages import Stage, plan
+from fourfold.weights.answer import answer
+from fourfold.weights.find import find_weights
 from fourfold.weights.folder import fill, read_weights, write_weights
-from fourfold.weights.manifest import Manifest, TrainingData
+from fourfold.weights.manifest import Domain, Manifest, TrainingData
 
 if TYPE_CHECKING:
     from fourfold.training.task import Data
@@ -36,6 +40,8 @@ __all__ = ["finetune", "train"]
 _SETTINGS = "settings.yaml"
 # Where the work is done changes nothing in what is trained.
 _PLACES = ("device", "devices", "nodes", "workers")
+# Of so many examples the manifest tells which scans the weights are for.
+_DOMAIN = 120
 
 
 def train(
@@ -80,7 +86,7 @@ def finetune(
     Parameters
     ----------
     weights
-        A folder of weights.
+        The name of weights that ship, a folder of weights, or ``hf://owner/name``.
     settings, folder, resume, progress
         As in `train`; the network must be that of the weights.
 
@@ -89,7 +95,7 @@ def finetune(
     InputError
         As in `train`, and where the weights are of another network.
     """
-    return _train(settings, Path(folder), Path(weights), resume, progress)
+    return _train(settings, Path(folder), find_weights(str(weights)), resume, progress)
 
 
 def _train(
@@ -160,12 +166,13 @@ def _fit(
     checkpoints.mkdir(parents=True, exist_ok=True)
     total = last.first_step + last.steps
     resumed = read_checkpoint(checkpoints / LAST)
-    task = Task(network, stage, settings, data, folder, resumed, total, progress)
-    with _quiet(), _own_errors():
-        _trainer(settings).fit(task)
+    shown = nullcontext(progress) if _started_outside(settings) else relayed(progress)
+    with quiet(), _own_errors(), shown as show:
+        task = Task(network, stage, settings, data, folder, resumed, total, show)
+        _trainer(settings, network.estimates_maps).fit(task)
 
 
-def _trainer(settings: TrainingSettings) -> Any:
+def _trainer(settings: TrainingSettings, has_idle_parts: bool) -> Any:
     """Return Lightning's trainer for where the work is done; validation, log and checkpoints are our own."""
     import pytorch_lightning as pl
     from pytorch_lightning.strategies import DDPStrategy
@@ -175,12 +182,11 @@ def _trainer(settings: TrainingSettings) -> Any:
         raise InputError("The device 'cuda' was asked for but torch finds none; set 'device: cpu'.")
     strategy: Any = "auto"
     if settings.devices * settings.nodes > 1:
-        # Started from outside, as by torchrun, there is a process for each device already.
-        outside = "LOCAL_RANK" in os.environ or "SLURM_NTASKS" in os.environ
         strategy = DDPStrategy(
-            start_method="popen" if outside else "spawn",
+            start_method="popen" if _started_outside(settings) else "spawn",
             process_group_backend="nccl" if cuda else "gloo",
-            find_unused_parameters=True,
+            # A sensitivity network is not used by data of one coil.
+            find_unused_parameters=has_idle_parts,
         )
     return pl.Trainer(
         accelerator="gpu" if cuda else "cpu",
@@ -196,20 +202,10 @@ def _trainer(settings: TrainingSettings) -> Any:
     )
 
 
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Silence Lightning's remarks on devices and loaders, which our users did not choose."""
-    loggers = [logging.getLogger(name) for name in ("pytorch_lightning", "lightning_fabric")]
-    levels = [each.level for each in loggers]
-    try:
-        for each in loggers:
-            each.setLevel(logging.ERROR)
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", module="pytorch_lightning|lightning_fabric")
-            yield
-    finally:
-        for each, level in zip(loggers, levels, strict=True):
-            each.setLevel(level)
+def _started_outside(settings: TrainingSettings) -> bool:
+    """Return whether there is a process for each device already, or one device needs none: torchrun, a scheduler."""
+    launched = "LOCAL_RANK" in os.environ or "SLURM_NTASKS" in os.environ
+    return launched or settings.devices * settings.nodes == 1
 
 
 @contextmanager
@@ -253,6 +249,8 @@ def _write(
             "training": {**_told(settings), "start": base and f"{base.name}, SHA-256 {base.sha256}"},
             "scores": {f"{name} validation": value for name, value in scores.items()},
             "licence": settings.licence,
+            "domain": _domain(data.training),
+            "answer": answer(network.eval()),
         },
     )
 
@@ -266,6 +264,17 @@ def _training_data(settings: TrainingSettings, images: int) -> tuple[TrainingDat
         TrainingData(name=Path(source.path).name or source.path, licence="not stated", images=count)
         for source in sources
     )
+
+
+def _domain(examples: Examples) -> Domain | None:
+    """Return which scans the weights are for; None where there are too few examples to tell."""
+    if len(examples) < FEWEST_SCANS:
+        return None
+    try:
+        return examples_domain(examples, _DOMAIN)
+    except InputError:
+        # Too few subjects, or calibration lines that show nothing.
+        return None
 
 
 def _told(settings: TrainingSettings) -> dict[str, Any]:
