@@ -313,9 +313,9 @@ def test_proximal_form_begins_with_total_variation(problem):
         found = network(kspace, mask, maps=maps)
         encoding = Encoding(mask, maps[:, None])
         rhs = encoding.adjoint(kspace)
-        smooth = minimise(DataTerm(encoding.normal, rhs, 0.0), TotalVariationPenalty(), 0.01, iterations=300).x
+        smooth = minimise(DataTerm(encoding.normal, rhs, 0.0), TotalVariationPenalty(), 0.01, iterations=30).x
         expected = consistent_step(encoding, rhs, smooth, torch.tensor(0.05), 6)
-        assert relative(found, expected[:, 0]) < 0.02
+        assert relative(found, expected[:, 0]) < 1e-3
         assert relative(found, rhs[:, 0]) > 0.1
 
 
