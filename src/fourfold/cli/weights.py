@@ -85,9 +85,7 @@ def _describe(names: Sequence[str]) -> None:
     with progress_bar() as bar:
         domain = training_domain(TrainingSettings(**read_settings(Path(file))), progress=bar)
     annotate(folder, domain=domain)
-    print(
-        f"{folder}: {domain.scans} training examples described; the limit is {domain.limit:.2f}."
-    )
+    print(f"{folder}: {domain.scans} training examples described; the limit is {domain.limit:.2f}.")
 
 
 def _facts(folders: Mapping[str, Path], verify: bool) -> Iterator[tuple[str, dict[str, Any]]]:

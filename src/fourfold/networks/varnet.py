@@ -18,12 +18,12 @@ from fourfold.networks.sensitivity import Grid, SensitivityNetwork
 from fourfold.physics.encoding import Encoding
 from fourfold.physics.fourier import fft, ifft
 
-__all__ = ["Form", "VarNet"]
+__all__ = ["FIRST_ITERATIONS", "ITERATIONS", "Form", "VarNet"]
 
 Form = Literal["kspace", "image", "proximal"]
 
 # Of a proximal step, and of the first image before all steps.
-_ITERATIONS, _FIRST_ITERATIONS = 6, 10
+ITERATIONS, FIRST_ITERATIONS = 6, 10
 # What a proximal step's weight of the regularised image begins with.
 _WEIGHT = 0.05
 
@@ -76,15 +76,16 @@ class VarNet(Reconstructor):
             if sensitivity_channels
             else None
         )
-        self.regularisers = nn.ModuleList(NormalisedUNet(channels, pools) for _ in range(cascades))
+        regularisers = [NormalisedUNet(channels, pools) for _ in range(cascades)]
+        self.regularisers = nn.ModuleList(regularisers)
         # η of each step, or ln λ of the first image and each step.
         proximal = form == "proximal"
         self.steps = nn.Parameter(torch.full((cascades + 1,), math.log(_WEIGHT)) if proximal else torch.ones(cascades))
         draw_weights(self, seed)
         if proximal:
-            for regulariser in self.regularisers:
-                nn.init.zeros_(regulariser.unet.last.weight)
-                nn.init.zeros_(regulariser.unet.last.bias)
+            for regulariser in regularisers:
+                for parameter in regulariser.unet.last.parameters():
+                    nn.init.zeros_(parameter)
 
     @property
     def estimates_maps(self) -> bool:
@@ -134,10 +135,10 @@ class VarNet(Reconstructor):
     def _proximal(self, encoding: Encoding, kspace: Tensor) -> Tensor:
         rhs = encoding.adjoint(kspace)
         first, *weights = self.steps.exp()
-        image = consistent_step(encoding, rhs, torch.zeros_like(rhs), first, _FIRST_ITERATIONS)
+        image = consistent_step(encoding, rhs, torch.zeros_like(rhs), first, FIRST_ITERATIONS)
         for weight, regulariser in zip(weights, self.regularisers, strict=True):
             better = image - regulariser(image[:, 0])[:, None]
-            image = consistent_step(encoding, rhs, better, weight, _ITERATIONS)
+            image = consistent_step(encoding, rhs, better, weight, ITERATIONS)
         return image[:, 0]
 
     def _in_kspace(self, encoding: Encoding, kspace: Tensor, mask: Tensor, maps: Tensor) -> Tensor:
