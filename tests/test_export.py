@@ -10,6 +10,7 @@ from fourfold.cli.main import main
 from fourfold.errors import InputError
 from fourfold.export.onnx import export_onnx
 from fourfold.export.real import RealNetwork
+from fourfold.networks.layers import draw_weights
 from fourfold.networks.reconstructor import build
 from fourfold.physics.fourier import fft
 from fourfold.scan import centre_slice
@@ -61,6 +62,7 @@ def expected(network, kspace, mask, maps, calibration, own):
 def test_real_arithmetic_is_the_same(kind, shape):
     name, settings = NETWORKS[kind]
     network = build(name, SMALL[name] | settings).eval()
+    draw_weights(network, 1)  # of the proximal form, whose U-Nets begin at zero, too
     real = RealNetwork(network)
     assert real.takes_calibration == (kind == "varnet-own-maps")
     data = problem(shape=shape)

@@ -7,6 +7,7 @@ exact and, at the sizes of images, a small part of the work. The networks' layer
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -17,7 +18,7 @@ from fourfold.networks.image_network import ImageNetwork
 from fourfold.networks.interface import Reconstructor
 from fourfold.networks.kspace_cnn import KspaceCnn
 from fourfold.networks.normalised_unet import NormalisedUNet
-from fourfold.networks.varnet import FIRST_ITERATIONS, ITERATIONS, VarNet
+from fourfold.networks.varnet import FIRST_ITERATIONS, ITERATIONS, Form, VarNet
 from fourfold.physics.consistency import DataConsistency
 
 __all__ = ["RealNetwork"]
@@ -78,7 +79,7 @@ class RealNetwork(nn.Module):
             return _cascade(network, kspace, known, coils)
         if isinstance(network, VarNet):
             maps = _own_maps(network, coils) if self.takes_calibration else coils
-            return _VARNETS[network.form](network, kspace, known, maps)
+            return _FORMS[network.form](network, kspace, known, maps)
         assert isinstance(network, KspaceCnn)
         coil_images = _from_channels(network.stack(_channels(kspace.flatten(0, 1)))).reshape(kspace.shape)
         return _combined(coil_images, coils)
@@ -204,40 +205,48 @@ def _varnet_kspace(network: VarNet, kspace: Tensor, known: Tensor, maps: Tensor)
     return energy[..., None] * image / _modulus(image).clamp_min(torch.finfo(image.dtype).tiny)[..., None]
 
 
+def _varnet_proximal(network: VarNet, kspace: Tensor, known: Tensor, maps: Tensor) -> Tensor:
+    rhs = _combined(_ifft(kspace), maps)
+    first, *weights = network.steps.exp()
+    image = _consistent_step(rhs, torch.zeros_like(rhs), first, FIRST_ITERATIONS, known, maps)
+    for weight, regulariser in zip(weights, network.regularisers, strict=True):
+        better = image - _regularised(regulariser, image)
+        image = _consistent_step(rhs, better, weight, ITERATIONS, known, maps)
+    return image
+
+
+def _consistent_step(rhs: Tensor, near: Tensor, weight: Tensor, iterations: int, known: Tensor, maps: Tensor) -> Tensor:
+    """Return what `fourfold.networks.consistent_step.consistent_step` does."""
+    tiny = torch.finfo(rhs.dtype).tiny
+    x = near
+    residual = rhs - _normal(x, known, maps)
+    direction = residual
+    energy = _energy(residual, residual)
+    for _ in range(iterations):
+        image = _normal(direction, known, maps) + weight * direction
+        step = energy / _energy(direction, image).clamp_min(tiny)
+        x = x + step * direction
+        residual = residual - step * image
+        before, energy = energy, _energy(residual, residual)
+        direction = residual + energy / before.clamp_min(tiny) * direction
+    return x
+
+
+def _energy(a: Tensor, b: Tensor) -> Tensor:
+    """Return Re⟨a, b⟩ of each frame."""
+    return (a * b).sum(dim=(1, 2, 3), keepdim=True)
+
+
+_FORMS: Mapping[Form, Callable[[VarNet, Tensor, Tensor, Tensor], Tensor]] = {
+    "image": _varnet_image,
+    "kspace": _varnet_kspace,
+    "proximal": _varnet_proximal,
+}
+
+
 def _own_maps(network: VarNet, calibration: Tensor) -> Tensor:
     assert network.sensitivity is not None
     images = _ifft(calibration).flatten(0, 1)
     maps = _regularised(network.sensitivity.unet, images).reshape(calibration.shape)
     rss = maps.square().sum(dim=(1, 4), keepdim=True).sqrt()
     return maps / rss.clamp_min(torch.finfo(maps.dtype).tiny)
-
-
-def _varnet_proximal(network: VarNet, kspace: Tensor, known: Tensor, maps: Tensor) -> Tensor:
-    rhs = _combined(_ifft(kspace), maps)
-    first, *weights = network.steps.exp()
-    image = _solved(rhs, torch.zeros_like(rhs), first, FIRST_ITERATIONS, known, maps)
-    for weight, regulariser in zip(weights, network.regularisers, strict=True):
-        image = _solved(rhs, image - _regularised(regulariser, image), weight, ITERATIONS, known, maps)
-    return image
-
-
-def _solved(rhs: Tensor, near: Tensor, weight: Tensor, iterations: int, known: Tensor, maps: Tensor) -> Tensor:
-    """Return what `consistent_step` does."""
-    tiny = torch.finfo(rhs.dtype).tiny
-    x = near
-    direction = residual = rhs - _normal(x, known, maps)
-    energy = _inner(residual, residual)
-    for _ in range(iterations):
-        image = _normal(direction, known, maps) + weight * direction
-        step = energy / _inner(direction, image).clamp_min(tiny)
-        x, residual = x + step * direction, residual - step * image
-        before, energy = energy, _inner(residual, residual)
-        direction = residual + energy / before.clamp_min(tiny) * direction
-    return x
-
-
-def _inner(a: Tensor, b: Tensor) -> Tensor:
-    return (a * b).sum(dim=(1, 2, 3), keepdim=True)
-
-
-_VARNETS = {"image": _varnet_image, "kspace": _varnet_kspace, "proximal": _varnet_proximal}
