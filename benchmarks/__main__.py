@@ -14,7 +14,7 @@ from benchmarks.sizes import SIZES
 from benchmarks.table import RESULTS, describe_machine, grids
 
 TIMES = ("espirit", "poisson_disc", "grappa", "iterative", "volume", "scaling")
-NAMES = (*TIMES, "methods", "series")
+NAMES = (*TIMES, "methods", "series", "loading")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

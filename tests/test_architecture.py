@@ -21,7 +21,7 @@ ROOT = Path(fourfold.__file__).parent
 PHYSICS = {"errors", "scan", "sampling", "physics"}
 METHODS = PHYSICS | {"method", "optimize", "tuning"}
 FITTING = PHYSICS | {"networks"}
-TRAINING = FITTING | {"method", "losses", "metrics", "weights", "datasets", "output"}
+TRAINING = FITTING | {"method", "losses", "metrics", "weights", "domain", "datasets", "output"}
 STUDIES = METHODS | {"registry", "metrics", "formats", "output"} | TRAINING | {"training"}
 MAY_IMPORT = {
     "errors": set(),
@@ -34,7 +34,7 @@ MAY_IMPORT = {
     "physics": PHYSICS,
     "optimize": {"errors", "physics"},
     "tuning": PHYSICS | {"optimize"},
-    "networks": PHYSICS,
+    "networks": PHYSICS | {"optimize"},
     "fitting": FITTING,
     "metrics": {"errors"},
     "losses": {"errors", "metrics"},

@@ -8,6 +8,7 @@ import torch
 from tests.trained_weights import write_small
 from torch.nn.functional import affine_grid, grid_sample
 
+from fourfold.cli.main import main
 from fourfold.domain import distance, domain_of, features, pattern_of, remarks
 from fourfold.errors import InputError
 from fourfold.physics.simulate import beating_phantom, phantom, simulate
@@ -135,6 +136,29 @@ def test_a_manifest_keeps_the_domain(domain, tmp_path):
     load_network(str(folder), "unet")
     chest = acquired(beating_phantom(SHAPE, 1)[0], 7)
     assert distance(after.domain, features(chest)) == pytest.approx(distance(domain, features(chest)))
+
+
+def test_the_command_describes_training_data(tmp_path, capsys):
+    slices = np.stack([(1000 * head(seed)).numpy() for seed in range(66)]).astype(np.uint16)
+    ids = [f"s{seed // 6:02}:{seed}" for seed in range(66)]
+    np.savez(tmp_path / "heads.npz", slices=slices, ids=ids)
+    settings = tmp_path / "settings.yaml"
+    settings.write_text(
+        "name: heads\nnetwork: unet\nlosses: [l1]\n"
+        f"data:\n  sources: [{{kind: images, path: {tmp_path / 'heads.npz'}, crop: [96, 80]}}]\n"
+        "  simulation: {coils: 1}\n  masks: {kind: random, acceleration: 4.0, lines: 16}\n"
+        "  split: {validation: [s10]}\n"
+    )
+    folder = write_small(tmp_path / "small", "unet")
+    assert main(["weights", "describe", str(folder), str(settings)]) == 0
+    found = read_manifest(folder).domain
+    assert found.scans == 60
+    assert (found.coils, found.patterns) == ((1, 1), ("lines",))
+    assert "60 training examples" in capsys.readouterr().out
+    chest = acquired(beating_phantom(SHAPE, 1)[0], 7)
+    assert any("unlike" in told for told in remarks(chest, found))
+    assert main(["weights", "describe", str(folder)]) == 2
+    assert "settings file" in capsys.readouterr().err
 
 
 # Real data

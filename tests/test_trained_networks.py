@@ -11,6 +11,7 @@ from torch.nn.functional import instance_norm, leaky_relu
 from fourfold.errors import InputError
 from fourfold.networks.cascade import Cascade
 from fourfold.networks.channels import as_channels, as_complex, channels_last
+from fourfold.networks.consistent_step import consistent_step
 from fourfold.networks.conv_stack import ConvStack
 from fourfold.networks.fastmri_weights import from_fastmri
 from fourfold.networks.instance_norm import normalised_leaky_relu_
@@ -20,6 +21,9 @@ from fourfold.networks.resnet import ResNet
 from fourfold.networks.sensitivity import SensitivityNetwork
 from fourfold.networks.unet import UNet
 from fourfold.networks.varnet import VarNet
+from fourfold.optimize.data_term import DataTerm
+from fourfold.optimize.minimise import minimise
+from fourfold.optimize.total_variation import TotalVariationPenalty
 from fourfold.physics.encoding import Encoding
 from fourfold.physics.fourier import fft, ifft
 from fourfold.scan import centre_slice, crop_centre
@@ -280,6 +284,56 @@ def test_image_form_follows_the_published_update(problem):
         assert relative(network(kspace, mask, maps=maps), x[:, 0]) < 1e-4
 
 
+def test_proximal_form_solves_for_consistency_in_every_step(problem):
+    """Against the normal equations, solved by many more iterations."""
+    kspace, mask, calibration = problem
+    network = VarNet(2, 4, 2, 4, 2, form="proximal")
+    with torch.no_grad():
+        for parameter in network.regularisers.parameters():
+            parameter.add_(0.05)
+        network.steps.copy_(torch.tensor([0.3, 0.5, 0.7]).log())
+        maps = network.sensitivity(calibration, tuple(kspace.shape[-2:]))
+        encoding = Encoding(mask, maps[:, None])
+        rhs = encoding.adjoint(kspace)
+        x = torch.zeros_like(rhs)
+        for weight, regulariser in zip([0.3, 0.5, 0.7], [None, *network.regularisers], strict=True):
+            near = x if regulariser is None else x - regulariser(x[:, 0])[:, None]
+            x = consistent_step(encoding, rhs, near, torch.tensor(weight), 60)
+            left = encoding.normal(x) - rhs + weight * (x - near)
+            assert float(left.abs().max()) < 1e-4 * float(rhs.abs().max())
+        assert relative(network(kspace, mask, maps=maps), x[:, 0]) < 2e-3
+
+
+def test_proximal_form_begins_with_total_variation(problem):
+    """Before it has learned anything it is that image, made more consistent with the samples."""
+    kspace, mask, calibration = problem
+    network = VarNet(1, 4, 2, 4, 2, form="proximal", total_variation=0.01)
+    with torch.no_grad():
+        maps = network.sensitivity(calibration, tuple(kspace.shape[-2:]))
+        found = network(kspace, mask, maps=maps)
+        encoding = Encoding(mask, maps[:, None])
+        rhs = encoding.adjoint(kspace)
+        smooth = minimise(DataTerm(encoding.normal, rhs, 0.0), TotalVariationPenalty(), 0.01, iterations=30).x
+        expected = consistent_step(encoding, rhs, smooth, torch.tensor(0.05), 6)
+        assert relative(found, expected[:, 0]) < 1e-3
+        assert relative(found, rhs[:, 0]) > 0.1
+
+
+@pytest.mark.parametrize("settings", [{"form": "proximal"}, {"form": "proximal", "total_variation": 0.01}])
+def test_proximal_form_learns(problem, settings):
+    """The U-Nets' last layers begin as zero, so that in the first step they alone learn, and the weights."""
+    kspace, mask, calibration = problem
+    network = VarNet(2, 4, 2, 4, 2, **settings)
+    optimiser = torch.optim.SGD(network.parameters(), 1e-3)
+    for _ in range(2):
+        optimiser.zero_grad()
+        network(kspace, mask, calibration=calibration).abs().square().mean().backward()
+        optimiser.step()
+    for name, parameter in network.named_parameters():
+        assert bool(parameter.grad.isfinite().all()), name
+        assert bool(parameter.grad.any()), name
+
+
 def kspace_form(network, kspace, mask, maps):
     """The published update of the coils' k-space, written out."""
     current = kspace
@@ -305,7 +359,7 @@ def test_two_images_hold_the_kspace_of_the_kspace_form(problem, energy):
         assert relative(torch.sgn(found) * combined.abs(), combined) < 1e-3
 
 
-@pytest.mark.parametrize("form", ["image", "kspace"])
+@pytest.mark.parametrize("form", ["image", "kspace", "proximal"])
 def test_varnet_takes_one_coil_without_calibration_and_refuses_several(problem, form):
     kspace, mask, calibration = problem
     network = VarNet(1, 4, 2, 4, 2, form=form)

@@ -7,10 +7,8 @@ import pytest
 import torch
 
 import fourfold
-import fourfold.fitting.fit as fit_module
 import fourfold.untrained.untrained_method as untrained_module
 from fourfold.classical.zero_filled import ZeroFilled
-from fourfold.cli.main import main
 from fourfold.errors import InputError
 from fourfold.fitting.compiling import can_compile
 from fourfold.fitting.data_terms import CoilImages
@@ -81,6 +79,22 @@ def test_scale_of_the_data_changes_nothing_else(settings, scan):
         assert torch.allclose(scaled, image.abs(), atol=5e-3 * float(image.abs().max()))
 
 
+def test_scale_and_order_of_coils_change_a_settled_fit_less_than_another_seed_does(full, scan):
+    """Rounding differs, and a fit amplifies it: here to 1 to 2 % of the image's norm, where a seed changes 16 %."""
+    method = with_settings(QUICK, iterations=150, averaging=0.97)
+    image, other = method(scan).magnitude, with_settings(method, seed=50)(scan).magnitude
+    reference = root_sum_of_squares(ifft(full.kspace))
+    for changed, factor in (
+        (scan.kspace * 1e-6, 1e-6),
+        (scan.kspace * 1e6, 1e6),
+        (scan.kspace[:, [2, 0, 3, 1]], 1),
+    ):
+        found = method(scan.replace(kspace=changed)).magnitude / factor
+        assert float((found - image).norm()) < 0.06 * float(image.norm())
+        assert float((found - image).norm()) < 0.4 * float((other - image).norm())
+        assert psnr(found, reference) == pytest.approx(psnr(image, reference), abs=0.5)
+
+
 def test_order_of_coils_changes_nothing(scan):
     image = QUICK(scan).magnitude
     shuffled = QUICK(scan.replace(kspace=scan.kspace[:, [2, 0, 3, 1]])).magnitude
@@ -101,14 +115,14 @@ def test_the_same_seed_gives_the_same_image_and_another_seed_another(method, sca
 
 
 def test_the_image_is_the_mean_of_members_that_stand_for_themselves(scan):
-    method = with_settings(QUICK, members=2, seed=3)
+    method = with_settings(QUICK, members=2, seed=3, pull=None)
     result = method(scan)
     assert result.members.shape == (2, 1, *scan.shape)
     magnitudes = result.members.abs()
     assert torch.allclose(result.magnitude, magnitudes.mean(dim=0), rtol=1e-5)
     assert torch.allclose(result.std, magnitudes.std(dim=0))
     for index, seed in enumerate((3, 4)):
-        alone = with_settings(QUICK, seed=seed)(scan)
+        alone = with_settings(QUICK, seed=seed, pull=None)(scan)
         assert torch.allclose(alone.image, result.members[index], atol=1e-5)
         assert alone.std is None
     assert [member["seed"] for member in result.record.details["members"]] == [3, 4]
@@ -342,28 +356,6 @@ def test_frames_after_an_interruption_are_missing_and_comparisons_end(scan):
         )
 
 
-def test_recon_writes_what_was_reached_and_says_how_to_go_on(scan, tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
-    fourfold.save_scan(scan.replace(kspace=scan.kspace.repeat(3, 1, 1, 1)), "scan.npz")
-    look, calls = fit_module._State.look, iter(range(1, 9))
-
-    def interrupted(self):
-        # Two looks for the first frame; the second is interrupted at its second.
-        if next(calls) == 4:
-            raise KeyboardInterrupt
-        return look(self)
-
-    monkeypatch.setattr(fit_module._State, "look", interrupted)
-    settings = "--members 1 --iterations 20 --weight 0.002 --channels 8 --layers 3"
-    assert main(["recon", "scan.npz", "--method", "convdecoder", *settings.split(), "-o", "image.npz"]) == 0
-    said = capsys.readouterr()
-    assert "2 frame(s)" in said.out
-    assert "interrupted" in said.err
-    assert "--frames 2:3" in said.err
-    with np.load("image.npz") as file:
-        assert file["image"].shape == (2, *scan.shape)
-
-
 def test_a_budget_ends_the_fit(scan):
     record = with_settings(QUICK, iterations=100_000, budget=0.5, held_back=0.0)(scan).record
     assert 0 < record.iterations < 100_000
@@ -398,7 +390,7 @@ def test_the_weight_is_total_variations(scan):
 
 
 def test_a_compiled_network_makes_the_same_image(scan):
-    """In another order of rounding; a second member takes over what the first one compiled."""
+    """In another order of rounding; what one member has compiled serves all others, of any seed."""
     if not can_compile():
         pytest.skip("needs a C++ compiler and Python's header files")
     settings = {"members": 2, "iterations": 10, "layers": 2, "channels": 4, "refit": 0}
@@ -406,6 +398,8 @@ def test_a_compiled_network_makes_the_same_image(scan):
     compiled = with_settings(QUICK, compiled="always", **settings)(scan)
     assert torch.equal(torch.random.get_rng_state(), state)
     plain = with_settings(QUICK, compiled="never", **settings)(scan)
+    with torch.compiler.set_stance("fail_on_recompile"):
+        with_settings(QUICK, compiled="always", **{**settings, "seed": 7})(scan)
     assert (compiled.record.details["compiled"], plain.record.details["compiled"]) == (True, False)
     assert torch.allclose(compiled.image, plain.image, atol=1e-2 * float(plain.image.abs().max()))
 

@@ -16,7 +16,7 @@ from fourfold.physics.lowres import lowres_images
 from fourfold.scan import Scan
 from fourfold.weights.manifest import Domain
 
-__all__ = ["distance", "domain_of", "features", "pattern_of", "remarks"]
+__all__ = ["FEWEST_SCANS", "distance", "domain_of", "features", "pattern_of", "remarks"]
 
 # Rings of k-space, in cycles a pixel, and sectors of half a turn within each.
 _RINGS = (0, *(2.0**power for power in range(-6, 0)))
@@ -31,7 +31,7 @@ _INSIDE = 1.5
 _SHARE, _MARGIN = 0.99, 1.3
 # Directions of less than this part of the widest one's variance are taken for as wide.
 _NARROWEST = 1e-3
-_FEWEST_SCANS = 60
+FEWEST_SCANS = 60
 
 
 def features(scan: Scan) -> Tensor:
@@ -125,9 +125,9 @@ def domain_of(scans: Iterable[Scan], subjects: Sequence[str]) -> Domain:
         coils.add(scan.coils)
         accelerations.add(scan.acceleration)
         patterns.add(pattern_of(scan))
-    if len(rows) < _FEWEST_SCANS or len(set(owners)) < 3:
+    if len(rows) < FEWEST_SCANS or len(set(owners)) < 3:
         raise InputError(
-            f"{len(rows)} frames of {len(set(owners))} subjects were given; a domain takes {_FEWEST_SCANS} frames of "
+            f"{len(rows)} frames of {len(set(owners))} subjects were given; a domain takes {FEWEST_SCANS} frames of "
             "three subjects at least: give more of the training data."
         )
     found = torch.stack(rows)

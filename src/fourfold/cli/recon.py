@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from contextlib import contextmanager
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,8 +16,10 @@ from fourfold.cli.console import part_of, print_json, progress_bar, remark
 from fourfold.cli.files import FormatOptions, check_output, select_frames
 from fourfold.cli.flags import DATA, OUTPUT, Flag, MethodName
 from fourfold.cli.preparation import Preparation
+from fourfold.cli.unfinished import Unfinished
 from fourfold.formats import ScanFile, open_scan, writer
 from fourfold.formats.writing import IMAGE_SUFFIXES, join
+from fourfold.method import Method
 from fourfold.registry import find_method
 from fourfold.report import write_report
 from fourfold.scan import Scan
@@ -44,13 +47,15 @@ def recon(
     report: Annotated[Path | None, Parameter(group=OUTPUT)] = None,
     json: Annotated[Flag, Parameter(group=OUTPUT)] = False,
     force: Annotated[Flag, Parameter(group=OUTPUT)] = False,
+    resume: Annotated[bool, Parameter(group=OUTPUT)] = True,
     computer: ComputerOptions = Computer(),  # noqa: B008  # frozen
 ) -> None:
     """Reconstruct a raw file and write the image.
 
     Frames (slices) are read, reconstructed and written one after the other, so a file may be larger than the memory;
     methods for series, such as kt-tv, need all chosen frames at once. Ctrl-C keeps the frames so far, with the best
-    image of the last one, where the method fits a network.
+    image of the last one, where the method fits a network. Such methods keep every finished frame in a hidden folder
+    beside the output until the volume is written: the same command goes on where it was ended, by whatever.
     Without `--method` one that suits the data is chosen, and the choice and its reason are told. The settings of a
     method are options of this command once it is named: see `fourfold recon --method tv --help`.
 
@@ -80,33 +85,46 @@ def recon(
         Print how the image was made on stdout as JSON, and nothing else there.
     force
         Replace files that exist.
+    resume
+        Go on with the frames that the same command has finished before; otherwise start anew. Slow methods alone.
     """
     volume = open_scan(file, **(more or {}))
     chosen = select_frames(frames, len(volume))
+    solver = None if method is None else own or find_method(method)()
+    if output is None and solver is not None:
+        output = _output_of(file, solver)
+    unfinished = None
+    if output is not None and solver is not None and _is_long(solver, chosen):
+        unfinished = Unfinished(output, _call(volume, solver, prepare, more, chosen))
+    replaced = force or (resume and unfinished is not None and unfinished.exists)
     if output is not None:
-        check_output(output, IMAGE_SUFFIXES, volume.path, force)
+        check_output(output, IMAGE_SUFFIXES, volume.path, replaced)
     if report is not None:
-        check_output(report, (".html",), volume.path, force)
+        check_output(report, (".html",), volume.path, replaced)
     computer.claim()
     first = volume[chosen[0]]
     told = prepare.remarks(first)
-    if method is None:
+    if solver is None:
         solver, reason = choose_method(prepare(first))
         told = (f"The method '{solver.name}' was chosen: {reason}.", *told)
-    else:
-        solver = own or find_method(method)()
     if output is None:
-        output = Path(f"{file.name.split('.')[0]}_{solver.name}.nii.gz")
+        output = _output_of(file, solver)
         check_output(output, IMAGE_SUFFIXES, volume.path, force)
     for sentence in told:
         remark(sentence)
+    if unfinished is not None and not resume:
+        unfinished.remove()
 
     parts = _series(volume, chosen) if solver.scope == "series" else _frames(volume, chosen)
     middle = chosen[len(chosen) // 2]
-    with writer(output) as image, progress_bar() as show:
+    with writer(output) as image, progress_bar() as show, _going_on(unfinished, len(chosen)):
         for done, (words, indices, scan) in enumerate(parts):
             ready = prepare(scan).to(computer.device)
-            result = solver(ready, part_of(show, done, len(chosen) // len(indices), words))
+            result = unfinished.frame(words, ready) if unfinished is not None else None
+            if result is None:
+                result = solver(ready, part_of(show, done, len(chosen) // len(indices), words))
+                if unfinished is not None and not result.record.interrupted:
+                    unfinished.keep(words, ready, result)
             image.add(replace(result, record=replace(result.record, notes=(*told, *result.record.notes))))
             if indices[0] <= middle:
                 page = [result], f"{file.name}, {words}", ready
@@ -117,14 +135,58 @@ def recon(
     made = join(image.parts)
     for sentence in made.record.notes[len(told) :]:
         remark(sentence)
-    if indices[-1] < chosen[-1]:
+    if made.record.interrupted and unfinished is not None:
+        unfinished.mark()
+        remark("The volume is not finished; the same command goes on with the frames that are missing.")
+    elif indices[-1] < chosen[-1]:
         remark(f"The others are missing; go on with: --frames {indices[-1] + 1}:{chosen[-1] + 1}")
+    elif unfinished is not None:
+        unfinished.remove()
     if json:
         facts = {"output": str(output), "shape": list(made.image.shape), "frames": list(chosen)[: made.image.shape[0]]}
         print_json({**facts, **made.record.summary()})
     else:
         size = "×".join(str(length) for length in made.image.shape[1:])
         print(f"{output}: {made.image.shape[0]} frame(s) of {size} by '{solver.name}' in {made.record.seconds:.1f} s")
+
+
+def _output_of(file: Path, solver: Method) -> Path:
+    return Path(f"{file.name.split('.')[0]}_{solver.name}.nii.gz")
+
+
+def _is_long(solver: Method, chosen: range) -> bool:
+    """Return whether finished frames are worth keeping until the volume is."""
+    return solver.slow and solver.scope == "frame" and len(chosen) > 1
+
+
+def _call(
+    volume: ScanFile, solver: Method, prepare: Preparation, more: FormatOptions | None, chosen: range
+) -> dict[str, Any]:
+    """Return all that decides on the images but the samples."""
+    return {
+        "file": str(volume.path.resolve()),
+        "method": solver.name,
+        "settings": solver.model_dump(mode="json"),
+        "preparation": asdict(prepare),
+        "format": dict(more or {}),
+        "frames": list(chosen),
+    }
+
+
+@contextmanager
+def _going_on(unfinished: Unfinished | None, frames: int) -> Iterator[None]:
+    """Say what is taken over from an earlier call, and what the next one can take over where this one is ended."""
+    if unfinished is not None and unfinished.frames:
+        remark(
+            f"An earlier call has finished {unfinished.frames} of the {frames} frames, which are taken over "
+            "(--no-resume starts anew)."
+        )
+    try:
+        yield
+    except KeyboardInterrupt:
+        if unfinished is not None and unfinished.frames:
+            remark(f"{unfinished.frames} of {frames} frames are finished; the same command goes on with the others.")
+        raise
 
 
 def _frames(volume: ScanFile, frames: range) -> Iterator[tuple[str, range, Scan]]:

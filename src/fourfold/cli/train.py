@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
@@ -69,6 +70,9 @@ def carry_out(work: Callable[[Progress], Manifest], folder: Path, threads: int |
     finally:
         if (folder / "losses.csv").exists():
             write_training(folder)
+    if os.environ.get("RANK", "0") != "0":
+        # Of several processes that torchrun started, one speaks.
+        return
     if json:
         print_json(manifest.model_dump(mode="json"))
         return

@@ -1,16 +1,18 @@
-"""`fourfold weights`: the weights that ship, and whether weights are whole."""
+"""`fourfold weights`: the weights that ship, whether weights are whole, and what they were trained on."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 from rich.table import Table
 
-from fourfold.cli.console import print_json, print_table
+from fourfold.cli.console import print_json, print_table, progress_bar
 from fourfold.cli.flags import OUTPUT, Flag
+from fourfold.errors import InputError
+from fourfold.weights.annotate import annotate
 from fourfold.weights.answer import check_answer
 from fourfold.weights.find import find_weights, shipped
 from fourfold.weights.folder import WEIGHTS, read_manifest
@@ -20,16 +22,18 @@ __all__ = ["weights"]
 
 
 def weights(
-    action: Literal["list", "verify"],
+    action: Literal["list", "verify", "describe"],
     /,
     *names: str,
     json: Annotated[Flag, Parameter(group=OUTPUT)] = False,
 ) -> None:
-    """List weights, or verify them.
+    """List weights, verify them, or describe what they were trained on.
 
     `list` shows what ships with fourfold, or the weights that are named: network, parameters, training data, licence,
     scores, size and place. `verify` compares each file's SHA-256 with its manifest, loads it into its network, and
-    compares what the network makes of a phantom with what it made when the weights were written.
+    compares what the network makes of a phantom with what it made when the weights were written. `describe`, with a
+    folder of weights and the settings file of their training, looks at the training examples and writes into the
+    manifest which scans are like them; methods then remark on scans that are not.
 
     For example:
 
@@ -37,16 +41,21 @@ def weights(
 
         fourfold weights verify my-weights/ hf://owner/name
 
+        fourfold weights describe my-weights/ settings.yaml
+
     Parameters
     ----------
     action
-        list or verify.
+        list, verify or describe.
     names
         Names of weights that ship, folders, or places on the hub (hf://owner/name[@revision]); all that ship unless
-        given.
+        given. To describe: a folder and a settings file.
     json
         Print everything on stdout as JSON, and nothing else there.
     """
+    if action == "describe":
+        _describe(names)
+        return
     folders = {name: find_weights(name) for name in names} if names else shipped()
     facts = dict(_facts(folders, action == "verify"))
     if json:
@@ -61,6 +70,22 @@ def weights(
             )
     else:
         print_table(_table(facts))
+
+
+def _describe(names: Sequence[str]) -> None:
+    if len(names) != 2:
+        raise InputError("To describe weights give their folder and the settings file of their training.")
+    # Training is an extra's room; weights are listed without it.
+    from fourfold.training.domain import training_domain
+    from fourfold.training.presets import read_settings
+    from fourfold.training.settings import TrainingSettings
+
+    folder, file = names
+    read_manifest(folder)
+    with progress_bar() as bar:
+        domain = training_domain(TrainingSettings(**read_settings(Path(file))), progress=bar)
+    annotate(folder, domain=domain)
+    print(f"{folder}: {domain.scans} training examples described; the limit is {domain.limit:.2f}.")
 
 
 def _facts(folders: Mapping[str, Path], verify: bool) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -1,8 +1,9 @@
 """Data that networks are trained on: examples from raw data, or simulated from images, split by subject."""
 
 from fourfold.datasets.batches import EqualShapes, loader
-from fourfold.datasets.dataset import Examples, test_set, training_set, validation_set
+from fourfold.datasets.dataset import Examples
 from fourfold.datasets.example import Batch, Example, collate
+from fourfold.datasets.parts import every_set, test_set, training_set, validation_set
 from fourfold.datasets.settings import DataSettings
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "Example",
     "Examples",
     "collate",
+    "every_set",
     "loader",
     "test_set",
     "training_set",

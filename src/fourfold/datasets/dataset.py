@@ -1,4 +1,4 @@
-"""Examples for training, validation and test, as plain torch data sets."""
+"""Examples as a plain torch data set."""
 
 from __future__ import annotations
 
@@ -15,59 +15,21 @@ from fourfold.datasets.augmentation import augment_image, crop_or_pad, flip
 from fourfold.datasets.draw import Draw
 from fourfold.datasets.example import Example
 from fourfold.datasets.images import ImageVolume
-from fourfold.datasets.masks import AnyMaskDrawer
+from fourfold.datasets.masks import AnyMaskDrawer, Grid
 from fourfold.datasets.raw import RawVolume, mirrored
 from fourfold.datasets.settings import Augmentation, DataSettings, Part
 from fourfold.datasets.shared import shared_zeros
 from fourfold.datasets.simulation import simulate_acquisition
-from fourfold.datasets.sources import open_source
-from fourfold.datasets.split import PARTS, refuse_shared, split_subjects
 from fourfold.datasets.volume import Volume
 from fourfold.errors import InputError
 from fourfold.physics.calibration import calibration_kspace
 from fourfold.physics.scale import intensity_scale
-from fourfold.scan import Axis, Sampling, Scan
+from fourfold.scan import Sampling, Scan
 
-__all__ = ["Examples", "test_set", "training_set", "validation_set"]
+__all__ = ["Examples"]
 
 # The width of ESPIRiT's kernel.
 _ESPIRIT_LINES = 6
-
-
-def training_set(settings: DataSettings, seed: int = 0) -> Examples:
-    """Return the examples for training; those of each epoch are drawn anew (`Examples.set_epoch`).
-
-    Raises
-    ------
-    InputError
-        For anything about the data or the settings that does not fit, before a training starts.
-    """
-    return _part(settings, "training", seed)
-
-
-def validation_set(settings: DataSettings, seed: int = 0) -> Examples:
-    """Return the examples for validation, the same in every epoch; raises as `training_set`."""
-    return _part(settings, "validation", seed)
-
-
-def test_set(settings: DataSettings, seed: int = 0) -> Examples:  # noqa: PT028  # no test of ours
-    """Return the examples for test, the same in every epoch; raises as `training_set`."""
-    return _part(settings, "test", seed)
-
-
-def _part(settings: DataSettings, part: Part, seed: int) -> Examples:
-    own = {name: getattr(settings, name) for name in PARTS}
-    volumes = {name: [volume for source in own[name] for volume in open_source(source)] for name in PARTS}
-    if settings.sources:
-        every = [volume for source in settings.sources for volume in open_source(source)]
-        subjects = split_subjects(_subjects(every), settings.split)
-        return Examples(every, subjects[part], settings, part, seed)
-    refuse_shared({name: _subjects(volumes[name]) for name in PARTS})
-    return Examples(volumes[part], None, settings, part, seed)
-
-
-def _subjects(volumes: Sequence[Volume]) -> set[str]:
-    return {volume.subject(index) for volume in volumes for index in range(len(volume))}
 
 
 class Examples(Dataset[Example]):
@@ -81,7 +43,7 @@ class Examples(Dataset[Example]):
     volumes
         The files.
     subjects
-        Whose slices to use; None uses all.
+        Whose slices to use.
     settings, part, seed
         What examples are made of and how. Augmentation is for ``training`` alone, and so are new numbers in each epoch.
 
@@ -94,39 +56,41 @@ class Examples(Dataset[Example]):
     def __init__(
         self,
         volumes: Sequence[Volume],
-        subjects: frozenset[str] | None,
+        subjects: frozenset[str],
         settings: DataSettings,
         part: Part,
         seed: int = 0,
     ) -> None:
         self.settings, self.part, self.seed = settings, part, seed
         self.augmentation = settings.augmentation if part == "training" else Augmentation()
-        self.volumes = tuple(volumes)
-        self._places = self._find(subjects)
+        self.volumes, self._places = self._find(volumes, subjects)
         # In memory that workers share: those that live on see a new epoch.
         self._epoch = shared_zeros((), torch.int64)
-        grids = self._check()
+        grids = self._grids()
         self._masks = None if settings.masks is None else AnyMaskDrawer(settings.masks, grids, Draw(seed, part))
-        self._check_calibration()
+        self._check_maps()
 
-    def _find(self, subjects: frozenset[str] | None) -> Tensor:
-        """Return (file, slice) of each example, int64 (example, 2)."""
+    def _find(self, volumes: Sequence[Volume], subjects: frozenset[str]) -> tuple[tuple[Volume, ...], Tensor]:
+        """Return the files with slices of these subjects, and (file, slice) of each example, int64 (example, 2)."""
+        used = tuple(
+            volume for volume in volumes if any(volume.subject(index) in subjects for index in range(len(volume)))
+        )
         found = [
             (number, index)
-            for number, volume in enumerate(self.volumes)
+            for number, volume in enumerate(used)
             for index in range(len(volume))
-            if subjects is None or volume.subject(index) in subjects
+            if volume.subject(index) in subjects
         ]
         if not found:
             raise InputError(f"There is no data for {self.part}; name sources or subjects for it.")
         places = torch.tensor(found)
         limit = self.settings.limit(self.part)
         if limit is None:
-            return places
+            return used, places
         if limit > len(found):
             raise InputError(f"{limit} images were asked for {self.part} but there are {len(found)}; ask for fewer.")
         order = Draw(self.settings.split.seed, self.part).numbers("images").permutation(len(found))
-        return places[torch.from_numpy(order[:limit])]
+        return used, places[torch.from_numpy(order[:limit])]
 
     def __len__(self) -> int:
         return len(self._places)
@@ -187,14 +151,21 @@ class Examples(Dataset[Example]):
         if not -len(self) <= index < len(self):
             raise IndexError(f"there are {len(self)} examples for {self.part}; {index} was asked for")
         index %= len(self)
+        try:
+            return self._example(self._acquisition(index), index)
+        except InputError as error:
+            name = self.name(index)
+            if name in str(error):
+                raise
+            raise InputError(f"'{name}': {error}") from error
+
+    def _acquisition(self, index: int) -> Acquisition:
         draw = self._draw(index)
         volume, place = self._volume(index)
         if isinstance(volume, RawVolume):
-            acquisition = self._raw(volume, place, draw)
-        else:
-            assert isinstance(volume, ImageVolume)
-            acquisition = self._simulated(volume, place, draw)
-        return self._example(acquisition, index)
+            return self._raw(volume, place, draw)
+        assert isinstance(volume, ImageVolume)
+        return self._simulated(volume, place, draw)
 
     def _volume(self, index: int) -> tuple[Volume, int]:
         number, place = self._places[index].tolist()
@@ -265,31 +236,38 @@ class Examples(Dataset[Example]):
             index=index,
         )
 
-    def _check(self) -> set[tuple[int, int, Axis]]:
-        """Refuse sizes that cannot be made; return the grids of all examples."""
-        grids: set[tuple[int, int, Axis]] = set()
-        for number in sorted(set(self._places[:, 0].tolist())):
+    def _grids(self) -> set[Grid]:
+        """Return the grids of all examples; refuse crops that are larger than an image that must not be padded."""
+        grids: set[Grid] = set()
+        sizes = {(number, self.volumes[number].size(place)) for number, place in self._places.tolist()}
+        for number, size in sorted(sizes):
             volume = self.volumes[number]
-            size = volume.size(0)
-            axis: Axis = volume.line_axis if isinstance(volume, RawVolume) else "ky"
             for wanted in self.augmentation.sizes or (volume.settings.crop or size,):
-                self._check_size(volume, size, wanted)
-                grids.add((*wanted, axis))
+                _check_crop(volume, size, wanted)
+                grids.add((*wanted, volume.line_axis if isinstance(volume, RawVolume) else "ky"))
         return grids
 
-    def _check_size(self, volume: Volume, size: tuple[int, int], wanted: tuple[int, int]) -> None:
-        pads = isinstance(volume, ImageVolume) and volume.settings.pad
-        if not pads and any(full < cut for full, cut in zip(size, wanted, strict=True)):
+    def _check_maps(self) -> None:
+        """Refuse settings with which coil maps, or a reference that goes with them, cannot be had."""
+        settings = self.settings
+        raw = any(isinstance(volume, RawVolume) and volume.coils > 1 for volume in self.volumes)
+        coils = settings.simulation.coils
+        simulated = max(coils) if isinstance(coils, tuple) else coils
+        images = simulated > 1 and any(isinstance(volume, ImageVolume) for volume in self.volumes)
+        if self._masks is None or (not raw and not images):
+            return
+        if settings.maps == "none" and settings.reference == "image":
             raise InputError(
-                f"'{volume.path}' is {size[0]}×{size[1]}, smaller than the crop of {wanted[0]}×{wanted[1]}; choose a "
-                "smaller crop, or pad: true for images."
+                "Without coil maps nobody knows the phase of several coils' image; choose reference 'rss', or maps."
             )
+        if images and settings.maps == "espirit":
+            self._masks.check_calibration(_ESPIRIT_LINES)
 
-    def _check_calibration(self) -> None:
-        """Refuse settings whose coil maps or references nobody could make."""
-        several = any(self.shape(index)[0] > 1 for index in range(len(self)))
-        if several and self.settings.maps == "none" and self.settings.reference == "image":
-            raise InputError(
-                "Without coil maps the phase of an image of several coils is not defined; choose reference 'rss' or "
-                "give maps."
-            )
+
+def _check_crop(volume: Volume, size: tuple[int, int], wanted: tuple[int, int]) -> None:
+    pads = isinstance(volume, ImageVolume) and volume.settings.pad
+    if not pads and any(full < cut for full, cut in zip(size, wanted, strict=True)):
+        raise InputError(
+            f"'{volume.path}' has images of {size[0]}×{size[1]}, smaller than the crop of {wanted[0]}×{wanted[1]}; "
+            f"choose a smaller crop{', or pad: true' if isinstance(volume, ImageVolume) else ''}."
+        )

@@ -21,6 +21,8 @@ __all__ = ["ImageVolume", "NumpyImages", "Stack", "compact"]
 STACKS = ("slices", "images", "image")
 NAMES = ("ids", "names")
 SMALLEST = 16
+# Brighter than this part of the file's maximum is object.
+OBJECT_LEVEL = 0.1
 
 
 class ImageVolume(Volume):
@@ -41,7 +43,8 @@ class Stack(ImageVolume):
     path, settings
         The file, and the source that it is from.
     images
-        Any number type, (slice, y, x). Slices that are zero throughout are left out.
+        Any number type, (slice, y, x). Slices that are zero throughout are left out, and those that show less than the
+        source's `content`.
     subjects, names
         One for each slice.
 
@@ -54,13 +57,12 @@ class Stack(ImageVolume):
     def __init__(self, path: Path, settings: Images, images: Tensor, subjects: list[str], names: list[str]) -> None:
         self.path, self.settings = path, settings
         self._check(images)
-        shown = images.flatten(1).any(dim=1).bool()
-        blank = int((~shown).sum())
-        if blank == len(images):
-            raise InputError(f"All images in '{path}' are zero; give images that show an object.")
-        self.left_out = f"{blank} blank slices" if blank else ""
-        self._images = images[shown] if blank else images
-        kept = shown.tolist()
+        kept = self._shown(images)
+        dark = kept.count(False)
+        if dark == len(images):
+            raise InputError(f"All images in '{path}' are zero or show too little; give images that show an object.")
+        self.left_out = f"{dark} dark slices" if dark else ""
+        self._images = images[torch.tensor(kept)] if dark else images
         # Arrays of text rather than lists: workers that read them then write nothing, and pages stay shared.
         self._subjects = np.array([subject for subject, keep in zip(subjects, kept, strict=True) if keep])
         self._names = np.array([name for name, keep in zip(names, kept, strict=True) if keep])
@@ -74,6 +76,13 @@ class Stack(ImageVolume):
         for index, image in enumerate(images):
             if not bool(torch.isfinite(image).all()):
                 raise InputError(f"Image {index} in '{self.path}' holds NaN or Inf; correct it or leave it out.")
+
+    def _shown(self, images: Tensor) -> list[bool]:
+        """Return which images are not zero throughout and show what the settings ask for."""
+        peaks = [float(image.abs().max()) for image in images]
+        level = OBJECT_LEVEL * max(peaks)
+        shares = [float((image.abs() > level).float().mean()) for image in images]
+        return [peak > 0 and share >= self.settings.content for peak, share in zip(peaks, shares, strict=True)]
 
     def __len__(self) -> int:
         return len(self._images)
@@ -102,7 +111,7 @@ def compact(array: npt.NDArray[Any]) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(array, np.complex64))
     if array.dtype.itemsize > 2 or array.dtype.kind == "f":
         return torch.from_numpy(np.ascontiguousarray(array, np.float32))
-    if array.dtype == np.uint16:
+    if array.dtype.kind == "u" and array.dtype.itemsize == 2:
         return torch.from_numpy(np.ascontiguousarray(array, np.int16 if array.max() < 2**15 else np.int32))
     return torch.from_numpy(np.ascontiguousarray(array, array.dtype.newbyteorder("=")))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
@@ -14,9 +15,14 @@ from fourfold.errors import InputError
 from fourfold.sampling import make_sampling
 from fourfold.scan import Axis, Sampling
 
-__all__ = ["AnyMaskDrawer", "MaskDrawer"]
+__all__ = ["AnyMaskDrawer", "Grid", "MaskDrawer"]
 
-Grid = tuple[int, int, Axis]
+Grid: TypeAlias = tuple[int, int, Axis]
+"""Size (ny, nx), and the axis along which lines are left out unless the settings name one."""
+
+
+OF_LINES = ("random", "equispaced", "gaussian", "kt-interleaved")
+"""Patterns of a number of lines, which only some sizes share out evenly: others take the nearest number."""
 
 
 class AnyMaskDrawer:
@@ -33,6 +39,11 @@ class AnyMaskDrawer:
         """Return the mask, bool (ky, kx), of the example with this `draw`."""
         kind = draw.numbers("kind of mask").integers(len(self._kinds))
         return self._kinds[kind](grid, draw)
+
+    def check_calibration(self, lines: int) -> None:
+        """Refuse kinds with fewer than so many calibration lines; raises InputError."""
+        for kind in self._kinds:
+            kind.check_calibration(lines)
 
 
 class MaskDrawer:
@@ -60,9 +71,9 @@ class MaskDrawer:
         self.settings = settings
         self.draw = draw
         self._sets: dict[Grid, _Set] = {}
+        self._tried: list[Sampling] = []
         for grid in sorted(set(grids)):
-            for choice in range(len(settings.accelerations)):
-                self._make(grid, choice, 0)
+            self._tried += [self._make(grid, choice, 0) for choice in range(len(settings.accelerations))]
             if settings.count is not None:
                 self._sets[grid] = _Set(settings.count, grid)
 
@@ -74,6 +85,16 @@ class MaskDrawer:
             return self._make(grid, choice, int(rng.integers(2**31))).mask[0]
         number = int(rng.integers(self.settings.count))
         return self._of_set(grid, number)
+
+    def check_calibration(self, lines: int) -> None:
+        """Refuse masks with fewer than so many calibration lines; raises InputError."""
+        for sampling in self._tried:
+            if min(sampling.calibration) < lines:
+                raise InputError(
+                    f"The masks '{self.settings.kind}' of {sampling.mask.shape[1]}×{sampling.mask.shape[2]} have "
+                    f"{min(sampling.calibration)} calibration lines and ESPIRiT needs {lines}; ask for more (lines, "
+                    "centre or box), or choose maps 'true' or 'none'."
+                )
 
     def _of_set(self, grid: Grid, number: int) -> Tensor:
         """Return a mask of the set, made when it is first asked for, by whichever process."""
@@ -88,14 +109,12 @@ class MaskDrawer:
     def _make(self, grid: Grid, choice: int, seed: int) -> Sampling:
         ny, nx, axis = grid
         settings = self.settings
-        return make_sampling(
-            settings.kind,
-            (ny, nx),
-            settings.accelerations[choice],
-            seed=seed,
-            axis=settings.axis or axis,
-            **settings.options(choice),
-        )
+        axis = settings.axis or axis
+        acceleration = settings.accelerations[choice]
+        if settings.kind in OF_LINES:
+            lines = ny if axis == "ky" else nx
+            acceleration = lines / max(1, round(lines / acceleration))
+        return make_sampling(settings.kind, (ny, nx), acceleration, seed=seed, axis=axis, **settings.options(choice))
 
 
 class _Set:

@@ -23,8 +23,8 @@ __all__ = ["Photographs", "lightness"]
 LUMINANCE = (0.2126390, 0.7151687, 0.0721923)
 # Where the cube root of CIE's lightness becomes a straight line, and its slope there (CIE 15:2018, section 8.2.1).
 LIMIT, SLOPE = (6 / 29) ** 3, 841 / 108
-TURNED = {5, 6, 7, 8}
-"""Values of EXIF's orientation of pictures that lie on their side."""
+UPRIGHT, TURNED = 1, {5, 6, 7, 8}
+"""Values of EXIF's orientation: of pictures as they are stored, and of those that lie on their side."""
 
 
 def lightness(values: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
@@ -86,7 +86,7 @@ class Photographs(ImageVolume):
         path = Path(self._paths[index])
         try:
             with Image.open(path) as picture:
-                upright = ImageOps.exif_transpose(picture)
+                upright = picture if _orientation(picture) == UPRIGHT else ImageOps.exif_transpose(picture)
                 values = np.asarray(upright if upright.mode in ("L", "I;16") else upright.convert("RGB"))
         except (OSError, ValueError, SyntaxError) as error:
             raise InputError(f"'{path}' is damaged ({error}); copy it again or leave it out.") from error
@@ -97,7 +97,14 @@ def _size(path: Path) -> tuple[int, int]:
     try:
         with Image.open(path) as picture:
             nx, ny = picture.size
-            turned = picture.getexif().get(ExifTags.Base.Orientation) in TURNED
+            turned = _orientation(picture) in TURNED
     except (OSError, UnidentifiedImageError) as error:
         raise InputError(f"'{path}' is no picture that can be read ({error}); leave it out.") from error
     return (nx, ny) if turned else (ny, nx)
+
+
+def _orientation(picture: Image.Image) -> int:
+    """Return EXIF's orientation; of PNG only where it stands before the pixels, which would have to be decoded."""
+    if picture.format == "PNG" and "exif" not in picture.info:
+        return UPRIGHT
+    return int(picture.getexif().get(ExifTags.Base.Orientation, UPRIGHT))

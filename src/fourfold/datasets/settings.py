@@ -56,6 +56,9 @@ class Images(_Settings):
     """Which slices of a NIfTI volume."""
     share: tuple[float, float] = (0.0, 1.0)
     """Which part of a NIfTI volume, along its slices: (0.2, 0.8) leaves out a fifth at both ends."""
+    content: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Leave out slices with less than this share of their pixels above a tenth of the file's maximum; photographs are
+    all taken."""
     crop: Size | None = (256, 256)
     """Size (ny, nx) that images are cut out to around the centre; None keeps each one's own."""
     pad: bool = True
@@ -104,7 +107,7 @@ class Masks(_Settings):
     kind: str = "random"
     """Any pattern of `fourfold.sampling`."""
     acceleration: Positive | tuple[Positive, ...] = 4.0
-    """Of several one is drawn for each mask."""
+    """Of several one is drawn for each mask; met to the nearest whole number of lines, as sizes may differ."""
     centre: Share | tuple[Share, ...] | None = None
     """Fully sampled centre as a fraction of the lines; of several that of the acceleration at the same place."""
     lines: NonNegativeInt | tuple[NonNegativeInt, ...] | None = None
@@ -161,12 +164,12 @@ class Augmentation(_Settings):
     flip: bool = False
     """Mirror along either axis, each at even odds."""
     rotation: Annotated[float, Field(ge=0, le=180)] = 0.0
-    """Turn images by up to so many degrees; not for raw data."""
+    """Turn images by up to so many degrees; raw data is left alone."""
     zoom: tuple[Positive, Positive] = (1.0, 1.0)
-    """Enlarge images by a factor between these, before they are cropped; not for raw data."""
+    """Enlarge images by a factor between these, before they are cropped; raw data is left alone."""
     contrast: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    """Raise the magnitude of images, from 0 to 1, to a power from 1 − contrast to 1 / (1 − contrast); not for raw
-    data."""
+    """Raise the magnitude of images, from 0 to 1, to a power from 1 − contrast to 1 / (1 − contrast); raw
+    data is left alone."""
     shift: bool = False
     """Crop anywhere rather than at the centre."""
     sizes: tuple[Size, ...] = ()
@@ -233,8 +236,9 @@ class DataSettings(_Settings):
         if self.masks is None and len(raw) < len(every):
             raise InputError("Simulated acquisitions are fully sampled without masks; give 'masks' for images.")
         augmentation = self.augmentation
+        trained_on = (*self.sources, *self.training)
         changed = augmentation.rotation or augmentation.contrast or augmentation.zoom != (1.0, 1.0)
-        if changed and any(source.kind == "raw" for source in (*self.sources, *self.training)):
+        if changed and all(source.kind == "raw" for source in trained_on):
             raise InputError(
                 "Turned, enlarged or with another contrast, raw data would be no measurement; leave out rotation, zoom "
                 "and contrast."

@@ -13,6 +13,7 @@ from fourfold.datasets.raw import RawVolume
 from fourfold.datasets.settings import Images, RawData, Source
 from fourfold.datasets.volume import Volume
 from fourfold.errors import InputError, nearest
+from fourfold.formats.numpy_file import NumpyFile, array_names
 from fourfold.formats.probe import check_file, first_bytes
 from fourfold.formats.reading import FORMATS
 
@@ -97,4 +98,6 @@ def _is_raw(path: Path) -> bool:
     # Of BART's pair the header stands for both.
     if path.suffix == ".cfl" or not path.stat().st_size:
         return False
-    return any(kind.recognises(path) for kind in FORMATS)
+    kind = next((kind for kind in FORMATS if kind.recognises(path)), None)
+    # An archive of arrays may as well hold images.
+    return kind is not None and (kind is not NumpyFile or "kspace" in array_names(path))

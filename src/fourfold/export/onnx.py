@@ -98,8 +98,9 @@ def _multiple(manifest: Manifest) -> int:
 
 
 def _example(size: tuple[int, int]) -> tuple[Tensor, Tensor, Tensor]:
-    kspace = torch.ones(_FRAMES, _COILS, *size, 2)
-    return kspace, torch.ones(_FRAMES, *size, dtype=torch.bool), kspace
+    # Two arrays: one that is given twice would be taken for one input.
+    kspace, coils = (torch.ones(_FRAMES, _COILS, *size, 2) for _ in range(2))
+    return kspace, torch.ones(_FRAMES, *size, dtype=torch.bool), coils
 
 
 def _dynamic_shapes(multiple: int, fixed: bool) -> tuple[dict[int, Any], ...]:

@@ -7,6 +7,7 @@ exact and, at the sizes of images, a small part of the work. The networks' layer
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -17,7 +18,7 @@ from fourfold.networks.image_network import ImageNetwork
 from fourfold.networks.interface import Reconstructor
 from fourfold.networks.kspace_cnn import KspaceCnn
 from fourfold.networks.normalised_unet import NormalisedUNet
-from fourfold.networks.varnet import VarNet
+from fourfold.networks.varnet import FIRST_ITERATIONS, ITERATIONS, Form, VarNet
 from fourfold.physics.consistency import DataConsistency
 
 __all__ = ["RealNetwork"]
@@ -34,7 +35,8 @@ class RealNetwork(nn.Module):
     Raises
     ------
     InputError
-        For a VarNet that estimates coil maps on the small grid of the calibration lines.
+        For a VarNet that estimates coil maps on the small grid of the calibration lines, or begins with total
+        variation.
     """
 
     def __init__(self, network: Reconstructor) -> None:
@@ -43,6 +45,11 @@ class RealNetwork(nn.Module):
             raise InputError(
                 "This VarNet estimates coil maps on the small grid of the calibration lines, which exported networks "
                 "cannot; export weights with sensitivity_grid 'full' or without sensitivity estimation."
+            )
+        if isinstance(network, VarNet) and network.total_variation:
+            raise InputError(
+                "This VarNet begins with the image of total variation, which exported networks cannot find; export "
+                "weights with total_variation 0."
             )
         self.network = network
 
@@ -72,7 +79,7 @@ class RealNetwork(nn.Module):
             return _cascade(network, kspace, known, coils)
         if isinstance(network, VarNet):
             maps = _own_maps(network, coils) if self.takes_calibration else coils
-            return (_varnet_image if network.form == "image" else _varnet_kspace)(network, kspace, known, maps)
+            return _FORMS[network.form](network, kspace, known, maps)
         assert isinstance(network, KspaceCnn)
         coil_images = _from_channels(network.stack(_channels(kspace.flatten(0, 1)))).reshape(kspace.shape)
         return _combined(coil_images, coils)
@@ -196,6 +203,45 @@ def _varnet_kspace(network: VarNet, kspace: Tensor, known: Tensor, maps: Tensor)
     coil_images = _ifft(kspace + added) - _times(maps, v[:, None])
     energy = coil_images.square().sum(dim=(1, 4)).sqrt()
     return energy[..., None] * image / _modulus(image).clamp_min(torch.finfo(image.dtype).tiny)[..., None]
+
+
+def _varnet_proximal(network: VarNet, kspace: Tensor, known: Tensor, maps: Tensor) -> Tensor:
+    rhs = _combined(_ifft(kspace), maps)
+    first, *weights = network.steps.exp()
+    image = _consistent_step(rhs, torch.zeros_like(rhs), first, FIRST_ITERATIONS, known, maps)
+    for weight, regulariser in zip(weights, network.regularisers, strict=True):
+        better = image - _regularised(regulariser, image)
+        image = _consistent_step(rhs, better, weight, ITERATIONS, known, maps)
+    return image
+
+
+def _consistent_step(rhs: Tensor, near: Tensor, weight: Tensor, iterations: int, known: Tensor, maps: Tensor) -> Tensor:
+    """Return what `fourfold.networks.consistent_step.consistent_step` does."""
+    tiny = torch.finfo(rhs.dtype).tiny
+    x = near
+    residual = rhs - _normal(x, known, maps)
+    direction = residual
+    energy = _energy(residual, residual)
+    for _ in range(iterations):
+        image = _normal(direction, known, maps) + weight * direction
+        step = energy / _energy(direction, image).clamp_min(tiny)
+        x = x + step * direction
+        residual = residual - step * image
+        before, energy = energy, _energy(residual, residual)
+        direction = residual + energy / before.clamp_min(tiny) * direction
+    return x
+
+
+def _energy(a: Tensor, b: Tensor) -> Tensor:
+    """Return Re⟨a, b⟩ of each frame."""
+    return (a * b).sum(dim=(1, 2, 3), keepdim=True)
+
+
+_FORMS: Mapping[Form, Callable[[VarNet, Tensor, Tensor, Tensor], Tensor]] = {
+    "image": _varnet_image,
+    "kspace": _varnet_kspace,
+    "proximal": _varnet_proximal,
+}
 
 
 def _own_maps(network: VarNet, calibration: Tensor) -> Tensor:

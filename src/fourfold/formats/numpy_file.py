@@ -25,7 +25,7 @@ from fourfold.formats.scan_file import ScanFile
 from fourfold.formats.trajectories import DENSITIES, POINTS, read_trajectory
 from fourfold.scan import Axis, Geometry, Reconstruction, Scan, Trajectory
 
-__all__ = ["NumpyFile", "write_image", "write_scan"]
+__all__ = ["NumpyFile", "array_names", "write_image", "write_scan"]
 
 Array = npt.NDArray[Any]
 
@@ -77,7 +77,7 @@ class NumpyFile(ScanFile):
         self, path: Path, trajectory: str | PathLike[str] | None = None, matrix: Sequence[int] | None = None
     ) -> None:
         self.path = path
-        self.names = self._find_names()
+        self.names = array_names(path)
         if "kspace" not in self.names:
             found = ", ".join(self.names) or "nothing"
             raise InputError(f"'{path}' holds {found} but no 'kspace': give the complex k-space that name.")
@@ -101,12 +101,6 @@ class NumpyFile(ScanFile):
             image_size=image_size and (int(image_size[0]), int(image_size[1])),
         )
         self.restore(self.record)
-
-    def _find_names(self) -> list[str]:
-        if first_bytes(self.path, 1) == b"\x93":
-            return ["kspace"]
-        with _explained(self.path), zipfile.ZipFile(self.path) as archive:
-            return [name.removesuffix(".npy") for name in archive.namelist()]
 
     def _find_trajectory(
         self, beside: str | PathLike[str] | None, matrix: Sequence[int] | None
@@ -227,6 +221,20 @@ class NumpyFile(ScanFile):
             return line_axis_of(mask, "ky")
         axis: Any = str(self._open("line_axis"))
         return axis  # Scan refuses any other text
+
+
+def array_names(path: Path) -> list[str]:
+    """Return the names of the arrays in a file; the one of a ``.npy`` file is called ``kspace``.
+
+    Raises
+    ------
+    InputError
+        When the file is damaged.
+    """
+    if first_bytes(path, 1) == b"\x93":
+        return ["kspace"]
+    with _explained(path), zipfile.ZipFile(path) as archive:
+        return [name.removesuffix(".npy") for name in archive.namelist()]
 
 
 def _arrays_of(path: Path) -> dict[str, Array]:

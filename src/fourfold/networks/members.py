@@ -44,17 +44,16 @@ class Members(nn.Module):
     """Uniform in ±½, (1, member · channel, y, x)."""
     combine: nn.Conv2d
     """The linear combination at the end."""
+    members: int
+    """Number of networks."""
     numbers_kept: int
     """How many numbers each member keeps for its derivative, roughly."""
 
     def __init__(self, seeds: Sequence[int], outputs: int, size: tuple[int, int]) -> None:
         super().__init__()
         self.seeds, self.outputs, self.size = tuple(seeds), outputs, size
-
-    @property
-    def members(self) -> int:
-        """Number of networks."""
-        return len(self.seeds)
+        # Asked for the length of the seeds, a compiled network would be compiled anew for other seeds.
+        self.members = len(self.seeds)
 
     def parameters_of_each(self) -> int:
         """Return how many parameters one member has."""

@@ -26,10 +26,13 @@ class NormalisedUNet(nn.Module):
     ----------
     channels, pools, seed
         As in `fourfold.networks.unet.UNet`.
+    mean
+        Give the result the mean of the image; without it a U-Net that is zero takes nothing off an image.
     """
 
-    def __init__(self, channels: int = 18, pools: int = 4, seed: int = 0) -> None:
+    def __init__(self, channels: int = 18, pools: int = 4, seed: int = 0, mean: bool = True) -> None:
         super().__init__()
+        self.mean = mean
         self.unet = UNet(2, 2, channels, pools, seed=seed)
         self.multiple = max(_MULTIPLE, 2**pools)
 
@@ -46,7 +49,7 @@ class NormalisedUNet(nn.Module):
         (top, bottom), (left, right) = self._margins(x.shape[2]), self._margins(x.shape[3])
         x = self.unet(pad(x, (left, right, top, bottom)))
         x = x[:, :, top : x.shape[2] - bottom, left : x.shape[3] - right]
-        return x * deviation + mean
+        return x * deviation + mean if self.mean else x * deviation
 
     def _margins(self, size: int) -> tuple[int, int]:
         missing = -size % self.multiple

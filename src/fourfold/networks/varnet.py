@@ -6,7 +6,7 @@ import math
 from typing import Literal
 
 import torch
-from pydantic import NonNegativeInt, PositiveInt
+from pydantic import NonNegativeFloat, NonNegativeInt, PositiveInt
 from torch import Tensor, nn
 
 from fourfold.errors import InputError
@@ -15,6 +15,9 @@ from fourfold.networks.interface import Reconstructor
 from fourfold.networks.layers import draw_weights
 from fourfold.networks.normalised_unet import NormalisedUNet
 from fourfold.networks.sensitivity import Grid, SensitivityNetwork
+from fourfold.optimize.data_term import DataTerm
+from fourfold.optimize.minimise import minimise
+from fourfold.optimize.total_variation import TotalVariationPenalty
 from fourfold.physics.encoding import Encoding
 from fourfold.physics.fourier import fft, ifft
 
@@ -23,7 +26,9 @@ __all__ = ["Form", "VarNet"]
 Form = Literal["kspace", "image", "proximal"]
 
 # Of a proximal step, and of the first image before all steps.
-_ITERATIONS, _FIRST_ITERATIONS = 6, 10
+ITERATIONS, FIRST_ITERATIONS = 6, 10
+# Total variation is within a few hundredths of a decibel of its end then.
+_SMOOTHING_ITERATIONS = 30
 # What a proximal step's weight of the regularised image begins with.
 _WEIGHT = 0.05
 
@@ -54,6 +59,9 @@ class VarNet(Reconstructor):
         channels there is none, and maps must be given.
     form
         ``"kspace"``, ``"image"`` or ``"proximal"``.
+    total_variation
+        Weight of the total variation that the first image of the proximal form minimises; 0 begins with conjugate
+        gradients.
     seed
         Of the initial weights.
     """
@@ -67,6 +75,7 @@ class VarNet(Reconstructor):
         sensitivity_pools: PositiveInt = 4,
         sensitivity_grid: Grid = "full",
         form: Form = "kspace",
+        total_variation: NonNegativeFloat = 0.0,
         seed: int = 0,
     ) -> None:
         super().__init__()
@@ -76,15 +85,18 @@ class VarNet(Reconstructor):
             if sensitivity_channels
             else None
         )
-        self.regularisers = nn.ModuleList(NormalisedUNet(channels, pools) for _ in range(cascades))
-        # η of each step, or ln λ of the first image and each step.
         proximal = form == "proximal"
-        self.steps = nn.Parameter(torch.full((cascades + 1,), math.log(_WEIGHT)) if proximal else torch.ones(cascades))
+        regularisers = [NormalisedUNet(channels, pools, mean=not proximal) for _ in range(cascades)]
+        self.regularisers = nn.ModuleList(regularisers)
+        # η of each step, or ln λ of each step, before them that of the first image.
+        self.total_variation = total_variation
+        weights = cascades + (0 if total_variation else 1)
+        self.steps = nn.Parameter(torch.full((weights,), math.log(_WEIGHT)) if proximal else torch.ones(cascades))
         draw_weights(self, seed)
         if proximal:
-            for regulariser in self.regularisers:
-                nn.init.zeros_(regulariser.unet.last.weight)
-                nn.init.zeros_(regulariser.unet.last.bias)
+            for regulariser in regularisers:
+                for parameter in regulariser.unet.last.parameters():
+                    nn.init.zeros_(parameter)
 
     @property
     def estimates_maps(self) -> bool:
@@ -133,12 +145,27 @@ class VarNet(Reconstructor):
 
     def _proximal(self, encoding: Encoding, kspace: Tensor) -> Tensor:
         rhs = encoding.adjoint(kspace)
-        first, *weights = self.steps.exp()
-        image = consistent_step(encoding, rhs, torch.zeros_like(rhs), first, _FIRST_ITERATIONS)
+        weights = list(self.steps.exp())
+        if self.total_variation:
+            image = self._smooth_image(encoding, rhs)
+        else:
+            image = consistent_step(encoding, rhs, torch.zeros_like(rhs), weights.pop(0), FIRST_ITERATIONS)
         for weight, regulariser in zip(weights, self.regularisers, strict=True):
             better = image - regulariser(image[:, 0])[:, None]
-            image = consistent_step(encoding, rhs, better, weight, _ITERATIONS)
+            image = consistent_step(encoding, rhs, better, weight, ITERATIONS)
         return image[:, 0]
+
+    @torch.no_grad()
+    def _smooth_image(self, encoding: Encoding, rhs: Tensor) -> Tensor:
+        """Return the image of total variation, which is not differentiated: it learns nothing."""
+        support = encoding.coil_maps.any(dim=2)
+        return minimise(
+            DataTerm(encoding.normal, rhs, 0.0),
+            TotalVariationPenalty(support),
+            self.total_variation,
+            iterations=_SMOOTHING_ITERATIONS,
+            support=support,
+        ).x
 
     def _in_kspace(self, encoding: Encoding, kspace: Tensor, mask: Tensor, maps: Tensor) -> Tensor:
         start = encoding.adjoint(kspace)

@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from importlib.metadata import version
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from fourfold.errors import InputError
-from fourfold.formats.metadata import plain
 from fourfold.method import Method, Progress
 from fourfold.metrics import Protocol, find_protocol
 from fourfold.registry import methods
 from fourfold.sampling import SamplingOptions, undersample
 from fourfold.scan import Reconstruction, Scan
 from fourfold.studies.ensemble import EnsembleScores, ensemble_scores
-from fourfold.studies.finished import Finished, Piece
+from fourfold.studies.finished import Finished, Piece, fingerprint
 from fourfold.studies.reference import Reference, reference_image
 from fourfold.studies.study import Case, Result, Study
 
@@ -167,7 +163,7 @@ class _Work:
         scan = self.design.undersample(full)
         self.simulated |= full.source.simulated
         self.sampling[case.label] = scan.sampling_summary()
-        data = _fingerprint(full)
+        data = fingerprint(full)
         for method in self.design.methods:
             piece = Piece(case.label, method.name, self._agreed(method, scan, data))
             try:
@@ -245,14 +241,3 @@ def _result(case: Case, method: Method, scores: dict[str, Any], piece: Piece) ->
         scores["seconds"],
         piece,
     )
-
-
-def _fingerprint(scan: Scan) -> str:
-    """Return a hash of all that a scan holds."""
-    digest = hashlib.sha256()
-    for array in (scan.kspace, scan.coil_maps, scan.calibration):
-        if array is not None:
-            digest.update(torch.view_as_real(array).cpu().numpy().tobytes())
-    facts = {"geometry": dataclasses.asdict(scan.geometry), "line_axis": scan.line_axis}
-    digest.update(json.dumps(plain(facts)).encode())
-    return digest.hexdigest()

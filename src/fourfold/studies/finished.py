@@ -1,7 +1,8 @@
-"""Finished work of a study: a reconstruction and its scores in one file, taken over where everything agrees."""
+"""Finished work: a reconstruction and its scores in one file, taken over where everything agrees."""
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import re
@@ -17,9 +18,9 @@ import torch
 from fourfold.errors import InputError
 from fourfold.formats.metadata import geometry_from, image_record, plain
 from fourfold.output import atomically
-from fourfold.scan import Reconstruction, Record
+from fourfold.scan import Reconstruction, Record, Scan
 
-__all__ = ["Finished", "Piece"]
+__all__ = ["Finished", "Piece", "fingerprint"]
 
 _ARRAYS = ("image", "std", "members", "estimate")
 
@@ -60,12 +61,16 @@ class Finished:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
+    def holds(self, piece: Piece) -> bool:
+        """Return whether a piece is finished."""
+        return (self.folder / piece.file_name).is_file()
+
     def scores(self, piece: Piece) -> dict[str, Any] | None:
         """Return the scores that were kept with a piece, or None where it is not finished."""
-        path = self.folder / piece.file_name
-        if not path.is_file():
+        if not self.holds(piece):
             return None
-        found: dict[str, Any] = json.loads(_arrays(path, ("facts",))["facts"].item())["scores"]
+        facts = _arrays(self.folder / piece.file_name, ("facts",))["facts"]
+        found: dict[str, Any] = json.loads(facts.item())["scores"]
         return found
 
     def reconstruction(self, piece: Piece) -> Reconstruction:
@@ -88,9 +93,21 @@ class Finished:
             np.savez(file, facts=np.array(json.dumps(facts)), **present)
 
 
+def fingerprint(scan: Scan) -> str:
+    """Return a hash of all that a scan holds."""
+    digest = hashlib.sha256()
+    points = None if scan.trajectory is None else scan.trajectory.points
+    for array in (scan.kspace, scan.mask, scan.coil_maps, scan.calibration, scan.noise, points):
+        if array is not None:
+            digest.update(array.cpu().resolve_conj().numpy().tobytes())
+    facts = {"geometry": dataclasses.asdict(scan.geometry), "line_axis": scan.line_axis}
+    digest.update(json.dumps(plain(facts)).encode())
+    return digest.hexdigest()
+
+
 def _arrays(path: Path, names: tuple[str, ...]) -> dict[str, Any]:
     try:
         with np.load(path) as archive:
             return {name: archive[name] for name in names if name in archive}
     except (ValueError, OSError, EOFError, zipfile.BadZipFile):
-        raise InputError(f"'{path}' is damaged: delete it, and its part of the study is done again.") from None
+        raise InputError(f"'{path}' is damaged: delete it, and its part of the work is done again.") from None

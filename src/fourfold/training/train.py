@@ -15,12 +15,14 @@ from typing import TYPE_CHECKING, Any
 import torch
 import yaml
 
-from fourfold.datasets import training_set, validation_set
+from fourfold.datasets import Examples, training_set, validation_set
+from fourfold.domain import FEWEST_SCANS
 from fourfold.errors import InputError
 from fourfold.method import Progress
 from fourfold.networks.reconstructor import Reconstructor, build
 from fourfold.output import atomically
 from fourfold.training.checkpoint import BEST, LAST, Checkpoint, read_checkpoint
+from fourfold.training.domain import examples_domain
 from fourfold.training.quiet import quiet
 from fourfold.training.relay import relayed
 from fourfold.training.settings import TrainingSettings
@@ -28,7 +30,7 @@ from fourfold.training.stages import Stage, plan
 from fourfold.weights.answer import answer
 from fourfold.weights.find import find_weights
 from fourfold.weights.folder import MANIFEST, fill, read_manifest, read_weights, write_weights
-from fourfold.weights.manifest import Manifest, TrainingData
+from fourfold.weights.manifest import Domain, Manifest, TrainingData
 
 if TYPE_CHECKING:
     from fourfold.training.task import Data
@@ -38,6 +40,8 @@ __all__ = ["finetune", "is_finished", "train"]
 _SETTINGS = "settings.yaml"
 # Where the work is done changes nothing in what is trained.
 _PLACES = ("device", "devices", "nodes", "workers")
+# Of so many examples the manifest tells which scans the weights are for.
+_DOMAIN = 120
 
 
 def train(
@@ -259,6 +263,7 @@ def _write(
             "training": {**_told(settings), "start": base and f"{base.name}, SHA-256 {base.sha256}"},
             "scores": {f"{name} validation": value for name, value in scores.items()},
             "licence": settings.licence,
+            "domain": _domain(data.training),
             "answer": answer(network.eval()),
         },
     )
@@ -273,6 +278,17 @@ def _training_data(settings: TrainingSettings, images: int) -> tuple[TrainingDat
         TrainingData(name=Path(source.path).name or source.path, licence="not stated", images=count)
         for source in sources
     )
+
+
+def _domain(examples: Examples) -> Domain | None:
+    """Return which scans the weights are for; None where there are too few examples to tell."""
+    if len(examples) < FEWEST_SCANS:
+        return None
+    try:
+        return examples_domain(examples, _DOMAIN)
+    except InputError:
+        # Too few subjects, or calibration lines that show nothing.
+        return None
 
 
 def _told(settings: TrainingSettings) -> dict[str, Any]:

@@ -21,14 +21,16 @@ from fourfold.fitting.samples import SampleLoss
 from fourfold.method import Family, Progress, Solution
 from fourfold.networks.members import Members
 from fourfold.networks.precision import Precision
+from fourfold.optimize.data_term import DataTerm as Samples
 from fourfold.optimize.minimise import SMOOTHING
+from fourfold.optimize.near import minimise_near
 from fourfold.optimize.nonlinear_cg import Smoothed
+from fourfold.optimize.regulariser import AnyRegulariser
 from fourfold.optimize.total_variation import TotalVariationPenalty
 from fourfold.physics.readout import crop_readout, oversampling
-from fourfold.physics.sense import SenseProblem
+from fourfold.physics.sense import Combination, SenseProblem
 from fourfold.sampling.split import hold_back
 from fourfold.scan import Scan
-from fourfold.untrained.consistency import consistent_image
 
 __all__ = ["Calibration", "UntrainedMethod"]
 
@@ -42,9 +44,9 @@ Calibration: TypeAlias = Literal["auto", "espirit", "nlinv", "walsh", "none"]
 class UntrainedMethod(MappedMethod):
     """Minimises ½‖A G(C) − y‖² + weight · scale · TV(G(C)) over the weights C of a network; a subclass says which.
 
-    Each member of the ensemble has a random start and held-back samples of its own, which tell when to stop. Then an
-    image near the network's is solved for that explains what was measured, which is put back, coils are combined, and
-    the members are averaged (Darestani & Heckel 2021, IEEE TCI 7:724, Section IV, where samples are put back only).
+    Each member of the ensemble has a random start and held-back samples of its own, which tell when to stop. The
+    members are averaged, an image near their mean is solved for that explains what was measured, which is put back, and
+    coils are combined (Darestani & Heckel 2021, IEEE TCI 7:724, Section IV, where samples are put back only).
     """
 
     family: ClassVar[Family] = "untrained"
@@ -67,8 +69,8 @@ class UntrainedMethod(MappedMethod):
     """Weight of total variation beside the samples, larger is smoother; 0 leaves all to the network; auto takes what
     the method 'tv' chooses for the data for the last step, and 0.4 of it for the fit."""
     pull: NonNegativeFloat | None = 0.02
-    """The last step solves for an image that explains the samples, with total variation, and is drawn to the network's
-    image by this much; none: measured samples replace the network's and nothing more, as published."""
+    """The last step solves for an image that explains the samples, with total variation, and is drawn to the mean of
+    the members by this much; none: samples are put back into each member and nothing more, as published."""
     huber: PositiveFloat | None = None
     """Errors above this, relative to the samples' root mean square, count by their modulus (Huber); none: squares."""
     held_back: Annotated[float, Field(ge=0, lt=1)] = 0.05
@@ -112,16 +114,10 @@ class UntrainedMethod(MappedMethod):
         share = 1.0 if choice is None else _SHARE
         ensemble = _Ensemble(self, problem, share * weight, progress)
         ensemble.fit()
-        solutions = ensemble.images
-        if self.pull is not None:
-            # A regulariser remembers where it was, and a member shall not know of those before.
-            solutions = [
-                consistent_image(problem, x, self.pull, variation.regulariser(problem), weight) for x in solutions
-            ]
-        images = torch.stack([term.image(x, self.combination) for x in solutions])
-        own = [term.image(x, "maps") for x in solutions] if self.combination == "rss" else []
+        images = torch.stack([term.image(x, self.combination) for x in ensemble.images])
+        image, estimate = self._result(term, ensemble.images, variation.regulariser(problem), weight)
         return Solution(
-            _mean_image(images),
+            image,
             ensemble.iterations,
             problem.scale,
             (*cut, *told, *term.notes, *ensemble.notes),
@@ -129,8 +125,22 @@ class UntrainedMethod(MappedMethod):
             ensemble.interrupted,
             std=images.abs().std(dim=0) if len(images) > 1 else None,
             members=images,
-            estimate=_mean_image(torch.stack(own)) if own else None,
+            estimate=estimate,
         )
+
+    def _result(
+        self, term: DataTerm, solutions: Sequence[Tensor], regulariser: AnyRegulariser, weight: float
+    ) -> tuple[Tensor, Tensor | None]:
+        """Return the image of all members (y, x), and their own where measured samples were put back into it."""
+        if self.pull is not None:
+            problem, mean = term.problem, torch.stack(list(solutions)).mean(dim=0)
+            data = Samples(problem.encoding.normal, problem.rhs, problem.energy / 2)
+            solutions = [minimise_near(data, mean, self.pull, regulariser, weight, problem.support)]
+
+        def combined(combination: Combination) -> Tensor:
+            return _mean_image(torch.stack([term.image(x, combination) for x in solutions]))
+
+        return combined(self.combination), combined("maps") if self.combination == "rss" else None
 
     def _cut(self, scan: Scan) -> tuple[Scan, tuple[str, ...]]:
         """Return the scan without its readout oversampling unless that is to be fitted too, and what to know of it."""
