@@ -104,7 +104,7 @@ def test_given_weights_that_changed_are_tested_anew(done, tmp_path):
     [
         ({"train_on": [], "networks": {}}, "no network to test"),
         ({"test_on": ["T3"]}, "The domain 'T3' is not described"),
-        ({"networks": {"T1": {"weights": "small"}}}, "are called 'T1'"),
+        ({"networks": {"T1": {"weights": "small"}}}, "by the name 'T1'"),
         ({"networks": {"other": {"weights": "nowhere"}}}, "There are no weights 'nowhere'"),
         ({"images": 60}, "60 were asked for"),
     ],

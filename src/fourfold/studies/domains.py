@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import product
 from typing import Any
 
 from pydantic import Field, PositiveInt
 
-from fourfold.datasets import DataSettings, Examples, test_set, training_set, validation_set
-from fourfold.datasets.settings import Source, Split
+from fourfold.datasets import DataSettings, Examples, every_set
+from fourfold.datasets.settings import Part, Source, Split
 from fourfold.errors import InputError
 from fourfold.training.base import Settings
 
@@ -47,6 +48,8 @@ class Domain:
         Whether there are images for test.
     seed
         Of all that is drawn.
+    test_images
+        At most so many for test.
     """
 
     name: str
@@ -54,6 +57,7 @@ class Domain:
     shared: Mapping[str, Any]
     tested: bool
     seed: int
+    test_images: int | None = None
 
     @property
     def split(self) -> Split:
@@ -61,19 +65,22 @@ class Domain:
         return self.settings.split or Split(validation=(), test=_TEST_SHARE if self.tested else ())
 
     @cached_property
-    def training(self) -> Examples:
-        """All examples for training."""
-        return training_set(self._data(), self.seed)
+    def parts(self) -> dict[Part, Examples]:
+        """All examples for training, and those for validation and test where there are any."""
+        wanted: dict[Part, bool] = {"training": True, "validation": bool(self.split.validation), "test": self.tested}
+        content = {**self.shared, "sources": self.settings.sources, "split": self.split}
+        settings = DataSettings(**content, test_images=self.test_images if self.tested else None)
+        return every_set(settings, self.seed, [part for part, there in wanted.items() if there])
+
+    @property
+    def test(self) -> Examples:
+        """The examples for test."""
+        return self.parts["test"]
 
     @cached_property
-    def subjects(self) -> dict[str, tuple[str, ...]]:
-        """Names of the subjects for training and for validation."""
-        validation = validation_set(self._data(), self.seed) if self.split.validation else ()
-        return {"training": _subjects(self.training), "validation": _subjects(validation)}
-
-    def test(self, images: int | None) -> Examples:
-        """Return so many examples for test, or all."""
-        return test_set(self._data(test_images=images), self.seed)
+    def subjects(self) -> dict[Part, tuple[str, ...]]:
+        """Names of the subjects of each part."""
+        return {part: _subjects(examples) for part, examples in self.parts.items()}
 
     def data(self, images: int | None, validated: bool) -> DataSettings:
         """Return the data of a training on so many images, or all, with the names of all subjects.
@@ -86,7 +93,7 @@ class Domain:
             Whether the validation's subjects are to tell the best weights.
         """
         subjects = self.subjects
-        found = len(self.training)
+        found = len(self.parts["training"])
         if images is not None and images > found:
             raise InputError(
                 f"The domain '{self.name}' has {found} images for training and {images} were asked for; ask for "
@@ -100,24 +107,21 @@ class Domain:
         }
         return DataSettings(**{**self.shared, "sources": self.settings.sources, "split": split, "images": images})
 
-    def _data(self, **more: Any) -> DataSettings:
-        return DataSettings(**{**self.shared, "sources": self.settings.sources, "split": self.split, **more})
 
-
-def _subjects(examples: Any) -> tuple[str, ...]:
+def _subjects(examples: Examples) -> tuple[str, ...]:
     return tuple(sorted({examples.subject(index) for index in range(len(examples))}))
 
 
-def refuse_seen(trained: Mapping[str, Domain], tested: Mapping[str, Examples], domains: Mapping[str, Domain]) -> None:
+def refuse_seen(trained: Iterable[Domain], tested: Iterable[Domain]) -> None:
     """Raise InputError where a subject of a test set is among those that any network is trained or tuned on."""
-    for name, examples in tested.items():
-        unseen = set(_subjects(examples))
-        for other, domain in trained.items():
-            if domain.settings.cohort != domains[name].settings.cohort:
-                continue
-            shared = sorted(unseen & {each for part in domain.subjects.values() for each in part})
-            if shared:
-                raise InputError(
-                    f"The subject '{shared[0]}' is in the test set of '{name}' and in the training data of '{other}'; "
-                    "name it for test in both splits, or give the domains different cohorts if these are two people."
-                )
+    for one, other in product(tested, trained):
+        if one.settings.cohort != other.settings.cohort:
+            continue
+        seen = {*other.subjects["training"], *other.subjects.get("validation", ())}
+        shared = sorted(seen & set(one.subjects["test"]))
+        if shared:
+            raise InputError(
+                f"The subject '{shared[0]}' is in the test set of '{one.name}' and in the training data of "
+                f"'{other.name}'; name it for test in both splits, or give the domains different cohorts if these are "
+                "two people."
+            )

@@ -152,9 +152,11 @@ class _Work:
 
     def __init__(self, settings: LossesSettings, folder: Path, progress: Progress) -> None:
         self.settings, self.folder, self.progress = settings, folder, progress
+        self.given = {name: joined(with_preset(own), settings.training) for name, own in settings.networks.items()}
+        self.domain = self._domain()
         arms = [Arm(network, loss) for network in settings.networks for loss in settings.losses]
         self.trainings = {arm: self._settings(arm) for arm in arms}
-        self.unseen = Unseen(_TEST, self._domain(arms[0]).test(settings.test_images), settings.protocols)
+        self.unseen = Unseen(_TEST, self.domain.test, settings.protocols)
         self.arms: dict[Arm, Scores] = {}
         self.classical: dict[Method, Scores] = {}
         self.failures: list[tuple[str, str]] = []
@@ -191,22 +193,25 @@ class _Work:
             {arm.loss: frozenset(loss.kind for loss in made.losses) for arm, made in self.trainings.items()},
         )
 
-    def _given(self, arm: Arm) -> dict[str, Any]:
-        """Return what the settings say of a training: the network's own on top of those for all."""
-        return joined(with_preset(self.settings.networks[arm.network]), self.settings.training)
-
-    def _domain(self, arm: Arm) -> Domain:
-        given = self._given(arm)
-        refuse_placed(given.get("data"))
-        return Domain(_TEST, self.settings.data, given.get("data", {}), True, int(given.get("seed", 0)))
+    def _domain(self) -> Domain:
+        """Return the data, which all networks share."""
+        (first, given), *others = self.given.items()
+        shared, seed = given.get("data", {}), int(given.get("seed", 0))
+        refuse_placed(shared)
+        for name, other in others:
+            if (other.get("data", {}), int(other.get("seed", 0))) != (shared, seed):
+                raise InputError(
+                    f"The networks '{first}' and '{name}' have different data or seeds, so that their images cannot be "
+                    "compared; give 'data' and 'seed' below 'training', for both."
+                )
+        return Domain(_TEST, self.settings.data, shared, True, seed, self.settings.test_images)
 
     def _settings(self, arm: Arm) -> TrainingSettings:
-        given, domain = self._given(arm), self._domain(arm)
-        validated = bool(domain.split.validation)
+        given, validated = self.given[arm.network], bool(self.domain.split.validation)
         own = {
             "name": f"{self.settings.name}-{arm.name}".lower(),
             "losses": self.settings.losses[arm.loss],
-            "data": domain.data(self.settings.images, validated),
+            "data": self.domain.data(self.settings.images, validated),
             "keep": given.get("keep", "best") if validated else "last",
         }
         return TrainingSettings(**{**given, **own})

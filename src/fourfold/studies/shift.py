@@ -194,7 +194,8 @@ class _Work:
         self.training = with_preset(settings.training)
         shared, seed = self.training.pop("data", {}), int(self.training.get("seed", 0))
         self.domains = {
-            name: Domain(name, each, shared, name in settings.test_on, seed) for name, each in settings.domains.items()
+            name: Domain(name, each, shared, name in settings.test_on, seed, settings.test_images)
+            for name, each in settings.domains.items()
         }
         self.trainings = {name: self._settings(name) for name in settings.train_on}
         self.networks = [
@@ -204,12 +205,9 @@ class _Work:
         for network in self.networks:
             if network.given:
                 load_network(network.weights)
-        self.unseen = {
-            name: Unseen(name, self.domains[name].test(settings.test_images), settings.protocols)
-            for name in settings.test_on
-        }
-        used = {name: self.domains[name] for name in settings.train_on}
-        refuse_seen(used, {name: unseen.examples for name, unseen in self.unseen.items()}, self.domains)
+        self.unseen = {name: Unseen(name, self.domains[name].test, settings.protocols) for name in settings.test_on}
+        trained, tested = ([self.domains[name] for name in names] for names in (settings.train_on, settings.test_on))
+        refuse_seen(trained, tested)
         self.scores: dict[tuple[Network, str], Scores] = {}
         self.classical: dict[tuple[Method, str], Scores] = {}
         self.failures: list[tuple[str, str, str]] = []

@@ -248,13 +248,11 @@ class _Work:
         seed = int(self.training.get("seed", 0))
         shared = self.training.pop("data", {})
         self.domains = {
-            name: Domain(name, each, shared, name in settings.test_on, seed) for name, each in settings.domains.items()
+            name: Domain(name, each, shared, name in settings.test_on, seed, settings.test_images)
+            for name, each in settings.domains.items()
         }
         self.cells = grid(settings)
-        self.unseen = {
-            name: Unseen(name, self.domains[name].test(settings.test_images), settings.protocols)
-            for name in settings.test_on
-        }
+        self.unseen = {name: Unseen(name, self.domains[name].test, settings.protocols) for name in settings.test_on}
         self.networks: dict[tuple[Cell, str], Scores] = {}
         self.classical: dict[tuple[Method, str], Scores] = {}
         self.failures: list[tuple[str, str, str]] = []
@@ -263,8 +261,8 @@ class _Work:
 
     def check(self) -> None:
         """Refuse what cannot be done before any of it is."""
-        used = {name: self.domains[name] for name in (*self.settings.train_on, *self.settings.test_on)}
-        refuse_seen(used, {name: unseen.examples for name, unseen in self.unseen.items()}, self.domains)
+        tested = [self.domains[name] for name in self.settings.test_on]
+        refuse_seen([*(self.domains[name] for name in self.settings.train_on), *tested], tested)
         for cell in self.cells:
             self._settings(cell)
 

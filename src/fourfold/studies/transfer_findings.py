@@ -27,7 +27,8 @@ def _of_domain(study: Transfer, domain: str) -> Iterator[Finding]:
     transferred = raw.tuned(domain, tuned)
     if domain in settings.train_on and source != domain:
         own = study.largest(domain)
-        yield _near(study, domain, transferred, own.tuned(domain, tuned), "equally tuned")
+        if tuned:
+            yield _near(study, domain, transferred, own.tuned(domain, tuned), "equally tuned")
         yield _near(study, domain, transferred, own, "raw")
     yield _above_classical(study, domain, transferred)
     for other in settings.train_on:
