@@ -75,7 +75,7 @@ def ours(problem: SenseProblem, network: Network, iterations: int, weight: float
     images: Images = []
     looking = 0.0
 
-    def watch(look: Checked, found: Tensor, seconds: float) -> None:
+    def watch(_: Checked, found: Tensor, seconds: float) -> None:
         nonlocal looking
         start = time.perf_counter()
         images.append((seconds - looking, problem.image(found, "rss").abs()[0]))
