@@ -3,7 +3,8 @@
 The published fit is a plain loop: one network, contiguous layout, float32, Adam at 0.008 on squared errors of all
 samples, differentiated through the Fourier transform, without early stopping. Ours is `fourfold.fitting.fit` with the
 settings of the method ``convdecoder``. Both see the same samples and coil maps; PSNR is that after data consistency
-against the root-sum-of-squares of the full data, which neither of them sees.
+against the root-sum-of-squares of the full data, which neither of them sees; that of an ensemble is of the mean of
+all members' images after equally many iterations, and its time that of all of them, one after the other.
 
 With ``--memory`` it measures the peak memory of one member's fit at 15×640×368 instead.
 """
@@ -11,17 +12,21 @@ With ``--memory`` it measures the peak memory of one member's fit at 15×640×36
 from __future__ import annotations
 
 import argparse
+import copy
+import json
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import torch
 from torch import Tensor
 
-from benchmarks.cases import CASES, Case
-from benchmarks.harness import in_fresh_process, peak_memory
+from benchmarks.cases import CASES
+from benchmarks.harness import in_fresh_process, machine, peak_memory
 from benchmarks.problems import slices
+from benchmarks.table import RESULTS
+from fourfold.fitting.compiling import can_compile
 from fourfold.fitting.fit import Checked, Schedule, fit
 from fourfold.fitting.samples import SampleLoss
 from fourfold.networks.conv_decoder import ConvDecoder as Network
@@ -33,22 +38,22 @@ from fourfold.physics.sense import SenseProblem
 from fourfold.untrained.conv_decoder import ConvDecoder
 from fourfold.untrained.untrained_method import UntrainedMethod
 
-__all__ = ["fit_of", "ours", "published"]
+__all__ = ["compare", "ensemble", "fit_of", "ours", "published"]
 
-Curve = list[tuple[float, int, float]]
-Judge = Callable[[Tensor], float]
+Images = list[tuple[float, Tensor]]
+Curve = list[tuple[float, float]]
 
 _EVERY = 10
 
 
-def published(problem: SenseProblem, network: Network, judge: Judge, seconds: float, rate: float = 0.008) -> Curve:
-    """Return (seconds, iteration, PSNR) of the published loop; judging is not timed."""
+def published(problem: SenseProblem, network: Network, iterations: int, rate: float = 0.008) -> Images:
+    """Return (seconds, magnitude image) of every tenth iteration of the published loop; looking is not timed."""
     measured = problem.scan.kspace / problem.scale
     mask, maps = problem.scan.mask[:, None], problem.encoding.coil_maps
     optimiser = torch.optim.Adam(network.parameters(), lr=rate)
-    curve: Curve = []
-    spent, iteration = 0.0, 0
-    while spent < seconds:
+    images: Images = []
+    spent = 0.0
+    for iteration in range(1, iterations + 1):
         start = time.perf_counter()
         image = torch.complex(*network().chunk(2, dim=1))
         predicted = fft((maps * image[:, :, None]).sum(dim=1))
@@ -57,45 +62,64 @@ def published(problem: SenseProblem, network: Network, judge: Judge, seconds: fl
         loss.backward()
         optimiser.step()
         spent += time.perf_counter() - start
-        iteration += 1
         if iteration % _EVERY == 0:
-            curve.append((spent, iteration, judge(image.detach())))
-    return curve
+            images.append((spent, problem.image(image.detach(), "rss").abs()[0]))
+    return images
 
 
-def ours(problem: SenseProblem, network: Network, judge: Judge, method: ConvDecoder) -> Curve:
-    """Return (seconds, iteration, PSNR) of our fit with all samples; judging is not timed."""
+def ours(problem: SenseProblem, network: Network, iterations: int, weight: float) -> Images:
+    """Return (seconds, magnitude image) of every tenth iteration of our fit, compiling included, looking not."""
     kspace = problem.scan.kspace / problem.scale
     variation = Smoothed(TotalVariationPenalty(problem.support).analysis(), SMOOTHING)
-    weight = method.weight
-    assert weight != "auto"
-    curve: Curve = []
-    judging = 0.0
+    method = ConvDecoder()
+    images: Images = []
+    looking = 0.0
 
-    def watch(look: Checked, images: Tensor, seconds: float) -> None:
-        nonlocal judging
+    def watch(_: Checked, found: Tensor, seconds: float) -> None:
+        nonlocal looking
         start = time.perf_counter()
-        curve.append((seconds - judging, look.iteration, judge(images)))
-        judging += time.perf_counter() - start
+        images.append((seconds - looking, problem.image(found, "rss").abs()[0]))
+        looking += time.perf_counter() - start
 
     fit(
         network,
         SampleLoss(problem.scan.mask, kspace, problem.encoding.coil_maps),
         None,
-        Schedule(method.iterations, rate=method.rate, averaging=method.averaging, precision=method.precision),
+        Schedule(
+            iterations,
+            rate=method.rate,
+            averaging=method.averaging,
+            precision=method.precision,
+            compiled=can_compile(),
+        ),
         lambda x: variation.gradient(x[None])[0].mul_(weight),
         watch=watch,
     )
+    return images
+
+
+def ensemble(fits: Sequence[Images], reference: Tensor) -> Curve:
+    """Return (seconds of all members, PSNR of their mean) at each look."""
+    peak = float(reference.max()) ** 2
+    curve: Curve = []
+    for looks in zip(*fits, strict=True):
+        mean = torch.stack([image for _, image in looks]).mean(dim=0)
+        curve.append(
+            (sum(seconds for seconds, _ in looks), 10 * math.log10(peak / float((mean - reference).square().mean())))
+        )
     return curve
 
 
-def judge_for(problem: SenseProblem, case: Case) -> Judge:
-    """Return the function that gives the PSNR in dB of an image (frame, set, y, x)."""
-    reference = torch.from_numpy(case.reference())
-    peak = float(reference.max()) ** 2
-    return lambda x: (
-        10 * math.log10(peak / float((problem.image(x.detach(), "rss").abs()[0] - reference).square().mean()))
-    )
+def compare(slow: Curve, fast: Curve) -> list[dict[str, float | None]]:
+    """Return the times to the best image of the slow curve, and to images half and one decibel worse."""
+    best = max(score for _, score in slow)
+    rows: list[dict[str, float | None]] = []
+    for level in (best - 1, best - 0.5, best):
+        slow_time = next(seconds for seconds, score in slow if score >= level)
+        fast_time = next((seconds for seconds, score in fast if score >= level), None)
+        ratio = slow_time / fast_time if fast_time else None
+        rows.append({"psnr": level, "published_s": slow_time, "ours_s": fast_time, "ratio": ratio})
+    return rows
 
 
 def fit_of(method: UntrainedMethod) -> Callable[[], object]:
@@ -127,8 +151,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.untrained", description=__doc__)
     names = [case.name for case in CASES]
     parser.add_argument("--case", default=names[0], choices=names)
-    parser.add_argument("--seconds", type=float, default=600.0, help="for the published loop")
-    parser.add_argument("--iterations", type=int, default=400, help="for ours")
+    parser.add_argument("--members", type=int, default=10)
+    parser.add_argument("--published", type=int, default=200, help="iterations of each member in the published loop")
+    parser.add_argument("--iterations", type=int, default=100, help="of each member in ours")
     parser.add_argument("--weight", type=float, default=0.003, help="of total variation, for ours")
     parser.add_argument("--memory", action="store_true", help="peak memory of one member's fit at 15×640×368")
     arguments = parser.parse_args()
@@ -137,18 +162,21 @@ def main() -> None:
         return
     case = next(case for case in CASES if case.name == arguments.case)
     problem = SenseProblem.of(case.scan(), "auto", "auto")
-    judge = judge_for(problem, case)
-    method = ConvDecoder(iterations=arguments.iterations, weight=arguments.weight)
-    outputs = 2 * problem.rhs.shape[1]
-    fast = ours(problem, method.network([0], outputs, case.scan().shape), judge, method)
-    plain = published(problem, method.network([0], outputs, case.scan().shape), judge, arguments.seconds)
-    best = max(score for *_, score in plain)
-    reached = next(seconds for seconds, _, score in plain if score == best)
-    print(f"published: best {best:.2f} dB after {reached:.0f} s; ours: {fast[-1][2]:.2f} dB after {fast[-1][0]:.0f} s")
-    for level in [best - 1, best - 0.5, best]:
-        slow_time = next(seconds for seconds, _, score in plain if score >= level)
-        fast_time = next((seconds for seconds, _, score in fast if score >= level), math.nan)
-        print(f"{level:.2f} dB: published {slow_time:.1f} s, ours {fast_time:.1f} s, {slow_time / fast_time:.1f} times")
+    reference = torch.from_numpy(case.reference())
+    networks = [ConvDecoder().network([seed], 2, case.scan().shape) for seed in range(arguments.members)]
+    fast = [ours(problem, copy.deepcopy(each), arguments.iterations, arguments.weight) for each in networks]
+    slow = [published(problem, each, arguments.published) for each in networks]
+    found: dict[str, object] = {"machine": machine(), "case": case.name}
+    for members in sorted({1, arguments.members}):
+        curves = [ensemble(fits[:members], reference) for fits in (slow, fast)]
+        rows = compare(*curves)
+        found[f"members {members}"] = {"levels": rows, "published": curves[0], "ours": curves[1]}
+        for row in rows:
+            print(
+                f"members {members}: " + ", ".join(f"{name} {value and round(value, 2)}" for name, value in row.items())
+            )
+    text = json.dumps(found, indent=1)
+    (RESULTS / "untrained.json").write_text(text + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from pydantic import PositiveInt
+from pydantic import NonNegativeFloat, PositiveInt
 
 from fourfold.classical.sense import Weight
 from fourfold.fitting.fit import Optimiser
@@ -30,6 +30,9 @@ class ConvDecoderKnee(ConvDecoder):
     coil instead, without any maps."""
     weight: Weight = 0.0
     """Weight of total variation beside the samples; the published method has none."""
+    pull: NonNegativeFloat | None = None
+    """The last step solves for an image that explains the samples, with total variation, and is drawn to the mean of
+    the members by this much; none: samples are put back into each member and nothing more, as published."""
     iterations: PositiveInt = 20000
     """At most so many iterations for each member."""
     optimiser: Optimiser = "adam"

@@ -68,7 +68,7 @@ class UntrainedMethod(MappedMethod):
     weight: Weight = "auto"
     """Weight of total variation beside the samples, larger is smoother; 0 leaves all to the network; auto takes what
     the method 'tv' chooses for the data for the last step, and 0.4 of it for the fit."""
-    pull: NonNegativeFloat | None = 0.02
+    pull: NonNegativeFloat | None = 0.01
     """The last step solves for an image that explains the samples, with total variation, and is drawn to the mean of
     the members by this much; none: samples are put back into each member and nothing more, as published."""
     huber: PositiveFloat | None = None
@@ -76,7 +76,7 @@ class UntrainedMethod(MappedMethod):
     held_back: Annotated[float, Field(ge=0, lt=1)] = 0.05
     """Share of the samples outside the centre that each member does not see, and that tell when to stop; 0: no early
     stopping."""
-    iterations: PositiveInt = 800
+    iterations: PositiveInt = 1200
     """At most so many iterations for each member."""
     refit: NonNegativeInt = 100
     """Iterations after that from the chosen one, with all samples, those held back included."""
@@ -131,16 +131,17 @@ class UntrainedMethod(MappedMethod):
     def _result(
         self, term: DataTerm, solutions: Sequence[Tensor], regulariser: AnyRegulariser, weight: float
     ) -> tuple[Tensor, Tensor | None]:
-        """Return the image of all members (y, x), and their own where measured samples were put back into it."""
+        """Return the image of all members (y, x), and before data consistency where that changed it."""
+
+        def combined(solutions: Sequence[Tensor], combination: Combination) -> Tensor:
+            return _mean_image(torch.stack([term.image(x, combination) for x in solutions]))
+
+        own = None if self.pull is None and self.combination == "maps" else combined(solutions, "maps")
         if self.pull is not None:
             problem, mean = term.problem, torch.stack(list(solutions)).mean(dim=0)
             data = Samples(problem.encoding.normal, problem.rhs, problem.energy / 2)
             solutions = [minimise_near(data, mean, self.pull, regulariser, weight, problem.support)]
-
-        def combined(combination: Combination) -> Tensor:
-            return _mean_image(torch.stack([term.image(x, combination) for x in solutions]))
-
-        return combined(self.combination), combined("maps") if self.combination == "rss" else None
+        return combined(solutions, self.combination), own
 
     def _cut(self, scan: Scan) -> tuple[Scan, tuple[str, ...]]:
         """Return the scan without its readout oversampling unless that is to be fitted too, and what to know of it."""
