@@ -212,7 +212,7 @@ class _Work:
             "name": f"{self.settings.name}-{arm.name}".lower(),
             "losses": self.settings.losses[arm.loss],
             "data": self.domain.data(self.settings.images, validated),
-            "keep": given.get("keep", "best") if validated else "last",
+            "keep": given.get("keep", "best" if validated else "last"),
         }
         return TrainingSettings(**{**given, **own})
 

@@ -239,7 +239,7 @@ class _Work:
         own = {
             "name": f"{self.settings.name}-{domain}".lower(),
             "data": self.domains[domain].data(self.settings.images, validated),
-            "keep": self.training.get("keep", "best") if validated else "last",
+            "keep": self.training.get("keep", "best" if validated else "last"),
         }
         return TrainingSettings(**{**self.training, **own})
 

@@ -61,9 +61,9 @@ class TransferSettings(StudySettings):
             raise InputError(f"The tables are to show {self.shown_tuning} images of tuning; add it to 'tuning_sizes'.")
         if "psnr" not in self.protocols:
             raise InputError("The findings are about PSNR; add 'psnr' to 'protocols'.")
-        fixed = {"data", "network", "name", "seed"} & set(self.tuning)
+        fixed = {"data", "network", "name", "seed", "keep"} & set(self.tuning)
         if fixed:
-            raise InputError(f"The tuning gives '{min(fixed)}', which is the training's; leave it out.")
+            raise InputError(f"The tuning gives '{min(fixed)}', which is not its own to choose; leave it out.")
         refuse_placed(self.training.get("data"))
         return self
 
@@ -304,7 +304,7 @@ class _Work:
         own = {
             "name": f"{self.settings.name}-{cell.name}".lower(),
             "data": self.domains[domain].data(images, validated),
-            "keep": given.get("keep", "best") if validated else "last",
+            "keep": "last" if cell.tuning else given.get("keep", "best" if validated else "last"),
         }
         made = TrainingSettings(**{**given, **own})
         # Of fewer images than a batch holds each is seen once a step.

@@ -39,17 +39,17 @@ def _of_domain(study: Transfer, domain: str) -> Iterator[Finding]:
 
 
 def _near(study: Transfer, domain: str, transferred: Cell, own: Cell, how: str) -> Finding:
-    claim = f"{_name(transferred)} is within {_NEAR} dB of the network trained on {domain} ({how})"
+    claim = f"The {_name(transferred)} is within {_NEAR} dB of the network trained on {domain} ({how})"
     return _compared(study, domain, claim, transferred, own, lambda difference: difference >= -_NEAR)
 
 
 def _worse_untuned(study: Transfer, domain: str, other: Cell, own: Cell) -> Finding:
-    claim = f"On {domain}, {_name(other)} without tuning is worse than {_name(own)}"
+    claim = f"On {domain}, the {_name(other)} without tuning is worse than the {_name(own)}"
     return _compared(study, domain, claim, other, own, lambda difference: difference < 0)
 
 
 def _above_classical(study: Transfer, domain: str, transferred: Cell) -> Finding:
-    claim = f"{_name(transferred)} is above compressed sensing on {domain} by {_ABOVE:g} dB or more"
+    claim = f"The {_name(transferred)} is above compressed sensing on {domain} by {_ABOVE:g} dB or more"
     rivals = {
         method: scores
         for (method, where), scores in study.classical.items()
@@ -95,4 +95,4 @@ def _scores(study: Transfer, made: Cell | Method, domain: str) -> Scores:
 
 def _name(cell: Cell) -> str:
     tuned = f", tuned with {cell.tuning}" if cell.tuning else ""
-    return f"the {cell.trained_on}-trained network ({cell.size} images{tuned})"
+    return f"{cell.trained_on}-trained network ({cell.size} images{tuned})"
