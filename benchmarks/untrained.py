@@ -6,7 +6,8 @@ settings of the method ``convdecoder``. Both see the same samples and coil maps;
 against the root-sum-of-squares of the full data, which neither of them sees; that of an ensemble is of the mean of
 all members' images after equally many iterations, and its time that of all of them, one after the other.
 
-With ``--memory`` it measures the peak memory of one member's fit at 15×640×368 instead.
+With ``--quality convdecoder tv`` it prints the scores of these methods instead, and with ``--memory`` it measures the peak
+memory of one member's fit at 15×640×368.
 """
 
 from __future__ import annotations
@@ -22,19 +23,21 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from benchmarks.cases import CASES
+from benchmarks.cases import CASES, Case
 from benchmarks.harness import in_fresh_process, machine, peak_memory
 from benchmarks.problems import slices
 from benchmarks.table import RESULTS
 from fourfold.fitting.compiling import can_compile
 from fourfold.fitting.fit import Checked, Schedule, fit
 from fourfold.fitting.samples import SampleLoss
+from fourfold.metrics import find_protocol
 from fourfold.networks.conv_decoder import ConvDecoder as Network
 from fourfold.optimize.minimise import SMOOTHING
 from fourfold.optimize.nonlinear_cg import Smoothed
 from fourfold.optimize.total_variation import TotalVariationPenalty
 from fourfold.physics.fourier import fft
 from fourfold.physics.sense import SenseProblem
+from fourfold.registry import find_method
 from fourfold.untrained.conv_decoder import ConvDecoder
 from fourfold.untrained.untrained_method import UntrainedMethod
 
@@ -146,6 +149,23 @@ def print_memory() -> None:
         print(f"{method.name}, calibration {method.calibration}, compiled {method.compiled}: {words}", flush=True)
 
 
+def print_quality(case: Case, methods: Sequence[str]) -> None:
+    """Print the scores of methods with their default settings; of ensembles also before and without the last step."""
+    protocols = [find_protocol(name) for name in ("psnr", "fastmri-ssim", "ms-ssim", "vif")]
+    reference = torch.from_numpy(case.reference())[None]
+    for name in methods:
+        found = find_method(name)()(case.scan())
+        images = {"": found.magnitude}
+        if found.members is not None:
+            images |= {", members averaged": found.members.abs().mean(dim=0)}
+            images |= {f", member {index + 1}": member.abs() for index, member in enumerate(found.members)}
+        if found.estimate is not None and found.record.details.get("members"):
+            images[", before data consistency"] = found.estimate.abs()
+        for words, image in images.items():
+            scores = ", ".join(f"{each.name} {each.evaluate(image, reference)[0]:.4f}" for each in protocols)
+            print(f"{case.name}: {name}{words}: {scores}", flush=True)
+
+
 def main() -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.untrained", description=__doc__)
@@ -155,12 +175,16 @@ def main() -> None:
     parser.add_argument("--published", type=int, default=200, help="iterations of each member in the published loop")
     parser.add_argument("--iterations", type=int, default=100, help="of each member in ours")
     parser.add_argument("--weight", type=float, default=0.003, help="of total variation, for ours")
+    parser.add_argument("--quality", nargs="+", metavar="METHOD", help="scores of these methods on the case instead")
     parser.add_argument("--memory", action="store_true", help="peak memory of one member's fit at 15×640×368")
     arguments = parser.parse_args()
     if arguments.memory:
         print_memory()
         return
     case = next(case for case in CASES if case.name == arguments.case)
+    if arguments.quality:
+        print_quality(case, arguments.quality)
+        return
     problem = SenseProblem.of(case.scan(), "auto", "auto")
     reference = torch.from_numpy(case.reference())
     networks = [ConvDecoder().network([seed], 2, case.scan().shape) for seed in range(arguments.members)]
