@@ -6,8 +6,8 @@ settings of the method ``convdecoder``. Both see the same samples and coil maps;
 against the root-sum-of-squares of the full data, which neither of them sees; that of an ensemble is of the mean of
 all members' images after equally many iterations, and its time that of all of them, one after the other.
 
-With ``--quality convdecoder tv`` it prints the scores of these methods instead, and with ``--memory`` it measures the peak
-memory of one member's fit at 15×640×368.
+With ``--quality convdecoder tv`` it prints the scores of these methods instead, with ``--memory`` the peak memory of
+one member's fit at 15×640×368.
 """
 
 from __future__ import annotations
