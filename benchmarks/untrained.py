@@ -169,8 +169,8 @@ def print_quality(case: Case, methods: Sequence[str]) -> None:
 def main() -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.untrained", description=__doc__)
-    names = [case.name for case in CASES]
-    parser.add_argument("--case", default=names[0], choices=names)
+    cases = {case.name: case for case in (*CASES, Case("brain16_lowres64", "regular"))}
+    parser.add_argument("--case", default=CASES[0].name, choices=cases)
     parser.add_argument("--members", type=int, default=10)
     parser.add_argument("--published", type=int, default=200, help="iterations of each member in the published loop")
     parser.add_argument("--iterations", type=int, default=100, help="of each member in ours")
@@ -181,7 +181,7 @@ def main() -> None:
     if arguments.memory:
         print_memory()
         return
-    case = next(case for case in CASES if case.name == arguments.case)
+    case = cases[arguments.case]
     if arguments.quality:
         print_quality(case, arguments.quality)
         return
@@ -190,6 +190,7 @@ def main() -> None:
     networks = [ConvDecoder().network([seed], 2, case.scan().shape) for seed in range(arguments.members)]
     fast = [ours(problem, copy.deepcopy(each), arguments.iterations, arguments.weight) for each in networks]
     slow = [published(problem, each, arguments.published) for each in networks]
+    path = RESULTS / f"untrained-{case.name}-{arguments.members}.json"
     found: dict[str, object] = {"machine": machine(), "case": case.name}
     for members in sorted({1, arguments.members}):
         curves = [ensemble(fits[:members], reference) for fits in (slow, fast)]
@@ -200,7 +201,7 @@ def main() -> None:
                 f"members {members}: " + ", ".join(f"{name} {value and round(value, 2)}" for name, value in row.items())
             )
     text = json.dumps(found, indent=1)
-    (RESULTS / "untrained.json").write_text(text + "\n", encoding="utf-8")
+    path.write_text(text + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
