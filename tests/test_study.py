@@ -107,7 +107,9 @@ def finished(folder: Path, scan: str, method: str) -> dict[str, np.ndarray]:
 def test_the_example_in_the_documentation_runs(tmp_path, monkeypatch):
     """As printed, on one small volume and with methods that take seconds."""
     page = Path(__file__).parents[1] / "docs" / "studies.md"
-    (example,) = re.findall(r"```python\n(.*?)```", page.read_text(), flags=re.S)
+    example = next(
+        code for code in re.findall(r"```python\n(.*?)```", page.read_text(), flags=re.S) if "convdecoder" in code
+    )
     monkeypatch.chdir(tmp_path)
     (tmp_path / "knee").mkdir()
     save_scan(Scan(head(0).kspace.repeat(16, 1, 1, 1)), tmp_path / "knee" / "one.h5")
@@ -222,6 +224,8 @@ def test_a_spread_of_one_has_no_deviation():
 )
 def test_the_estimate_is_the_image_without_data_consistency(method):
     scan = undersample(head(0), "random", 2.0, lines=12)
+    if method.family == "untrained":
+        method = method.model_copy(update={"pull": None})
     made, own = method(scan), method.model_copy(update={"combination": "maps"})(scan)
     torch.testing.assert_close(made.estimate.abs(), own.magnitude)
     assert not torch.allclose(made.magnitude, own.magnitude, rtol=0.01)

@@ -31,9 +31,9 @@ PROTOCOLS = ("vif", "ms-ssim", "fastmri-ssim", "psnr")
 
 
 def study_methods() -> list[type[Method]]:
-    """Return total variation, whatever trained networks there are, and the untrained networks of the study."""
+    """Return total variation, the trained networks whose weights ship, and the untrained networks of the study."""
     known = methods()
-    trained = [kind for kind in known.values() if kind.family == "trained"]
+    trained = [kind for kind in known.values() if kind.family == "trained" and kind.ready()]
     return [known["tv"], *trained, known["deep-decoder"], known["dip"], known[SUBJECT]]
 
 
