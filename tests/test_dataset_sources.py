@@ -256,6 +256,18 @@ def test_photographs_are_upright_decoded_when_asked_for_and_cropped_or_padded(tm
         assert int(columns.sum()) == min(32, photographs.size(index)[1])
 
 
+@pytest.mark.parametrize(("place", "value"), [(6, b"\x01\x00"), (8, b"\x63\x00")], ids=["encrypted", "compression"])
+def test_arrays_that_zip_cannot_unpack_are_refused(tmp_path, place, value):
+    """Both of the member's headers say so: the local one, and that in the directory, two bytes further on."""
+    np.savez_compressed(tmp_path / "a.npz", image=np.ones((16, 16)))
+    content = bytearray((tmp_path / "a.npz").read_bytes())
+    for start in (content.index(b"PK\x03\x04") + place, content.index(b"PK\x01\x02") + place + 2):
+        content[start : start + 2] = value
+    (tmp_path / "a.npz").write_bytes(content)
+    with pytest.raises(InputError, match="damaged or holds Python objects"):
+        opened(tmp_path / "a.npz")
+
+
 def test_broken_pictures_are_refused(tmp_path):
     (tmp_path / "a.png").write_bytes(b"no picture")
     with pytest.raises(InputError, match="is no picture that can be read"):

@@ -163,5 +163,6 @@ def _read(path: Path) -> tuple[npt.NDArray[Any], npt.NDArray[Any] | None]:
             return loaded[key], None if ids is None else loaded[ids]
     except InputError:
         raise
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zipfile.error, NotImplementedError) as error:
+    except (OSError, ValueError, EOFError, RuntimeError, zipfile.BadZipFile) as error:
+        # zipfile raises RuntimeErrors for encrypted members and for compression that it does not know.
         raise InputError(f"'{path}' is damaged or holds Python objects ({error}); write it again.") from error

@@ -14,10 +14,10 @@ from fourfold.method import Method, Progress
 from fourfold.networks.reconstructor import build
 from fourfold.scan import Reconstruction
 from fourfold.studies.domains import Domain, DomainSettings
-from fourfold.studies.evaluation import Unseen, classical_image, classical_scores, network_image, network_scores
-from fourfold.studies.finished import Finished
+from fourfold.studies.evaluation import Unseen, network_image, network_scores
 from fourfold.studies.scores import Scores
 from fourfold.studies.settings import Methods, Named, StudySettings, refuse_placed
+from fourfold.studies.work import Work, method_image
 from fourfold.training.presets import joined, with_preset
 from fourfold.training.settings import TrainingSettings
 from fourfold.training.train import is_finished, train
@@ -109,7 +109,7 @@ class Losses:
         """Return what a network or a method made of a test image."""
         if isinstance(made, Arm):
             return network_image(str(_folder(self.folder, made)), self.unseen, index, self.settings.device)
-        return classical_image(made, self.unseen, index, _finished(self.folder))
+        return method_image(made, self.unseen, index, self.folder)
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """Yield a row for each image, network and method."""
@@ -143,40 +143,29 @@ def losses(settings: LossesSettings, folder: Path, progress: Progress = lambda *
     for arm in work.trainings:
         work.train(arm)
     for method in settings.methods:
-        work.reconstruct(method)
+        work.reconstruct(method, _TEST)
     return work.result()
 
 
-class _Work:
+class _Work(Work):
     """Goes through networks and methods, and collects what comes of it."""
 
     def __init__(self, settings: LossesSettings, folder: Path, progress: Progress) -> None:
-        self.settings, self.folder, self.progress = settings, folder, progress
+        self.settings = settings
         self.given = {name: joined(with_preset(own), settings.training) for name, own in settings.networks.items()}
         self.domain = self._domain()
         arms = [Arm(network, loss) for network in settings.networks for loss in settings.losses]
         self.trainings = {arm: self._settings(arm) for arm in arms}
-        self.unseen = Unseen(_TEST, self.domain.test, settings.protocols)
         self.arms: dict[Arm, Scores] = {}
-        self.classical: dict[Method, Scores] = {}
-        self.failures: list[tuple[str, str]] = []
-        self.done = 0
+        unseen = {_TEST: Unseen(_TEST, self.domain.test, settings.protocols)}
+        super().__init__(settings, folder, progress, unseen, len(self.trainings) + len(settings.methods))
 
     def train(self, arm: Arm) -> None:
         """Train a network unless it is there, and test it."""
-        folder, settings, show = _folder(self.folder, arm), self.trainings[arm], self._part(arm.name)
+        folder, settings, show = _folder(self.folder, arm), self.trainings[arm], self.part(arm.name)
         if not is_finished(settings, folder):
             train(settings, folder, progress=show)
-        self.arms[arm] = network_scores(str(folder), self.unseen, folder, self.settings.device, show)
-        self.done += 1
-
-    def reconstruct(self, method: Method) -> None:
-        """Score a method."""
-        finished, show = _finished(self.folder), self._part(method.name)
-        try:
-            self.classical[method] = classical_scores(method, self.unseen, finished, self.settings.device, show)
-        except InputError as refusal:
-            self.failures.append((method.title, str(refusal)))
+        self.arms[arm] = network_scores(str(folder), self.unseen[_TEST], folder, self.settings.device, show)
         self.done += 1
 
     def result(self) -> Losses:
@@ -185,10 +174,10 @@ class _Work:
         return Losses(
             self.settings,
             self.folder,
-            self.unseen,
+            self.unseen[_TEST],
             self.arms,
-            self.classical,
-            tuple(self.failures),
+            {method: scores for (method, _), scores in self.classical.items()},
+            tuple((title, sentence) for title, _, sentence in self.failures),
             {name: _parameters(first[name]) for name in self.settings.networks},
             {arm.loss: frozenset(loss.kind for loss in made.losses) for arm, made in self.trainings.items()},
         )
@@ -216,10 +205,6 @@ class _Work:
         }
         return TrainingSettings(**{**given, **own})
 
-    def _part(self, name: str) -> Progress:
-        total = len(self.trainings) + len(self.settings.methods)
-        return lambda fraction, words: self.progress(min(1.0, (self.done + fraction) / total), f"{name}: {words}")
-
 
 def _parameters(settings: TrainingSettings) -> int:
     network = build(settings.network["kind"], settings.network_settings)
@@ -228,7 +213,3 @@ def _parameters(settings: TrainingSettings) -> int:
 
 def _folder(folder: Path, arm: Arm) -> Path:
     return folder / "networks" / arm.name
-
-
-def _finished(folder: Path) -> Finished:
-    return Finished(folder / "finished")

@@ -13,10 +13,10 @@ from fourfold.errors import InputError, nearest
 from fourfold.method import Method, Progress
 from fourfold.scan import Reconstruction
 from fourfold.studies.domains import Domain, DomainSettings, refuse_seen
-from fourfold.studies.evaluation import Unseen, classical_image, classical_scores, network_image, network_scores
-from fourfold.studies.finished import Finished
+from fourfold.studies.evaluation import Unseen, network_image, network_scores
 from fourfold.studies.scores import Scores
 from fourfold.studies.settings import Named, StudySettings, refuse_placed
+from fourfold.studies.work import Work, method_image
 from fourfold.training.base import Settings
 from fourfold.training.presets import with_preset
 from fourfold.training.settings import TrainingSettings
@@ -145,7 +145,7 @@ class Shift:
         """Return what a network or a method made of a test image."""
         if isinstance(made, Network):
             return network_image(made.weights, self.unseen[domain], index, self.settings.device)
-        return classical_image(made, self.unseen[domain], index, _finished(self.folder))
+        return method_image(made, self.unseen[domain], index, self.folder)
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """Yield a row for each image, network and method."""
@@ -186,11 +186,11 @@ def shift(settings: ShiftSettings, folder: Path, progress: Progress = lambda *_:
     return Shift(settings, folder, work.unseen, work.scores, work.classical, tuple(work.failures))
 
 
-class _Work:
+class _Work(Work):
     """Goes through networks, methods and domains, and collects what comes of it."""
 
     def __init__(self, settings: ShiftSettings, folder: Path, progress: Progress) -> None:
-        self.settings, self.folder, self.progress = settings, folder, progress
+        self.settings, self.folder = settings, folder
         self.training = with_preset(settings.training)
         shared, seed = self.training.pop("data", {}), int(self.training.get("seed", 0))
         self.domains = {
@@ -205,33 +205,21 @@ class _Work:
         for network in self.networks:
             if network.given:
                 load_network(network.weights)
-        self.unseen = {name: Unseen(name, self.domains[name].test, settings.protocols) for name in settings.test_on}
+        unseen = {name: Unseen(name, self.domains[name].test, settings.protocols) for name in settings.test_on}
         trained, tested = ([self.domains[name] for name in names] for names in (settings.train_on, settings.test_on))
         refuse_seen(trained, tested)
         self.scores: dict[tuple[Network, str], Scores] = {}
-        self.classical: dict[tuple[Method, str], Scores] = {}
-        self.failures: list[tuple[str, str, str]] = []
-        self.done = 0
+        total = len(self.networks) + len(settings.test_on) * len(settings.methods)
+        super().__init__(settings, folder, progress, unseen, total)
 
     def test(self, network: Network) -> None:
         """Train a network unless it is there, and test it on every domain."""
-        folder, show = self._place(network.name), self._part(network.name)
+        folder, show = self._place(network.name), self.part(network.name)
         if not network.given and not is_finished(self.trainings[network.name], folder):
             train(self.trainings[network.name], folder, progress=show)
         folder.mkdir(parents=True, exist_ok=True)
         for domain, unseen in self.unseen.items():
             self.scores[network, domain] = network_scores(network.weights, unseen, folder, self.settings.device, show)
-        self.done += 1
-
-    def reconstruct(self, method: Method, domain: str) -> None:
-        """Score a method on a domain."""
-        finished, show = _finished(self.folder), self._part(method.name)
-        try:
-            scores = classical_scores(method, self.unseen[domain], finished, self.settings.device, show)
-        except InputError as refusal:
-            self.failures.append((method.title, domain, str(refusal)))
-        else:
-            self.classical[method, domain] = scores
         self.done += 1
 
     def _settings(self, domain: str) -> TrainingSettings:
@@ -245,11 +233,3 @@ class _Work:
 
     def _place(self, name: str) -> Path:
         return self.folder / "networks" / name
-
-    def _part(self, name: str) -> Progress:
-        total = len(self.networks) + len(self.settings.test_on) * len(self.settings.methods)
-        return lambda fraction, words: self.progress(min(1.0, (self.done + fraction) / total), f"{name}: {words}")
-
-
-def _finished(folder: Path) -> Finished:
-    return Finished(folder / "finished")

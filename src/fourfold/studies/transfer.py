@@ -13,10 +13,10 @@ from fourfold.errors import InputError, nearest
 from fourfold.method import Method, Progress
 from fourfold.scan import Reconstruction
 from fourfold.studies.domains import Domain, DomainSettings, refuse_seen
-from fourfold.studies.evaluation import Unseen, classical_image, classical_scores, network_image, network_scores
-from fourfold.studies.finished import Finished
+from fourfold.studies.evaluation import Unseen, network_image, network_scores
 from fourfold.studies.scores import Scores
 from fourfold.studies.settings import Named, StudySettings, refuse_placed
+from fourfold.studies.work import Work, method_image
 from fourfold.training.presets import joined, with_preset
 from fourfold.training.settings import TrainingSettings
 from fourfold.training.train import finetune, is_finished, train
@@ -174,7 +174,7 @@ class Transfer:
         unseen = self.unseen[domain]
         if isinstance(made, Cell):
             return network_image(str(_cells(self.folder) / made.name), unseen, index, self.settings.device)
-        return classical_image(made, unseen, index, _finished(self.folder))
+        return method_image(made, unseen, index, self.folder)
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """Yield a row for each image, network and method."""
@@ -239,11 +239,11 @@ def transfer(settings: TransferSettings, folder: Path, progress: Progress = lamb
     return Transfer(settings, folder, work.unseen, work.networks, work.classical, tuple(work.failures))
 
 
-class _Work:
+class _Work(Work):
     """Goes through the grid, and collects what comes of it."""
 
     def __init__(self, settings: TransferSettings, folder: Path, progress: Progress) -> None:
-        self.settings, self.folder, self.progress = settings, folder, progress
+        self.settings = settings
         self.training = with_preset(settings.training)
         seed = int(self.training.get("seed", 0))
         shared = self.training.pop("data", {})
@@ -252,12 +252,10 @@ class _Work:
             for name, each in settings.domains.items()
         }
         self.cells = grid(settings)
-        self.unseen = {name: Unseen(name, self.domains[name].test, settings.protocols) for name in settings.test_on}
+        unseen = {name: Unseen(name, self.domains[name].test, settings.protocols) for name in settings.test_on}
         self.networks: dict[tuple[Cell, str], Scores] = {}
-        self.classical: dict[tuple[Method, str], Scores] = {}
-        self.failures: list[tuple[str, str, str]] = []
-        self.done = 0
-        self.total = len(self.cells) + len(settings.test_on) * len(settings.methods)
+        total = len(self.cells) + len(settings.test_on) * len(settings.methods)
+        super().__init__(settings, folder, progress, unseen, total)
 
     def check(self) -> None:
         """Refuse what cannot be done before any of it is."""
@@ -270,7 +268,7 @@ class _Work:
         """Train or tune a network unless it is there, and test it on the domains that it is for."""
         folder, settings = _cells(self.folder) / cell.name, self._settings(cell)
         start = _cells(self.folder) / cell.raw.name if cell.tuning else None
-        show = self._part(cell.name)
+        show = self.part(cell.name)
         if not is_finished(settings, folder, start):
             if start is None:
                 train(settings, folder, progress=show)
@@ -279,18 +277,7 @@ class _Work:
         for domain in [cell.tuned_on] if cell.tuned_on else self.settings.test_on:
             unseen = self.unseen[domain]
             self.networks[cell, domain] = network_scores(str(folder), unseen, folder, self.settings.device, show)
-        self._next()
-
-    def reconstruct(self, method: Method, domain: str) -> None:
-        """Score a method on a domain."""
-        finished, show = _finished(self.folder), self._part(method.name)
-        try:
-            scores = classical_scores(method, self.unseen[domain], finished, self.settings.device, show)
-        except InputError as refusal:
-            self.failures.append((method.title, domain, str(refusal)))
-        else:
-            self.classical[method, domain] = scores
-        self._next()
+        self.done += 1
 
     def _settings(self, cell: Cell) -> TrainingSettings:
         """Return the settings of a network's training or tuning."""
@@ -310,17 +297,6 @@ class _Work:
         # Of fewer images than a batch holds each is seen once a step.
         return made.model_copy(update={"batch_size": min(made.batch_size, images)})
 
-    def _part(self, name: str) -> Progress:
-        """Return the progress of one of the equal parts."""
-        return lambda fraction, words: self.progress(min(1.0, (self.done + fraction) / self.total), f"{name}: {words}")
-
-    def _next(self) -> None:
-        self.done += 1
-
 
 def _cells(folder: Path) -> Path:
     return folder / "cells"
-
-
-def _finished(folder: Path) -> Finished:
-    return Finished(folder / "finished")
