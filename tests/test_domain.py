@@ -9,13 +9,15 @@ from tests.trained_weights import write_small
 from torch.nn.functional import affine_grid, grid_sample
 
 from fourfold.cli.main import main
-from fourfold.domain import distance, domain_of, features, pattern_of, remarks
+from fourfold.domain import distance, domain_of, features, pattern_of, remarks, seen
 from fourfold.errors import InputError
 from fourfold.physics.simulate import beating_phantom, phantom, simulate
+from fourfold.samples import sample
 from fourfold.sampling import undersample
 from fourfold.scan import Sampling, Scan
 from fourfold.weights.annotate import annotate
 from fourfold.weights.folder import read_manifest
+from fourfold.weights.manifest import TrainingData
 from fourfold.weights.network import load_network
 
 SHAPE = (96, 80)
@@ -53,6 +55,14 @@ def test_other_heads_are_alike_and_a_chest_is_not(domain):
     (told,) = remarks(chest, domain)
     assert "unlike those the network was trained on" in told
     assert f"lie within {domain.limit:.1f}" in told
+
+
+def test_a_subject_that_was_trained_on_is_told():
+    data = [TrainingData(name="OpenNeuro ds002748, T1", licence="CC0-1.0")]
+    assert seen(sample(), data) == ()
+    assert seen(acquired(head(0), 0), data) == ()
+    (told,) = seen(sample(), [*data, TrainingData(name="pycortex S1, T1", licence="BSD-2-Clause")])
+    assert "trained on this subject, pycortex S1" in told
 
 
 def test_noise_alone_is_unlike_anything(domain):

@@ -138,8 +138,9 @@ def test_perceptual_loss_is_the_weighted_error_of_activated_responses():
 def test_equal_images_have_no_loss_and_others_have(kind, pair):
     image, reference = pair
     loss = LOSSES[kind]()
-    assert float(loss(reference, reference)) == pytest.approx(0, abs=1e-5)
-    assert float(loss(image, reference)) > 1e-4
+    least = -120 if kind == "psnr" else 0
+    assert float(loss(reference, reference)) == pytest.approx(least, abs=1e-5)
+    assert float(loss(image, reference)) > least + 1e-4
 
 
 @each
@@ -149,8 +150,17 @@ def test_the_modulus_of_complex_images_is_what_structure_is_seen_in(kind, pair):
     loss = LOSSES[kind]()
     if kind in ("l1", "l2", "hybrid"):
         assert float(loss(turned, reference + 0j)) > 2 * float(loss(image, reference))
+    elif kind == "psnr":
+        assert float(loss(turned, reference + 0j)) > float(loss(image, reference)) + 3
     else:
         assert float(loss(turned, reference)) == pytest.approx(float(loss(image, reference)), rel=1e-3)
+
+
+def test_the_psnr_loss_is_the_protocol(pair):
+    image, reference = pair
+    expected = sum(score(image[[frame]], reference[[frame]], "psnr") for frame in range(2)) / 2
+    assert float(LOSSES["psnr"]()(image, reference)) == pytest.approx(-expected, rel=1e-4)
+    assert float(LOSSES["psnr"]()(3 * image, 3 * reference)) == pytest.approx(-expected, rel=1e-4)
 
 
 @each
@@ -183,7 +193,7 @@ def test_a_gradient_step_lowers_the_loss(kind, pair):
     loss, image = LOSSES[kind](), image.clone().requires_grad_()
     value = loss(image, reference)
     (gradient,) = torch.autograd.grad(value, image)
-    step = 0.1 * value.detach() / gradient.square().sum()
+    step = 0.1 * value.detach().abs() / gradient.square().sum()
     assert float(loss(image.detach() - step * gradient, reference)) < float(value.detach())
 
 

@@ -141,6 +141,20 @@ def test_fourier_agrees_with_numpy_and_sigpy(size):
     np.testing.assert_allclose(fft(x).numpy(), sigpy.fft(x.numpy(), axes=axes), atol=1e-5)
 
 
+@pytest.mark.parametrize("kind", ["lines", "columns", "both", "all"])
+@pytest.mark.parametrize(("frames", "sets"), [(3, 1), (1, 3), (3, 2)])
+def test_all_coils_at_once_are_the_blocks_together(kind, frames, sets):
+    """What a GPU does in a few operations, the CPU does coil by coil."""
+    mask = torch.ones(3, 12, 10, dtype=torch.bool)
+    mask[:, ::3] &= kind not in ("lines", "both")
+    mask[:, :, ::4] &= kind not in ("columns", "both")
+    plan = Encoding(mask, gaussian(frames, sets, 5, 12, 10))._normal_plan
+    x, y = (plan._lay_out(gaussian(3, sets, 12, 10, seed=seed)) for seed in (1, 2))
+    torch.testing.assert_close(plan._at_once(x), plan._in_blocks(x), atol=1e-5, rtol=1e-5)
+    at_once, in_blocks = plan._maps_gradient_at_once(x, y), plan._maps_gradient_in_blocks(x, y)
+    torch.testing.assert_close(at_once, in_blocks, atol=1e-5, rtol=1e-5)
+
+
 def test_norm_by_power_iteration():
     maps = gaussian(1, 1, 4, 20, 18)
     maps /= torch.linalg.vector_norm(maps, dim=2, keepdim=True)

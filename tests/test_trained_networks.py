@@ -96,6 +96,7 @@ def test_parameters_are_as_many_as_documented(make, expected):
 REAL = {
     "unet": lambda seed=0: UNet(2, 3, channels=4, pools=3, seed=seed),
     "unet-max": lambda seed=0: UNet(2, 3, channels=4, pools=2, pooling="max", seed=seed),
+    "unet-homogeneous": lambda seed=0: UNet(2, 3, channels=4, pools=2, homogeneous=True, seed=seed),
     "resnet": lambda seed=0: ResNet(2, 3, blocks=2, channels=4, seed=seed),
     "conv-stack": lambda seed=0: ConvStack(2, 3, channels=4, layers=2, seed=seed),
 }
@@ -125,6 +126,24 @@ def test_the_seed_alone_decides_the_weights(kind):
         assert torch.equal(one, same)
     drawn = [(a, b) for a, b in zip(first.parameters(), other.parameters(), strict=True) if a.ndim == 4]
     assert not any(torch.equal(a, b) for a, b in drawn)
+
+
+@torch.no_grad()
+def test_a_homogeneous_unet_follows_the_scale_and_keeps_the_variance():
+    network = UNet(2, 2, channels=8, pools=3, homogeneous=True)
+    assert not [name for name, _ in network.named_parameters() if "bias" in name]
+    x = real(2, 2, 40, 32)
+    assert torch.allclose(network(1e-3 * x), 1e-3 * network(x), atol=1e-7)
+    assert 0.2 < float(network(x).std() / x.std()) < 5
+    assert relative(UNet(2, 2, channels=8, pools=3)(3 * x), 3 * UNet(2, 2, channels=8, pools=3)(x)) > 0.1
+
+
+@torch.no_grad()
+def test_a_homogeneous_varnet_follows_the_scale(problem):
+    kspace, mask, calibration = problem
+    network = VarNet(2, 4, 2, 4, 2, form="image", regulariser="homogeneous")
+    image = network(kspace, mask, calibration=calibration)
+    assert relative(network(1e3 * kspace, mask, calibration=calibration), 1e3 * image) < 1e-5
 
 
 def test_weights_are_drawn_as_wide_as_torch_draws_them():
@@ -314,12 +333,19 @@ def test_proximal_form_begins_with_total_variation(problem):
         encoding = Encoding(mask, maps[:, None])
         rhs = encoding.adjoint(kspace)
         smooth = minimise(DataTerm(encoding.normal, rhs, 0.0), TotalVariationPenalty(), 0.01, iterations=30).x
-        expected = consistent_step(encoding, rhs, smooth, torch.tensor(0.05), 6)
+        expected = consistent_step(encoding, rhs, smooth, torch.tensor(0.5), 6)
         assert relative(found, expected[:, 0]) < 1e-3
         assert relative(found, rhs[:, 0]) > 0.1
 
 
-@pytest.mark.parametrize("settings", [{"form": "proximal"}, {"form": "proximal", "total_variation": 0.01}])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"form": "proximal"},
+        {"form": "proximal", "total_variation": 0.01},
+        {"form": "proximal", "regulariser": "homogeneous"},
+    ],
+)
 def test_proximal_form_learns(problem, settings):
     """The U-Nets' last layers begin as zero, so that in the first step they alone learn, and the weights."""
     kspace, mask, calibration = problem

@@ -39,6 +39,7 @@ from fourfold.training.supervision import ByReference, BySplit, supervision
 from fourfold.training.task import Task
 from fourfold.training.train import finetune, train
 from fourfold.weights.folder import read_manifest
+from fourfold.weights.half import halved
 from fourfold.weights.network import load_network
 
 SIZE = 32
@@ -270,6 +271,23 @@ def test_what_is_validated_and_written_is_the_average(settings, tmp_path):
     written = load_file(tmp_path / "out" / "weights.safetensors")
     assert all(torch.equal(written[name], value) for name, value in last.average.items())
     assert not all(torch.equal(written[name], value) for name, value in last.network.items())
+
+
+def test_stored_in_half_precision_weights_are_half_the_size_and_nearly_the_same(settings, tmp_path):
+    for stored in ("float32", "float16"):
+        train(TrainingSettings(**settings(stored=stored)), tmp_path / stored)
+    whole, half = (load_file(tmp_path / stored / "weights.safetensors") for stored in ("float32", "float16"))
+    assert {value.dtype for value in half.values()} == {torch.float16}
+    for name, value in whole.items():
+        torch.testing.assert_close(half[name].float(), value, rtol=1e-3, atol=1e-6)
+    network, manifest = load_network(str(tmp_path / "float16"))
+    assert {value.dtype for value in network.state_dict().values()} == {torch.float32}
+    assert manifest.answer == pytest.approx(read_manifest(tmp_path / "float32").answer, rel=0.01)
+
+
+def test_weights_too_large_for_half_precision_are_refused():
+    with pytest.raises(InputError, match=r"'last\.weight' are too large for float16"):
+        halved({"last.weight": torch.tensor([1.0, 1e5])})
 
 
 def test_a_clipped_gradient_is_short(settings, tmp_path):

@@ -14,9 +14,9 @@ from fourfold.physics.calibration import calibration_kspace
 from fourfold.physics.combine import root_sum_of_squares
 from fourfold.physics.lowres import lowres_images
 from fourfold.scan import Scan
-from fourfold.weights.manifest import Domain
+from fourfold.weights.manifest import Domain, TrainingData
 
-__all__ = ["FEWEST_SCANS", "distance", "domain_of", "features", "pattern_of", "remarks"]
+__all__ = ["FEWEST_SCANS", "distance", "domain_of", "features", "pattern_of", "remarks", "seen"]
 
 # Rings of k-space, in cycles a pixel, and sectors of half a turn within each.
 _RINGS = (0, *(2.0**power for power in range(-6, 0)))
@@ -97,6 +97,16 @@ def remarks(scan: Scan, domain: Domain | None) -> tuple[str, ...]:
     if pattern not in domain.patterns:
         told.append(f"The scan's pattern is of the kind '{pattern}'; the network was trained on {_listed(domain)}.")
     return (*told, *_unlike(scan, domain))
+
+
+def seen(scan: Scan, data: Iterable[TrainingData]) -> tuple[str, ...]:
+    """Return a sentence where the training data names the subject that the scan's source names."""
+    subject = scan.source.details.get("subject")
+    if not subject or not any(subject in source.name for source in data):
+        return ()
+    return (
+        f"The network was trained on this subject, {subject}: how good the image is says nothing about other subjects.",
+    )
 
 
 def domain_of(scans: Iterable[Scan], subjects: Sequence[str]) -> Domain:

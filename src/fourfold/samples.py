@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib.resources import files
 
 import numpy as np
@@ -14,6 +15,8 @@ __all__ = ["sample", "sample_image"]
 
 COILS = 8
 SNR = 40.0
+# Whose head it is, as manifests of weights that were trained on this subject call the data.
+_SUBJECT = "pycortex S1"
 
 
 def sample_image() -> torch.Tensor:
@@ -42,5 +45,6 @@ def sample(seed: int = 0) -> Scan:
     Scan
         kspace complex64, (1, 8, 240, 200); its source is labelled as simulated.
     """
-    label = "sample head"
-    return simulate(sample_image(), coils=COILS, snr=SNR, seed=seed, label=label)
+    scan = simulate(sample_image(), coils=COILS, snr=SNR, seed=seed, label="sample head")
+    source = replace(scan.source, details={**scan.source.details, "subject": _SUBJECT})
+    return scan.replace(source=source)

@@ -1,4 +1,4 @@
-"""Losses of single pixels: L1, L2 and their sum."""
+"""Losses of single pixels: L1, L2, their sum, and the squared error in decibels."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from fourfold.losses.loss import Loss
+from fourfold.losses.loss import Loss, magnitude, peaks
 
-__all__ = ["L1", "L2", "Hybrid"]
+__all__ = ["L1", "L2", "Hybrid", "Psnr"]
+
+# Of the peak squared, below which an error counts as this: 120 dB.
+_SMALLEST = 1e-12
 
 
 class L1(Loss):
@@ -31,9 +34,7 @@ class L2(Loss):
 
     def measure(self, image: Tensor, reference: Tensor) -> Tensor:
         """Return mean |image − reference|²."""
-        difference = image - reference
-        parts = torch.view_as_real(difference) if difference.is_complex() else difference[..., None]
-        return parts.square().sum(dim=-1).mean()
+        return _squared(image - reference).mean()
 
 
 class Hybrid(Loss):
@@ -48,3 +49,26 @@ class Hybrid(Loss):
     def measure(self, image: Tensor, reference: Tensor) -> Tensor:
         """Return mean |image − reference|² + mean |image − reference|."""
         return L2().measure(image, reference) + L1().measure(image, reference)
+
+
+class Psnr(Loss):
+    """Negative peak signal-to-noise ratio in decibels, against each reference's own maximum.
+
+    Halving the error counts alike for images that are easy and for those that are hard to reconstruct, which would
+    rule a mean of errors (Chen et al. 2022, ECCV, arXiv:2204.04676, train image restoration by it).
+    """
+
+    kind: Literal["psnr"] = "psnr"
+    """Name in settings."""
+
+    def measure(self, image: Tensor, reference: Tensor) -> Tensor:
+        """Return mean 10 log₁₀(mean |image − reference|² / max |reference|²), the inner mean over pixels."""
+        peak = peaks(magnitude(reference)).square().flatten()
+        error = _squared(image - reference).mean(dim=(-2, -1)) / peak
+        return 10 * error.clamp_min(_SMALLEST).log10().mean()
+
+
+def _squared(difference: Tensor) -> Tensor:
+    """Return |difference|², with a derivative where it is zero."""
+    parts = torch.view_as_real(difference) if difference.is_complex() else difference[..., None]
+    return parts.square().sum(dim=-1)

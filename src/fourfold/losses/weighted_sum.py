@@ -12,17 +12,17 @@ from torch import Tensor
 from fourfold.errors import InputError, nearest
 from fourfold.losses.loss import Loss
 from fourfold.losses.perceptual import Perceptual
-from fourfold.losses.pixelwise import L1, L2, Hybrid
+from fourfold.losses.pixelwise import L1, L2, Hybrid, Psnr
 from fourfold.losses.structural import Dssim, MsSsim, Ssim
 
 __all__ = ["LOSSES", "AnyLoss", "WeightedSum", "weighted_sum"]
 
 LOSSES: dict[str, type[Loss]] = {
-    loss.model_fields["kind"].default: loss for loss in (L1, L2, Hybrid, Dssim, Ssim, MsSsim, Perceptual)
+    loss.model_fields["kind"].default: loss for loss in (L1, L2, Hybrid, Psnr, Dssim, Ssim, MsSsim, Perceptual)
 }
 """All losses by their names in settings."""
 
-AnyLoss = Annotated[L1 | L2 | Hybrid | Dssim | Ssim | MsSsim | Perceptual, Field(discriminator="kind")]
+AnyLoss = Annotated[L1 | L2 | Hybrid | Psnr | Dssim | Ssim | MsSsim | Perceptual, Field(discriminator="kind")]
 """Type of a loss among settings, told apart by its ``kind``."""
 
 _LOSS: TypeAdapter[Loss] = TypeAdapter(AnyLoss)

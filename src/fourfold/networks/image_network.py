@@ -93,7 +93,7 @@ def unet(
 ) -> ImageNetwork:
     """Return an `ImageNetwork` of a `fourfold.networks.unet.UNet`; the parameters are theirs."""
     parts = 2 if complex else 1
-    return ImageNetwork(UNet(parts, parts, channels, pools, pooling, seed), complex, residual, consistency)
+    return ImageNetwork(UNet(parts, parts, channels, pools, pooling, seed=seed), complex, residual, consistency)
 
 
 def resnet(

@@ -37,8 +37,8 @@ def normalised_leaky_relu_(x: Tensor) -> Tensor:
     Tensor
         `x` itself.
     """
-    if torch.compiler.is_compiling():
-        # Exporters take a network apart into plain operations.
+    if torch.compiler.is_compiling() or x.device.type != "cpu":
+        # Exporters take a network apart into plain operations; a GPU has one of its own for each of the two.
         return leaky_relu(instance_norm(x, eps=_EPSILON), SLOPE)
     result: Tensor = _NormalisedLeakyRelu.apply(x)  # type: ignore[no-untyped-call]
     return result

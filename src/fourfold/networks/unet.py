@@ -2,32 +2,42 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import avg_pool2d, max_pool2d, pad
+from torch.nn.functional import avg_pool2d, leaky_relu_, max_pool2d, pad
 
-from fourfold.networks.channels import channels_last
-from fourfold.networks.instance_norm import normalised_leaky_relu_
+from fourfold.networks.channels import normalised_layout
+from fourfold.networks.instance_norm import SLOPE, normalised_leaky_relu_
 from fourfold.networks.layers import conv, draw_weights, transposed_conv
 
 __all__ = ["Pooling", "UNet"]
 
 Pooling = Literal["average", "max"]
 
+# From torch's usual bound of weights, 1/√n, to that which keeps the variance through a leaky ReLU, √(6 / n(1 + a²)).
+_KEEPING = math.sqrt(6 / (1 + SLOPE**2))
+
 
 class _Block(nn.Module):
-    """Two 3×3 convolutions, each followed by instance norm and leaky ReLU."""
+    """Two 3×3 convolutions, each followed by an activation."""
 
-    def __init__(self, inputs: int, outputs: int) -> None:
+    def __init__(self, inputs: int, outputs: int, activation: Callable[[Tensor], Tensor]) -> None:
         super().__init__()
         self.first = conv(inputs, outputs, bias=False)
         self.second = conv(outputs, outputs, bias=False)
+        self.activation = activation
 
     def forward(self, x: Tensor) -> Tensor:
-        x = normalised_leaky_relu_(self.first(x))
-        return normalised_leaky_relu_(self.second(x))
+        x = self.activation(self.first(x))
+        return self.activation(self.second(x))
+
+
+def _leaky_relu_(x: Tensor) -> Tensor:
+    return leaky_relu_(x, SLOPE)
 
 
 class UNet(nn.Module):
@@ -49,6 +59,10 @@ class UNet(nn.Module):
         How often the image is halved.
     pooling
         Mean or maximum of 2×2 pixels.
+    homogeneous
+        No norm and no bias: U(a x) = a U(x) for a ≥ 0. A network that takes artefacts off then takes little off where
+        they are weak, at levels that it was not trained on too (Mohan et al. 2020, ICLR, arXiv:1906.05478). The initial
+        weights keep the size of an image over the layers, which is the norm's work otherwise.
     seed
         Of the initial weights.
     """
@@ -60,20 +74,31 @@ class UNet(nn.Module):
         channels: int = 32,
         pools: int = 4,
         pooling: Pooling = "average",
+        homogeneous: bool = False,
         seed: int = 0,
     ) -> None:
         super().__init__()
+        self.activation = _leaky_relu_ if homogeneous else normalised_leaky_relu_
         widths = [channels * 2**level for level in range(pools + 1)]
         self.down = nn.ModuleList(
-            _Block(first, second) for first, second in zip([inputs, *widths[:-2]], widths[:-1], strict=True)
+            _Block(first, second, self.activation)
+            for first, second in zip([inputs, *widths[:-2]], widths[:-1], strict=True)
         )
-        self.bottom = _Block(widths[-2], widths[-1])
+        self.bottom = _Block(widths[-2], widths[-1], self.activation)
         self.enlarge = nn.ModuleList(transposed_conv(2 * width, width) for width in reversed(widths[:-1]))
-        self.up = nn.ModuleList(_Block(2 * width, width) for width in reversed(widths[:-1]))
-        self.last = conv(channels, outputs, kernel=1)
+        self.up = nn.ModuleList(_Block(2 * width, width, self.activation) for width in reversed(widths[:-1]))
+        self.last = conv(channels, outputs, kernel=1, bias=not homogeneous)
         self.pool = avg_pool2d if pooling == "average" else max_pool2d
         self.smallest = 2 ** (pools + 1)
         draw_weights(self, seed)
+        if homogeneous:
+            self.keep_variance()
+
+    @torch.no_grad()
+    def keep_variance(self) -> None:
+        """Scale freshly drawn weights so that images keep their variance from layer to layer."""
+        for parameter in self.parameters():
+            parameter.mul_(_KEEPING)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the output images, real (frame, output, y, x), of input images (frame, input, y, x) of any size.
@@ -84,7 +109,7 @@ class UNet(nn.Module):
         ny, nx = x.shape[-2:]
         if min(ny, nx) < self.smallest:
             x = pad(x, (0, max(0, self.smallest - nx), 0, max(0, self.smallest - ny)), mode="replicate")
-        x = channels_last(x)
+        x = normalised_layout(x)
         across = []
         for block in self.down:
             x = block(x)
@@ -93,7 +118,7 @@ class UNet(nn.Module):
         x = self.bottom(x)
         for enlarge, block in zip(self.enlarge, self.up, strict=True):
             side = across.pop()
-            x = normalised_leaky_relu_(enlarge(x))
+            x = self.activation(enlarge(x))
             if x.shape != side.shape:
                 x = pad(x, (0, side.shape[-1] - x.shape[-1], 0, side.shape[-2] - x.shape[-2]), mode="reflect")
             x = block(torch.cat([x, side], dim=1))

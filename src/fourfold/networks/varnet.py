@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from typing import Literal
+from typing import Literal, cast
 
 import torch
 from pydantic import NonNegativeFloat, NonNegativeInt, PositiveInt
@@ -11,6 +10,7 @@ from torch import Tensor, nn
 
 from fourfold.errors import InputError
 from fourfold.networks.consistent_step import consistent_step
+from fourfold.networks.homogeneous_unet import HomogeneousUNet
 from fourfold.networks.interface import Reconstructor
 from fourfold.networks.layers import draw_weights
 from fourfold.networks.normalised_unet import NormalisedUNet
@@ -21,16 +21,18 @@ from fourfold.optimize.total_variation import TotalVariationPenalty
 from fourfold.physics.encoding import Encoding
 from fourfold.physics.fourier import fft, ifft
 
-__all__ = ["Form", "VarNet"]
+__all__ = ["Form", "Regulariser", "VarNet"]
 
 Form = Literal["kspace", "image", "proximal"]
+Regulariser = Literal["normalised", "homogeneous"]
 
 # Of a proximal step, and of the first image before all steps.
 ITERATIONS, FIRST_ITERATIONS = 6, 10
 # Total variation is within a few hundredths of a decibel of its end then.
 _SMOOTHING_ITERATIONS = 30
-# What a proximal step's weight of the regularised image begins with.
-_WEIGHT = 0.05
+# What the weight of the regularised image in a proximal step begins with, and that of zeros in the first image. Small
+# weights would undo in the first steps what total variation did.
+_WEIGHT, _FIRST_WEIGHT = 0.5, 0.05
 
 
 class VarNet(Reconstructor):
@@ -59,6 +61,9 @@ class VarNet(Reconstructor):
         channels there is none, and maps must be given.
     form
         ``"kspace"``, ``"image"`` or ``"proximal"``.
+    regulariser
+        ``"normalised"``, as published: `fourfold.networks.normalised_unet.NormalisedUNet`; or ``"homogeneous"``:
+        `fourfold.networks.homogeneous_unet.HomogeneousUNet`, without norm and bias.
     total_variation
         Weight of the total variation that the first image of the proximal form minimises; 0 begins with conjugate
         gradients.
@@ -75,6 +80,7 @@ class VarNet(Reconstructor):
         sensitivity_pools: PositiveInt = 4,
         sensitivity_grid: Grid = "full",
         form: Form = "kspace",
+        regulariser: Regulariser = "normalised",
         total_variation: NonNegativeFloat = 0.0,
         seed: int = 0,
     ) -> None:
@@ -86,16 +92,22 @@ class VarNet(Reconstructor):
             else None
         )
         proximal = form == "proximal"
-        regularisers = [NormalisedUNet(channels, pools, mean=not proximal) for _ in range(cascades)]
-        self.regularisers = nn.ModuleList(regularisers)
+        self.regularisers = nn.ModuleList(
+            HomogeneousUNet(channels, pools)
+            if regulariser == "homogeneous"
+            else NormalisedUNet(channels, pools, mean=not proximal)
+            for _ in range(cascades)
+        )
         # η of each step, or ln λ of each step, before them that of the first image.
         self.total_variation = total_variation
-        weights = cascades + (0 if total_variation else 1)
-        self.steps = nn.Parameter(torch.full((weights,), math.log(_WEIGHT)) if proximal else torch.ones(cascades))
+        weights = ([] if total_variation else [_FIRST_WEIGHT]) + [_WEIGHT] * cascades
+        self.steps = nn.Parameter(torch.tensor(weights).log() if proximal else torch.ones(cascades))
         draw_weights(self, seed)
-        if proximal:
-            for regulariser in regularisers:
-                for parameter in regulariser.unet.last.parameters():
+        for each in self.regularisers:
+            if regulariser == "homogeneous":
+                cast(HomogeneousUNet, each).unet.keep_variance()
+            if proximal:
+                for parameter in cast(NormalisedUNet | HomogeneousUNet, each).unet.last.parameters():
                     nn.init.zeros_(parameter)
 
     @property

@@ -173,6 +173,24 @@ class _NormalPlan:
 
     def __call__(self, x: Tensor) -> Tensor:
         x = self._lay_out(x)
+        result = self._at_once(x) if x.device.type != "cpu" else self._in_blocks(x)
+        return result.mT.contiguous() if self.swap else result
+
+    def _at_once(self, x: Tensor) -> Tensor:
+        """Return AᴴA of laid-out images: all coils of all frames in a few large operations, which a GPU is made for."""
+        return (self.maps.conj() * self._all_acquired_coils(x)[:, None]).sum(dim=2)
+
+    def _all_acquired_coils(self, x: Tensor) -> Tensor:
+        """Return F⁻¹ mask F (maps · x), (frame, coil, y, x)."""
+        coils = self.maps[:, 0] * x[:, 0, None]
+        for extra in range(1, self.maps.shape[1]):
+            coils.addcmul_(self.maps[:, extra], x[:, extra, None])
+        if not self.identity:
+            self._filter(coils, self.spectrum[:, None])
+        return coils
+
+    def _in_blocks(self, x: Tensor) -> Tensor:
+        """Return AᴴA of laid-out images, a block of coils after the other."""
         result = torch.zeros_like(x)
         scratch = x.new_empty((self.block, *x.shape[-2:]))
         for frame in range(x.shape[0]):
@@ -181,8 +199,7 @@ class _NormalPlan:
             for start in range(0, maps.shape[1], self.block):
                 block = slice(start, start + self.block)
                 self._add_block(x[frame], maps[:, block], spectrum, scratch, result[frame])
-        result.conj_physical_()
-        return result.mT.contiguous() if self.swap else result
+        return result.conj_physical_()
 
     def maps_gradient(self, x: Tensor, gradient: Tensor) -> Tensor:
         """Return the derivative with respect to the maps where `gradient` is the one with respect to AᴴA x.
@@ -191,6 +208,19 @@ class _NormalPlan:
         the same with x and g exchanged.
         """
         x, gradient = self._lay_out(x), self._lay_out(gradient)
+        in_blocks = x.device.type == "cpu"
+        result = self._maps_gradient_in_blocks(x, gradient) if in_blocks else self._maps_gradient_at_once(x, gradient)
+        return result.mT.contiguous() if self.swap else result
+
+    def _maps_gradient_at_once(self, x: Tensor, gradient: Tensor) -> Tensor:
+        """Return the derivative for laid-out images, see `maps_gradient`, in a few large operations."""
+        pairs = ((x, gradient), (gradient, x))
+        parts = [other.conj()[:, :, None] * self._all_acquired_coils(one)[:, None] for one, other in pairs]
+        total = parts[0].add_(parts[1])
+        return total if self.maps.shape[0] == total.shape[0] else total.sum(dim=0, keepdim=True)
+
+    def _maps_gradient_in_blocks(self, x: Tensor, gradient: Tensor) -> Tensor:
+        """Return the derivative for laid-out images, see `maps_gradient`, a block of coils after the other."""
         result = torch.zeros_like(self.maps)
         scratch = x.new_empty((self.block, *x.shape[-2:]))
         for frame in range(x.shape[0]):
@@ -202,7 +232,7 @@ class _NormalPlan:
                 for one, other in ((x[frame], gradient[frame]), (gradient[frame], x[frame])):
                     coils = self._acquired_coils(one, maps[:, block], spectrum, scratch)
                     total[:, block].addcmul_(other.conj()[:, None], coils)
-        return result.mT.contiguous() if self.swap else result
+        return result
 
     def without_acquired(self, image: Tensor, frame: int) -> Tensor:
         """Return an image (y, x) without what its acquired samples contribute: (1 − F⁻¹ mask F) image."""

@@ -13,7 +13,7 @@ from pydantic import PositiveFloat
 from torch import Tensor
 
 from fourfold.classical.sense import CalibratedMethod
-from fourfold.domain import remarks
+from fourfold.domain import remarks, seen
 from fourfold.errors import InputError
 from fourfold.method import Family, Progress, Solution
 from fourfold.networks.reconstructor import Reconstructor
@@ -122,7 +122,7 @@ class TrainedMethod(CalibratedMethod):
         return Solution(
             self._measured(image, maps, scan) if self.combination == "rss" else image,
             scale=float(scales.mean()),
-            notes=(*told, *remarks(scan, manifest.domain)),
+            notes=(*told, *seen(scan, manifest.training_data), *remarks(scan, manifest.domain)),
             details={"weights": manifest.summary()},
             estimate=image if self.combination == "rss" else None,
         )

@@ -114,6 +114,8 @@ class TrainingSettings(Settings):
     """Protocols by which the images of validation are scored; the first one tells which weights are best."""
     keep: Literal["best", "last"] = "best"
     """Which weights are written at the end: those of the best score, or the last ones."""
+    stored: Literal["float32", "float16"] = "float32"
+    """Numbers of the weights that are written at the end; float16 halves the file."""
     validate_every: PositiveInt | None = None
     """Steps between validations; once an epoch unless given."""
     save_every: PositiveInt = 200

@@ -30,6 +30,7 @@ from fourfold.training.stages import Stage, plan
 from fourfold.weights.answer import answer
 from fourfold.weights.find import find_weights
 from fourfold.weights.folder import MANIFEST, fill, read_manifest, read_weights, write_weights
+from fourfold.weights.half import halved
 from fourfold.weights.manifest import Domain, Manifest, TrainingData
 
 if TYPE_CHECKING:
@@ -250,11 +251,12 @@ def _write(
     """Write the weights of the last stage with their manifest."""
     chosen = read_checkpoint(folder / "checkpoints" / stage.name / (BEST if settings.keep == "best" else LAST))
     assert chosen is not None
-    network.load_state_dict(chosen.written)
+    state = halved(chosen.written) if settings.stored == "float16" else chosen.written
+    network.load_state_dict(state)
     scores = chosen.best.scores if chosen.best and settings.keep == "best" else {}
     return write_weights(
         folder,
-        network.state_dict(),
+        state,
         {
             "name": settings.name,
             "network": settings.network["kind"],
