@@ -423,6 +423,22 @@ def test_images_are_turned_and_change_contrast_but_stay_images():
     assert abs(float(powers.mean()) - 1) > 0.01
 
 
+def test_shading_is_a_positive_field_of_the_strength_that_was_asked_for():
+    even = torch.polar(torch.ones(60, 48), torch.full((60, 48), 0.4))
+    deviations = []
+    for seed in range(20):
+        shaded = augment_image(even, Augmentation(shading=0.8), Draw(seed, "training"))
+        torch.testing.assert_close(shaded.angle(), even.angle(), atol=1e-5, rtol=0)
+        logarithm = shaded.abs().log()
+        neighbours = (logarithm[1:] - logarithm[:-1]).square().mean().sqrt()
+        assert float(neighbours) < 0.4 * float(logarithm.std())
+        deviations.append(float(logarithm.std()))
+    assert max(deviations) <= 0.8 + 1e-4
+    assert min(deviations) < 0.3 < max(deviations)
+    again = augment_image(even, Augmentation(shading=0.8), Draw(19, "training"))
+    assert torch.equal(again, shaded)
+
+
 def test_flips_mirror_raw_data_and_what_belongs_to_it(volume):
     path, scan = volume
     plain = root_sum_of_squares(ifft(scan.kspace[0]))
@@ -504,8 +520,10 @@ def test_raw_data_that_does_not_suit_is_refused(tmp_path, volume):
         training_set(raw_settings(path, source={"coils": 8}))
     with pytest.raises(InputError, match=r"true coil maps of raw data"):
         raw_settings(path, maps="true")
-    with pytest.raises(InputError, match=r"leave out rotation, zoom and contrast"):
+    with pytest.raises(InputError, match=r"leave out rotation, zoom, contrast and shading"):
         raw_settings(path, augmentation={"rotation": 3})
+    with pytest.raises(InputError, match=r"leave out rotation"):
+        raw_settings(path, augmentation={"shading": 0.5})
     with pytest.raises(InputError, match=r"stays as acquired"):
         raw_settings(path, masks=None, augmentation={"flip": True})
 

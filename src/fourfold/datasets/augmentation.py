@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -15,9 +16,12 @@ from fourfold.scan import centre_slice
 
 __all__ = ["augment_image", "crop_or_pad", "flip"]
 
+# Sides of the grids of random numbers that shading is interpolated from.
+_POINTS = (3, 6, 12, 24)
+
 
 def augment_image(image: Tensor, settings: Augmentation, draw: Draw) -> Tensor:
-    """Return an image (y, x) turned, enlarged and with another contrast, as far as the settings ask for."""
+    """Return an image (y, x) turned, enlarged, with another contrast and shaded, as far as the settings ask for."""
     if settings.rotation:
         image = _rotated(image, math.radians(draw.numbers("rotation").uniform(-settings.rotation, settings.rotation)))
     if settings.zoom != (1.0, 1.0):
@@ -25,6 +29,8 @@ def augment_image(image: Tensor, settings: Augmentation, draw: Draw) -> Tensor:
     if settings.contrast:
         limit = -math.log(1 - settings.contrast)
         image = _contrasted(image, math.exp(draw.numbers("contrast").uniform(-limit, limit)))
+    if settings.shading:
+        image = image * _shading(image.shape, settings.shading, draw.numbers("shading"))
     return image
 
 
@@ -61,6 +67,16 @@ def _contrasted(image: Tensor, power: float) -> Tensor:
     magnitude = image.abs()
     peak = magnitude.max()
     return image * (magnitude / peak).clamp_min(1e-6) ** (power - 1)
+
+
+def _shading(size: Sequence[int], strongest: float, rng: np.random.Generator) -> Tensor:
+    """Return a random positive field (y, x): detail of all sizes to a twentieth of the image, less of the finer."""
+    field = torch.zeros(1, 1, *size)
+    for octave, points in enumerate(_POINTS):
+        noise = torch.from_numpy(rng.standard_normal((1, 1, points, points), dtype=np.float32))
+        field += 0.5**octave * interpolate(noise, tuple(size), mode="bicubic")
+    field = field[0, 0]
+    return (rng.uniform(0, strongest) * field / field.std()).exp()
 
 
 def crop_or_pad(images: Tensor, size: tuple[int, int], rng: np.random.Generator | None = None) -> Tensor:

@@ -170,6 +170,10 @@ class Augmentation(_Settings):
     contrast: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Raise the magnitude of images, from 0 to 1, to a power from 1 − contrast to 1 / (1 − contrast); raw
     data is left alone."""
+    shading: NonNegativeFloat = 0.0
+    """Multiply images by a random field, smooth or spotted, whose logarithm has a standard deviation up to this: near
+    its coils, and in fat and vessels, a scanner's image is many times brighter than elsewhere. Raw data is left
+    alone."""
     shift: bool = False
     """Crop anywhere rather than at the centre."""
     sizes: tuple[Size, ...] = ()
@@ -237,11 +241,13 @@ class DataSettings(_Settings):
             raise InputError("Simulated acquisitions are fully sampled without masks; give 'masks' for images.")
         augmentation = self.augmentation
         trained_on = (*self.sources, *self.training)
-        changed = augmentation.rotation or augmentation.contrast or augmentation.zoom != (1.0, 1.0)
+        changed = (
+            augmentation.rotation or augmentation.contrast or augmentation.shading or augmentation.zoom != (1.0, 1.0)
+        )
         if changed and all(source.kind == "raw" for source in trained_on):
             raise InputError(
-                "Turned, enlarged or with another contrast, raw data would be no measurement; leave out rotation, zoom "
-                "and contrast."
+                "Turned, enlarged, shaded or with another contrast, raw data would be no measurement; leave out "
+                "rotation, zoom, contrast and shading."
             )
         if self.masks is None and augmentation != Augmentation():
             raise InputError("Undersampled data stays as acquired; leave out 'augmentation', or give 'masks'.")
