@@ -31,6 +31,7 @@ from fourfold.studies.finished import Finished, Piece
 from fourfold.studies.study import Spread
 from fourfold.untrained.conv_decoder import ConvDecoder
 from fourfold.untrained.untrained_method import UntrainedMethod
+from fourfold.weights import find
 
 SIZE = (48, 44)
 NAMES = ("tv", "deep-decoder", "dip", "convdecoder")
@@ -54,6 +55,14 @@ def write_data(folder: Path) -> None:
     for seed in range(2):
         save_scan(head(seed), folder / "knee" / f"k{seed}.npz")
     save_scan(Scan(torch.cat([head(2).kspace, head(3).kspace])), folder / "brain" / "b.npz")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def nothing_ships(tmp_path_factory):
+    """Trained networks would join, with the weights that ship."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(find, "_SHIPPED", tmp_path_factory.mktemp("shipped"))
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, cast
+from typing import Literal
 
 import torch
 from pydantic import NonNegativeFloat, NonNegativeInt, PositiveInt
@@ -92,22 +92,22 @@ class VarNet(Reconstructor):
             else None
         )
         proximal = form == "proximal"
-        self.regularisers = nn.ModuleList(
-            HomogeneousUNet(channels, pools)
-            if regulariser == "homogeneous"
-            else NormalisedUNet(channels, pools, mean=not proximal)
+        homogeneous = regulariser == "homogeneous"
+        regularisers = [
+            HomogeneousUNet(channels, pools) if homogeneous else NormalisedUNet(channels, pools, mean=not proximal)
             for _ in range(cascades)
-        )
+        ]
+        self.regularisers = nn.ModuleList(regularisers)
         # η of each step, or ln λ of each step, before them that of the first image.
         self.total_variation = total_variation
         weights = ([] if total_variation else [_FIRST_WEIGHT]) + [_WEIGHT] * cascades
         self.steps = nn.Parameter(torch.tensor(weights).log() if proximal else torch.ones(cascades))
         draw_weights(self, seed)
-        for each in self.regularisers:
-            if regulariser == "homogeneous":
-                cast(HomogeneousUNet, each).unet.keep_variance()
+        for each in regularisers:
+            if homogeneous:
+                each.unet.keep_variance()
             if proximal:
-                for parameter in cast(NormalisedUNet | HomogeneousUNet, each).unet.last.parameters():
+                for parameter in each.unet.last.parameters():
                     nn.init.zeros_(parameter)
 
     @property

@@ -1,4 +1,4 @@
-"""Weights in half precision: files of half the size, for images that differ by less than a thousandth."""
+"""Weights in half precision: files of half the size, for images that hardly differ."""
 
 from __future__ import annotations
 

@@ -1,0 +1,126 @@
+"""The weights that ship: whole, small, of open data, and as good as they are said to be on data not trained on."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+import fourfold as ff
+from fourfold import datasets
+from fourfold.cli.main import main
+from fourfold.metrics import score
+from fourfold.physics.combine import root_sum_of_squares
+from fourfold.physics.fourier import fft, ifft
+from fourfold.registry import find_method
+from fourfold.samples import sample
+from fourfold.sampling import undersample
+from fourfold.scan import Sampling, Scan
+from fourfold.weights.find import choose_weights, find_weights, shipped
+from fourfold.weights.folder import WEIGHTS, read_manifest
+
+MEGABYTES = 8
+# No file is larger, as a repository is no place for large ones.
+MEBIBYTES_EACH = 4
+# Of these, by their licences, weights may be made and passed on.
+OPEN = ("CC0", "CC-BY", "PDDL", "BSD", "MIT")
+
+
+def psnr(image, reference):
+    return score(image.abs()[None], reference.abs()[None], "psnr")
+
+
+def test_what_ships_is_whole_and_answers_as_when_it_was_written(capsys):
+    main(["weights", "verify", "--json"])
+    found = json.loads(capsys.readouterr().out)
+    assert set(found) == set(shipped())
+    assert {each["answered"] for each in found.values()} == {"answer as stored"}
+    assert {each["network"] for each in found.values()} == {"cascade", "resnet", "varnet"}
+
+
+def test_all_of_it_is_small():
+    sizes = [(folder / WEIGHTS).stat().st_size for folder in shipped().values()]
+    assert sum(sizes) < MEGABYTES * 1e6
+    assert max(sizes) < MEBIBYTES_EACH << 20
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_manifests_name_open_data_scores_and_what_the_weights_are_for(name):
+    manifest = read_manifest(find_weights(name))
+    assert manifest.name == name
+    assert manifest.licence == "CC-BY-4.0"
+    assert manifest.scores
+    assert manifest.domain is not None
+    assert all(source.licence.startswith(OPEN) for source in manifest.training_data)
+
+
+def test_the_t1_cascade_is_what_the_method_takes_unless_told():
+    assert choose_weights("cascade") == "brain-t1-cascade"
+    assert ff.Cascade.from_pretrained("brain-t2-cascade").loaded[1].name == "brain-t2-cascade"
+
+
+def test_the_sample_is_a_subject_that_the_varnet_knows():
+    found = find_method("varnet")()(undersample(sample(), "random", 4, centre=0.08))
+    assert any("trained on this subject" in note for note in found.record.notes)
+    found = find_method("resnet")()(undersample(sample(), "random", 4, centre=0.08))
+    assert not any("trained on this subject" in note for note in found.record.notes)
+
+
+# On data that they were not trained on
+
+
+def brain(data, name):
+    """Return the reference of a fully sampled head, and the scan with a quarter of its lines."""
+    kspace = torch.from_numpy(np.load(data / "raw_multicoil" / f"{name}.npz")["kspace"])
+    scan = undersample(Scan(kspace[None]), "random", 4, centre=0.08, seed=0)
+    return root_sum_of_squares(ifft(kspace)), scan
+
+
+@pytest.mark.parametrize("name", ["brain8_full_T1", "head8_T1_256"])
+def test_the_varnet_is_above_total_variation_on_raw_heads(data, name):
+    reference, scan = brain(data, name)
+    found = find_method("varnet")()(scan)
+    assert found.record.notes == ()
+    assert psnr(found.image[0], reference) > psnr(find_method("tv")()(scan).image[0], reference) + 0.4
+
+
+def held_out(data, contrast):
+    """Return some slices of subjects that no cascade was trained on; crowns, all smooth, are total variation's own."""
+    file = {"T1": "T1_ds002748_sub01-60", "T2": "T2_openms_p01_p03_p04"}[contrast]
+    subjects = {"T1": ["sub-55", "sub-57", "sub-60"], "T2": ["p04s1"]}[contrast]
+    settings = datasets.DataSettings(
+        sources=[{"kind": "images", "path": str(data / "t1t2" / f"{file}.npz"), "crop": (208, 176), "content": 0.3}],
+        split={"validation": [], "test": subjects},
+        test_images=5,
+        masks={"kind": "poisson-disc", "acceleration": 4},
+        simulation={"coils": 1, "snr": None},
+    )
+    return datasets.test_set(settings)
+
+
+@pytest.mark.parametrize("contrast", ["T1", "T2"])
+def test_cascades_are_above_total_variation_and_wavelets_on_subjects_left_out(data, contrast):
+    examples = held_out(data, contrast)
+    cascade = find_method("cascade")(weights=f"brain-{contrast.lower()}-cascade")
+    margins = {"tv": [], "wavelet": []}
+    for index in range(len(examples)):
+        example = examples[index]
+        scan = Scan(example.kspace[None], Sampling(example.mask[None]))
+        own = psnr(cascade(scan).image[0], example.reference)
+        for method, found in margins.items():
+            found.append(own - psnr(find_method(method)()(scan).image[0], example.reference))
+    assert min(np.mean(found) for found in margins.values()) > 2
+
+
+@pytest.mark.parametrize(
+    ("organ", "leeway"), [("knee1_raw256", 0.4), ("heart_PK01", 0), ("heart_PK03", 0.2), ("heart_PK10", 0)]
+)
+def test_other_organs_are_told_apart_and_as_good_as_zero_filled_or_nearly(data, organ, leeway):
+    with np.load(data / "single_coil" / f"{organ}.npz") as file:
+        image = ifft(torch.from_numpy(file["kspace"])) if "kspace" in file else torch.from_numpy(file["image"])
+    full = Scan(fft(image.to(torch.complex64))[None, None])
+    for method, kind in (("varnet", "random"), ("cascade", "poisson-disc"), ("resnet", "poisson-disc")):
+        scan = undersample(full, kind, 4, seed=0)
+        found = find_method(method)()(scan)
+        assert any("unlike those the network was trained on" in note for note in found.record.notes), method
+        assert psnr(found.image[0], image) > psnr(find_method("zero-filled")()(scan).image[0], image) - leeway, method
