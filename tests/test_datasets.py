@@ -26,8 +26,10 @@ from fourfold.datasets import (
 )
 from fourfold.datasets.augmentation import augment_image, crop_or_pad
 from fourfold.datasets.draw import Draw
-from fourfold.datasets.settings import Augmentation, Split
+from fourfold.datasets.settings import Augmentation, Simulation, Split
+from fourfold.datasets.simulation import simulate_acquisition
 from fourfold.datasets.split import split_subjects
+from fourfold.datasets.tissue_phase import tissue_phase
 from fourfold.errors import InputError
 from fourfold.formats import save_scan
 from fourfold.physics import random_coils
@@ -37,7 +39,7 @@ from fourfold.physics.random_coils import random_maps
 from fourfold.physics.scale import intensity_scale
 from fourfold.physics.simulate import in_object, phantom, simulate
 from fourfold.sampling import undersample
-from fourfold.scan import Sampling, Scan
+from fourfold.scan import Sampling, Scan, crop_centre
 
 SIZE = 48
 
@@ -439,6 +441,43 @@ def test_shading_is_a_positive_field_of_the_strength_that_was_asked_for():
     assert torch.equal(again, shaded)
 
 
+def test_tissues_differ_in_phase_and_keep_their_brightness():
+    image = phantom((96, 80))
+    strengths, jumps, even = [], [], []
+    for seed in range(12):
+        draw = Draw(seed, "training")
+        plain = simulate_acquisition(image, 1, Simulation(snr=None, phase=0.0), draw).image
+        found = simulate_acquisition(image, 1, Simulation(snr=None, phase=0.0, tissue_phase=0.8), draw).image
+        torch.testing.assert_close(found.abs(), plain.abs())
+        phase = tissue_phase(image, 0.8, np.random.default_rng(seed))
+        strengths.append(float(phase[in_object(image)].std()))
+        step = (phase[1:] - phase[:-1]).abs()
+        jumps.append(float(step[(image[1:] - image[:-1]).abs() > 0.3].mean()))
+        even.append(float(step[(image[1:] == image[:-1]) & in_object(image[1:])].mean()))
+    assert 0 < min(strengths) < 0.3 < max(strengths) < 1.2
+    assert sum(jumps) > 1.5 * sum(even), "the phase jumps where the brightness does"
+
+
+@pytest.mark.parametrize("phase", [None, 0.4])
+def test_a_coarser_image_is_the_centre_of_its_kspace(phase):
+    """With as many pixels as that, at the same brightness; its k-space is full to the edge."""
+    image = phantom((60, 48))
+    if phase is not None:
+        image = torch.polar(image, torch.full_like(image, phase))
+    coarse = augment_image(image, Augmentation(resolution=(0.5, 0.5)), Draw(0, "training"))
+    assert coarse.shape == (30, 24)
+    assert coarse.is_complex() == image.is_complex()
+    assert float((coarse.mean() - image.mean()).abs()) < 1e-5
+    # But for the outermost sample of an even size, which has no partner that would keep a real image real.
+    found, expected = (crop_centre(fft(each.to(torch.complex64)), (29, 23)) for each in (coarse, image))
+    torch.testing.assert_close(math.sqrt(4) * found, expected, atol=1e-3, rtol=1e-3)
+    sizes = {
+        augment_image(image, Augmentation(resolution=(0.4, 1.0)), Draw(seed, "training")).shape for seed in range(20)
+    }
+    assert len(sizes) > 5
+    assert all(24 <= ny <= 60 and 19 <= nx <= 48 for ny, nx in sizes)
+
+
 def test_flips_mirror_raw_data_and_what_belongs_to_it(volume):
     path, scan = volume
     plain = root_sum_of_squares(ifft(scan.kspace[0]))
@@ -520,10 +559,12 @@ def test_raw_data_that_does_not_suit_is_refused(tmp_path, volume):
         training_set(raw_settings(path, source={"coils": 8}))
     with pytest.raises(InputError, match=r"true coil maps of raw data"):
         raw_settings(path, maps="true")
-    with pytest.raises(InputError, match=r"leave out rotation, zoom, contrast and shading"):
+    with pytest.raises(InputError, match=r"leave out rotation, zoom, resolution, contrast and shading"):
         raw_settings(path, augmentation={"rotation": 3})
     with pytest.raises(InputError, match=r"leave out rotation"):
         raw_settings(path, augmentation={"shading": 0.5})
+    with pytest.raises(InputError, match=r"another contrast or resolution"):
+        raw_settings(path, augmentation={"resolution": (0.5, 0.9)})
     with pytest.raises(InputError, match=r"stays as acquired"):
         raw_settings(path, masks=None, augmentation={"flip": True})
 

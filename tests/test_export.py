@@ -77,6 +77,11 @@ def test_total_variation_cannot_be_exported():
         RealNetwork(network)
 
 
+def test_a_varnet_that_is_told_the_noise_cannot_be_exported():
+    with pytest.raises(InputError, match="told the scan's noise"):
+        RealNetwork(build("varnet", SMALL["varnet"] | {"form": "denoising"}))
+
+
 def test_maps_of_the_small_grid_cannot_be_exported():
     network = build("varnet", SMALL["varnet"] | {"sensitivity_grid": "calibration"})
     with pytest.raises(InputError, match="small grid"):

@@ -12,6 +12,7 @@ from fourfold.errors import InputError
 from fourfold.physics.encoding import CoilMaps
 from fourfold.physics.fourier import fft
 from fourfold.physics.noise import noise_covariance, prewhiten
+from fourfold.physics.noise_level import noise_level
 from fourfold.physics.simulate import loop_maps, phantom, simulate
 from fourfold.scan import Sampling, Scan
 
@@ -144,3 +145,16 @@ def test_agrees_with_bart(scan, tmp_path):
     theirs = torch.from_numpy(theirs[:, :, 0].transpose(2, 0, 1).copy()).flatten(1)
     ours = prewhiten(scan).kspace[0].flatten(1)
     assert torch.allclose(ours.mH[:50] @ ours, theirs.mH[:50] @ theirs, rtol=2e-3, atol=0.5)
+
+
+@pytest.mark.parametrize("axis", [1, 2])
+def test_the_level_of_each_frame_is_told_by_its_outermost_samples(axis):
+    levels = torch.tensor([0.02, 0.5])
+    y, x = torch.meshgrid(torch.linspace(-1, 1, 120), torch.linspace(-1, 1, 90), indexing="ij")
+    image = torch.exp(-10 * (x**2 + y**2)) * loop_maps((120, 90), 4)[:, 0]
+    kspace = fft(image) + levels[:, None, None, None] * gaussian(2, 4, 120, 90)
+    lines = torch.arange(kspace.shape[1 + axis]) % 4 == 1
+    mask = (lines[:, None] if axis == 1 else lines).expand(1, 120, 90)
+    found = noise_level(torch.where(mask[:, None], kspace, 0), mask)
+    torch.testing.assert_close(found, levels, rtol=0.1, atol=0)
+    assert torch.allclose(noise_level(1e3 * kspace * mask[:, None], mask), 1e3 * found)

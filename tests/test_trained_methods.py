@@ -60,6 +60,12 @@ def single(full):
     return undersample(one, "random", 3, centre=0.25, seed=0)
 
 
+def test_bfloat16_is_used_where_it_is_asked_for(method, scan):
+    images = [method("unet", precision=each)(scan).estimate for each in ("float32", "bfloat16")]
+    assert torch.equal(method("unet")(scan).estimate, images[0])
+    assert 1e-5 < float((images[1] - images[0]).norm() / images[0].norm()) < 0.03
+
+
 def test_there_is_a_method_for_every_network():
     trained = {name: kind for name, kind in methods().items() if kind.family == "trained"}
     assert set(trained) == set(NETWORKS)

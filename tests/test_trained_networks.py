@@ -6,16 +6,19 @@ from pathlib import Path
 
 import pytest
 import torch
-from torch.nn.functional import instance_norm, leaky_relu
+from torch.nn.functional import instance_norm, leaky_relu, pad
 
 from fourfold.errors import InputError
 from fourfold.networks.cascade import Cascade
 from fourfold.networks.channels import as_channels, as_complex, channels_last
 from fourfold.networks.consistent_step import consistent_step
 from fourfold.networks.conv_stack import ConvStack
+from fourfold.networks.denoiser import Denoiser
 from fourfold.networks.fastmri_weights import from_fastmri
 from fourfold.networks.instance_norm import normalised_leaky_relu_
 from fourfold.networks.kspace_cnn import KspaceCnn
+from fourfold.networks.layers import draw_weights
+from fourfold.networks.noise_schedule import NoiseSchedule
 from fourfold.networks.normalised_unet import NormalisedUNet
 from fourfold.networks.resnet import ResNet
 from fourfold.networks.sensitivity import SensitivityNetwork
@@ -139,11 +142,13 @@ def test_a_homogeneous_unet_follows_the_scale_and_keeps_the_variance():
 
 
 @torch.no_grad()
-def test_a_homogeneous_varnet_follows_the_scale(problem):
-    kspace, mask, calibration = problem
-    network = VarNet(2, 4, 2, 4, 2, form="image", regulariser="homogeneous")
-    image = network(kspace, mask, calibration=calibration)
-    assert relative(network(1e3 * kspace, mask, calibration=calibration), 1e3 * image) < 1e-5
+def test_a_denoiser_follows_the_scale_and_is_told_the_noise():
+    network = Denoiser(8, 2, seed=1)
+    x, level = gaussian(2, 40, 32), torch.tensor([0.1, 0.3])
+    clean = network(x, level)
+    assert relative(network(1e3 * x, 1e3 * level), 1e3 * clean) < 1e-5
+    assert relative(network(x, level.flip(0)), clean) > 1e-4
+    assert relative(network(x[1:], level[1:]), clean[1:]) < 1e-5
 
 
 def test_weights_are_drawn_as_wide_as_torch_draws_them():
@@ -343,10 +348,11 @@ def test_proximal_form_begins_with_total_variation(problem):
     [
         {"form": "proximal"},
         {"form": "proximal", "total_variation": 0.01},
-        {"form": "proximal", "regulariser": "homogeneous"},
+        {"form": "denoising"},
+        {"form": "denoising", "total_variation": 0.01},
     ],
 )
-def test_proximal_form_learns(problem, settings):
+def test_forms_that_begin_at_nothing_learn(problem, settings):
     """The U-Nets' last layers begin as zero, so that in the first step they alone learn, and the weights."""
     kspace, mask, calibration = problem
     network = VarNet(2, 4, 2, 4, 2, **settings)
@@ -358,6 +364,44 @@ def test_proximal_form_learns(problem, settings):
     for name, parameter in network.named_parameters():
         assert bool(parameter.grad.isfinite().all()), name
         assert bool(parameter.grad.any()), name
+
+
+def test_the_schedule_falls_to_the_noise_of_the_data():
+    levels, weights = zip(*NoiseSchedule(4)(torch.tensor([0.02, 0.2])), strict=True)
+    levels, weights = torch.stack(levels).detach(), torch.stack(weights).detach()
+    assert torch.allclose(levels[0], torch.tensor([0.05, 0.05]))
+    assert torch.allclose(levels[-1], torch.tensor([0.02, 0.2]))
+    ratios = levels[1:] / levels[:-1]
+    assert torch.allclose(ratios, ratios[:1].expand_as(ratios)), "geometrically"
+    assert torch.allclose(weights, 0.3 * (levels[-1] / levels).square())
+
+
+@torch.no_grad()
+def test_the_noise_comes_from_the_calibration_of_each_frame(problem):
+    """Boxes of a batch are surrounded by zeros; without calibration the outermost samples tell it."""
+    kspace, mask, calibration = problem
+    network = VarNet(2, 4, 2, form="denoising", sensitivity_channels=0, seed=1)
+    draw_weights(network, 1)
+    maps = torch.ones_like(kspace[:1]) / 2
+    image = network(kspace, mask, maps, calibration)
+    louder = calibration + 0.5 * gaussian(*calibration.shape, seed=3)
+    assert relative(network(kspace, mask, maps, louder), image) > 1e-2
+    assert relative(network(kspace, mask, maps, pad(calibration, (3, 2, 0, 0))), image) < 1e-5
+    assert relative(network(kspace, mask, maps), image) < 0.2
+    for frame in (0, 1):
+        one = slice(frame, frame + 1)
+        assert relative(network(kspace[one], mask, maps, calibration[one]), image[one]) < 1e-4
+
+
+@torch.no_grad()
+def test_the_denoiser_sees_aliases_along_one_axis(problem):
+    kspace, mask, calibration = problem
+    network = VarNet(2, 4, 2, form="denoising", sensitivity_channels=0)
+    draw_weights(network, 1)
+    maps = torch.ones_like(kspace[:1]) / 2
+    image = network(kspace, mask, maps, calibration)
+    turned = network(kspace.mT, mask.mT, maps.mT, calibration.mT)
+    assert relative(turned.mT, image) < 1e-4
 
 
 def kspace_form(network, kspace, mask, maps):
@@ -385,7 +429,7 @@ def test_two_images_hold_the_kspace_of_the_kspace_form(problem, energy):
         assert relative(torch.sgn(found) * combined.abs(), combined) < 1e-3
 
 
-@pytest.mark.parametrize("form", ["image", "kspace", "proximal"])
+@pytest.mark.parametrize("form", ["image", "kspace", "proximal", "denoising"])
 def test_varnet_takes_one_coil_without_calibration_and_refuses_several(problem, form):
     kspace, mask, calibration = problem
     network = VarNet(1, 4, 2, 4, 2, form=form)

@@ -452,6 +452,29 @@ def test_a_subnetwork_is_trained_on_the_papers_input(settings):
     assert torch.allclose(judged, network(*seen), atol=1e-6), "the last sub-network's result is the cascade's"
 
 
+DENOISING = {"kind": "varnet", "form": "denoising", "cascades": 2, "channels": 4, "pools": 1, "sensitivity_channels": 0}
+
+
+def test_a_denoiser_learns_alone_then_the_whole_network(settings, tmp_path):
+    stages = [{"train": "denoiser", "epochs": 25, "noise": [0.05, 0.2], "rate": 5e-3}, {"epochs": 1}]
+    chosen = TrainingSettings(**settings(network=DENOISING, losses=["psnr"], stages=stages))
+    train(chosen, tmp_path / "out")
+    first = build("varnet", chosen.network_settings).state_dict()
+    names = ("1-denoiser", "2-end-to-end")
+    second, third = (read_checkpoint(tmp_path / "out" / "checkpoints" / name / LAST).network for name in names)
+    assert all(torch.equal(first[name], second[name]) != name.startswith("denoising.denoiser.") for name in first)
+    assert all(not torch.equal(second[name], third[name]) for name in first)
+    network, examples = build("varnet", chosen.network_settings), training_set(chosen.data)
+    stage = plan(chosen, network, EXAMPLES)[0]
+    network.load_state_dict(second)
+    reference = torch.stack([examples[index].reference for index in range(EXAMPLES)])
+    with torch.no_grad():
+        clean = stage.denoised(network, reference, torch.Generator().manual_seed(5))
+        network.load_state_dict(first)  # takes nothing off
+        noisy = stage.denoised(network, reference, torch.Generator().manual_seed(5))
+    assert float((clean - reference).norm()) < 0.8 * float((noisy - reference).norm())
+
+
 # Several processes
 
 
@@ -658,6 +681,11 @@ def test_finetuning_begins_with_the_weights(settings, tmp_path):
         ({"optimiser": {"kind": "adam", "rate": -1}}, r"'optimiser.adam.rate' is -1; input should be greater than 0"),
         ({"stages": [{"epochs": 1, "steps": 1}]}, "either 'epochs' or 'steps'"),
         ({"stages": [{"train": "subnetworks", "epochs": 1}]}, "'unet' has none of"),
+        ({"stages": [{"train": "denoiser", "epochs": 1}]}, "'unet' has none of; choose a varnet"),
+        (
+            {"network": DENOISING, "supervision": "self", "losses": [], "stages": [{"train": "denoiser", "epochs": 1}]},
+            "references with noise",
+        ),
         ({"protocols": ["snr"]}, r"no metric protocol 'snr'"),
         ({"supervision": "self"}, "loss of its own"),
         ({"supervision": "self", "losses": [], "network": {**SMALL, "complex": False}}, "does not learn the phase"),

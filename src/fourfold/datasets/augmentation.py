@@ -11,8 +11,10 @@ from torch import Tensor
 from torch.nn.functional import affine_grid, grid_sample, interpolate, pad
 
 from fourfold.datasets.draw import Draw
+from fourfold.datasets.fields import random_field
 from fourfold.datasets.settings import Augmentation
-from fourfold.scan import centre_slice
+from fourfold.physics.fourier import fft, ifft
+from fourfold.scan import centre_slice, crop_centre
 
 __all__ = ["augment_image", "crop_or_pad", "flip"]
 
@@ -21,7 +23,7 @@ _POINTS = (3, 6, 12, 24)
 
 
 def augment_image(image: Tensor, settings: Augmentation, draw: Draw) -> Tensor:
-    """Return an image (y, x) turned, enlarged, with another contrast and shaded, as far as the settings ask for."""
+    """Return an image (y, x) turned, enlarged, of another contrast and resolution, shaded, as the settings ask for."""
     if settings.rotation:
         image = _rotated(image, math.radians(draw.numbers("rotation").uniform(-settings.rotation, settings.rotation)))
     if settings.zoom != (1.0, 1.0):
@@ -31,6 +33,8 @@ def augment_image(image: Tensor, settings: Augmentation, draw: Draw) -> Tensor:
         image = _contrasted(image, math.exp(draw.numbers("contrast").uniform(-limit, limit)))
     if settings.shading:
         image = image * _shading(image.shape, settings.shading, draw.numbers("shading"))
+    if settings.resolution != (1.0, 1.0):
+        image = _coarsened(image, draw.between("resolution", settings.resolution))
     return image
 
 
@@ -55,6 +59,14 @@ def _enlarged(image: Tensor, factor: float) -> Tensor:
     return _image(interpolate(_parts(image)[None], size, mode="bicubic", antialias=True)[0])
 
 
+def _coarsened(image: Tensor, share: float) -> Tensor:
+    """Return the image that the centre of its k-space shows, with as many pixels; a real one stays real."""
+    ny, nx = (max(1, round(share * length)) for length in image.shape)
+    centre = crop_centre(fft(image.to(torch.complex64)), (ny, nx))
+    coarse = ifft(centre) * math.sqrt(ny * nx / image.numel())
+    return coarse if image.is_complex() else coarse.real
+
+
 def _parts(image: Tensor) -> Tensor:
     return torch.view_as_real(image).permute(2, 0, 1) if image.is_complex() else image[None]
 
@@ -71,12 +83,7 @@ def _contrasted(image: Tensor, power: float) -> Tensor:
 
 def _shading(size: Sequence[int], strongest: float, rng: np.random.Generator) -> Tensor:
     """Return a random positive field (y, x): detail of all sizes to a twentieth of the image, less of the finer."""
-    field = torch.zeros(1, 1, *size)
-    for octave, points in enumerate(_POINTS):
-        noise = torch.from_numpy(rng.standard_normal((1, 1, points, points), dtype=np.float32))
-        field += 0.5**octave * interpolate(noise, tuple(size), mode="bicubic")
-    field = field[0, 0]
-    return (rng.uniform(0, strongest) * field / field.std()).exp()
+    return (rng.uniform(0, strongest) * random_field(size, _POINTS, rng)).exp()
 
 
 def crop_or_pad(images: Tensor, size: tuple[int, int], rng: np.random.Generator | None = None) -> Tensor:

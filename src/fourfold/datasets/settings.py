@@ -35,6 +35,7 @@ Part: TypeAlias = Literal["training", "validation", "test"]
 Size: TypeAlias = tuple[PositiveInt, PositiveInt]
 Positive: TypeAlias = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Share: TypeAlias = Annotated[float, Field(gt=0, lt=1)]
+AtMostOne: TypeAlias = Annotated[float, Field(gt=0, le=1)]
 Drawn: TypeAlias = Positive | tuple[Positive, Positive]
 
 
@@ -156,6 +157,9 @@ class Simulation(_Settings):
     """Mean magnitude within the object over the noise of one coil's real part, or two ends; None adds no noise."""
     phase: NonNegativeFloat = 1.0
     """Standard deviation over the image of a smooth random phase in radians."""
+    tissue_phase: NonNegativeFloat = 0.0
+    """Standard deviation up to which tissues differ in phase, in radians, and up to half of it a field of fine detail.
+    Fat, veins and edges in a scanner's image are out of phase with what is around them."""
 
 
 class Augmentation(_Settings):
@@ -167,6 +171,10 @@ class Augmentation(_Settings):
     """Turn images by up to so many degrees; raw data is left alone."""
     zoom: tuple[Positive, Positive] = (1.0, 1.0)
     """Enlarge images by a factor between these, before they are cropped; raw data is left alone."""
+    resolution: tuple[AtMostOne, AtMostOne] = (1.0, 1.0)
+    """Keep a share between these of the k-space of images along either axis, its centre, before they are cropped. Files
+    hold images that were interpolated, filtered or averaged, whose outer k-space is nearly empty; a scanner's is not.
+    Raw data is left alone."""
     contrast: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Raise the magnitude of images, from 0 to 1, to a power from 1 − contrast to 1 / (1 − contrast); raw
     data is left alone."""
@@ -241,13 +249,11 @@ class DataSettings(_Settings):
             raise InputError("Simulated acquisitions are fully sampled without masks; give 'masks' for images.")
         augmentation = self.augmentation
         trained_on = (*self.sources, *self.training)
-        changed = (
-            augmentation.rotation or augmentation.contrast or augmentation.shading or augmentation.zoom != (1.0, 1.0)
-        )
-        if changed and all(source.kind == "raw" for source in trained_on):
+        kept = {name: getattr(augmentation, name) for name in ("flip", "shift", "sizes")}
+        if augmentation != Augmentation(**kept) and all(source.kind == "raw" for source in trained_on):
             raise InputError(
-                "Turned, enlarged, shaded or with another contrast, raw data would be no measurement; leave out "
-                "rotation, zoom, contrast and shading."
+                "Turned, enlarged, shaded or with another contrast or resolution, raw data would be no measurement; "
+                "leave out rotation, zoom, resolution, contrast and shading."
             )
         if self.masks is None and augmentation != Augmentation():
             raise InputError("Undersampled data stays as acquired; leave out 'augmentation', or give 'masks'.")

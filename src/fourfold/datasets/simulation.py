@@ -10,6 +10,7 @@ from torch import Tensor
 
 from fourfold.datasets.draw import Draw
 from fourfold.datasets.settings import Simulation
+from fourfold.datasets.tissue_phase import tissue_phase
 from fourfold.physics.fourier import fft
 from fourfold.physics.random_coils import random_maps
 from fourfold.physics.simulate import in_object, smooth_phase
@@ -43,6 +44,9 @@ def simulate_acquisition(image: Tensor, coils: int, settings: Simulation, draw: 
     if settings.phase:
         seed = int(draw.numbers("phase").integers(2**62))
         image = image * torch.polar(torch.ones(ny, nx), settings.phase * smooth_phase((ny, nx), seed))
+    if settings.tissue_phase:
+        phase = tissue_phase(image, settings.tissue_phase, draw.numbers("tissue phase"))
+        image = image * torch.polar(torch.ones(ny, nx), phase)
     maps = random_maps((ny, nx), coils, draw.numbers("coils"))
     kspace = fft(maps * image)
     if settings.snr is not None:

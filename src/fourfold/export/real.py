@@ -14,11 +14,12 @@ from torch import Tensor, nn
 
 from fourfold.errors import InputError
 from fourfold.networks.cascade import Cascade
+from fourfold.networks.first_image import FIRST_ITERATIONS
 from fourfold.networks.image_network import ImageNetwork
 from fourfold.networks.interface import Reconstructor
 from fourfold.networks.kspace_cnn import KspaceCnn
 from fourfold.networks.normalised_unet import NormalisedUNet
-from fourfold.networks.varnet import FIRST_ITERATIONS, ITERATIONS, Form, VarNet
+from fourfold.networks.varnet import ITERATIONS, VarNet
 from fourfold.physics.consistency import DataConsistency
 
 __all__ = ["RealNetwork"]
@@ -35,8 +36,8 @@ class RealNetwork(nn.Module):
     Raises
     ------
     InputError
-        For a VarNet that estimates coil maps on the small grid of the calibration lines, or begins with total
-        variation.
+        For a VarNet that estimates coil maps on the small grid of the calibration lines, begins with total variation,
+        or is told the noise.
     """
 
     def __init__(self, network: Reconstructor) -> None:
@@ -50,6 +51,11 @@ class RealNetwork(nn.Module):
             raise InputError(
                 "This VarNet begins with the image of total variation, which exported networks cannot find; export "
                 "weights with total_variation 0."
+            )
+        if isinstance(network, VarNet) and network.form == "denoising":
+            raise InputError(
+                "This VarNet is told the scan's noise, which exported networks cannot find; export weights of another "
+                "form, such as 'proximal'."
             )
         self.network = network
 
@@ -237,7 +243,7 @@ def _energy(a: Tensor, b: Tensor) -> Tensor:
     return (a * b).sum(dim=(1, 2, 3), keepdim=True)
 
 
-_FORMS: Mapping[Form, Callable[[VarNet, Tensor, Tensor, Tensor], Tensor]] = {
+_FORMS: Mapping[str, Callable[[VarNet, Tensor, Tensor, Tensor], Tensor]] = {
     "image": _varnet_image,
     "kspace": _varnet_kspace,
     "proximal": _varnet_proximal,

@@ -24,7 +24,7 @@ def consistent_step(encoding: Encoding, rhs: Tensor, near: Tensor, weight: Tenso
     near
         Like `rhs`.
     weight
-        A positive scalar.
+        Positive, a scalar or (frame, 1, 1, 1).
     iterations
         How many; each takes one AᴴA.
     """

@@ -10,29 +10,24 @@ from torch import Tensor, nn
 
 from fourfold.errors import InputError
 from fourfold.networks.consistent_step import consistent_step
-from fourfold.networks.homogeneous_unet import HomogeneousUNet
+from fourfold.networks.denoising_steps import DenoisingSteps
+from fourfold.networks.first_image import FIRST_WEIGHT, damped_image, smooth_image
 from fourfold.networks.interface import Reconstructor
 from fourfold.networks.layers import draw_weights
 from fourfold.networks.normalised_unet import NormalisedUNet
 from fourfold.networks.sensitivity import Grid, SensitivityNetwork
-from fourfold.optimize.data_term import DataTerm
-from fourfold.optimize.minimise import minimise
-from fourfold.optimize.total_variation import TotalVariationPenalty
 from fourfold.physics.encoding import Encoding
 from fourfold.physics.fourier import fft, ifft
 
-__all__ = ["Form", "Regulariser", "VarNet"]
+__all__ = ["Form", "VarNet"]
 
-Form = Literal["kspace", "image", "proximal"]
-Regulariser = Literal["normalised", "homogeneous"]
+Form = Literal["kspace", "image", "proximal", "denoising"]
 
-# Of a proximal step, and of the first image before all steps.
-ITERATIONS, FIRST_ITERATIONS = 6, 10
-# Total variation is within a few hundredths of a decibel of its end then.
-_SMOOTHING_ITERATIONS = 30
-# What the weight of the regularised image in a proximal step begins with, and that of zeros in the first image. Small
-# weights would undo in the first steps what total variation did.
-_WEIGHT, _FIRST_WEIGHT = 0.5, 0.05
+ITERATIONS = 6
+"""Of conjugate gradients, in a step of the proximal form."""
+# What the weight of the regularised image in a proximal step begins with. Small weights would undo in the first steps
+# what total variation did.
+_WEIGHT = 0.5
 
 
 class VarNet(Reconstructor):
@@ -47,6 +42,10 @@ class VarNet(Reconstructor):
     and Sᴴ F⁻¹ k = Aᴴy − Σ|S|² v + AᴴA (v − w). Either form thus takes one normal operator a step, which transforms
     along the undersampled axes alone and keeps no k-space of all coils.
 
+    The proximal form (Aggarwal et al. 2019, IEEE TMI 38:394) is x ← argmin ‖Ax − y‖² + λ‖x − (x' − U(x'))‖² of the
+    image x' before, with a learned λ. The denoising form is the same with one U-Net in all steps, told how much noise
+    to take off (`fourfold.networks.denoising_steps`).
+
     With 12 cascades of 18 channels and sensitivity estimation of 8 channels it has 29,936,966 parameters, fastMRI's
     count; with 8 cascades of 18 channels 20,119,610.
 
@@ -55,18 +54,15 @@ class VarNet(Reconstructor):
     cascades
         Number of steps.
     channels, pools
-        Of each regularising U-Net.
+        Of each regularising U-Net, of the denoising form of its one.
     sensitivity_channels, sensitivity_pools, sensitivity_grid
         Of the network that estimates coil maps, see `fourfold.networks.sensitivity.SensitivityNetwork`; without
         channels there is none, and maps must be given.
     form
-        ``"kspace"``, ``"image"`` or ``"proximal"``.
-    regulariser
-        ``"normalised"``, as published: `fourfold.networks.normalised_unet.NormalisedUNet`; or ``"homogeneous"``:
-        `fourfold.networks.homogeneous_unet.HomogeneousUNet`, without norm and bias.
+        ``"kspace"``, ``"image"``, ``"proximal"`` or ``"denoising"``.
     total_variation
-        Weight of the total variation that the first image of the proximal form minimises; 0 begins with conjugate
-        gradients.
+        Weight of the total variation that the first image of the proximal and the denoising form minimises; 0 begins
+        with conjugate gradients.
     seed
         Of the initial weights.
     """
@@ -80,35 +76,38 @@ class VarNet(Reconstructor):
         sensitivity_pools: PositiveInt = 4,
         sensitivity_grid: Grid = "full",
         form: Form = "kspace",
-        regulariser: Regulariser = "normalised",
         total_variation: NonNegativeFloat = 0.0,
         seed: int = 0,
     ) -> None:
         super().__init__()
         self.form = form
+        self.total_variation = total_variation
         self.sensitivity = (
             SensitivityNetwork(sensitivity_channels, sensitivity_pools, sensitivity_grid)
             if sensitivity_channels
             else None
         )
-        proximal = form == "proximal"
-        homogeneous = regulariser == "homogeneous"
-        regularisers = [
-            HomogeneousUNet(channels, pools) if homogeneous else NormalisedUNet(channels, pools, mean=not proximal)
-            for _ in range(cascades)
-        ]
-        self.regularisers = nn.ModuleList(regularisers)
-        # η of each step, or ln λ of each step, before them that of the first image.
-        self.total_variation = total_variation
-        weights = ([] if total_variation else [_FIRST_WEIGHT]) + [_WEIGHT] * cascades
-        self.steps = nn.Parameter(torch.tensor(weights).log() if proximal else torch.ones(cascades))
+        if form == "denoising":
+            self.denoising = DenoisingSteps(cascades, channels, pools, total_variation)
+            unets = [self.denoising.denoiser.unet]
+        else:
+            regularisers = [NormalisedUNet(channels, pools, mean=form != "proximal") for _ in range(cascades)]
+            self.regularisers = nn.ModuleList(regularisers)
+            self.steps = nn.Parameter(self._first_steps(cascades))
+            unets = [each.unet for each in regularisers]
         draw_weights(self, seed)
-        for each in regularisers:
-            if homogeneous:
-                each.unet.keep_variance()
-            if proximal:
-                for parameter in each.unet.last.parameters():
-                    nn.init.zeros_(parameter)
+        if form == "denoising":
+            unets[0].keep_variance()
+        if form in ("proximal", "denoising"):
+            # What takes nothing off at first leaves the image that the steps begin with.
+            for parameter in (each for unet in unets for each in unet.last.parameters()):
+                nn.init.zeros_(parameter)
+
+    def _first_steps(self, cascades: int) -> Tensor:
+        """Return η of each step; of the proximal form ln λ of each, before them that of the first image."""
+        if self.form != "proximal":
+            return torch.ones(cascades)
+        return torch.tensor([*([] if self.total_variation else [FIRST_WEIGHT]), *[_WEIGHT] * cascades]).log()
 
     @property
     def estimates_maps(self) -> bool:
@@ -124,6 +123,9 @@ class VarNet(Reconstructor):
         phase, which is not differentiated, that of the combined image.
         """
         maps = self._maps(kspace, calibration) if maps is None else maps
+        if self.form == "denoising":
+            image: Tensor = self.denoising(kspace, mask, maps, calibration)
+            return image
         encoding = Encoding(mask, maps[:, None])
         if self.form == "image":
             return self._in_image(encoding, kspace)
@@ -159,25 +161,13 @@ class VarNet(Reconstructor):
         rhs = encoding.adjoint(kspace)
         weights = list(self.steps.exp())
         if self.total_variation:
-            image = self._smooth_image(encoding, rhs)
+            image = smooth_image(encoding, rhs, self.total_variation)
         else:
-            image = consistent_step(encoding, rhs, torch.zeros_like(rhs), weights.pop(0), FIRST_ITERATIONS)
+            image = damped_image(encoding, rhs, weights.pop(0))
         for weight, regulariser in zip(weights, self.regularisers, strict=True):
             better = image - regulariser(image[:, 0])[:, None]
             image = consistent_step(encoding, rhs, better, weight, ITERATIONS)
         return image[:, 0]
-
-    @torch.no_grad()
-    def _smooth_image(self, encoding: Encoding, rhs: Tensor) -> Tensor:
-        """Return the image of total variation, which is not differentiated: it learns nothing."""
-        support = encoding.coil_maps.any(dim=2)
-        return minimise(
-            DataTerm(encoding.normal, rhs, 0.0),
-            TotalVariationPenalty(support),
-            self.total_variation,
-            iterations=_SMOOTHING_ITERATIONS,
-            support=support,
-        ).x
 
     def _in_kspace(self, encoding: Encoding, kspace: Tensor, mask: Tensor, maps: Tensor) -> Tensor:
         start = encoding.adjoint(kspace)

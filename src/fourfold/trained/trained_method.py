@@ -16,6 +16,7 @@ from fourfold.classical.sense import CalibratedMethod
 from fourfold.domain import remarks, seen
 from fourfold.errors import InputError
 from fourfold.method import Family, Progress, Solution
+from fourfold.networks.precision import Precision, computing
 from fourfold.networks.reconstructor import Reconstructor
 from fourfold.physics.calibration import calibration_kspace, estimate_maps
 from fourfold.physics.encoding import Encoding
@@ -46,6 +47,9 @@ class TrainedMethod(CalibratedMethod):
     that ship for this network."""
     combination: Combination = "rss"
     """rss: measured samples put back in every coil, root-sum-of-squares; maps: the network\'s own image."""
+    precision: Precision = "float32"
+    """Numbers that the network's convolutions compute with; auto takes bfloat16 where the device multiplies it in
+    hardware: faster, and no longer the same image on every machine."""
     memory: PositiveFloat = 4.0
     """On a GPU: gigabytes that frames reconstructed together may take. A CPU is as fast with one after the other."""
 
@@ -115,10 +119,13 @@ class TrainedMethod(CalibratedMethod):
         scales = torch.tensor([intensity_scale(scan.frame(index)) for index in range(scan.frames)], device=device)
         if not bool(scales.all()):
             raise InputError("A frame's k-space centre is zero, so that it has no image; leave that frame out.")
-        maps, told = self._maps(network, scan)
+        calibration = _calibration(scan)
+        maps, told = self._maps(network, scan, calibration)
         progress(0.2, manifest.name)
         unit = scales[:, None, None]
-        image = network(scan.kspace / unit[..., None], scan.mask, maps) * unit
+        lines = None if calibration is None else calibration / unit[..., None]
+        with computing(self.precision, device):
+            image = network(scan.kspace / unit[..., None], scan.mask, maps, lines) * unit
         return Solution(
             self._measured(image, maps, scan) if self.combination == "rss" else image,
             scale=float(scales.mean()),
@@ -127,13 +134,11 @@ class TrainedMethod(CalibratedMethod):
             estimate=image if self.combination == "rss" else None,
         )
 
-    def _maps(self, network: Reconstructor, scan: Scan) -> tuple[Tensor, tuple[str, ...]]:
+    def _maps(self, network: Reconstructor, scan: Scan, calibration: Tensor | None) -> tuple[Tensor, tuple[str, ...]]:
         """Return coil maps (frame or 1, coil, y, x) and what a reader must know of them."""
         own = network.estimates_maps and self.calibration == "auto" and scan.coil_maps is None and scan.coils > 1
-        if own:
-            calibration = calibration_kspace(scan, minimum=0, size=None)
-            if min(calibration.shape[-2:]) >= _FEWEST_LINES:
-                return network.coil_maps(calibration, scan.shape), ()
+        if own and calibration is not None:
+            return network.coil_maps(calibration, scan.shape), ()
         scan, told = self.with_maps(scan, scan)
         maps = estimate_maps(scan, sets="auto", crop=self.crop)
         if maps.shape[1] > 1:
@@ -148,6 +153,12 @@ class TrainedMethod(CalibratedMethod):
             for index in range(scan.frames)
         ]
         return torch.stack(frames)
+
+
+def _calibration(scan: Scan) -> Tensor | None:
+    """Return the calibration k-space (frame or 1, coil, ky, kx); None where it has too few lines for a network."""
+    calibration = calibration_kspace(scan, minimum=0, size=None)
+    return calibration if min(calibration.shape[-2:]) >= _FEWEST_LINES else None
 
 
 _FOLDED = (

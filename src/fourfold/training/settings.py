@@ -33,9 +33,12 @@ NamedLoss: TypeAlias = Annotated[AnyLoss, BeforeValidator(by_kind)]
 class StageSettings(Settings):
     """One stage of a training."""
 
-    train: Literal["all", "subnetworks"] = "all"
-    """What learns: the whole network, end to end; or the sub-networks of a cascade one after another, each alone on
-    what those before it make of the data (Dar & Çukur 2017, Eqs. 9 and 10), so many epochs each."""
+    train: Literal["all", "subnetworks", "denoiser"] = "all"
+    """What learns: the whole network, end to end; the sub-networks of a cascade one after another, each alone on
+    what those before it make of the data (Dar & Çukur 2017, Eqs. 9 and 10), so many epochs each; or the denoiser of a
+    VarNet of the denoising form alone, on references with noise."""
+    noise: tuple[PositiveFloat, PositiveFloat] = (0.002, 0.15)
+    """Of a stage that trains the denoiser: the least and the most noise, in parts of bright tissue."""
     epochs: PositiveInt | None = None
     """How often every example is seen; give this or `steps`."""
     steps: PositiveInt | None = None
@@ -176,7 +179,21 @@ class TrainingSettings(Settings):
                 f"A stage trains sub-networks, which '{self.network['kind']}' has none of; choose the network "
                 "'cascade', or 'train: all'."
             )
+        if any(stage.train == "denoiser" for stage in self.stages):
+            self._check_denoiser()
         return self
+
+    def _check_denoiser(self) -> None:
+        if self.network.get("form") != "denoising":
+            raise InputError(
+                f"A stage trains a denoiser, which this '{self.network['kind']}' has none of; choose a varnet with "
+                "'form: denoising', or 'train: all'."
+            )
+        if self.supervision.kind != "reference":
+            raise InputError(
+                "A stage trains the denoiser on references with noise, and self-supervised training has none; leave "
+                "that stage out."
+            )
 
     @property
     def learns_phase(self) -> bool:

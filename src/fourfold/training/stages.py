@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from fourfold.networks.cascade import Cascade
 from fourfold.networks.interface import Reconstructor
+from fourfold.networks.varnet import VarNet
 from fourfold.training.order import steps_per_epoch
 from fourfold.training.schedules import AnySchedule
 from fourfold.training.settings import StageSettings, TrainingSettings
@@ -35,9 +36,11 @@ class Stage:
     Attributes
     ----------
     name
-        ``end-to-end`` or ``subnetwork-2``, with its place in front.
+        ``end-to-end``, ``denoiser`` or ``subnetwork-2``, with its place in front.
     subnetwork
         Which sub-network of a cascade learns alone, from 0; None for the whole network.
+    noise
+        The least and the most noise of the images that a denoiser learns from alone; None for other stages.
     steps, steps_per_epoch
         Of this stage.
     first_step, first_epoch
@@ -48,6 +51,7 @@ class Stage:
 
     name: str
     subnetwork: int | None
+    noise: tuple[float, float] | None
     steps: int
     steps_per_epoch: int
     first_step: int
@@ -66,7 +70,11 @@ class Stage:
 
     def learning(self, network: nn.Module) -> list[nn.Parameter]:
         """Return the weights that learn; all others are held."""
-        part = network if self.subnetwork is None else cast(Cascade, network).subnetworks[self.subnetwork]
+        part = network
+        if self.noise is not None:
+            part = cast(VarNet, network).denoising.denoiser
+        elif self.subnetwork is not None:
+            part = cast(Cascade, network).subnetworks[self.subnetwork]
         network.requires_grad_(False)
         return list(part.requires_grad_(True).parameters())
 
@@ -79,6 +87,17 @@ class Stage:
         with torch.no_grad():
             given = cascade.stage_input(self.subnetwork, seen.kspace, seen.mask, seen.maps)
         return cascade.refined(given, self.subnetwork)
+
+    def denoised(self, network: Reconstructor, reference: Tensor, generator: torch.Generator) -> Tensor:
+        """Return what the denoiser makes of references (frame, y, x) with as much noise as is drawn for each."""
+        assert self.noise is not None
+        least, most = (math.log(end) for end in self.noise)
+        drawn = torch.rand(len(reference), generator=generator)
+        level = (least + (most - least) * drawn).exp()
+        noise = torch.randn(reference.shape, dtype=torch.complex64, generator=generator)
+        noisy = reference + (level[:, None, None] * noise).to(reference.device)
+        image: Tensor = cast(VarNet, network).denoising.denoiser(noisy, level.to(reference.device))
+        return image
 
     def result(self, network: Reconstructor, seen: Seen) -> Tensor:
         """Return the images that validation judges: after the data consistency of what was trained so far."""
@@ -95,10 +114,12 @@ def plan(settings: TrainingSettings, network: nn.Module, examples: int) -> list[
     first_step = first_epoch = 0
     for asked, part in _parts(settings, network):
         steps = asked.steps or cast(int, asked.epochs) * per_epoch
-        kind = "end-to-end" if part is None else f"subnetwork-{part + 1}"
+        noise = asked.noise if asked.train == "denoiser" else None
+        kind = "denoiser" if noise else "end-to-end" if part is None else f"subnetwork-{part + 1}"
         stage = Stage(
             f"{len(stages) + 1}-{kind}",
             part,
+            noise,
             steps,
             per_epoch,
             first_step,
@@ -113,8 +134,8 @@ def plan(settings: TrainingSettings, network: nn.Module, examples: int) -> list[
 
 def _parts(settings: TrainingSettings, network: nn.Module) -> Iterator[tuple[StageSettings, int | None]]:
     for asked in settings.stages:
-        if asked.train == "all":
-            yield asked, None
-        else:
+        if asked.train == "subnetworks":
             for part in range(len(cast(Cascade, network).subnetworks)):
                 yield asked, part
+        else:
+            yield asked, None

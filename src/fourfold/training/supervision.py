@@ -19,7 +19,7 @@ from fourfold.sampling.split import hold_back
 from fourfold.training.settings import FromSplit, TrainingSettings
 from fourfold.training.stages import Seen
 
-__all__ = ["ByReference", "BySplit", "Supervision", "supervision"]
+__all__ = ["ByReference", "BySplit", "Supervision", "reference_of", "supervision"]
 
 HELD_BACK = "held-back-error"
 
@@ -80,14 +80,14 @@ class ByReference:
 
     def parts(self, images: Tensor, batch: Batch) -> dict[str, Tensor]:
         """Return each loss, weighted."""
-        reference = _reference(batch)
+        reference = reference_of(batch)
         if self.magnitude or not reference.is_complex():
             return self.losses.parts(images.abs(), reference.abs())
         return self.losses.parts(images, reference)
 
     def judge(self, images: Tensor, batch: Batch) -> dict[str, list[float]]:
         """Return the protocols' scores of each image."""
-        pairs = list(zip(images.abs().float(), _reference(batch).abs(), strict=True))
+        pairs = list(zip(images.abs().float(), reference_of(batch).abs(), strict=True))
         return {
             protocol: [score(image[None], reference[None], protocol) for image, reference in pairs]
             for protocol in self.protocols
@@ -98,7 +98,8 @@ class ByReference:
         return batch.names
 
 
-def _reference(batch: Batch) -> Tensor:
+def reference_of(batch: Batch) -> Tensor:
+    """Return the fully sampled images of a batch, (frame, y, x); InputError where it has none."""
     if batch.reference is None:
         raise InputError(
             f"'{batch.names[0]}' has no fully sampled reference; set 'supervision: self' to train without."

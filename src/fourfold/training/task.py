@@ -28,7 +28,7 @@ from fourfold.training.order import ByEpoch, Order
 from fourfold.training.quiet import silence
 from fourfold.training.settings import TrainingSettings
 from fourfold.training.stages import Stage
-from fourfold.training.supervision import HELD_BACK, supervision
+from fourfold.training.supervision import HELD_BACK, reference_of, supervision
 
 __all__ = ["Data", "Task"]
 
@@ -172,10 +172,18 @@ class Task(pl.LightningModule):
         return [weight for group in optimiser.param_groups for weight in group["params"]]
 
     def _parts(self, batch: Any) -> dict[str, Tensor]:
-        seen = self.supervision.seen(batch, self.network.estimates_maps)
         with computing(self.settings.precision, self.device):
-            images = self.stage.trained_image(self.network, seen)
+            if self.stage.noise is not None:
+                images = self.stage.denoised(self.network, reference_of(batch), self._drawing())
+            else:
+                seen = self.supervision.seen(batch, self.network.estimates_maps)
+                images = self.stage.trained_image(self.network, seen)
         return self.supervision.parts(images, batch)
+
+    def _drawing(self) -> torch.Generator:
+        """Return where the random numbers of this process's present step come from, whenever it is taken."""
+        place = (self.stage.first_step + self.step) * self.trainer.world_size + self.trainer.global_rank
+        return torch.Generator().manual_seed((self.settings.seed << 32) ^ place)
 
     def _refuse_unless_finite(self, values: Mapping[str, float], batch: Any) -> None:
         """Stop where a number is not finite, before it reaches the weights."""

@@ -1,0 +1,37 @@
+"""A U-Net that takes noise off complex images and is told how strong it is."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from fourfold.networks.channels import as_channels, as_complex
+from fourfold.networks.unet import UNet
+
+__all__ = ["Denoiser"]
+
+
+class Denoiser(nn.Module):
+    """A U-Net without norm and bias on real and imaginary part and a map of the noise level.
+
+    One network fits all levels since it sees them (Zhang et al. 2022, IEEE TPAMI 44:6360); without norm and bias,
+    D(a x, a σ) = a D(x, σ), so that it follows the scale of the data (Mohan et al. 2020, ICLR, arXiv:1906.05478).
+
+    Parameters
+    ----------
+    channels, pools, seed
+        As in `fourfold.networks.unet.UNet`.
+    """
+
+    def __init__(self, channels: int = 32, pools: int = 3, seed: int = 0) -> None:
+        super().__init__()
+        self.unet = UNet(3, 2, channels, pools, homogeneous=True, seed=seed)
+
+    def forward(self, images: Tensor, level: Tensor) -> Tensor:
+        """Return complex images (frame, y, x) without noise of standard deviation E|n|² = level², float32 (frame,)."""
+        return as_complex(self.on_channels(as_channels(images), level))
+
+    def on_channels(self, x: Tensor, level: Tensor) -> Tensor:
+        """Return real and imaginary part, (frame, 2, y, x), of images given likewise."""
+        levels = level[:, None, None, None].expand(-1, 1, *x.shape[2:])
+        return x - self.unet(torch.cat([x, levels], dim=1))

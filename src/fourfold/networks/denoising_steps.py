@@ -1,0 +1,83 @@
+"""Steps between a denoiser and the data, for data of any noise: VarNet's denoising form."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from fourfold.networks.consistent_step import consistent_step
+from fourfold.networks.denoiser import Denoiser
+from fourfold.networks.first_image import FIRST_WEIGHT, damped_image, smooth_image
+from fourfold.networks.noise_schedule import NoiseSchedule
+from fourfold.physics.encoding import Encoding
+from fourfold.physics.noise_floor import noise_floor
+from fourfold.physics.noise_level import noise_level
+
+__all__ = ["DenoisingSteps"]
+
+# Of conjugate gradients, in each step.
+_ITERATIONS = 4
+
+
+class DenoisingSteps(nn.Module):
+    """x ← argmin ‖Ax − y‖² + λₜ‖x − D(x', σₜ)‖² of the image x' before, with one denoiser D in all steps t.
+
+    Zhang et al. 2022 (IEEE TPAMI 44:6360), differentiated from end to end as in Aggarwal et al. 2019 (IEEE TMI 38:394).
+    Levels and weights follow from the noise of each frame (`fourfold.networks.noise_schedule`), which the singular
+    values of its calibration k-space tell, or without any its outermost samples.
+
+    Parameters
+    ----------
+    steps
+        How many.
+    channels, pools
+        Of the denoiser.
+    total_variation
+        Weight of the total variation that the first image minimises; 0 begins with conjugate gradients.
+    """
+
+    def __init__(self, steps: int, channels: int, pools: int, total_variation: float) -> None:
+        super().__init__()
+        self.total_variation = total_variation
+        self.denoiser = Denoiser(channels, pools)
+        self.schedule = NoiseSchedule(steps)
+
+    def forward(self, kspace: Tensor, mask: Tensor, maps: Tensor, calibration: Tensor | None) -> Tensor:
+        """Return the images; see `fourfold.networks.interface.Reconstructor.forward`."""
+        noise = _noise(kspace, mask, calibration)
+        if _is_undersampled_along_x(mask):
+            # Whichever axis it is, the denoiser sees aliases along the same one.
+            return self._images(kspace.mT.contiguous(), mask.mT.contiguous(), maps.mT.contiguous(), noise).mT
+        return self._images(kspace, mask, maps, noise)
+
+    def _images(self, kspace: Tensor, mask: Tensor, maps: Tensor, noise: Tensor) -> Tensor:
+        encoding = Encoding(mask, maps[:, None])
+        rhs = encoding.adjoint(kspace)
+        if self.total_variation:
+            image = smooth_image(encoding, rhs, self.total_variation)
+        else:
+            image = damped_image(encoding, rhs, rhs.real.new_tensor(FIRST_WEIGHT))
+        for level, weight in self.schedule(noise):
+            better = self.denoiser(image[:, 0], level)[:, None]
+            image = consistent_step(encoding, rhs, better, weight[:, None, None, None], _ITERATIONS)
+        return image[:, 0]
+
+
+@torch.no_grad()
+def _noise(kspace: Tensor, mask: Tensor, calibration: Tensor | None) -> Tensor:
+    """Return the standard deviation of each frame's noise, float32 (frame,)."""
+    if calibration is None:
+        return noise_level(kspace, mask)
+    variances = [noise_floor(_without_margins(each)) for each in calibration]
+    return kspace.real.new_tensor(variances).sqrt().expand(len(kspace))
+
+
+def _without_margins(calibration: Tensor) -> Tensor:
+    """Return k-space (coil, ky, kx) without the zeros that surround it in a batch of boxes of several sizes."""
+    filled = calibration.any(dim=0)
+    return calibration[:, filled.any(dim=1)][:, :, filled.any(dim=0)]
+
+
+def _is_undersampled_along_x(mask: Tensor) -> bool:
+    """Return whether whole columns of k-space were acquired, and not all of them."""
+    return bool((mask == mask[:, :1]).all()) and not bool(mask.all())

@@ -1,0 +1,43 @@
+"""How strong the noise of each frame is, told by its outermost samples."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+__all__ = ["noise_level"]
+
+# Samples count by this power of their distance from the centre of k-space: the outermost that were acquired.
+_POWER = 20
+_TINY = torch.finfo(torch.float32).tiny
+
+
+def noise_level(kspace: Tensor, mask: Tensor) -> Tensor:
+    """Return the standard deviation of the complex noise of a sample, the root of E|n|², as the mean over coils.
+
+    Signal that is left far out makes it too large rather than too small: for scans without calibration lines, whose
+    noise `fourfold.physics.noise_floor` tells better.
+
+    Parameters
+    ----------
+    kspace
+        complex64, (frame, coil, ky, kx), centred, zero where nothing was acquired.
+    mask
+        bool, (frame or 1, ky, kx).
+
+    Returns
+    -------
+    Tensor
+        float32, (frame,), in the unit of the k-space.
+    """
+    ny, nx = kspace.shape[-2:]
+    weights = mask * (_squares(ny, kspace)[:, None] + _squares(nx, kspace)).pow(_POWER // 2)
+    power = torch.view_as_real(kspace).square().sum(dim=-1).mean(dim=1)
+    total = (weights * power).sum(dim=(1, 2))
+    return (total / weights.sum(dim=(1, 2)).clamp_min(_TINY)).sqrt()
+
+
+def _squares(size: int, like: Tensor) -> Tensor:
+    """Return half the squared distance from the centre of an axis, which is one half at its ends."""
+    positions = torch.arange(size, device=like.device) - size // 2
+    return 2 * (positions / size).square()
