@@ -59,11 +59,11 @@ def test_the_t1_cascade_is_what_the_method_takes_unless_told():
     assert ff.Cascade.from_pretrained("brain-t2-cascade").loaded[1].name == "brain-t2-cascade"
 
 
-def test_the_sample_is_a_subject_that_the_varnet_knows():
-    found = find_method("varnet")()(undersample(sample(), "random", 4, centre=0.08))
-    assert any("trained on this subject" in note for note in found.record.notes)
-    found = find_method("resnet")()(undersample(sample(), "random", 4, centre=0.08))
-    assert not any("trained on this subject" in note for note in found.record.notes)
+@pytest.mark.parametrize("name", shipped())
+def test_no_network_knows_the_sample(name):
+    source = sample().source
+    subject = source.details["subject"]
+    assert not any(subject in data.name for data in read_manifest(find_weights(name)).training_data)
 
 
 # On data that they were not trained on
@@ -76,12 +76,15 @@ def brain(data, name):
     return root_sum_of_squares(ifft(kspace)), scan
 
 
-@pytest.mark.parametrize("name", ["brain8_full_T1", "head8_T1_256"])
-def test_the_varnet_is_above_total_variation_on_raw_heads(data, name):
+@pytest.mark.parametrize(
+    ("name", "margin"),
+    [("brain8_full_T1", 1.2), ("brain8_full_T1_slice2", 1), ("head8_T1_256", 1.4), ("mprage4_T1_256", 1)],
+)
+def test_the_varnet_is_above_total_variation_on_raw_heads(data, name, margin):
     reference, scan = brain(data, name)
     found = find_method("varnet")()(scan)
     assert found.record.notes == ()
-    assert psnr(found.image[0], reference) > psnr(find_method("tv")()(scan).image[0], reference) + 0.4
+    assert psnr(found.image[0], reference) > psnr(find_method("tv")()(scan).image[0], reference) + margin
 
 
 def held_out(data, contrast):
@@ -112,15 +115,17 @@ def test_cascades_are_above_total_variation_and_wavelets_on_subjects_left_out(da
     assert min(np.mean(found) for found in margins.values()) > 2
 
 
-@pytest.mark.parametrize(
-    ("organ", "leeway"), [("knee1_raw256", 0.4), ("heart_PK01", 0), ("heart_PK03", 0.2), ("heart_PK10", 0)]
-)
-def test_other_organs_are_told_apart_and_as_good_as_zero_filled_or_nearly(data, organ, leeway):
+@pytest.mark.parametrize("organ", ["knee1_raw256", "heart_PK01", "heart_PK03", "heart_PK10"])
+def test_other_organs_are_told_apart_and_no_worse_than_zero_filled(data, organ):
     with np.load(data / "single_coil" / f"{organ}.npz") as file:
         image = ifft(torch.from_numpy(file["kspace"])) if "kspace" in file else torch.from_numpy(file["image"])
     full = Scan(fft(image.to(torch.complex64))[None, None])
-    for method, kind in (("varnet", "random"), ("cascade", "poisson-disc"), ("resnet", "poisson-disc")):
+    tasks = (("varnet", "random"), ("varnet", "poisson-disc"), ("cascade", "poisson-disc"), ("resnet", "poisson-disc"))
+    for method, kind in tasks:
         scan = undersample(full, kind, 4, seed=0)
         found = find_method(method)()(scan)
         assert any("unlike those the network was trained on" in note for note in found.record.notes), method
-        assert psnr(found.image[0], image) > psnr(find_method("zero-filled")()(scan).image[0], image) - leeway, method
+        assert psnr(found.image[0], image) > psnr(find_method("zero-filled")()(scan).image[0], image), (method, kind)
+        if method == "varnet":
+            # Told how little noise there is, it is above total variation where it was trained on nothing like it.
+            assert psnr(found.image[0], image) > psnr(find_method("tv")()(scan).image[0], image), kind

@@ -24,7 +24,7 @@ class DenoisingSteps(nn.Module):
 
     Zhang et al. 2022 (IEEE TPAMI 44:6360), differentiated from end to end as in Aggarwal et al. 2019 (IEEE TMI 38:394).
     Levels and weights follow from the noise of each frame (`fourfold.networks.noise_schedule`), which the singular
-    values of its calibration k-space tell, or without any its outermost samples.
+    values of its calibration k-space tell, or its outermost samples.
 
     Parameters
     ----------
@@ -65,11 +65,16 @@ class DenoisingSteps(nn.Module):
 
 @torch.no_grad()
 def _noise(kspace: Tensor, mask: Tensor, calibration: Tensor | None) -> Tensor:
-    """Return the standard deviation of each frame's noise, float32 (frame,)."""
+    """Return the standard deviation of each frame's noise, float32 (frame,).
+
+    Signal that is left makes either estimate too large: of one coil, say, or of an image that is sharp to the edge of
+    k-space. So the smaller one is taken.
+    """
+    outermost = noise_level(kspace, mask)
     if calibration is None:
-        return noise_level(kspace, mask)
+        return outermost
     variances = [noise_floor(_without_margins(each)) for each in calibration]
-    return kspace.real.new_tensor(variances).sqrt().expand(len(kspace))
+    return torch.minimum(outermost, outermost.new_tensor(variances).sqrt())
 
 
 def _without_margins(calibration: Tensor) -> Tensor:
