@@ -82,6 +82,7 @@ def problem(request):
         (lambda: ConvStack(), 113_154),
         (lambda: KspaceCnn(), 113_154),
         (lambda: Cascade(), 565_770),
+        (lambda: Denoiser(), 1_924_000),
         (lambda: SensitivityNetwork(), 484_898),
         (lambda: VarNet(), 29_936_966),
         (lambda: VarNet(cascades=8), 20_119_610),
