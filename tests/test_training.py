@@ -681,6 +681,7 @@ def test_finetuning_begins_with_the_weights(settings, tmp_path):
         ({"optimiser": {"kind": "adam", "rate": -1}}, r"'optimiser.adam.rate' is -1; input should be greater than 0"),
         ({"stages": [{"epochs": 1, "steps": 1}]}, "either 'epochs' or 'steps'"),
         ({"stages": [{"train": "subnetworks", "epochs": 1}]}, "'unet' has none of"),
+        ({"stages": [{"noise": [0.1, 0.2], "epochs": 1}]}, "'train: all' adds no noise"),
         ({"stages": [{"train": "denoiser", "epochs": 1}]}, "'unet' has none of; choose a varnet"),
         (
             {"network": DENOISING, "supervision": "self", "losses": [], "stages": [{"train": "denoiser", "epochs": 1}]},

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from fourfold.errors import InputError
+from fourfold.physics.noise_level import squared_distance
 from fourfold.physics.virtual_coils import mix_coils
 from fourfold.scan import Scan
 
@@ -64,9 +65,7 @@ def _distance(scan: Scan) -> Tensor:
     if scan.trajectory is not None:
         points = scan.trajectory.points
         return (points / points.new_tensor([ny, nx])).square().sum(dim=-1)
-    rows = (torch.arange(ny, device=scan.kspace.device) - ny // 2) / ny
-    columns = (torch.arange(nx, device=scan.kspace.device) - nx // 2) / nx
-    return rows[:, None].square() + columns.square()
+    return squared_distance((ny, nx), scan.kspace.device)
 
 
 @torch.no_grad()

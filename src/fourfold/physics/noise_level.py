@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-__all__ = ["noise_level"]
+__all__ = ["noise_level", "squared_distance"]
 
 # Samples count by this power of their distance from the centre of k-space: the outermost that were acquired.
 _POWER = 20
@@ -31,13 +31,13 @@ def noise_level(kspace: Tensor, mask: Tensor) -> Tensor:
         float32, (frame,), in the unit of the k-space.
     """
     ny, nx = kspace.shape[-2:]
-    weights = mask * (_squares(ny, kspace)[:, None] + _squares(nx, kspace)).pow(_POWER // 2)
+    weights = mask * squared_distance((ny, nx), kspace.device).pow(_POWER // 2)
     power = torch.view_as_real(kspace).square().sum(dim=-1).mean(dim=1)
     total = (weights * power).sum(dim=(1, 2))
     return (total / weights.sum(dim=(1, 2)).clamp_min(_TINY)).sqrt()
 
 
-def _squares(size: int, like: Tensor) -> Tensor:
-    """Return half the squared distance from the centre of an axis, which is one half at its ends."""
-    positions = torch.arange(size, device=like.device) - size // 2
-    return 2 * (positions / size).square()
+def squared_distance(shape: tuple[int, int], device: torch.device) -> Tensor:
+    """Return each sample's squared distance from the centre of k-space, float32 (ky, kx), in parts of the matrix."""
+    rows, columns = ((torch.arange(size, device=device) - size // 2) / size for size in shape)
+    return rows[:, None].square() + columns.square()

@@ -37,8 +37,9 @@ class StageSettings(Settings):
     """What learns: the whole network, end to end; the sub-networks of a cascade one after another, each alone on
     what those before it make of the data (Dar & Çukur 2017, Eqs. 9 and 10), so many epochs each; or the denoiser of a
     VarNet of the denoising form alone, on references with noise."""
-    noise: tuple[PositiveFloat, PositiveFloat] = (0.002, 0.15)
-    """Of a stage that trains the denoiser: the least and the most noise, in parts of bright tissue."""
+    noise: tuple[PositiveFloat, PositiveFloat] | None = None
+    """Of a stage that trains the denoiser alone: the least and the most noise, in parts of bright tissue; 0.002 and
+    0.15 unless given."""
     epochs: PositiveInt | None = None
     """How often every example is seen; give this or `steps`."""
     steps: PositiveInt | None = None
@@ -52,6 +53,8 @@ class StageSettings(Settings):
     def _has_an_end(self) -> Self:
         if (self.epochs is None) == (self.steps is None):
             raise InputError("A stage of the training needs either 'epochs' or 'steps'; give one of them.")
+        if self.noise is not None and self.train != "denoiser":
+            raise InputError(f"A stage with 'train: {self.train}' adds no noise; leave 'noise' out.")
         return self
 
 

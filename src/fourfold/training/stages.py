@@ -19,6 +19,9 @@ from fourfold.training.settings import StageSettings, TrainingSettings
 
 __all__ = ["Seen", "Stage", "plan"]
 
+# The least and the most noise that a denoiser learns to take off, unless the settings say otherwise.
+_NOISE = (0.002, 0.15)
+
 
 class Seen(NamedTuple):
     """What a network sees of a batch; see `fourfold.networks.interface.Reconstructor.forward`."""
@@ -114,7 +117,7 @@ def plan(settings: TrainingSettings, network: nn.Module, examples: int) -> list[
     first_step = first_epoch = 0
     for asked, part in _parts(settings, network):
         steps = asked.steps or cast(int, asked.epochs) * per_epoch
-        noise = asked.noise if asked.train == "denoiser" else None
+        noise = (asked.noise or _NOISE) if asked.train == "denoiser" else None
         kind = "denoiser" if noise else "end-to-end" if part is None else f"subnetwork-{part + 1}"
         stage = Stage(
             f"{len(stages) + 1}-{kind}",
