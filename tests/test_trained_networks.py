@@ -344,6 +344,12 @@ def test_proximal_form_begins_with_total_variation(problem):
         assert relative(found, rhs[:, 0]) > 0.1
 
 
+@pytest.mark.parametrize("form", ["kspace", "image"])
+def test_a_total_variation_that_a_form_does_not_begin_with_is_refused(form):
+    with pytest.raises(InputError, match=rf"form is '{form}'.*total_variation is 0\.01; leave it out"):
+        VarNet(1, 4, 2, 4, 2, form=form, total_variation=0.01)
+
+
 @pytest.mark.parametrize(
     "settings",
     [

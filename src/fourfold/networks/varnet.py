@@ -65,6 +65,11 @@ class VarNet(Reconstructor):
         with conjugate gradients.
     seed
         Of the initial weights.
+
+    Raises
+    ------
+    InputError
+        For a total variation that the form does not begin with.
     """
 
     def __init__(
@@ -80,6 +85,11 @@ class VarNet(Reconstructor):
         seed: int = 0,
     ) -> None:
         super().__init__()
+        if total_variation and form not in ("proximal", "denoising"):
+            raise InputError(
+                f"The VarNet's form is '{form}', which begins with the zero-filled image, and total_variation is "
+                f"{total_variation:g}; leave it out, or choose the form 'proximal' or 'denoising'."
+            )
         self.form = form
         self.total_variation = total_variation
         self.sensitivity = (
