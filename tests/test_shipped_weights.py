@@ -121,7 +121,7 @@ def test_other_organs_are_told_apart_and_no_worse_than_zero_filled(data, organ):
         image = ifft(torch.from_numpy(file["kspace"])) if "kspace" in file else torch.from_numpy(file["image"])
     full = Scan(fft(image.to(torch.complex64))[None, None])
     tasks = [("varnet", "random"), ("varnet", "poisson-disc"), ("cascade", "poisson-disc"), ("resnet", "poisson-disc")]
-    if organ.startswith("heart"):  # on the knee both are alike, to 0.02 dB
+    if organ.startswith("heart"):  # on the knee both are alike, to 0.03 dB
         tasks.append(("resnet", "random"))
     for method, kind in tasks:
         scan = undersample(full, kind, 4, seed=0)

@@ -30,9 +30,6 @@ class Denoiser(nn.Module):
 
     def forward(self, images: Tensor, level: Tensor) -> Tensor:
         """Return complex images (frame, y, x) without noise of standard deviation E|n|² = level², float32 (frame,)."""
-        return as_complex(self.on_channels(as_channels(images), level))
-
-    def on_channels(self, x: Tensor, level: Tensor) -> Tensor:
-        """Return real and imaginary part, (frame, 2, y, x), of images given likewise."""
+        x = as_channels(images)
         levels = level[:, None, None, None].expand(-1, 1, *x.shape[2:])
-        return x - self.unet(torch.cat([x, levels], dim=1))
+        return as_complex(x - self.unet(torch.cat([x, levels], dim=1)))

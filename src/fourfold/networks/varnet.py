@@ -23,6 +23,9 @@ __all__ = ["Form", "VarNet"]
 
 Form = Literal["kspace", "image", "proximal", "denoising"]
 
+# Solve for consistency with the data in every step, and begin with an image that is consistent already.
+_CONSISTENT: tuple[Form, ...] = ("proximal", "denoising")
+
 ITERATIONS = 6
 """Of conjugate gradients, in a step of the proximal form."""
 # What the weight of the regularised image in a proximal step begins with. Small weights would undo in the first steps
@@ -85,7 +88,7 @@ class VarNet(Reconstructor):
         seed: int = 0,
     ) -> None:
         super().__init__()
-        if total_variation and form not in ("proximal", "denoising"):
+        if total_variation and form not in _CONSISTENT:
             raise InputError(
                 f"The VarNet's form is '{form}', which begins with the zero-filled image, and total_variation is "
                 f"{total_variation:g}; leave it out, or choose the form 'proximal' or 'denoising'."
@@ -108,7 +111,7 @@ class VarNet(Reconstructor):
         draw_weights(self, seed)
         if form == "denoising":
             unets[0].keep_variance()
-        if form in ("proximal", "denoising"):
+        if form in _CONSISTENT:
             # What takes nothing off at first leaves the image that the steps begin with.
             for parameter in (each for unet in unets for each in unet.last.parameters()):
                 nn.init.zeros_(parameter)
