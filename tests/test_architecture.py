@@ -26,7 +26,8 @@ STUDIES = METHODS | {"registry", "metrics", "formats", "output"} | TRAINING | {"
 MAY_IMPORT = {
     "errors": set(),
     "trajectory": {"errors"},
-    "scan": {"errors", "trajectory"},
+    "kspace_checks": {"errors"},
+    "scan": {"errors", "trajectory", "kspace_checks"},
     "method": {"errors", "scan"},
     "output": {"errors"},
     "formats": {"errors", "scan", "output"},

@@ -8,6 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fourfold.classical.zero_filled import ZeroFilled
 from fourfold.formats import open_scan, save_scan
 from fourfold.formats.centred import crop_field_of_view, inverse_rows, to_image
 from fourfold.physics.fourier import fft, ifft
@@ -79,3 +80,13 @@ def test_summaries_of_real_files_are_json(data):
     for path in files:
         summary = json.loads(json.dumps(open_scan(path).summary(), allow_nan=False))
         assert summary["coils"] in (8, 14)
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".h5", ".cfl"])
+def test_notes_on_the_file_lead_the_notes_of_every_image(tmp_path, suffix):
+    note = "The header leaves the field of view open."
+    scan = Scan(random_kspace(1, 2, 8, 8), source=Source(notes=(note,)))
+    save_scan(scan, tmp_path / f"scan{suffix}")
+    loaded = open_scan(tmp_path / f"scan{suffix}")
+    assert loaded.summary()["notes"] == [note]
+    assert ZeroFilled()(loaded[0]).record.notes[0] == note

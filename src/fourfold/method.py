@@ -142,7 +142,7 @@ class Method(BaseModel, ABC):
             scale=sum(scales) / len(scales) if scales else None,
             sampling=scan.sampling_summary(),
             source=scan.source.summary(),
-            notes=tuple(dict.fromkeys(note for solution in solutions for note in solution.notes)),
+            notes=tuple(dict.fromkeys((*scan.source.notes, *(note for each in solutions for note in each.notes)))),
             details=dict(solutions[0].details),
             interrupted=solutions[-1].interrupted,
         )

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from fourfold.errors import InputError
+from fourfold.kspace_checks import check_centred, check_kspace
 from fourfold.trajectory import Trajectory
 
 __all__ = [
@@ -157,13 +158,27 @@ class Geometry:
 
 @dataclass(frozen=True)
 class Source:
-    """Where a scan came from: file, format, its label, and whether it was simulated."""
+    """Where a scan came from.
+
+    Attributes
+    ----------
+    path, format, label
+        The file, the name of its format, a short name for pages and tables.
+    simulated
+        Whether the samples were computed from an image.
+    details
+        Facts from the header, JSON types only.
+    notes
+        Sentences that a reader of any image made of the scan must know: what its file leaves open or contradicts.
+        They lead the notes of every reconstruction.
+    """
 
     path: str | None = None
     format: str | None = None
     label: str = ""
     simulated: bool = False
     details: Mapping[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     def summary(self) -> dict[str, Any]:
         """Return the fields as JSON types."""
@@ -211,9 +226,9 @@ class Scan:
     trajectory: Trajectory | None = None
 
     def __post_init__(self) -> None:
-        energy = _check_kspace(self.kspace)
+        energy = check_kspace(self.kspace)
         if self.trajectory is None:
-            _check_centred(energy)
+            check_centred(energy)
         else:
             self._check_trajectory(self.trajectory)
         if self.sampling is None:
@@ -371,45 +386,6 @@ class Scan:
             calibration=move(self.calibration),
             noise=move(self.noise),
             trajectory=self.trajectory and self.trajectory.to(device),
-        )
-
-
-def _check_kspace(kspace: Tensor) -> Tensor:
-    """Refuse k-space (frame, coil, ky, kx) of the wrong type or content; return its energy (ky, kx)."""
-    if kspace.dtype != torch.complex64:
-        raise InputError(f"The k-space is {kspace.dtype}; it must be complex64: convert it with .to(torch.complex64).")
-    if kspace.ndim != 4:
-        raise InputError(
-            f"The k-space has shape {tuple(kspace.shape)}; it must be (frame, coil, ky, kx): add axes of size one."
-        )
-    if kspace.numel() == 0:
-        raise InputError(f"The k-space has shape {tuple(kspace.shape)} and so holds no sample; every axis needs one.")
-    energy = (kspace * kspace.conj()).real.sum(dim=0)
-    if not bool(torch.isfinite(energy).all()):
-        bad = int((~torch.isfinite(torch.view_as_real(kspace))).any(dim=-1).sum())
-        raise InputError(
-            f"The k-space contains {bad} samples that are NaN or Inf (or too large); "
-            "find and remove the corrupt samples first."
-        )
-    silent = [coil for coil, total in enumerate(energy.sum(dim=(1, 2)).tolist()) if total == 0]
-    if silent:
-        raise InputError(f"Coil(s) {silent} contain only zeros; leave them out before reconstruction.")
-    return energy.sum(dim=0)
-
-
-def _check_centred(energy: Tensor) -> None:
-    """Refuse k-space (ky, kx) whose energy sits at the corners or edges, as numpy's FFT leaves it."""
-    ny, nx = energy.shape
-    if min(ny, nx) < 16:
-        return
-    box = (slice(ny // 2 - ny // 8, ny // 2 + ny // 8), slice(nx // 2 - nx // 8, nx // 2 + nx // 8))
-    moved = {axes: float(torch.fft.fftshift(energy, dim=axes)[box].sum()) for axes in ((0,), (1,), (0, 1))}
-    strongest = max(moved, key=lambda axes: moved[axes])
-    if moved[strongest] > 10 * float(energy[box].sum()):
-        names = " and ".join(("ky", "kx")[axis] for axis in strongest)
-        raise InputError(
-            f"The k-space seems uncentred along {names}: its energy lies at the edges; "
-            "expected the zero frequency at index n // 2: apply fftshift along that axis."
         )
 
 

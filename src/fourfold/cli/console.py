@@ -34,6 +34,8 @@ def print_facts(facts: Mapping[str, Any]) -> None:
 def _words(value: Any) -> str:
     if isinstance(value, Mapping):
         return ", ".join(f"{name.replace('_', ' ')} {_words(inner)}" for name, inner in value.items()) or "–"
+    if isinstance(value, list) and value and isinstance(value[0], str):
+        return " ".join(value)
     if isinstance(value, list):
         return " × ".join(_words(inner) for inner in value) or "–"
     if isinstance(value, bool):

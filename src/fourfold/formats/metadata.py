@@ -34,7 +34,7 @@ def plain(value: Any) -> Any:
 def scan_record(scan: Scan) -> str:
     """Return all of a scan but its arrays as JSON: geometry, sampling, source, line axis, kind of trajectory."""
     sampling = {name: getattr(scan.sampling, name) for name in ("kind", "seed", "asked", "details")}
-    source = {name: getattr(scan.source, name) for name in ("label", "simulated", "details")}
+    source = {name: getattr(scan.source, name) for name in ("label", "simulated", "details", "notes")}
     geometry = dataclasses.asdict(scan.geometry)
     record: dict[str, Any] = {"geometry": geometry, "sampling": sampling, "source": source, "line_axis": scan.line_axis}
     if scan.trajectory is not None:

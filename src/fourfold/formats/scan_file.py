@@ -45,6 +45,8 @@ class ScanFile(ABC):
         As in `Scan`.
     label, simulated, details
         For the scans' `Source`: a short name (None: the file's), and facts from the header, JSON types only.
+    notes
+        Sentences that the record of every image made of the file begins with, as in `Source`.
     labels
         What each frame is, for example ``{"slice": 3, "repetition": 0}``; None where the file does not tell.
     block
@@ -67,6 +69,7 @@ class ScanFile(ABC):
     label: str | None = None
     simulated: bool = False
     details: dict[str, Any]
+    notes: tuple[str, ...] = ()
     labels: Sequence[Mapping[str, int]] | None = None
     block: int = 1
 
@@ -93,7 +96,7 @@ class ScanFile(ABC):
         if self.labels is not None:
             details["frames"] = [dict(self.labels[index]) for index in frames]
         label = self.path.stem if self.label is None else self.label
-        return Source(str(self.path), self.format, label, self.simulated, details)
+        return Source(str(self.path), self.format, label, self.simulated, details, self.notes)
 
     def restore(self, record: Mapping[str, Any]) -> None:
         """Take over what `scan_record` wrote into a file of ours; nothing where `record` is empty."""
@@ -102,6 +105,7 @@ class ScanFile(ABC):
             self.volume, self.line_axis = geometry_from(record["geometry"]), record["line_axis"]
             self.label, self.simulated = source["label"], source["simulated"]
             self.details = dict(source["details"])
+            self.notes = tuple(source["notes"])
             labels = self.details.pop("frames", None)
             self.labels = labels if labels and len(labels) == self.frames else None
 
@@ -192,6 +196,7 @@ class ScanFile(ABC):
             "calibration_scan": None if scan.calibration is None else list(scan.calibration.shape[-2:]),
             "coil_map_sets": None if scan.coil_maps is None else scan.coil_maps.shape[1],
             "reference": self.reference(0) is not None,
+            "notes": list(scan.source.notes),
             "details": self.details,
         }
 
