@@ -14,7 +14,7 @@ from fourfold.cli.console import print_json, print_table, progress_bar
 from fourfold.cli.files import FormatOptions, check_output, frames_in_words, select_frames
 from fourfold.cli.flags import DATA, METHODS, OUTPUT, Flag
 from fourfold.errors import InputError
-from fourfold.formats import ScanFile, open_scan
+from fourfold.formats import open_scan
 from fourfold.method import Method
 from fourfold.registry import find_method, quick_methods
 from fourfold.registry import methods as known_methods
