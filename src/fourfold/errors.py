@@ -44,6 +44,8 @@ def explain_settings(error: ValidationError, kind: str, name: str, known: Collec
         # Said by what looks at several settings together.
         return str(first["ctx"]["error"])
     setting = str(first["loc"][0])
+    if first["type"] == "extra_forbidden" and len(first["loc"]) > 1:
+        return f"The {kind} '{name}' has no setting '{'.'.join(map(str, first['loc']))}'; check the spelling."
     if first["type"] == "extra_forbidden":
         listed = ", ".join(known) or "none"
         return f"The {kind} '{name}' has no setting '{setting}'; it has: {listed}.{nearest(setting, known)}"
