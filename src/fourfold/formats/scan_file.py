@@ -103,15 +103,28 @@ class ScanFile(ABC):
         return Source(str(self.path), self.format, label, self.simulated, details, self.notes)
 
     def restore(self, record: Mapping[str, Any]) -> None:
-        """Take over what `scan_record` wrote into a file of ours; nothing where `record` is empty."""
-        if record:
+        """Take over what `scan_record` wrote into a file of ours; nothing where `record` is empty.
+
+        Raises
+        ------
+        InputError
+            When the record is one that this version does not write.
+        """
+        if not record:
+            return
+        try:
             source = record["source"]
             self.volume, self.line_axis = geometry_from(record["geometry"]), record["line_axis"]
             self.label, self.simulated = source["label"], source["simulated"]
             self.details = dict(source["details"])
             self.notes = tuple(source["notes"])
-            labels = self.details.pop("frames", None)
-            self.labels = labels if labels and len(labels) == self.frames else None
+        except (KeyError, TypeError):
+            raise InputError(
+                f"'{self.path}' holds a record of its geometry and source that another version of fourfold wrote: save "
+                "the scan anew with this version, or save its k-space alone with numpy.savez."
+            ) from None
+        labels = self.details.pop("frames", None)
+        self.labels = labels if labels and len(labels) == self.frames else None
 
     def reference(self, index: int) -> Tensor | None:  # noqa: ARG002  # most formats carry none
         """Return the image of frame `index` that came with the file, float32 (y, x), or None."""
