@@ -1018,6 +1018,21 @@ def test_page_fits_a_narrow_screen_and_both_themes(driver, page):
     assert grounds["light"] != grounds["dark"]
 
 
+@pytest.mark.parametrize("width", [420, 800, 1280])
+def test_long_words_do_not_widen_the_page(driver, tmp_path, width):
+    word = "a" * 200
+    source = {"label": word, "path": word, "details": {word: word}}
+    results = [
+        replace(made(object_image(), word, settings={word: word}, notes=(word,), source=source), members=each.members)
+        for each in (with_members(), with_members(2))
+    ]
+    page = write_report(results, tmp_path / "page.html", word)
+    screen = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
+    assert Viewer(driver, page).script("return document.documentElement.scrollWidth") <= width
+    driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
 def test_a_table_that_is_cut_shows_that_it_goes_on(driver, page):
     screen = {"width": 400, "height": 900, "deviceScaleFactor": 1, "mobile": False}
     driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
