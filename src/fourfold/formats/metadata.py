@@ -6,14 +6,18 @@ import dataclasses
 import json
 import math
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from torch import Tensor
 
+from fourfold.errors import InputError
 from fourfold.scan import Geometry, Reconstruction, Sampling, Scan
 
-__all__ = ["geometry_from", "image_record", "plain", "sampling_from", "scan_record"]
+__all__ = ["geometry_from", "image_record", "plain", "read_record", "sampling_from", "scan_record"]
+
+SAMPLING = ("kind", "seed", "asked", "details")
 
 
 def plain(value: Any) -> Any:
@@ -33,13 +37,37 @@ def plain(value: Any) -> Any:
 
 def scan_record(scan: Scan) -> str:
     """Return all of a scan but its arrays as JSON: geometry, sampling, source, line axis, kind of trajectory."""
-    sampling = {name: getattr(scan.sampling, name) for name in ("kind", "seed", "asked", "details")}
+    sampling = {name: getattr(scan.sampling, name) for name in SAMPLING}
     source = {name: getattr(scan.source, name) for name in ("label", "simulated", "details", "notes")}
     geometry = dataclasses.asdict(scan.geometry)
     record: dict[str, Any] = {"geometry": geometry, "sampling": sampling, "source": source, "line_axis": scan.line_axis}
     if scan.trajectory is not None:
         record["trajectory"] = scan.trajectory.kind
     return json.dumps(plain(record))
+
+
+def read_record(text: str | bytes, path: Path) -> dict[str, Any]:
+    """Return what `scan_record` wrote into the file `path`; raises InputError where it is damaged."""
+    try:
+        record = json.loads(text)
+        parts = [record[name] for name in ("geometry", "sampling", "source")]
+        geometry_from(record["geometry"])
+        intact = (
+            all(isinstance(part, dict) for part in parts)
+            and record["line_axis"] in ("ky", "kx")
+            and set(record["sampling"]) <= set(SAMPLING)
+            and {"label", "simulated", "details"} <= set(record["source"])
+            and isinstance(record["source"]["details"], dict)
+        )
+    except (AttributeError, KeyError, TypeError, ValueError):
+        intact = False
+    if not intact:
+        raise InputError(
+            f"The record 'fourfold' in '{path}' is damaged: leave it out, so that the file's arrays are read as any "
+            "others."
+        )
+    known: dict[str, Any] = record
+    return known
 
 
 def image_record(reconstruction: Reconstruction) -> str:

@@ -7,7 +7,7 @@ https://doi.org/10.1002/mrm.26089. The meaning of header fields and flags is tha
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -19,9 +19,18 @@ from torch import Tensor
 
 from fourfold.errors import InputError
 from fourfold.formats.centred import crop_field_of_view, inverse_rows, to_image
-from fourfold.formats.ismrmrd_header import Encoding, Header, Limits, parse_header
+from fourfold.formats.ismrmrd_header import Encoding, Header, Limits, check_limits, parse_header
 from fourfold.formats.masks import merge_frames
 from fourfold.formats.mrd_lines import REVERSE, Indices, read_samples, read_table, roles
+from fourfold.formats.mrd_repeats import (
+    LARGEST_DIFFERENCE,
+    NOTED_DIFFERENCE,
+    Repeats,
+    check_choice,
+    describe,
+    difference,
+    ranks,
+)
 from fourfold.formats.probe import is_hdf5, open_hdf5
 from fourfold.formats.scan_file import ScanFile
 from fourfold.scan import Geometry, Sampling, Scan, centre_slice, crop_centre
@@ -33,6 +42,9 @@ Array = npt.NDArray[Any]
 BLOCK_BYTES = 2**28
 # A frame is one combination of these counters; the last one changes fastest.
 COUNTERS = ("repetition", "set", "phase", "contrast", "slice")
+STEPS = ("kspace_encode_step_1", "kspace_encode_step_2")
+# Places of k-space, nearest to its centre, whose repeated lines are compared.
+PLACES_COMPARED = 32
 POINTS_ADVICE = "save the samples as 'kspace' and their points as 'trajectory' in an .npz file"
 EPI_ADVICE = "EPI needs ramp sampling and ghosts corrected first, then lines on a grid"
 
@@ -71,7 +83,7 @@ class Grid:
         nx, ny, nz = encoding.matrix
         fields = zip(encoding.matrix, encoding.field_of_view, encoding.recon_field_of_view, strict=True)
         kept = [
-            max(1, min(size, round(size * shown / whole))) if whole > 0 < shown else size
+            max(1, round(min(size, size * shown / whole))) if whole > 0 < shown else size
             for size, whole, shown in fields
         ]
         pairs = zip(encoding.matrix, encoding.field_of_view, strict=True)
@@ -90,6 +102,7 @@ class Part:
     kspace: Tensor
     mask: Tensor
     calibration: Tensor | None
+    notes: tuple[str, ...]
 
 
 class MRDFile(ScanFile):
@@ -97,7 +110,8 @@ class MRDFile(ScanFile):
 
     Frames are slices (in the order of their positions), contrasts, phases, sets and repetitions; averages are averaged,
     readout oversampling is removed, lines stand where the header's centre and limits put them, zeros elsewhere.
-    A three-dimensional scan is split along its partitions where these are fully sampled, else along the readout.
+    A three-dimensional scan is split along its partitions where these are fully sampled, else along the readout; one
+    whose lines are all of one partition is two-dimensional, whatever the header's matrix.
 
     Parameters
     ----------
@@ -107,10 +121,14 @@ class MRDFile(ScanFile):
         The HDF5 group to read; needed where there are several with lines.
     encoding
         Index of the encoding space to read.
+    repeats
+        What becomes of lines that were acquired more than once, as averages or under the same counters: ``average``
+        averages them, ``frames`` makes a frame of each repeat. None averages them and refuses those that differ far
+        beyond noise.
     """
 
     format: ClassVar[str] = "MRD (ISMRMRD) HDF5"
-    options: ClassVar[tuple[str, ...]] = ("dataset", "encoding")
+    options: ClassVar[tuple[str, ...]] = ("dataset", "encoding", "repeats")
 
     @classmethod
     def recognises(cls, path: Path) -> bool:
@@ -120,8 +138,11 @@ class MRDFile(ScanFile):
         with open_hdf5(path) as file:
             return bool(_groups(file))
 
-    def __init__(self, path: Path, dataset: str | None = None, encoding: int = 0) -> None:
-        self.path = path
+    def __init__(
+        self, path: Path, dataset: str | None = None, encoding: int = 0, repeats: Repeats | None = None
+    ) -> None:
+        check_choice(repeats)
+        self.path, self.repeats = path, repeats
         with open_hdf5(path) as file:
             self.group = self._choose_group(_groups(file), dataset)
             header = parse_header(np.asarray(file[self.group]["xml"][()]).item(), path)
@@ -133,17 +154,16 @@ class MRDFile(ScanFile):
             )
         space = header.encodings[encoding]
         self._check_trajectory(space.trajectory)
-        self.grid = Grid.of(space)
         self.roles = roles(self.table, encoding, embedded=space.calibration_mode == "embedded")
         if not self.roles.imaging.size:
             raise InputError(
                 f"'{path}' has no imaging line in encoding space {encoding}: convert the scanner's file again."
             )
-        self.ky = self.table["idx"]["kspace_encode_step_1"].astype(int) - self.grid.line_centre + self.grid.ny // 2
-        self.kz = self.table["idx"]["kspace_encode_step_2"].astype(int) - self.grid.partition_centre + self.grid.nz // 2
+        self._place_lines(space)
         self._check_lines()
         self.coils = int(self.table["active_channels"][self.roles.imaging[0]])
         self.groups = self._group_lines()
+        self.notes = (*self.notes, *describe(*self._cells(), repeats))
         self.by_readout = not self._partitions_are_full()
         self._describe(header)
 
@@ -162,11 +182,34 @@ class MRDFile(ScanFile):
                 f"'{self.path}' has the trajectory '{trajectory}'; fourfold reads Cartesian MRD files: {advice}."
             )
 
+    def _place_lines(self, space: Encoding) -> None:
+        """Set the grid, and each line's place on it."""
+        step_1, step_2 = (self.table["idx"][name].astype(int) for name in STEPS)
+        check_limits(space.lines, STEPS[0], self.path)
+        partitions = np.unique(step_2[np.union1d(self.roles.imaging, self.roles.calibration)])
+        if len(partitions) > 1:
+            check_limits(space.partitions, STEPS[1], self.path)
+            self.grid = Grid.of(space)
+            self.kz = step_2 - self.grid.partition_centre + self.grid.nz // 2
+        else:
+            if space.matrix[2] > 1:
+                self.notes = (
+                    f"The header's matrix has {space.matrix[2]} partitions, but all lines are of the same one "
+                    f"({STEPS[1]} is {partitions[0]}); the scan was read as two-dimensional.",
+                )
+            self.grid = Grid.of(_two_dimensional(space))
+            self.kz = np.zeros_like(step_2)
+        self.ky = step_1 - self.grid.line_centre + self.grid.ny // 2
+
+    def _cells(self) -> tuple[Array, Array]:
+        """Return the counters that say which sample an imaging line gives, (line, counter), and its average counter."""
+        idx = self.table["idx"][self.roles.imaging]
+        return np.stack([idx[name].astype(int) for name in (*COUNTERS, *STEPS)], axis=1), idx["average"].astype(int)
+
     def _check_lines(self) -> None:
         """Refuse lines that do not fit the encoded grid, and lines of different coils."""
         grid, used = self.grid, np.union1d(self.roles.imaging, self.roles.calibration)
-        steps = (("kspace_encode_step_1", self.ky, grid.ny), ("kspace_encode_step_2", self.kz, grid.nz))
-        for name, places, size in steps:
+        for name, places, size in zip(STEPS, (self.ky, self.kz), (grid.ny, grid.nz), strict=True):
             if places[used].min() < 0 or places[used].max() >= size:
                 found = self.table["idx"][name][used]
                 raise InputError(
@@ -182,6 +225,8 @@ class MRDFile(ScanFile):
                 "file again."
             )
         coils = np.unique(self.table["active_channels"][used])
+        if 0 in coils or self.table["number_of_samples"][used].min() == 0:
+            raise InputError(f"'{self.path}' has lines without coils or samples: convert the scanner's file again.")
         if len(coils) > 1:
             raise InputError(f"'{self.path}' has lines of {', '.join(map(str, coils))} coils; all must have the same.")
 
@@ -201,7 +246,9 @@ class MRDFile(ScanFile):
     def _group_lines(self) -> list[Indices]:
         """Return the imaging lines of each frame (of each volume in 3D), slices fastest, in the order of position."""
         lines = self.roles.imaging
-        counters = np.stack([self.table["idx"][name][lines] for name in COUNTERS], axis=1).astype(int)
+        cells, averages = self._cells()
+        repeat = ranks(cells, averages) if self.repeats == "frames" else np.zeros(len(lines), int)
+        counters = np.column_stack([repeat, cells[:, : len(COUNTERS)]])
         rows = self.table[lines]
         heights = np.einsum("ij,ij->i", rows["position"], rows["slice_dir"]).round(3)
         height_of = {index: heights[np.argmax(counters[:, -1] == index)] for index in np.unique(counters[:, -1])}
@@ -243,7 +290,7 @@ class MRDFile(ScanFile):
             "orientation": "scanner" if known else "unknown",
             "orientation_varies": self._orientation_varies(),
             "conjugated": self.conjugate,
-            "averages": int(np.ptp(self.table["idx"]["average"][self.roles.imaging])) + 1,
+            "averages": len(np.unique(self.table["idx"]["average"][self.roles.imaging])),
             "encoded_matrix": [grid.nx, grid.ny, grid.nz],
             "split_along": "readout" if self.by_readout else "partitions" if grid.nz > 1 else None,
             "lines": {
@@ -278,7 +325,8 @@ class MRDFile(ScanFile):
     def _label(self, frame: int) -> dict[str, int]:
         group, point = divmod(frame, len(self.points))
         varying = np.ptp(self.counters, axis=0) > 0
-        label = {name: int(self.counters[group][i]) for i, name in enumerate(COUNTERS) if varying[i] or name == "slice"}
+        names = enumerate(("repeat", *COUNTERS))
+        label = {name: int(self.counters[group][i]) for i, name in names if varying[i] or name == "slice"}
         if self.by_readout:
             label["readout"] = point
         elif self.grid.nz > 1:
@@ -329,16 +377,19 @@ class MRDFile(ScanFile):
         order = [(frame // len(self.points), frame % len(self.points)) for frame in frames]
         places = [(parts[group], wanted[group].index(point)) for group, point in order]
         calibrations = [part.calibration[place] for part, place in places if part.calibration is not None]
+        source = self.source(frames)
+        notes = [*source.notes, *(note for part in parts.values() for note in part.notes)]
         return Scan(
             torch.stack([part.kspace[place] for part, place in places]),
             sampling=Sampling(merge_frames(torch.stack([part.mask for part, _ in places]))),
             calibration=_stack_centres(calibrations) if len(calibrations) == len(frames) else None,
             noise=noise,
             geometry=self.geometry(frames),
-            source=self.source(frames),
+            source=replace(source, notes=tuple(dict.fromkeys(notes))),
         )
 
     def _read_group(self, lines: h5py.Dataset, group: int, points: Sequence[int]) -> Part:
+        notes = self._compare_repeats(lines, group)
         kspace, mask = self._assemble(lines, self.groups[group], points)
         calibration = None
         chosen = self._calibration_of(group)
@@ -346,13 +397,52 @@ class MRDFile(ScanFile):
             apart, where = self._assemble(lines, chosen, points)
             box = Sampling(where[None]).calibration
             calibration = crop_centre(apart, box) if min(box) > 0 else None
-        return Part(kspace, mask, calibration)
+        return Part(kspace, mask, calibration, notes)
+
+    def _compare_repeats(self, lines: h5py.Dataset, group: int) -> tuple[str, ...]:
+        """Return a sentence where repeated lines of a group differ beyond noise; refuse those that differ far beyond.
+
+        Only the lines nearest to the centre of k-space are read, which hold most of the signal.
+        """
+        chosen = self.groups[group]
+        place = self.ky[chosen] * self.grid.nz + self.kz[chosen]
+        places, times = np.unique(place, return_counts=True)
+        repeated = places[times > 1]
+        if not repeated.size:
+            return ()
+        rows, columns = np.divmod(repeated, self.grid.nz)
+        distance = np.hypot(rows - self.grid.ny // 2, columns - self.grid.nz // 2)
+        compared = chosen[np.isin(place, repeated[np.argsort(distance, kind="stable")[:PLACES_COMPARED]])]
+        first, last = self._spans(compared)
+        start, stop = int(first[0]), int(last[0]) + 1
+        if np.ptp(first) or np.ptp(last):
+            share = np.inf
+        else:
+            share = difference(self._repeats_of(lines, compared, slice(start, stop)))
+        if share > LARGEST_DIFFERENCE and self.repeats is None:
+            extent = "cover other parts of the readout" if np.isinf(share) else f"differ by {share:.0%} of their signal"
+            raise InputError(
+                f"Lines that '{self.path}' repeats in frame {group * len(self.points)} {extent}, far more than noise: "
+                "they seem to be echoes or contrasts rather than averages; make a frame of each repeat with --repeats "
+                "frames (in Python repeats='frames'), or average them all the same with --repeats average."
+            )
+        if share <= NOTED_DIFFERENCE:
+            return ()
+        return (f"Repeated lines differ by more than {NOTED_DIFFERENCE:.0%} of their signal, which is not noise.",)
+
+    def _repeats_of(self, lines: h5py.Dataset, chosen: Indices, span: slice) -> list[Array]:
+        """Return the samples within `span` of these lines, by their place: complex (repeat, coil, sample) each."""
+        by_place: dict[tuple[int, int], list[Array]] = {}
+        for part, samples in self._readouts(lines, chosen):
+            for index, readout in zip(part, samples, strict=True):
+                by_place.setdefault((int(self.ky[index]), int(self.kz[index])), []).append(readout[:, span])
+        return [np.stack(repeats) for repeats in by_place.values()]
 
     def _calibration_of(self, group: int) -> Indices:
         """Return the calibration lines of the group's slice, of its own contrast, repetition, … where there are any."""
         lines: Indices = self.roles.calibration
         lines = lines[self.table["idx"]["slice"][lines] == self.counters[group][-1]]
-        for name, value in zip(COUNTERS[:-1], self.counters[group], strict=False):
+        for name, value in zip(COUNTERS[:-1], self.counters[group][1:], strict=False):
             own = lines[self.table["idx"][name][lines] == value]
             lines = own if own.size else lines
         return lines
@@ -411,6 +501,19 @@ class MRDFile(ScanFile):
         parts = read_samples(lines, self.table, self.roles.noise, self.path)
         noise = np.concatenate([samples.swapaxes(0, 1).reshape(self.coils, -1) for _, samples in parts], axis=1)
         return torch.from_numpy(noise.conj() if self.conjugate else noise)
+
+
+def _two_dimensional(space: Encoding) -> Encoding:
+    """Return the encoding space with one partition, as thick as what the scanner shows where the header has several."""
+    (x, y, z), (field_x, field_y, whole), shown = space.matrix, space.field_of_view, space.recon_field_of_view[2]
+    thickness = shown if z > 1 and shown > 0 else whole
+    return replace(
+        space,
+        matrix=(x, y, 1),
+        field_of_view=(field_x, field_y, thickness),
+        recon_matrix=(*space.recon_matrix[:2], 1),
+        partitions=None,
+    )
 
 
 def _groups(file: h5py.File) -> list[str]:
