@@ -177,16 +177,21 @@ class FastMRIFile(ScanFile):
     def _stored_sampling(
         self, kspace: Tensor, stored: Any, frames: Sequence[int], inner: slice, details: dict[str, Any]
     ) -> tuple[Sampling, tuple[str, ...]]:
-        mask = torch.from_numpy(stored)
         ny, nx = self.matrix
-        if mask.shape[-1] != nx or mask.shape[-2:-1] not in ((), (1,), (ny,)) or mask.ndim > 3:
+        per_frame = stored.ndim == 3
+        if stored.shape[-1:] != (nx,) or stored.shape[-2:-1] not in ((), (1,), (ny,)) or stored.ndim > 3:
             raise InputError(
-                f"The mask in '{self.path}' has shape {tuple(mask.shape)}; this k-space needs ({nx},) or ({ny}, {nx}): "
+                f"The mask in '{self.path}' has shape {stored.shape}; this k-space needs ({nx},) or ({ny}, {nx}): "
                 "it belongs to another file."
             )
-        if mask.ndim == 3 and mask.shape[0] == self.frames:
-            mask = mask[list(frames)]
-        mask = mask.reshape(-1, *mask.shape[-2:]) if mask.ndim > 1 else mask[None, None]
+        if per_frame and stored.shape[0] not in (1, self.frames):
+            raise InputError(
+                f"The mask in '{self.path}' has {stored.shape[0]} slices but the k-space {self.frames}: it belongs to "
+                "another file."
+            )
+        if per_frame and stored.shape[0] > 1:
+            stored = stored[list(frames)]
+        mask = torch.from_numpy(stored.reshape(-1, 1 if stored.ndim == 1 else stored.shape[-2], nx))
         mask = mask.expand(-1, ny, -1)
         check_mask(kspace, mask, self.path)
         if self.record:

@@ -49,15 +49,17 @@ def scan_record(scan: Scan) -> str:
 def read_record(text: str | bytes, path: Path) -> dict[str, Any]:
     """Return what `scan_record` wrote into the file `path`; raises InputError where it is damaged."""
     try:
-        record = json.loads(text)
-        parts = [record[name] for name in ("geometry", "sampling", "source")]
-        geometry_from(record["geometry"])
+        record: dict[str, Any] = json.loads(text, parse_constant=_finite, parse_float=_finite)
+        sampling, source = record["sampling"], record["source"]
         intact = (
-            all(isinstance(part, dict) for part in parts)
+            _is_geometry(record["geometry"])
             and record["line_axis"] in ("ky", "kx")
-            and set(record["sampling"]) <= set(SAMPLING)
-            and {"label", "simulated", "details"} <= set(record["source"])
-            and isinstance(record["source"]["details"], dict)
+            and set(sampling) <= set(SAMPLING)
+            and isinstance(sampling.get("details", {}), dict)
+            and isinstance(source["label"], str)
+            and isinstance(source["simulated"], bool)
+            and isinstance(source["details"], dict)
+            and all(isinstance(note, str) for note in source.get("notes", ()))
         )
     except (AttributeError, KeyError, TypeError, ValueError):
         intact = False
@@ -66,8 +68,26 @@ def read_record(text: str | bytes, path: Path) -> dict[str, Any]:
             f"The record 'fourfold' in '{path}' is damaged: leave it out, so that the file's arrays are read as any "
             "others."
         )
-    known: dict[str, Any] = record
-    return known
+    return record
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(text)
+    return value
+
+
+def _is_geometry(record: Mapping[str, Any]) -> bool:
+    size = record.get("image_size")
+    whole = size is None or (_is_vector(size, 2) and all(isinstance(number, int) and number > 0 for number in size))
+    lengths = _is_vector(record["voxel_size"], 3) and min(record["voxel_size"]) > 0
+    vectors = (value for name, value in record.items() if name != "image_size")
+    return whole and lengths and all(_is_vector(value, 3) for value in vectors) and geometry_from(record) is not None
+
+
+def _is_vector(value: Any, length: int) -> bool:
+    return isinstance(value, list) and len(value) == length and all(isinstance(entry, int | float) for entry in value)
 
 
 def image_record(reconstruction: Reconstruction) -> str:

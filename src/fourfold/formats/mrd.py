@@ -312,7 +312,7 @@ class MRDFile(ScanFile):
             return {}
         noise, line = self.table[self.roles.noise[0]], self.table[self.roles.imaging[0]]
         facts: dict[str, Any] = {}
-        if line["sample_time_us"] > 0 < noise["sample_time_us"]:
+        if 0 < line["sample_time_us"] < np.inf and 0 < noise["sample_time_us"] < np.inf:
             facts["noise_dwell_time_ratio"] = round(float(noise["sample_time_us"] / line["sample_time_us"]), 4)
         if not self._has_noise():
             facts["noise_left_out"] = f"{noise['active_channels']} coils, but the image lines have {self.coils}"

@@ -75,18 +75,25 @@ def read_trajectory(
             "(frame, shot, sample, 2) with (ky, kx) in cycles per field of view, or complex kx + i ky."
         )
     points = points[(None,) * (4 - points.ndim)]
+    points = _single(points)
     if not np.isfinite(points).all():
-        raise InputError(f"'{name}' in '{path}' contains NaN or Inf; leave the corrupt samples out.")
+        raise InputError(f"'{name}' in '{path}' contains NaN, Inf or numbers too large; leave the corrupt samples out.")
     density = next((read(name) for name in DENSITIES if name in names), None)
     if density is not None:
         if density.dtype.kind not in "uif":
             raise InputError(f"The density in '{path}' is {density.dtype}; it must be real numbers: correct it.")
         density = density[(None,) * (3 - density.ndim)]
     return Trajectory(
-        torch.from_numpy(points.astype(np.float32)),
+        torch.from_numpy(points),
         _derived_size(points, path) if size is None else size,
-        None if density is None else torch.from_numpy(density.astype(np.float32)),
+        None if density is None else torch.from_numpy(_single(density)),
     )
+
+
+def _single(numbers: Array) -> Array:
+    """Return `numbers` as float32, infinite where that cannot hold them."""
+    with np.errstate(over="ignore"):
+        return numbers.astype(np.float32)
 
 
 def _size(matrix: Sequence[Any], path: Path) -> tuple[int, int]:
