@@ -19,6 +19,8 @@ __all__ = ["Encoding", "Header", "Limits", "check_limits", "parse_header", "writ
 
 LARGEST = 2**16 - 1
 """The schema stores matrix sizes and encoding steps in 16 bits."""
+MOST_OVERSAMPLING = 16
+"""Encoded and shown fields of view that differ by more are not both in mm."""
 NAMESPACE = "http://www.ismrm.org/ISMRMRD"
 Vector = tuple[float, float, float]
 Size = tuple[int, int, int]
@@ -149,7 +151,7 @@ def _known(value: float) -> float | None:
 
 
 def _encoding(element: ElementTree.Element) -> Encoding:
-    return Encoding(
+    encoding = Encoding(
         matrix=_size(element, "encodedSpace"),
         field_of_view=_field_of_view(element, "encodedSpace"),
         recon_matrix=_size(element, "reconSpace"),
@@ -159,11 +161,23 @@ def _encoding(element: ElementTree.Element) -> Encoding:
         partitions=_limits(element, "kspace_encoding_step_2"),
         calibration_mode=element.findtext("parallelImaging/calibrationMode"),
     )
+    for axis, size, whole, shown in zip(
+        "xyz", encoding.matrix, encoding.field_of_view, encoding.recon_field_of_view, strict=True
+    ):
+        if size > 1 and whole > 0 < shown and not 1 / MOST_OVERSAMPLING <= whole / shown <= MOST_OVERSAMPLING:
+            raise ValueError(
+                f"along {axis} the field of view of encodedSpace is {whole:g} mm and that of reconSpace {shown:g} mm, "
+                f"which cannot differ by more than {MOST_OVERSAMPLING} times"
+            )
+    return encoding
 
 
 def _number(text: str, path: str, kind: Callable[[str], Number], expected: str) -> Number:
     """Return the number of this kind in `text`; raises ValueError, which says where it stands and what is expected."""
     try:
+        # Python reads underscores and the digits of all scripts as well, the schema does not.
+        if "_" in text or not text.isascii():
+            raise ValueError
         return kind(text)
     except ValueError:
         raise ValueError(f"{path} is '{text.strip()[:40]}', not {expected}") from None

@@ -45,6 +45,8 @@ COUNTERS = ("repetition", "set", "phase", "contrast", "slice")
 STEPS = ("kspace_encode_step_1", "kspace_encode_step_2")
 # Places of k-space, nearest to its centre, whose repeated lines are compared.
 PLACES_COMPARED = 32
+# An encoded matrix that is so many times larger than what all lines together cover is not theirs.
+LARGEST_GAP = 16
 POINTS_ADVICE = "save the samples as 'kspace' and their points as 'trajectory' in an .npz file"
 EPI_ADVICE = "EPI needs ramp sampling and ghosts corrected first, then lines on a grid"
 
@@ -224,6 +226,14 @@ class MRDFile(ScanFile):
                 f"{line['center_sample']}, which do not fit its encoded matrix of {grid.nx}: convert the scanner's "
                 "file again."
             )
+        extents = np.ptp(self.ky[used]) + 1, np.ptp(self.kz[used]) + 1, last.max() - first.min() + 1
+        for name, covered, size in zip((*STEPS, "samples"), extents, (grid.ny, grid.nz, grid.nx), strict=True):
+            if covered * LARGEST_GAP < size:
+                raise InputError(
+                    f"The lines of '{self.path}' cover {covered} {name} of the {size} of the encoded matrix, less than "
+                    f"a sixteenth of it: lines are missing or the header is of another scan; convert the scanner's "
+                    "file again."
+                )
         coils = np.unique(self.table["active_channels"][used])
         if 0 in coils or self.table["number_of_samples"][used].min() == 0:
             raise InputError(f"'{self.path}' has lines without coils or samples: convert the scanner's file again.")
