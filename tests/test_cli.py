@@ -385,6 +385,8 @@ def test_ctrl_c_ends_a_real_run_in_one_line(under, folder):
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "FORCE_COLOR": "1"},
+        # A suite that runs in the background of a shell hands down that interruptions are ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     shown = ""
     while "iteration" not in shown:

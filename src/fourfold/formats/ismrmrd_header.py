@@ -15,7 +15,16 @@ from xml.etree import ElementTree
 
 from fourfold.errors import InputError
 
-__all__ = ["Encoding", "Header", "Limits", "check_limits", "parse_header", "write_header"]
+__all__ = [
+    "Encoding",
+    "Header",
+    "Limits",
+    "check_limits",
+    "field_of_view_notes",
+    "parse_header",
+    "voxel_size",
+    "write_header",
+]
 
 LARGEST = 2**16 - 1
 """The schema stores matrix sizes and encoding steps in 16 bits."""
@@ -164,7 +173,8 @@ def _encoding(element: ElementTree.Element) -> Encoding:
     for axis, size, whole, shown in zip(
         "xyz", encoding.matrix, encoding.field_of_view, encoding.recon_field_of_view, strict=True
     ):
-        if size > 1 and whole > 0 < shown and not 1 / MOST_OVERSAMPLING <= whole / shown <= MOST_OVERSAMPLING:
+        known = 0 < whole < math.inf and 0 < shown < math.inf
+        if size > 1 and known and not 1 / MOST_OVERSAMPLING <= whole / shown <= MOST_OVERSAMPLING:
             raise ValueError(
                 f"along {axis} the field of view of encodedSpace is {whole:g} mm and that of reconSpace {shown:g} mm, "
                 f"which cannot differ by more than {MOST_OVERSAMPLING} times"
@@ -204,17 +214,9 @@ def _size(element: ElementTree.Element, space: str) -> Size:
 
 
 def _field_of_view(element: ElementTree.Element, space: str) -> Vector:
-    x, y, z = (_length(element, f"{space}/fieldOfView_mm/{axis}") for axis in "xyz")
+    paths = [f"{space}/fieldOfView_mm/{axis}" for axis in "xyz"]
+    x, y, z = (_number(_text(element, path), f"{element.tag}/{path}", float, "a length in mm") for path in paths)
     return x, y, z
-
-
-def _length(element: ElementTree.Element, path: str) -> float:
-    """Return a length in mm; 0 and NaN pass, with which files say that it is not known."""
-    expected = "a length in mm"
-    value = _number(_text(element, path), f"{element.tag}/{path}", float, expected)
-    if value < 0 or math.isinf(value):
-        raise ValueError(f"{element.tag}/{path} is {value:g}, not {expected}")
-    return value
 
 
 def _limits(element: ElementTree.Element, step: str) -> Limits | None:
@@ -222,6 +224,31 @@ def _limits(element: ElementTree.Element, step: str) -> Limits | None:
     if limits is None:
         return None
     return Limits(*(_whole(limits, name, least=0) for name in ("minimum", "maximum", "center")))
+
+
+def voxel_size(matrix: Size, field_of_view: Vector) -> tuple[float | None, float | None, float | None]:
+    """Return the voxel size in mm along the axes of a grid; None where the field of view is 0 or no number."""
+    x, y, z = (
+        whole / size if size > 0 and 0 < whole < math.inf else None
+        for size, whole in zip(matrix, field_of_view, strict=True)
+    )
+    return x, y, z
+
+
+def field_of_view_notes(encoding: Encoding) -> tuple[str, ...]:
+    """Return what a reader must know of axes whose fields of view are not known."""
+    notes = []
+    encoded = voxel_size(encoding.matrix, encoding.field_of_view)
+    shown = voxel_size(encoding.recon_matrix, encoding.recon_field_of_view)
+    for axis, size, shown_size, matrix in zip("xyz", encoded, shown, encoding.matrix, strict=True):
+        if size is None:
+            notes.append(f"The header gives no field of view along {axis}: the voxel size along it is not known.")
+        if matrix > 1 and (size is None or shown_size is None):
+            notes.append(
+                f"Oversampling along {axis}, if there is any, remains in the image: the header does not give both the "
+                "encoded and the shown field of view."
+            )
+    return tuple(notes)
 
 
 def write_header(encoding: Encoding) -> bytes:

@@ -13,7 +13,7 @@ import numpy as np
 from torch import Tensor
 
 from fourfold.errors import InputError
-from fourfold.scan import Geometry, Reconstruction, Sampling, Scan
+from fourfold.scan import Geometry, Placement, Reconstruction, Sampling, Scan
 
 __all__ = ["geometry_from", "image_record", "plain", "read_record", "sampling_from", "scan_record"]
 
@@ -65,8 +65,8 @@ def read_record(text: str | bytes, path: Path) -> dict[str, Any]:
         intact = False
     if not intact:
         raise InputError(
-            f"The record 'fourfold' in '{path}' is damaged: leave it out, so that the file's arrays are read as any "
-            "others."
+            f"The record 'fourfold' in '{path}' is damaged, or of an older version: leave it out, so that the file's "
+            "arrays are read as any others."
         )
     return record
 
@@ -79,11 +79,19 @@ def _finite(text: str) -> float:
 
 
 def _is_geometry(record: Mapping[str, Any]) -> bool:
-    size = record.get("image_size")
-    whole = size is None or (_is_vector(size, 2) and all(isinstance(number, int) and number > 0 for number in size))
-    lengths = _is_vector(record["voxel_size"], 3) and min(record["voxel_size"]) > 0
-    vectors = (value for name, value in record.items() if name != "image_size")
-    return whole and lengths and all(_is_vector(value, 3) for value in vectors) and geometry_from(record) is not None
+    size, voxel = record.get("image_size"), record["voxel_size"]
+    return (
+        (size is None or (_is_vector(size, 2) and all(isinstance(number, int) and number > 0 for number in size)))
+        and isinstance(voxel, list)
+        and _is_vector([1.0 if length is None else length for length in voxel], 3)
+        and all(_is_placement(placement) for placement in record["placements"])
+        and isinstance(geometry_from(record), Geometry)
+    )
+
+
+def _is_placement(record: Mapping[str, Any]) -> bool:
+    centre = record["centre"] is None or _is_vector(record["centre"], 3)
+    return centre and all(_is_vector(value, 3) for name, value in record.items() if name != "centre")
 
 
 def _is_vector(value: Any, length: int) -> bool:
@@ -98,8 +106,12 @@ def image_record(reconstruction: Reconstruction) -> str:
 
 def geometry_from(record: Mapping[str, Any]) -> Geometry:
     """Return the geometry that `scan_record` wrote."""
-    fields = {name: tuple(value) if isinstance(value, list) else value for name, value in record.items()}
-    return Geometry(**fields)
+    placements = tuple(Placement(**_tuples(placement)) for placement in record["placements"])
+    return Geometry(**{**_tuples(record), "placements": placements})
+
+
+def _tuples(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()}
 
 
 def sampling_from(record: Mapping[str, Any], mask: Tensor, details: Mapping[str, Any]) -> Sampling:

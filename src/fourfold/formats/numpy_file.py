@@ -86,7 +86,7 @@ class NumpyFile(ScanFile):
         self.frames, self.coils, ny, nx = (1,) * (4 - kspace.ndim) + kspace.shape
         self.stored = self.matrix = ny, nx
         self.block = 1 if isinstance(kspace, np.memmap) else self.frames
-        self.details = {"orientation": "unknown"}
+        self.details = {}
         self.record: dict[str, Any] = read_record(str(self._open("fourfold")), path) if "fourfold" in self.names else {}
         self.trajectory, self.turned = self._find_trajectory(trajectory, matrix)
         used = KNOWN if self.trajectory is None else (*KNOWN, *WITH_TRAJECTORY)
@@ -95,7 +95,7 @@ class NumpyFile(ScanFile):
             self.details["arrays_not_used"] = others
         self.label = str(self._open("label")) if "label" in self.names else None
         self.volume = Geometry(
-            voxel_size=self._numbers("voxel_size", 3) or (1.0, 1.0, 1.0), image_size=self._image_size()
+            voxel_size=self._numbers("voxel_size", 3) or (None, None, None), image_size=self._image_size()
         )
         self.restore(self.record)
 
