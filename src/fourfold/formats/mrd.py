@@ -445,25 +445,32 @@ class MRDFile(ScanFile):
         repeated = places[times > 1]
         if not repeated.size:
             return ()
+        start = f"Lines that '{self.path}' repeats in frame {group * len(self.points)}"
+        end = (
+            "they seem to be echoes or contrasts rather than averages; make a frame of each repeat with --repeats "
+            "frames (in Python repeats='frames')"
+        )
+        within = np.isin(place, repeated)
+        first, last = self._spans(chosen[within])
+        if len(np.unique(np.column_stack([place[within], first, last]), axis=0)) > len(repeated):
+            raise InputError(f"{start} cover different parts of the readout: {end}.")
         rows, columns = np.divmod(repeated, self.grid.nz)
         distance = np.hypot(rows - self.grid.ny // 2, columns - self.grid.nz // 2)
-        compared = chosen[np.isin(place, repeated[np.argsort(distance, kind="stable")[:PLACES_COMPARED]])]
-        first, last = self._spans(compared)
-        start, stop = int(first[0]), int(last[0]) + 1
-        if np.ptp(first) or np.ptp(last):
-            share = np.inf
-        else:
-            share = difference(self._repeats_of(lines, compared, slice(start, stop)))
+        nearest = repeated[np.argsort(distance, kind="stable")[:PLACES_COMPARED]]
+        # Lines of one place have one length; places whose lines are cut short otherwise are left out.
+        compared = np.isin(place[within], nearest)
+        compared &= (first == first[compared][0]) & (last == last[compared][0])
+        span = slice(int(first[compared][0]), int(last[compared][0]) + 1)
+        share = difference(self._repeats_of(lines, chosen[within][compared], span))
         if share > LARGEST_DIFFERENCE and self.repeats is None:
-            extent = "cover other parts of the readout" if np.isinf(share) else f"differ by {share:.0%} of their signal"
             raise InputError(
-                f"Lines that '{self.path}' repeats in frame {group * len(self.points)} {extent}, far more than noise: "
-                "they seem to be echoes or contrasts rather than averages; make a frame of each repeat with --repeats "
-                "frames (in Python repeats='frames'), or average them all the same with --repeats average."
+                f"{start} differ by {share:.0%} of their signal, far more than noise: {end}, or average them all the "
+                "same with --repeats average."
             )
-        if share <= NOTED_DIFFERENCE:
+        exceeded = [limit for limit in (LARGEST_DIFFERENCE, NOTED_DIFFERENCE) if share > limit]
+        if not exceeded:
             return ()
-        return (f"Repeated lines differ by more than {NOTED_DIFFERENCE:.0%} of their signal, which is not noise.",)
+        return (f"Repeated lines differ by more than {exceeded[0]:.0%} of their signal, which is not noise.",)
 
     def _repeats_of(self, lines: h5py.Dataset, chosen: Indices, span: slice) -> list[Array]:
         """Return the samples within `span` of these lines, by their place: complex (repeat, coil, sample) each."""
