@@ -115,6 +115,17 @@ def test_repeats_of_other_parts_of_the_readout_are_no_averages(tmp_path):
     assert len(open_scan(path, repeats="frames").load().kspace) == 2
 
 
+def test_slices_without_a_slice_counter_are_refused(tmp_path):
+    heights = (0, 5, 10)
+    lines = [part for z in heights for part in slice_lines(noisy(HEAD, z), geometry={"position": (1, 2, z)})]
+    path = write(tmp_path / "a.h5", PROTOCOL, lines)
+    with pytest.raises(InputError, match="lie 10 mm apart: they seem to be slices without a slice counter"):
+        open_scan(path)[0]
+    file = open_scan(path, repeats="frames")
+    assert [scan.geometry.placements[0].centre for scan in file] == [(1, 2, z) for z in heights]
+    assert "Every line was acquired 3 times" in open_scan(path, repeats="average")[0].source.notes[0]
+
+
 def test_moderate_differences_are_averaged_and_said(tmp_path):
     weaker = 0.75 * HEAD
     scan = read(tmp_path / "a.h5", slice_lines(noisy(HEAD, 0), average=0) + slice_lines(noisy(weaker, 1), average=1))[0]

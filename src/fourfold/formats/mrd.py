@@ -57,6 +57,7 @@ PLACES_COMPARED = 32
 # An encoded matrix that is so many times larger than what all lines together cover is not theirs.
 LARGEST_GAP = 16
 POINTS_ADVICE = "save the samples as 'kspace' and their points as 'trajectory' in an .npz file"
+FRAMES_ADVICE = "--repeats frames (in Python repeats='frames')"
 EPI_ADVICE = "EPI needs ramp sampling and ghosts corrected first, then lines on a grid"
 
 
@@ -271,7 +272,7 @@ class MRDFile(ScanFile):
         repeat = ranks(cells, averages) if self.repeats == "frames" else np.zeros(len(lines), int)
         counters = np.column_stack([repeat, cells[:, : len(COUNTERS)]])
         rows = self.table[lines]
-        heights = np.einsum("ij,ij->i", rows["position"], rows["slice_dir"]).round(3)
+        heights = _heights(rows, rows["slice_dir"])
         height_of = {index: heights[np.argmax(counters[:, -1] == index)] for index in np.unique(counters[:, -1])}
         keys, inverse = np.unique(counters, axis=0, return_inverse=True)
         order = sorted(range(len(keys)), key=lambda key: (*keys[key][:-1], height_of[keys[key][-1]], keys[key][-1]))
@@ -395,7 +396,7 @@ class MRDFile(ScanFile):
             return None if thickness is None else step * thickness
         for chosen in (frames, range(self.frames)):
             rows = self.table[[self.groups[index][0] for index in chosen]]
-            heights = {round(float(height), 3) for height in rows["position"] @ rows["slice_dir"][0]}
+            heights = set(_heights(rows, _unit(rows["slice_dir"][0])).tolist())
             if len(heights) > 1 and all(map(math.isfinite, heights)):
                 return (max(heights) - min(heights)) / (len(heights) - 1)
         return thickness
@@ -447,13 +448,19 @@ class MRDFile(ScanFile):
             return ()
         start = f"Lines that '{self.path}' repeats in frame {group * len(self.points)}"
         end = (
-            "they seem to be echoes or contrasts rather than averages; make a frame of each repeat with --repeats "
-            "frames (in Python repeats='frames')"
+            "they seem to be echoes or contrasts rather than averages; make a frame of each repeat with "
+            f"{FRAMES_ADVICE}"
         )
         within = np.isin(place, repeated)
         first, last = self._spans(chosen[within])
         if len(np.unique(np.column_stack([place[within], first, last]), axis=0)) > len(repeated):
             raise InputError(f"{start} cover different parts of the readout: {end}.")
+        apart = self._distance(chosen[within])
+        if apart > (self.grid.dz or 1.0) / 2 and self.repeats is None:
+            raise InputError(
+                f"{start} lie {apart:.3g} mm apart: they seem to be slices without a slice counter; make a frame of "
+                f"each repeat with {FRAMES_ADVICE}, or average them all the same with --repeats average."
+            )
         rows, columns = np.divmod(repeated, self.grid.nz)
         distance = np.hypot(rows - self.grid.ny // 2, columns - self.grid.nz // 2)
         nearest = repeated[np.argsort(distance, kind="stable")[:PLACES_COMPARED]]
@@ -471,6 +478,11 @@ class MRDFile(ScanFile):
         if not exceeded:
             return ()
         return (f"Repeated lines differ by more than {exceeded[0]:.0%} of their signal, which is not noise.",)
+
+    def _distance(self, lines: Indices) -> float:
+        """Return how far these lines lie apart along their slice axis, in mm; NaN where that is not known."""
+        rows = self.table[lines]
+        return float(np.ptp(_heights(rows, _unit(rows["slice_dir"][0]))))
 
     def _repeats_of(self, lines: h5py.Dataset, chosen: Indices, span: slice) -> list[Array]:
         """Return the samples within `span` of these lines, by their place: complex (repeat, coil, sample) each."""
@@ -572,6 +584,13 @@ def _stack_centres(boxes: list[Tensor]) -> Tensor:
     """Stack k-space centres (coil, ky, kx) of different sizes, cut to the smallest."""
     size = min(box.shape[1] for box in boxes), min(box.shape[2] for box in boxes)
     return torch.stack([crop_centre(box, size) for box in boxes])
+
+
+def _heights(rows: Array, axes: Array) -> Array:
+    """Return how far along an axis lines lie, in mm to three digits; NaN where the position is not known."""
+    position, along = (np.where(np.isfinite(array), array, np.nan).astype(float) for array in (rows["position"], axes))
+    heights: Array = (position * along).sum(axis=1).round(3)
+    return heights
 
 
 def _unit(vector: Array) -> Array:
