@@ -7,7 +7,7 @@ https://doi.org/10.1002/mrm.26089. The meaning of header fields and flags is tha
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -42,6 +42,7 @@ from fourfold.formats.mrd_repeats import (
 )
 from fourfold.formats.probe import is_hdf5, open_hdf5
 from fourfold.formats.scan_file import ScanFile
+from fourfold.formats.stacks import TURN, slice_spacing
 from fourfold.scan import Geometry, Placement, Sampling, Scan, centre_slice, crop_centre
 
 __all__ = ["MRDFile"]
@@ -266,16 +267,14 @@ class MRDFile(ScanFile):
         return first + before, first + rows["number_of_samples"].astype(int) - after - 1
 
     def _group_lines(self) -> list[Indices]:
-        """Return the imaging lines of each frame (of each volume in 3D), slices fastest, in the order of position."""
+        """Return the imaging lines of each frame (of each volume in 3D), parallel slices in the order of position."""
         lines = self.roles.imaging
         cells, averages = self._cells()
         repeat = ranks(cells, averages) if self.repeats == "frames" else np.zeros(len(lines), int)
         counters = np.column_stack([repeat, cells[:, : len(COUNTERS)]])
-        rows = self.table[lines]
-        heights = _heights(rows, rows["slice_dir"])
-        height_of = {index: heights[np.argmax(counters[:, -1] == index)] for index in np.unique(counters[:, -1])}
         keys, inverse = np.unique(counters, axis=0, return_inverse=True)
-        order = sorted(range(len(keys)), key=lambda key: (*keys[key][:-1], height_of[keys[key][-1]], keys[key][-1]))
+        slices = {index: self.table[lines[np.argmax(counters[:, -1] == index)]] for index in np.unique(counters[:, -1])}
+        order = sorted(range(len(keys)), key=lambda key: (*keys[key][:-1], *_rank(slices, keys[key][-1])))
         self.counters = keys[order]
         return [lines[inverse.ravel() == key] for key in order]
 
@@ -320,7 +319,9 @@ class MRDFile(ScanFile):
             },
             **self._noise_facts(),
         }
+        self.spacing = None
         self.volume = self.geometry(range(self.frames))
+        self.spacing = slice_spacing(self.volume, self.labels)
         repeats = describe(*self._cells(), self.repeats)
         self.notes = (*self.notes, *repeats, *field_of_view_notes(space), *self._placement_notes())
 
@@ -356,8 +357,9 @@ class MRDFile(ScanFile):
         voxel = (grid.dx, grid.dy, grid.dz) if self.by_readout else (grid.dz, grid.dy, grid.dx)
         placements = [self._placement(frame) for frame in frames]
         known = tuple(placement for placement in placements if placement is not None)
-        spacing = self._slice_spacing(frames, voxel[0])
-        return Geometry((spacing, *voxel[1:]), self.image_size, known if len(known) == len(frames) else ())
+        geometry = Geometry(voxel, self.image_size, known if len(known) == len(frames) else ())
+        spacing = slice_spacing(geometry) or self.spacing or voxel[0]
+        return replace(geometry, voxel_size=(spacing, *voxel[1:]))
 
     def _placement(self, frame: int) -> Placement | None:
         """Return how a frame lies in the patient, None where its directions are not known."""
@@ -388,18 +390,6 @@ class MRDFile(ScanFile):
         if lost:
             notes.append(f"The headers of {lost} of {self.frames} frame(s) give no full position: position not known.")
         return tuple(notes)
-
-    def _slice_spacing(self, frames: Sequence[int], thickness: float | None) -> float | None:
-        """Return the distance of neighbouring slices among `frames`, in the whole file where they are one slice."""
-        if len(self.points) > 1:
-            step = abs(frames[1] - frames[0]) if len(frames) > 1 else 1
-            return None if thickness is None else step * thickness
-        for chosen in (frames, range(self.frames)):
-            rows = self.table[[self.groups[index][0] for index in chosen]]
-            heights = set(_heights(rows, _unit(rows["slice_dir"][0])).tolist())
-            if len(heights) > 1 and all(map(math.isfinite, heights)):
-                return (max(heights) - min(heights)) / (len(heights) - 1)
-        return thickness
 
     def read(self, frames: Sequence[int]) -> Scan:
         """Read frames; only the lines that they need are loaded, a few at a time."""
@@ -482,7 +472,7 @@ class MRDFile(ScanFile):
     def _distance(self, lines: Indices) -> float:
         """Return how far these lines lie apart along their slice axis, in mm; NaN where that is not known."""
         rows = self.table[lines]
-        return float(np.ptp(_heights(rows, _unit(rows["slice_dir"][0]))))
+        return float(np.ptp(_known(rows["position"]) @ _unit(rows["slice_dir"][0])))
 
     def _repeats_of(self, lines: h5py.Dataset, chosen: Indices, span: slice) -> list[Array]:
         """Return the samples within `span` of these lines, by their place: complex (repeat, coil, sample) each."""
@@ -580,17 +570,25 @@ def _groups(file: h5py.File) -> list[str]:
     return [name for name in file if has_lines(file[name])]
 
 
+def _rank(slices: Mapping[int, Any], index: int) -> tuple[int, float, int]:
+    """Return by what a slice is sorted: the first slice parallel to it, its position, its counter."""
+    line = slices[index]
+    parallel = (
+        other for other, first in slices.items() if np.allclose(first["slice_dir"], line["slice_dir"], atol=TURN)
+    )
+    height = float(np.nan_to_num(_known(line["position"]) @ _known(line["slice_dir"])))
+    return next(parallel, index), round(height, 3), index
+
+
 def _stack_centres(boxes: list[Tensor]) -> Tensor:
     """Stack k-space centres (coil, ky, kx) of different sizes, cut to the smallest."""
     size = min(box.shape[1] for box in boxes), min(box.shape[2] for box in boxes)
     return torch.stack([crop_centre(box, size) for box in boxes])
 
 
-def _heights(rows: Array, axes: Array) -> Array:
-    """Return how far along an axis lines lie, in mm to three digits; NaN where the position is not known."""
-    position, along = (np.where(np.isfinite(array), array, np.nan).astype(float) for array in (rows["position"], axes))
-    heights: Array = (position * along).sum(axis=1).round(3)
-    return heights
+def _known(vectors: Array) -> Array:
+    """Return vectors in double precision, infinite numbers as NaN, of which products are NaN without a warning."""
+    return np.where(np.isfinite(vectors), vectors, np.nan).astype(float)
 
 
 def _unit(vector: Array) -> Array:
