@@ -357,7 +357,7 @@ def test_progress_is_shown_where_it_is_asked_for(under, capsys, monkeypatch):
     arguments = ("recon", "scan.npz", "--method", "tv", "--iterations", "3", "--force")
     assert run(capsys, *arguments)[1] == ""
     monkeypatch.setenv("FORCE_COLOR", "1")
-    assert "frame 0: Total variation" in run(capsys, *arguments)[1]
+    assert "frame 0 (1 of 1): Total variation" in run(capsys, *arguments)[1]
 
 
 def test_an_interruption_leaves_nothing_behind(under, capsys, monkeypatch, folder):

@@ -13,7 +13,7 @@ from cyclopts import Group, Parameter
 from fourfold.choose import choose_method
 from fourfold.cli.computer import Computer, ComputerOptions
 from fourfold.cli.console import part_of, print_json, progress_bar, remark
-from fourfold.cli.files import FormatOptions, check_output, select_frames
+from fourfold.cli.files import FormatOptions, check_output, frames_in_words, select_frames
 from fourfold.cli.flags import DATA, OUTPUT, Flag, MethodName
 from fourfold.cli.preparation import Preparation
 from fourfold.cli.unfinished import Unfinished
@@ -127,7 +127,7 @@ def recon(
                     unfinished.keep(words, ready, result)
             image.add(replace(result, record=replace(result.record, notes=(*told, *result.record.notes))))
             if indices[0] <= middle:
-                page = [result], f"{file.name}, {words}", ready
+                page = [result], f"{file.name}, {words}" if len(volume) > 1 else file.name, ready
             if result.record.interrupted:
                 break
     if report is not None:
@@ -212,9 +212,10 @@ def _frames(volume: ScanFile, frames: range) -> Iterator[tuple[str, range, Scan]
     """Yield each frame with its name; of a whole file in its own order of reading, which may be much faster."""
     scans = volume if len(frames) == len(volume) else (volume[index] for index in frames)
     for index, scan in zip(frames, scans, strict=True):
-        yield f"frame {index}", range(index, index + 1), scan
+        only = range(index, index + 1)
+        yield frames_in_words(only, len(volume)), only, scan
 
 
 def _series(volume: ScanFile, frames: range) -> Iterator[tuple[str, range, Scan]]:
     """Yield all frames at once; raises InputError where they would fill the memory."""
-    yield f"frames {frames[0]} to {frames[-1]}", frames, volume.load(slice(frames.start, frames.stop))
+    yield frames_in_words(frames, len(volume)), frames, volume.load(slice(frames.start, frames.stop))

@@ -104,6 +104,7 @@ def _data(
     return {
         "size": gallery.shape[1:],
         "frames": frames.tolist(),
+        "frame_count": gallery.shape[0],
         "start": start,
         "reference": gallery.has_reference,
         "window": gallery.window(),

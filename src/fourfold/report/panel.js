@@ -29,8 +29,12 @@ function show(canvas, raster, from) {
   return context;
 }
 
+function signedErrorOf(series, i) {
+  return series.value(view.frame, i) - panels[0].series.value(view.frame, i);
+}
+
 function errorOf(series, i) {
-  return Math.abs(series.value(view.frame, i) - panels[0].series.value(view.frame, i));
+  return Math.abs(signedErrorOf(series, i));
 }
 
 // Length of the intensity's gradient by forward differences, per pixel; zero across the last row and column.
@@ -77,7 +81,7 @@ class Panel {
   drawMap() {
     this.map.hidden =
       view.map === "none" ||
-      (view.map === "error" && this.series === panels[0].series) ||
+      (["error", "signed"].includes(view.map) && this.series === panels[0].series) ||
       (view.map === "deviation" && this.deviation === null);
     if (this.map.hidden) return;
     if (view.map === "profile") {
@@ -87,12 +91,13 @@ class Panel {
     // Errors and deviations stay each panel's own while one image is shown everywhere.
     const [series, table, value] = {
       error: [this.series, HEAT, errorOf],
+      signed: [this.series, SIGNED, signedErrorOf],
       edges: [this.shown, GREY, edgeOf],
       deviation: [this.deviation, HEAT, (deviation, i) => deviation.value(view.frame, i)],
     }[view.map];
-    const factor = view[amplified()];
-    const key = [view.map, series.id, view.frame, factor];
-    this.colour.update(key, table, 0, 100 / factor, (i) => value(series, i));
+    const top = 100 / view[amplified()];
+    const key = [view.map, series.id, view.frame, top];
+    this.colour.update(key, table, view.map === "signed" ? -top : 0, top, (i) => value(series, i));
     show(this.map, this.colour, seen());
     this.mark(this.map, seen());
   }
