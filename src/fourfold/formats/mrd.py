@@ -319,6 +319,7 @@ class MRDFile(ScanFile):
             },
             **self._noise_facts(),
         }
+        self.places = [self._placement(frame) for frame in range(self.frames)]
         self.spacing = None
         self.volume = self.geometry(range(self.frames))
         self.spacing = slice_spacing(self.volume, self.labels)
@@ -355,8 +356,7 @@ class MRDFile(ScanFile):
         """Return where the frames lie, from the headers of their first lines."""
         grid = self.grid
         voxel = (grid.dx, grid.dy, grid.dz) if self.by_readout else (grid.dz, grid.dy, grid.dx)
-        placements = [self._placement(frame) for frame in frames]
-        known = tuple(placement for placement in placements if placement is not None)
+        known = tuple(place for place in (self.places[frame] for frame in frames) if place is not None)
         geometry = Geometry(voxel, self.image_size, known if len(known) == len(frames) else ())
         spacing = slice_spacing(geometry) or self.spacing or voxel[0]
         return replace(geometry, voxel_size=(spacing, *voxel[1:]))
@@ -379,9 +379,8 @@ class MRDFile(ScanFile):
 
     def _placement_notes(self) -> tuple[str, ...]:
         """Return what a reader must know of frames whose place is not known."""
-        placements = [self._placement(frame) for frame in range(self.frames)]
-        turned = sum(placement is None for placement in placements)
-        lost = sum(placement is not None and placement.centre is None for placement in placements)
+        turned = sum(place is None for place in self.places)
+        lost = sum(place is not None and place.centre is None for place in self.places)
         notes = []
         if turned:
             notes.append(
