@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 import torch
 
+from fourfold.classical.zero_filled import ZeroFilled
 from fourfold.errors import InputError
 from fourfold.formats import mrd_lines, open_scan
 from fourfold.formats.orientation import affine
 from fourfold.physics.fourier import ifft
+from fourfold.scan import Geometry
 
 ismrmrd = pytest.importorskip("ismrmrd", reason="needs the ismrmrd package to write test files")
 
@@ -158,6 +160,7 @@ def test_averages_are_averaged_and_repeated_positions_too(tmp_path):
     scan = open_scan(write(tmp_path / "a.h5", Protocol(), lines))[0]
     np.testing.assert_allclose(ifft(scan.kspace)[0].numpy(), cut(image), atol=1e-5)
     assert scan.source.details["averages"] == 2
+    assert scan.source.notes == ("Every line was acquired 2 times (2 averages); the repeats were averaged.",)
 
 
 def test_reversed_lines_are_turned_round(tmp_path):
@@ -316,7 +319,7 @@ def test_frames_are_slices_by_position_then_the_other_counters(tmp_path):
     assert [tuple(label[name] for name in ("repetition", "contrast", "slice")) for label in file.labels] == order
     for scan, key in zip(file, order, strict=True):
         np.testing.assert_allclose(ifft(scan.kspace)[0].numpy(), cut(images[key]), atol=1e-5)
-        assert scan.geometry.centre == (1, 2, heights[key[2]])
+        assert scan.geometry.placements[0].centre == (1, 2, heights[key[2]])
         assert scan.geometry.voxel_size == (5, 3, 4)
     assert file[7].source.details["frames"] == [{"repetition": 1, "contrast": 0, "slice": 2}]
 
@@ -339,6 +342,41 @@ def test_position_and_directions_place_every_voxel(tmp_path):
         place = affine(scan.geometry, shape) @ (column, row, 0, 1)
         expected = np.array(geometry["position"]) + 5 * 4 * axes[0] - 3 * 3 * axes[1]
         np.testing.assert_allclose(place[:3], expected * (-1, -1, 1), atol=1e-4)
+
+
+@pytest.mark.parametrize("nothing", [0.0, float("nan"), -1.0])
+def test_a_field_of_view_that_is_not_known_is_not_invented(tmp_path, nothing):
+    lines = slice_lines(make_image((2, 20, 32)))
+    file = open_scan(write(tmp_path / "a.h5", Protocol(fov=(nothing, 60.0, 5.0)), lines))
+    assert file[0].geometry.voxel_size == (5, 3, None)
+    assert file.matrix == (20, 32)
+    assert file.summary()["voxel_size_mm"] == [5, 3, None]
+    assert any("field of view along x" in note for note in file.notes)
+    assert any("Oversampling along x" in note for note in ZeroFilled()(file[0]).record.notes)
+    file = open_scan(write(tmp_path / "b.h5", Protocol(recon_fov=(nothing, 60.0, 5.0)), lines))
+    assert file[0].geometry.voxel_size == (5, 3, 4)
+    assert file.matrix == (20, 32)
+    assert ["Oversampling along x" in note for note in file.notes] == [True]
+
+
+def test_a_known_header_leaves_no_remark(tmp_path):
+    assert open_scan(write(tmp_path / "a.h5", Protocol(), slice_lines(make_image((2, 20, 32))))).notes == ()
+
+
+def test_a_place_that_is_not_known_is_not_invented(tmp_path):
+    image = make_image((2, 20, 32))
+    lost = open_scan(
+        write(tmp_path / "a.h5", Protocol(), slice_lines(image, geometry={"position": (0, float("nan"), 0)}))
+    )
+    assert lost.summary()["orientation"] == "LPS"
+    assert lost[0].geometry.placements[0].centre is None
+    assert ["position not known" in note for note in lost.notes] == [True]
+    for direction in ((0, 0, 0), (float("nan"), 0, 0)):
+        path = tmp_path / f"{direction[0]}.h5"
+        turned = open_scan(write(path, Protocol(), slice_lines(image, geometry={"read_dir": direction})))
+        assert turned[0].geometry == Geometry((5.0, 3.0, 4.0), (20, 16))
+        assert turned.summary()["orientation"] is None
+        assert ["orientation not known" in note for note in turned.notes] == [True]
 
 
 def test_siemens_directions_belong_to_the_forward_transform(tmp_path):
@@ -388,7 +426,7 @@ def test_full_partitions_become_slices(tmp_path):
     for index, scan in enumerate(file):
         np.testing.assert_allclose(scan.kspace[0].numpy(), expected[:, index + 2], atol=2e-5)
         torch.testing.assert_close(scan.kspace[0], together.kspace[index])
-        assert scan.geometry.centre == pytest.approx((0, 0, 50 + 3 * (index - 4)))
+        assert scan.geometry.placements[0].centre == pytest.approx((0, 0, 50 + 3 * (index - 4)))
         assert scan.geometry.voxel_size == (3, 3, 4)
         assert scan.source.details["frames"] == [{"slice": 0, "partition": index}]
     np.testing.assert_array_equal(file[5].kspace.numpy(), together.kspace[5:6].numpy())
@@ -410,8 +448,9 @@ def test_volume_undersampled_in_both_phase_encodings_is_split_along_the_readout(
     scan = file[3]
     assert scan.geometry.image_size == (20, 8)
     assert scan.geometry.voxel_size == (4, 3, 3)
-    assert scan.geometry.centre == pytest.approx((100 + 4 * (3 - 8), 0, 0))
-    assert (scan.geometry.x_axis, scan.geometry.slice_axis) == ((0, 0, 1), (1, 0, 0))
+    assert scan.geometry.placements[0].centre == pytest.approx((100 + 4 * (3 - 8), 0, 0))
+    placement = scan.geometry.placements[0]
+    assert (placement.x_axis, placement.slice_axis) == ((0, 0, 1), (1, 0, 0))
 
 
 def test_only_the_lines_of_a_frame_are_read(tmp_path, monkeypatch):
@@ -461,6 +500,44 @@ def test_file_is_pickled_and_read_elsewhere(tmp_path):
 def test_header_that_does_not_fit_is_refused(tmp_path, changes, message):
     path = write(tmp_path / "a.h5", Protocol(**changes), slice_lines(make_image((2, 20, 32))))
     with pytest.raises(InputError, match=message):
+        open_scan(path)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("<x>32</x>", "<x>31.9996</x>", "encodedSpace/matrixSize/x is '31.9996', not a whole number from 1 to 65535"),
+        ("<y>20</y>", "<y>0</y>", "encodedSpace/matrixSize/y is 0, not a whole number"),
+        ("<y>20</y>", "<y>-384</y>", "encodedSpace/matrixSize/y is -384, not a whole number"),
+        ("<z>1</z>", "<z>1_0</z>", "encodedSpace/matrixSize/z is '1_0', not a whole number"),
+        ("<x>32</x>", "<x>65535</x>", "cover 32 samples of the 65535 of the encoded matrix"),
+        ("<y>20</y>", "<y>60000</y>", "not fitting the 60000 steps|cover 20 kspace_encode_step_1 of the 60000"),
+        ("<x>128.0</x>", "<x>12.8 cm</x>", "encodedSpace/fieldOfView_mm/x is '12.8 cm', not a length in mm"),
+        ("<x>128.0</x>", "<x>1e308</x>", "along x the field of view of encodedSpace is 1e.308 mm"),
+        ("<x>64.0</x>", "<x>0.064</x>", "that of reconSpace 0.064 mm, which cannot differ by more than 16 times"),
+        ("<maximum>19<", "<maximum>-1<", "kspace_encoding_step_1/maximum is -1, not a whole number from 0"),
+        ("<center>10<", "<center>20<", "the centre 20 and the maximum 19; the centre must lie between"),
+        ("<minimum>0<", "<minimum>12<", "the minimum 12, the centre 10 and the maximum 19; the centre must lie"),
+    ],
+)
+def test_header_values_that_cannot_be_are_refused(tmp_path, old, new, message):
+    path = write(tmp_path / "a.h5", Protocol(), slice_lines(make_image((2, 20, 32))))
+    xml = Protocol().xml()
+    assert old in xml
+    with h5py.File(path, "a") as file:
+        file["dataset/xml"][0] = xml.replace(old, new, 1)
+    with pytest.raises(InputError, match=message):
+        open_scan(path)
+
+
+@pytest.mark.parametrize("field", ["number_of_samples", "active_channels"])
+def test_lines_without_samples_are_refused(tmp_path, field):
+    path = write(tmp_path / "a.h5", Protocol(), slice_lines(make_image((2, 20, 32))))
+    with h5py.File(path, "a") as file:
+        row = file["dataset/data"][5]
+        row["head"][field] = 0
+        file["dataset/data"][5] = row
+    with pytest.raises(InputError, match="has lines without coils or samples"):
         open_scan(path)
 
 
@@ -536,7 +613,7 @@ def test_real_scan_equals_an_assembly_by_hand(data):
     acquired[18 : 18 + 106 : 3] = acquired[18 + 30 : 18 + 79] = True
     np.testing.assert_array_equal(scan.mask[0, :, 0].numpy(), acquired)
     assert scan.calibration is None
-    assert scan.geometry.centre == pytest.approx((20.048, 66.570, 0), abs=1e-3)
+    assert scan.geometry.placements[0].centre == pytest.approx((20.048, 66.570, 0), abs=1e-3)
     assert scan.geometry.voxel_size == pytest.approx((8, 210 / 144, 560 / 384))
     assert file.summary()["orientation"] == "RPS"
 
@@ -548,5 +625,5 @@ def test_real_scan_lies_on_the_spine_coils(data):
     # By the header's coil labels: 18-channel body coil above, 32-channel spine coil below; y grows to the back.
     body = height[[0, 1, 6, 7, 12, 13]].mean()
     spine = height[[2, 3, 4, 5, 8, 9, 10, 11]].mean()
-    assert scan.geometry.y_axis == pytest.approx((0, 1, 0), abs=1e-6)
+    assert scan.geometry.placements[0].y_axis == pytest.approx((0, 1, 0), abs=1e-6)
     assert spine > body + 10
