@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -11,7 +13,7 @@ from fourfold.optimize.patches import PatchTransform, cosine_atoms, cosine_basis
 
 __all__ = ["BlockMatching"]
 
-# Stacks are searched anew each time the noise level has fallen by this factor.
+# Within a solve stacks are searched anew each time the noise level has fallen by this factor.
 _MATCH_BELOW = 0.5
 # So many groups at once bound the memory and stay near the cache.
 _GROUPS = 1024
@@ -38,20 +40,14 @@ class BlockMatching:
 
     def __init__(self, patch: int = 4, group: int = 16, reach: int = 10, step: int = 3) -> None:
         self.patch, self.group, self.reach, self.step = patch, group, reach, step
-        self._matches: list[Tensor] = []
-        self._matched_at = float("inf")
 
     def __call__(self, x: Tensor, sigma: float) -> Tensor:
         """Return images `x`, complex64 (…, y, x), without noise of standard deviation `sigma`."""
-        if sigma == 0:
-            return x
-        images = x.flatten(0, -3)
-        transform = PatchTransform(cosine_atoms(self.patch, x.device))
-        if sigma < _MATCH_BELOW * self._matched_at:
-            self._matches = [self._match(image) for image in images]
-            self._matched_at = sigma
-        pairs = zip(images, self._matches, strict=True)
-        return torch.stack([self._filtered(transform, image, found, sigma) for image, found in pairs]).view(x.shape)
+        return self.warm()(x, sigma)
+
+    def warm(self) -> BlockMatching:
+        """Return the denoiser for one solve, which keeps its stacks until the noise level has fallen."""
+        return _KeptMatching(self.patch, self.group, self.reach, self.step)
 
     def _match(self, image: Tensor) -> Tensor:
         """Return the places (member, group) of the patches most like each reference patch, itself first."""
@@ -87,3 +83,22 @@ class BlockMatching:
             weights.index_add_(0, group.flatten(), weight.repeat(group.shape[0]))
         coefficients = total.view(ny, nx, 2, -1).permute(2, 3, 0, 1).contiguous()
         return transform.mean(coefficients, weights.view(1, 1, ny, nx))
+
+
+class _KeptMatching(BlockMatching):
+    """Block matching for one solve: the stacks are kept for the next call."""
+
+    _matches: Sequence[Tensor] = ()
+    _matched_at = float("inf")
+
+    def __call__(self, x: Tensor, sigma: float) -> Tensor:
+        """Return images `x`, complex64 (…, y, x), without noise of standard deviation `sigma`."""
+        if sigma == 0:
+            return x
+        images = x.flatten(0, -3)
+        transform = PatchTransform(cosine_atoms(self.patch, x.device))
+        if sigma < _MATCH_BELOW * self._matched_at:
+            self._matches = [self._match(image) for image in images]
+            self._matched_at = sigma
+        pairs = zip(images, self._matches, strict=True)
+        return torch.stack([self._filtered(transform, image, found, sigma) for image, found in pairs]).view(x.shape)
