@@ -97,7 +97,8 @@ def plug_and_play(
         change = norm(moved if support is None else moved * support) / max(norm(z), 1e-30)
         if callback is not None:
             callback(iteration, z)
-        if iteration > len(fall) and change < tolerance:
+        # The first iteration only denoises the first guess.
+        if iteration > max(1, len(fall)) and change < tolerance:
             break
     return Minimum(z, iteration, {"solver": "admm", "change": change, "residual": norm(x - z) / max(norm(z), 1e-30)})
 
