@@ -162,13 +162,18 @@ class Method(BaseModel, ABC):
             std=cut(torch.stack(stds)) if len(stds) == len(image) else None,
             members=cut(torch.stack(members, dim=1)) if alike else None,
             estimate=cut(torch.cat([_frames(each) for each in estimates])) if estimates else None,
-            geometry=scan.geometry,
+            geometry=scan.geometry.part(0, len(image)),
         )
 
     @classmethod
     def ready(cls) -> bool:
         """Return whether the method works with its default settings; one that needs weights may lack them."""
         return True
+
+    @classmethod
+    def suits(cls, scan: Scan) -> bool:
+        """Return whether comparisons of all methods take it: those for series where `scan` has several frames."""
+        return scan.frames > 1 or cls.scope == "frame"
 
     def frames_at_once(self, scan: Scan) -> int:  # noqa: ARG002  # most methods cannot tell, and take one
         """Return how many frames `solve` is given at a time."""
