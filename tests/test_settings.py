@@ -14,7 +14,9 @@ import fourfold.losses.structural
 import fourfold.training.settings
 from fourfold.errors import InputError
 from fourfold.losses.loss import Loss
+from fourfold.physics.simulate import phantom, simulate
 from fourfold.registry import methods
+from fourfold.sampling import undersample
 from fourfold.training.base import Settings
 
 BOUNDS = (annotated_types.Ge, annotated_types.Gt, annotated_types.Le, annotated_types.Lt)
@@ -125,3 +127,9 @@ def test_documented_solvers_are_accepted():
     assert len(solvers) == 4
     for solver in solvers:
         assert methods()["tv"](solver=solver).solver == solver
+
+
+def test_a_weight_that_does_not_follow_the_noise_is_stated():
+    scan = undersample(simulate(phantom((32, 32)), coils=1, snr=8), "random", 2, lines=8)
+    stated = [methods()["lustig2007"](weight=weight, iterations=3)(scan).record.notes for weight in (1e-3, "auto")]
+    assert ["does not follow the noise" in " ".join(notes) for notes in stated] == [True, False]
