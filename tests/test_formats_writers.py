@@ -437,19 +437,3 @@ def test_raw_file_is_never_overwritten(tmp_path):
 def test_scan_of_an_image_suffix_is_refused(tmp_path):
     with pytest.raises(InputError, match=r"end it in one of .h5, .npz, .cfl"):
         save_scan(make_scan(1, 2, 8, 8, "ky"), tmp_path / "a.png")
-
-
-@pytest.mark.parametrize("lost", [("geometry", "placements"), ("source", "notes"), ("line_axis",)])
-def test_a_record_of_another_version_is_refused(tmp_path, lost):
-    path = tmp_path / "scan.npz"
-    save_scan(Scan(torch.ones(1, 2, 8, 8, dtype=torch.complex64)), path)
-    with np.load(path) as file:
-        arrays = dict(file)
-    record = json.loads(str(arrays["fourfold"]))
-    place = record
-    for name in lost[:-1]:
-        place = place[name]
-    del place[lost[-1]]
-    np.savez(path, **{**arrays, "fourfold": json.dumps(record)})
-    with pytest.raises(InputError, match=r"scan\.npz' holds a record .* that another version of fourfold wrote: save"):
-        load(path)

@@ -103,28 +103,15 @@ class ScanFile(ABC):
         return Source(str(self.path), self.format, label, self.simulated, details, self.notes)
 
     def restore(self, record: Mapping[str, Any]) -> None:
-        """Take over what `scan_record` wrote into a file of ours; nothing where `record` is empty.
-
-        Raises
-        ------
-        InputError
-            When the record is one that this version does not write.
-        """
-        if not record:
-            return
-        try:
+        """Take over what `scan_record` wrote into a file of ours; nothing where `record` is empty."""
+        if record:
             source = record["source"]
             self.volume, self.line_axis = geometry_from(record["geometry"]), record["line_axis"]
             self.label, self.simulated = source["label"], source["simulated"]
             self.details = dict(source["details"])
-            self.notes = tuple(source["notes"])
-        except (KeyError, TypeError):
-            raise InputError(
-                f"'{self.path}' holds a record of its geometry and source that another version of fourfold wrote: save "
-                "the scan anew with this version, or save its k-space alone with numpy.savez."
-            ) from None
-        labels = self.details.pop("frames", None)
-        self.labels = labels if labels and len(labels) == self.frames else None
+            self.notes = tuple(source.get("notes", ()))
+            labels = self.details.pop("frames", None)
+            self.labels = labels if labels and len(labels) == self.frames else None
 
     def reference(self, index: int) -> Tensor | None:  # noqa: ARG002  # most formats carry none
         """Return the image of frame `index` that came with the file, float32 (y, x), or None."""
@@ -149,7 +136,8 @@ class ScanFile(ABC):
             indices = range(start, min(start + self.block, self.frames))
             scan = self.read(indices)
             for position, index in enumerate(indices):
-                geometry, source = self.geometry([index]), self.source([index])
+                geometry = self.geometry([index])
+                source = dataclasses.replace(self.source([index]), notes=scan.source.notes)
                 yield scan if len(indices) == 1 else scan.frame(position).replace(geometry=geometry, source=source)
 
     def load(self, frames: Frames = None) -> Scan:

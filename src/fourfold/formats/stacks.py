@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from operator import mul
 from typing import Any
 
 import numpy as np
@@ -16,8 +18,8 @@ __all__ = ["TURN", "Labels", "Stack", "find_stacks", "slice_spacing", "split_sta
 
 Labels = Sequence[Mapping[str, Any]] | None
 
-PLACES = ("slice", "partition", "readout")
-"""Labels that say where a frame lies; the others tell repeated images of one place apart."""
+PLACES = ("partition", "readout", "slice")
+"""Labels that say where a frame lies: the first of them that it has. The others tell slabs and times apart."""
 DEVIATION = 0.1
 """How far a slice may lie beside its place in a stack, as a part of the smallest side of a voxel."""
 SMALL = 0.1
@@ -71,9 +73,7 @@ def find_stacks(geometry: Geometry, labels: Labels, frames: int) -> list[Stack]:
     volumes: dict[Hashable, list[int]] = defaultdict(list)
     seen: dict[Hashable, int] = defaultdict(int)
     for frame in range(frames):
-        time = (
-            () if labels is None else tuple((name, labels[frame][name]) for name in labels[frame] if name not in PLACES)
-        )
+        time = () if labels is None else _time(labels[frame])
         # What was imaged again without a label that says so belongs to a time of its own.
         again = seen[lines[frame], time, heights[frame]]
         seen[lines[frame], time, heights[frame]] += 1
@@ -136,13 +136,18 @@ def _lines(placements: Sequence[Placement], tolerance: float) -> list[int]:
 
 
 def _aligned(placement: Placement, other: Placement, tolerance: float) -> bool:
-    axes, others = (np.array([each.x_axis, each.y_axis, each.slice_axis]) for each in (placement, other))
-    if np.abs(axes - others).max() > TURN:
+    # Plain numbers: arrays of three would take ten times as long, and a series has thousands of frames.
+    axes = (
+        (placement.x_axis, other.x_axis),
+        (placement.y_axis, other.y_axis),
+        (placement.slice_axis, other.slice_axis),
+    )
+    if any(math.dist(one, two) > TURN for one, two in axes):
         return False
     if placement.centre is None or other.centre is None:
         return placement.centre is other.centre
-    shift = np.subtract(placement.centre, other.centre)
-    return bool(np.abs(others[:2] @ shift).max() <= tolerance)
+    shift = [here - there for here, there in zip(placement.centre, other.centre, strict=True)]
+    return all(abs(sum(map(mul, axis, shift))) <= tolerance for axis in (other.x_axis, other.y_axis))
 
 
 def _heights(placements: Sequence[Placement], lines: Sequence[int]) -> list[float]:
@@ -155,21 +160,29 @@ def _heights(placements: Sequence[Placement], lines: Sequence[int]) -> list[floa
 
 def _merge(heights: Sequence[float], tolerance: float) -> list[float]:
     """Return heights of which those that differ by no more than rounding are equal."""
-    order = np.argsort(heights, kind="stable")
-    merged = np.array(heights)
-    for lower, upper in pairwise(order):
+    merged = list(heights)
+    for lower, upper in pairwise(sorted(range(len(heights)), key=heights.__getitem__)):
         if heights[upper] - merged[lower] <= tolerance:
             merged[upper] = merged[lower]
-    return merged.tolist()
+    return merged
 
 
 def _ranks(labels: Labels, frames: int) -> list[float]:
     """Return the places of frames in their order, counted from 0: by their labels, else one after another."""
     if labels is None:
         return [float(frame) for frame in range(frames)]
-    places = [tuple(label.get(name, 0) for name in PLACES) for label in labels]
+    places = [(label.get("slice", 0), label.get(_place(label), 0)) for label in labels]
     order = {place: float(rank) for rank, place in enumerate(sorted(set(places)))}
     return [order[place] for place in places]
+
+
+def _place(label: Mapping[str, Any]) -> str:
+    return next((name for name in PLACES if name in label), "")
+
+
+def _time(label: Mapping[str, Any]) -> Hashable:
+    """Return all that a label says but the place."""
+    return tuple((name, value) for name, value in label.items() if name != _place(label))
 
 
 def _equidistant(frames: Sequence[int], heights: Sequence[float], tolerance: float) -> Iterator[tuple[int, ...]]:
