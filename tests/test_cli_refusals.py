@@ -210,17 +210,70 @@ def test_unwritable_output_is_refused_before_the_work(output, refused, scan, mon
 
 
 def test_output_that_is_the_input(refused, scan):
-    assert "the raw file itself" in refused("recon", scan, "-o", scan, "--force")
+    assert "is the input" in refused("recon", scan, "-o", scan, "--force")
 
 
 def test_output_that_is_the_other_file_of_the_input(refused, full):
     save_scan(full, "scan.cfl")
-    assert "the raw file itself" in refused("recon", "scan.hdr", "-o", "scan.cfl", "--force")
+    assert "is the input" in refused("recon", "scan.hdr", "-o", "scan.cfl", "--force")
+
+
+@pytest.mark.parametrize("how", ["itself", "hard link", "symbolic link"])
+@pytest.mark.parametrize("option", ["--mask", "--maps", "--settings", "--trajectory"])
+def test_force_protects_every_input(option, how, refused, scan):
+    """Each file is what its option asks for by name alone: the output is refused before any is read."""
+    given = Path("given.npz")
+    given.write_text("method: tv" if option == "--settings" else "precious")
+    output = given if how == "itself" else Path("link.npz")
+    if how == "hard link":
+        output.hardlink_to(given)
+    elif how == "symbolic link":
+        output.symlink_to(given)
+    if option == "--trajectory":
+        np.savez("given.npz", trajectory=np.zeros((64, 48, 2)), matrix=(8, 8))
+    sentence = refused("recon", scan, option, "given.npz", "-o", str(output), "--force")
+    assert sentence == f"fourfold: The output '{output}' is the input 'given.npz' itself: choose another name.\n"
+
+
+@pytest.mark.parametrize("command", ["compare", "gfactor", "mask"])
+def test_force_protects_the_settings_of_every_command(command, refused, scan):
+    output = "--report" if command == "compare" else "--output"
+    Path("given.png").write_text("seed: 1")
+    name = "given.html" if command == "compare" else "given.png"
+    Path(name).write_text("seed: 1")
+    file = ["--shape", "8x8"] if command == "mask" else [scan]
+    method = ["--method", "grappa"] if command == "gfactor" else []
+    assert "is the input" in refused(command, *file, *method, "--settings", name, output, name, "--force")
+
+
+@pytest.mark.parametrize("name", ["mask.cfl", "mask.hdr"])
+def test_both_files_of_a_pair_are_protected(name, refused, scan, capsys):
+    assert main(["mask", "--shape", "64x48", "--acceleration", "2", "-o", "mask.cfl"]) == 0
+    capsys.readouterr()
+    assert f"is the input '{name}'" in refused("recon", scan, "--mask", name, "-o", "mask.cfl", "--force")
 
 
 def test_output_that_exists(refused, scan):
     Path("image.npz").write_text("precious")
     assert "--force" in refused("recon", scan, "-o", "image.npz")
+
+
+def test_the_other_file_of_an_output_that_is_a_pair_is_not_replaced(refused, scan):
+    Path("image.hdr").write_text("precious")
+    assert "The output 'image.hdr' exists" in refused("recon", scan, "-o", "image.cfl")
+
+
+def test_a_link_that_leads_nowhere_is_an_output_that_exists(refused, scan):
+    Path("image.npz").symlink_to("later.npz")
+    assert "The output 'image.npz' exists" in refused("recon", scan, "-o", "image.npz")
+
+
+@pytest.mark.parametrize("command", [["demo", "scan.npz"], ["study", "convdecoder", "scan.npz"]])
+@pytest.mark.usefixtures("scan")
+def test_pages_that_others_have_written_are_not_replaced(command, refused):
+    Path("page").mkdir()
+    Path("page/index.html").write_text("<html>precious</html>")
+    assert "holds 'index.html', which fourfold has not written" in refused(*command, "-o", "page")
 
 
 def test_full_disk(refused, scan, monkeypatch):
@@ -234,7 +287,7 @@ def test_full_disk(refused, scan, monkeypatch):
 
 def test_a_refusal_by_the_system(refused, scan):
     Path("taken").write_text("a file where a folder is wanted")
-    assert refused("demo", scan, "--output", "taken") == "fourfold: File exists: 'taken'.\n"
+    assert refused("demo", scan, "--output", "taken/page") == "fourfold: Not a directory: 'taken/page'.\n"
 
 
 @pytest.mark.parametrize(("command", "option"), [("recon", "--method"), ("compare", "--methods")])

@@ -34,6 +34,11 @@ class Preparation:
     """With `--coils`: one mixture of coils for all positions (svd, unless given), or one for every position along a
     fully sampled readout (geometric), where fewer virtual coils keep the same energy."""
 
+    @property
+    def files(self) -> tuple[Path | None, ...]:
+        """The files that are read."""
+        return self.mask, self.maps
+
     def __call__(self, scan: Scan) -> Scan:
         """Return `scan` (of one frame) with the options applied."""
         if self.mask is not None:

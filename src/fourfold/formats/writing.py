@@ -49,7 +49,7 @@ def check_writable(path: str | PathLike[str], suffixes: Sequence[str] = IMAGE_SU
     return check_target(path, suffixes)
 
 
-def save(reconstruction: Reconstruction, path: str | PathLike[str]) -> Path:
+def save(reconstruction: Reconstruction, path: str | PathLike[str], *, replace: bool = True) -> Path:
     """Write an image in the format of the suffix; the file appears when it is whole.
 
     Parameters
@@ -59,13 +59,16 @@ def save(reconstruction: Reconstruction, path: str | PathLike[str]) -> Path:
     path
         ``.h5`` (fastMRI's ``reconstruction``, and the complex image), ``.nii`` or ``.nii.gz`` (magnitude), ``.npz``
         (complex image, standard deviation, record), ``.cfl`` (complex image) or ``.png`` (8-bit magnitude).
+    replace
+        Whether a file that exists is replaced; else it is kept and an InputError raised, also where another process
+        has written it since the call.
 
     Raises
     ------
     InputError
         As `check_writable`; when the image would overwrite its own raw data; when the system refuses to write.
     """
-    return _write(reconstruction, IMAGE_WRITERS, path, reconstruction.record.source.get("path"))
+    return _write(reconstruction, IMAGE_WRITERS, path, reconstruction.record.source.get("path"), replace)
 
 
 def save_scan(scan: Scan, path: str | PathLike[str]) -> Path:
@@ -90,13 +93,17 @@ def save_scan(scan: Scan, path: str | PathLike[str]) -> Path:
 
 
 def _write(
-    value: Any, writers: Mapping[str, Callable[[Path, Any], None]], path: str | PathLike[str], raw: str | None
+    value: Any,
+    writers: Mapping[str, Callable[[Path, Any], None]],
+    path: str | PathLike[str],
+    raw: str | None,
+    replace: bool = True,
 ) -> Path:
     path = check_target(path, writers)
     if raw is not None and path.exists() and Path(raw).exists() and path.samefile(raw):
         raise InputError(f"The output '{path}' is the raw file itself: choose another name.")
     suffix = suffix_of(path, writers)
-    with atomically(path, suffix) as temporary:
+    with atomically(path, suffix, replace) as temporary:
         writers[suffix](temporary, value)
     return path
 
@@ -109,7 +116,7 @@ class writer:  # noqa: N801  # used like a function, as open() is
 
     Parameters
     ----------
-    path
+    path, replace
         As in `save`.
 
     Examples
@@ -119,8 +126,8 @@ class writer:  # noqa: N801  # used like a function, as open() is
     ...         volume.add(method(scan))
     """
 
-    def __init__(self, path: str | PathLike[str]) -> None:
-        self.path = check_writable(path)
+    def __init__(self, path: str | PathLike[str], *, replace: bool = True) -> None:
+        self.path, self.replace = check_writable(path), replace
         self.parts: list[Reconstruction] = []
 
     def __enter__(self) -> Self:
@@ -142,7 +149,7 @@ class writer:  # noqa: N801  # used like a function, as open() is
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if kind is None and self.parts:
-            save(join(self.parts), self.path)
+            save(join(self.parts), self.path, replace=self.replace)
 
 
 def _on_disk(array: Tensor, folder: Path) -> Tensor:
