@@ -17,7 +17,7 @@ from torch import Tensor
 from fourfold.errors import InputError
 from fourfold.formats import cfl, fastmri, nifti, numpy_file, png
 from fourfold.output import atomically, check_target, suffix_of
-from fourfold.scan import Reconstruction, Record, Scan
+from fourfold.scan import FrameRecord, Reconstruction, Record, Scan, agreed_details, mean_scale
 
 __all__ = ["IMAGE_SUFFIXES", "SCAN_SUFFIXES", "check_writable", "join", "save", "save_scan", "writer"]
 
@@ -168,12 +168,13 @@ def _on_disk(array: Tensor, folder: Path) -> Tensor:
 def join(parts: Sequence[Reconstruction]) -> Reconstruction:
     """Return the frames of all `parts`, made by one method from one scan, as one reconstruction.
 
-    Seconds and iterations are summed, notes united, members and estimates left out; settings, scale, sampling and
-    other details are the first part's.
+    Seconds and iterations are summed, notes united, members and estimates left out, and each frame's account is kept;
+    settings and sampling are the first part's.
     """
     first = dataclasses.replace(parts[0], members=None, estimate=None)
     records = [part.record for part in parts]
     stds = [part.std for part in parts if part.std is not None]
+    by_frame = [frame for part in parts for frame in _by_frame(part)]
     return dataclasses.replace(
         first,
         image=torch.cat([part.image for part in parts]),
@@ -185,14 +186,24 @@ def join(parts: Sequence[Reconstruction]) -> Reconstruction:
             notes=tuple(dict.fromkeys(note for record in records for note in record.notes)),
             source=_join_sources(records),
             interrupted=records[-1].interrupted,
+            scale=mean_scale(by_frame),
+            details=agreed_details(by_frame),
+            by_frame=tuple(by_frame) if len(parts) > 1 else first.record.by_frame,
         ),
     )
 
 
+def _by_frame(part: Reconstruction) -> tuple[FrameRecord, ...]:
+    record = part.record
+    whole = FrameRecord(record.iterations, record.scale, record.details)
+    return record.by_frame or (whole,) * len(part.image)
+
+
 def _join_sources(records: Sequence[Record]) -> dict[str, Any]:
     source = dict(records[0].source)
-    details = dict(source.get("details", {}))
-    labels = [record.source.get("details", {}).get("frames") for record in records]
+    each = [record.source.get("details", {}) for record in records]
+    details = {name: fact for name, fact in each[0].items() if all(other.get(name) == fact for other in each)}
+    labels = [facts.get("frames") for facts in each]
     if all(labels):
         details["frames"] = [label for part in labels for label in part]
     return {**source, "details": details} if details else source
