@@ -388,6 +388,33 @@ def test_a_damaged_data_set_inside_a_whole_file(refused, full):
     refused("recon", "scan.h5")
 
 
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ("recon", "FILE is missing; 'fourfold recon --help' shows what the command takes."),
+        ("recon scan.npz tv", "'tv' stands without its option: name a method with --method tv."),
+        ("demo scan.npz tv", "'tv' stands without an option that takes it; 'fourfold demo --help' shows"),
+        ("recon scan.npz --output", "--output needs a value; 'fourfold recon --help' says which."),
+        ("mask -o mask.npz", "--shape needs a value; 'fourfold mask --help' says which."),
+        ("study convdecoder scan.npz --crop 3", "--crop needs 2 values and 1 was given;"),
+        ("recon scan.npz -m tv -m wavelet", "-m is given more than once: give it once."),
+        ("recon scan.npz --coils many", "--coils is 'many'; it must be a whole number."),
+        ("mask --shape 8x8 -o mask.npz --acceleration four", "--acceleration is 'four'; it must be a number."),
+        ("info scan.npz --frames 3", "Unknown option: --frames; 'fourfold info --help' shows those that there are."),
+        ("compare scan.npz tv wavlet", "Did you mean 'wavelet'?"),
+    ],
+)
+@pytest.mark.usefixtures("scan")
+def test_options_that_do_not_fit_are_refused_in_plain_words(arguments, sentence, refused):
+    assert sentence in refused(*arguments.split())
+
+
+def test_a_value_of_the_wrong_kind_in_a_settings_file(refused, scan):
+    Path("settings.yaml").write_text("method: tv\ncoils: many\n")
+    sentence = refused("recon", scan, "--settings", "settings.yaml")
+    assert "coils in 'settings.yaml' is 'many'; it must be a whole number." in sentence
+
+
 @pytest.mark.parametrize("arguments", [["recon"], ["recon", "a", "b"], ["recon", "scan.npz", "--output"], ["mask"]])
 @pytest.mark.usefixtures("scan")
 def test_missing_and_surplus_arguments(arguments, refused):
