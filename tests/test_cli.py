@@ -360,7 +360,7 @@ def test_progress_is_shown_where_it_is_asked_for(under, capsys, monkeypatch):
     monkeypatch.setattr("fourfold.cli.console.BETWEEN_LINES", float("inf"))
     assert run(capsys, *arguments)[1] == ""
     monkeypatch.setenv("FORCE_COLOR", "1")
-    assert "frame 0: Total variation" in run(capsys, *arguments)[1]
+    assert "frame 0 (1 of 1): Total variation" in run(capsys, *arguments)[1]
 
 
 def test_progress_off_a_terminal_is_a_line_every_ten_seconds(capsys, monkeypatch):
@@ -415,6 +415,8 @@ def test_ctrl_c_ends_a_real_run_in_one_line(under, folder):
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "FORCE_COLOR": "1"},
+        # A suite that runs in the background of a shell hands down that interruptions are ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     shown = ""
     while "iteration" not in shown:

@@ -29,8 +29,9 @@ from fourfold.physics.sense import SenseProblem
 from fourfold.physics.series import time_average
 from fourfold.physics.simulate import beating_phantom, loop_maps, simulate
 from fourfold.sampling import undersample
-from fourfold.scan import Source
+from fourfold.scan import Geometry, Placement, Source
 
+PLACED = Placement((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0), (4.0, 5.0, 6.0))
 METHODS = [KtTotalVariation(), LowRankSparse(), LocallyLowRank()]
 IDS = [method.name for method in METHODS]
 PENALTIES = {
@@ -248,3 +249,10 @@ def test_the_frames_of_one_slice_can_be_named(scan, tmp_path, monkeypatch, capsy
     found = json.loads(capsys.readouterr().out)
     assert found["frames"] == [0, 2, 4]
     assert [label["slice"] for label in found["source"]["details"]["frames"]] == [0, 0, 0]
+
+
+@pytest.mark.parametrize("method", METHODS, ids=IDS)
+def test_frames_keep_their_place(method, scan):
+    placed = scan.part(0, 4).replace(geometry=Geometry((5.0, 2.0, 2.0), placements=(PLACED,) * 4))
+    assert method(placed).geometry == placed.geometry
+    assert time_average(placed).geometry.placements == (PLACED,)

@@ -12,7 +12,7 @@ from fourfold.errors import InputError
 from fourfold.formats import check_writable
 from fourfold.output import files_of
 
-__all__ = ["PAGES", "FormatOptions", "check_folder", "check_output", "select_frames"]
+__all__ = ["PAGES", "FormatOptions", "check_folder", "check_output", "frames_in_words", "select_frames"]
 
 PAGES = ("index.html", "scores.csv", "scores.json")
 """What a study writes into its folder whatever it is about, the page first."""
@@ -90,3 +90,10 @@ def select_frames(text: str | None, count: int) -> range:
     if not first < end <= count:
         raise InputError(f"The frames '{text}' were asked for; this file has frames 0 to {count - 1}.")
     return range(first, end, int(step or 1))
+
+
+def frames_in_words(frames: range, count: int) -> str:
+    """Return frames of a file with `count` of them in words: by their indices, as `select_frames` takes them."""
+    if len(frames) > 1:
+        return f"frames {frames[0]} to {frames[-1]} ({len(frames)} of {count})"
+    return f"frame {frames[0]} ({frames[0] + 1} of {count})"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -13,13 +13,13 @@ from cyclopts import Group, Parameter
 from fourfold.choose import choose_method
 from fourfold.cli.computer import Computer, ComputerOptions
 from fourfold.cli.console import part_of, print_json, progress_bar, remark
-from fourfold.cli.files import FormatOptions, check_output, select_frames
+from fourfold.cli.files import FormatOptions, check_output, frames_in_words, select_frames
 from fourfold.cli.flags import DATA, OUTPUT, Flag, MethodName, SettingsFile
 from fourfold.cli.preparation import Preparation
 from fourfold.cli.unfinished import Unfinished
 from fourfold.errors import InputError
 from fourfold.formats import ScanFile, open_scan, writer
-from fourfold.formats.writing import IMAGE_SUFFIXES, join
+from fourfold.formats.writing import IMAGE_SUFFIXES, image_paths, join
 from fourfold.method import Method
 from fourfold.registry import find_method
 from fourfold.report import write_report
@@ -96,7 +96,9 @@ def recon(
     solver = None if method is None else own or find_method(method)()
     inputs = (volume.path, *prepare.files, (more or {}).get("trajectory"), settings)
     # Whether they exist and may be replaced depends on the method, which may depend on the data.
-    _check_outputs(output, report, inputs, lambda _: True)
+    for path, suffixes in ((output, IMAGE_SUFFIXES), (report, (".html",))):
+        if path is not None:
+            check_output(path, suffixes, inputs, force=True)
     computer.claim()
     first = volume[chosen[0]]
     told = prepare.remarks(first)
@@ -108,8 +110,12 @@ def recon(
     if solver.scope == "frame" and len(chosen) > 1:
         unfinished = Unfinished(output, _call(volume, solver, prepare, more, chosen))
     going_on = unfinished if resume else None
-    may_replace = {path: force or (going_on is not None and going_on.wrote(path)) for path in (output, report) if path}
-    _check_outputs(output, report, inputs, may_replace.__getitem__)
+    images = _image_files(output, volume, chosen)
+    reached = {path for path in (*images, report) if path and going_on is not None and going_on.wrote(path)}
+    for path in images:
+        check_output(path, IMAGE_SUFFIXES, inputs, force or path in reached)
+    if report is not None:
+        check_output(report, (".html",), inputs, force or report in reached)
     for sentence in told:
         remark(sentence)
     if unfinished is not None and not resume:
@@ -119,7 +125,7 @@ def recon(
     middle = chosen[len(chosen) // 2]
     with (
         _going_on(unfinished, len(chosen)),
-        writer(output, replace=may_replace[output]) as image,
+        writer(output, replace=force or not reached.isdisjoint(images)) as image,
         progress_bar() as show,
     ):
         for done, (words, indices, scan) in enumerate(parts):
@@ -131,33 +137,43 @@ def recon(
                     unfinished.keep(words, ready, result)
             image.add(replace(result, record=replace(result.record, notes=(*told, *result.record.notes))))
             if indices[0] <= middle:
-                page = [result], f"{file.name}, {words}", ready
+                page = [result], f"{file.name}, {words}" if len(volume) > 1 else file.name, ready
             if result.record.interrupted:
                 break
     if report is not None:
-        write_report(page[0], report, page[1], scan=page[2], replace=may_replace[report])
+        write_report(page[0], report, page[1], scan=page[2], replace=force or report in reached)
     made = join(image.parts)
     for sentence in made.record.notes[len(told) :]:
         remark(sentence)
     if unfinished is not None and made.record.interrupted:
-        unfinished.mark(output, report)
+        unfinished.mark(*image.written, report)
         remark("The volume is not finished; the same command goes on with the frames that are missing.")
     elif unfinished is not None:
         unfinished.remove()
     if json:
-        facts = {"output": str(output), "shape": list(made.image.shape), "frames": list(chosen)[: made.image.shape[0]]}
+        facts = {
+            "output": str(output),
+            "files": [str(path) for path in image.written],
+            "shape": list(made.image.shape),
+            "frames": list(chosen)[: made.image.shape[0]],
+        }
         print_json({**facts, **made.record.summary()})
     else:
         size = "×".join(str(length) for length in made.image.shape[1:])
-        print(f"{output}: {made.image.shape[0]} frame(s) of {size} by '{solver.name}' in {made.record.seconds:.1f} s")
+        files = ", ".join(map(str, image.written))
+        print(f"{files}: {made.image.shape[0]} frame(s) of {size} by '{solver.name}' in {made.record.seconds:.1f} s")
 
 
-def _check_outputs(
-    output: Path | None, report: Path | None, inputs: Sequence[Path | None], may_replace: Callable[[Path], bool]
-) -> None:
-    for path, suffixes in ((output, IMAGE_SUFFIXES), (report, (".html",))):
-        if path is not None:
-            check_output(path, suffixes, inputs, may_replace(path))
+def _image_files(output: Path, volume: ScanFile, chosen: range) -> list[Path]:
+    """Return the files of the image, and say which they are where the frames are no single stack."""
+    labels = None if volume.labels is None else [volume.labels[frame] for frame in chosen]
+    paths = image_paths(output, volume.geometry(chosen), labels, len(chosen))
+    if len(paths) > 1:
+        remark(
+            f"The {len(chosen)} frames are {len(paths)} stacks of parallel, equidistant slices; each is written to a "
+            f"file of its own, {paths[0].name} to {paths[-1].name}."
+        )
+    return paths
 
 
 def _call(
@@ -194,9 +210,10 @@ def _frames(volume: ScanFile, frames: range) -> Iterator[tuple[str, range, Scan]
     """Yield each frame with its name; of a whole file in its own order of reading, which may be much faster."""
     scans = volume if len(frames) == len(volume) else (volume[index] for index in frames)
     for index, scan in zip(frames, scans, strict=True):
-        yield f"frame {index}", range(index, index + 1), scan
+        only = range(index, index + 1)
+        yield frames_in_words(only, len(volume)), only, scan
 
 
 def _series(volume: ScanFile, frames: range) -> Iterator[tuple[str, range, Scan]]:
     """Yield all frames at once; raises InputError where they would fill the memory."""
-    yield f"frames {frames[0]} to {frames[-1]}", frames, volume.load(slice(frames.start, frames.stop, frames.step))
+    yield frames_in_words(frames, len(volume)), frames, volume.load(slice(frames.start, frames.stop, frames.step))
