@@ -108,6 +108,16 @@ def test_coils_of_which_none_is_heard_in_all_frames_are_refused(whole):
         scan.without_silent_coils()
 
 
+def test_a_note_counts_frames_as_the_file_does(tmp_path):
+    kspace = np.concatenate([simulate(phantom((32, 32)), coils=4, seed=seed).kspace.numpy() for seed in range(5)])
+    kspace[3, 1] = 0
+    np.savez(tmp_path / "scan.npz", kspace=kspace)
+    part = load(tmp_path / "scan.npz", slice(1, 5, 2))
+    expected = ("Coil 1 contained only zeros in frame 3 and was left out.",)
+    assert part.frame(1).source.notes == part.without_silent_coils().source.notes == expected
+    assert part.replace(kspace=part.kspace.flip(0)).part(0, 1).source.details["file_frames"] == [1]
+
+
 @pytest.mark.parametrize("name", ["scan.npz", "scan.h5", "scan.cfl"])
 def test_a_silent_coil_breaks_the_reading_of_no_frame(name, whole, scan, tmp_path):
     save_scan(scan, tmp_path / name)

@@ -236,7 +236,8 @@ class Source:
     simulated
         Whether the samples were computed from an image.
     details
-        Facts from the header, JSON types only.
+        Facts from the header, JSON types only. ``frames`` labels each frame; ``file_frames`` are their numbers in the
+        file, where a note may have to name one.
     notes
         Sentences that a reader of any image made of the scan must know: what its file leaves open or contradicts.
         They lead the notes of every reconstruction.
@@ -440,8 +441,8 @@ class Scan:
             return self.without_coils(silent.nonzero()[:, 0].tolist(), range(start, stop)).part(start, stop)
         mask = pick(self.mask)
         assert mask is not None
-        labels = self.source.details.get("frames") or ()
-        details = {"frames": labels[start:stop]} if len(labels) == self.frames else {}
+        known = {name: self.source.details.get(name) or () for name in ("frames", "file_frames")}
+        details = {name: facts[start:stop] for name, facts in known.items() if len(facts) == self.frames}
         return self.replace(
             source=dataclasses.replace(self.source, details={**self.source.details, **details}),
             kspace=self.kspace[start:stop],
@@ -475,7 +476,9 @@ class Scan:
                 f"All {self.coils} coils would be left out, for each is silent in some frame; leave out such frames."
             )
         verb = "was" if len(left_out) == 1 else "were"
-        note = f"{_words('Coil', left_out)} contained only zeros in {_words('frame', frames)} and {verb} left out."
+        in_file = self.source.details.get("file_frames")
+        where = _words("frame", [in_file[frame] for frame in frames] if in_file else frames)
+        note = f"{_words('Coil', left_out)} contained only zeros in {where} and {verb} left out."
         source = dataclasses.replace(
             self.source,
             details={**self.source.details, "coils_left_out": sorted([*before, *left_out])},

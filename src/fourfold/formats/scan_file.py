@@ -136,9 +136,7 @@ class ScanFile(ABC):
             indices = range(start, min(start + self.block, self.frames))
             scan = self._read(indices)
             for position, index in enumerate(indices):
-                frame = scan.frame(position)
-                # Its note counts frames as the file does.
-                yield frame.replace(geometry=self.geometry([index])) if frame.coils == scan.coils else self[index]
+                yield scan.frame(position).replace(geometry=self.geometry([index]))
 
     def load(self, frames: Frames = None) -> Scan:
         """Read several frames into one scan.
@@ -166,13 +164,20 @@ class ScanFile(ABC):
     def _read(self, frames: Sequence[int]) -> Scan:
         """Read frames; coils that are silent in them, but not in the whole file, are left out, and a note says so."""
         try:
-            return self.read(frames)
+            return self._numbered(self.read(frames), frames)
         except SilentCoils as refusal:
             heard = self._heard(frames, len(refusal.coils))
             if heard is None:
                 raise
             part = heard.without_coils(refusal.coils, frames).part(0, len(frames))
             return part.replace(geometry=self.geometry(frames))
+
+    def _numbered(self, scan: Scan, frames: Sequence[int]) -> Scan:
+        """Return `scan` with the frames' numbers in the file where a coil is silent in some, for the note on it."""
+        if not scan.has_silent_coils:
+            return scan
+        details = {**scan.source.details, "file_frames": list(frames)}
+        return scan.replace(source=dataclasses.replace(scan.source, details=details))
 
     def _heard(self, frames: Sequence[int], silent: int) -> Scan | None:
         """Return the frames followed by others in which their `silent` coils are not, None where there are none."""
