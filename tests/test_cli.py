@@ -390,6 +390,22 @@ def test_compare_takes_names_as_words_as_options_and_from_a_file(full, capsys):
         assert [entry["method"] for entry in found["results"]] == ["zero-filled", "cg-sense"]
 
 
+@pytest.mark.parametrize(
+    ("command", "absent"),
+    [("--help", "torch numpy h5py"), ("info scan.npz", "scipy.fft fourfold.untrained fourfold.trained fourfold.networks")],
+)
+def test_commands_start_without_what_they_do_not_need(command, absent, under):
+    save_scan(under.frame(0), "scan.npz")
+    program = (
+        "import sys; from fourfold.cli.main import main; status = main(sys.argv[1].split());"
+        "sys.exit(status or ' '.join(set(sys.argv[2].split()) & set(sys.modules)))"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", program, command, absent], capture_output=True, text=True, check=False
+    )
+    assert found.stderr.strip() == ""
+
+
 def test_an_interruption_leaves_nothing_behind(under, capsys, monkeypatch, folder):
     save_scan(under, "scan.npz")
     solve = ZeroFilled.solve

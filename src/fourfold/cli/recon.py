@@ -170,8 +170,8 @@ def _image_files(output: Path, volume: ScanFile, chosen: range) -> list[Path]:
     paths = image_paths(output, volume.geometry(chosen), labels, len(chosen))
     if len(paths) > 1:
         remark(
-            f"The {len(chosen)} frames are {len(paths)} stacks of parallel, equidistant slices; each is written to a "
-            f"file of its own, {paths[0].name} to {paths[-1].name}."
+            f"The {len(chosen)} frames are not one stack of parallel, equidistant slices but {len(paths)} stacks; "
+            f"each is written to a file of its own, {paths[0].name} to {paths[-1].name}."
         )
     return paths
 

@@ -109,7 +109,7 @@ class ScanFile(ABC):
             self.volume, self.line_axis = geometry_from(record["geometry"]), record["line_axis"]
             self.label, self.simulated = source["label"], source["simulated"]
             self.details = dict(source["details"])
-            self.notes = tuple(source["notes"])
+            self.notes = tuple(source.get("notes", ()))
             labels = self.details.pop("frames", None)
             self.labels = labels if labels and len(labels) == self.frames else None
 
@@ -136,7 +136,7 @@ class ScanFile(ABC):
             indices = range(start, min(start + self.block, self.frames))
             scan = self._read(indices)
             for position, index in enumerate(indices):
-                yield scan.frame(position).replace(geometry=self.geometry([index]))
+                yield scan if len(indices) == 1 else scan.frame(position).replace(geometry=self.geometry([index]))
 
     def load(self, frames: Frames = None) -> Scan:
         """Read several frames into one scan.
