@@ -46,7 +46,7 @@ MAY_IMPORT = {
     "untrained": METHODS | {"classical", "networks", "fitting"},
     "trained": METHODS | {"classical", "networks", "weights", "domain"},
     "custom": METHODS | {"classical"},
-    "registry": {"errors", "method", *FAMILIES},
+    "registry": {"errors", "scan", "method", *FAMILIES},
     "choose": METHODS | {"classical"},
     "datasets": PHYSICS | {"formats"},
     "training": TRAINING,
