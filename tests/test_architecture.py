@@ -47,7 +47,7 @@ MAY_IMPORT = {
     "trained": METHODS | {"classical", "networks", "weights", "domain"},
     "custom": METHODS | {"classical"},
     "registry": {"errors", "scan", "method", *FAMILIES},
-    "choose": METHODS | {"registry"},
+    "choose": METHODS | {"classical"},
     "datasets": PHYSICS | {"formats"},
     "training": TRAINING,
     "samples": PHYSICS,

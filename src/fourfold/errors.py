@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pydantic import ValidationError
 
-__all__ = ["InputError", "explain_settings", "nearest"]
+__all__ = ["InputError", "SilentCoils", "explain_settings", "nearest"]
 
 
 class InputError(ValueError):
@@ -18,6 +18,14 @@ class InputError(ValueError):
     The text says what was found, what was expected, and what to do. The command line prints it
     without a traceback and exits with status 2.
     """
+
+
+class SilentCoils(InputError):  # noqa: N818  # an InputError
+    """Coils without any signal in the k-space at hand; `coils` are their numbers."""
+
+    def __init__(self, coils: list[int]) -> None:
+        super().__init__(f"Coil(s) {coils} contain only zeros; leave them out before reconstruction.")
+        self.coils = coils
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from fourfold.errors import InputError
+from fourfold.errors import InputError, SilentCoils
 
 __all__ = ["check_centred", "check_kspace"]
 
@@ -29,7 +29,7 @@ def check_kspace(kspace: Tensor) -> Tensor:
         )
     silent = [coil for coil, total in enumerate(energy.sum(dim=(1, 2)).tolist()) if total == 0]
     if silent:
-        raise InputError(f"Coil(s) {silent} contain only zeros; leave them out before reconstruction.")
+        raise SilentCoils(silent)
     return energy.sum(dim=0)
 
 

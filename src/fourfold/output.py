@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
 
 from fourfold.errors import InputError, nearest
 
-__all__ = ["atomically", "check_target", "suffix_of"]
+__all__ = ["atomically", "check_target", "files_of", "suffix_of"]
+
+# Formats of several files, by the suffix that is named.
+_PAIRS = {".cfl": ".hdr", ".hdr": ".cfl"}
 
 
 def suffix_of(path: Path, known: Iterable[str]) -> str:
@@ -42,33 +45,72 @@ def check_target(path: str | PathLike[str], known: Iterable[str]) -> Path:
     return path
 
 
+def files_of(path: Path) -> tuple[Path, ...]:
+    """Return the files that an output or an input called `path` stands for: BART's are pairs."""
+    other = _PAIRS.get(path.suffix.lower())
+    return (path,) if other is None else (path, path.with_suffix(other))
+
+
 @contextmanager
-def atomically(path: Path, suffix: str) -> Iterator[Path]:
+def atomically(path: Path, suffix: str, replace: bool = True) -> Iterator[Path]:
     """Give a temporary path beside `path`; when the block succeeds, what was written there takes the place of `path`.
 
     Whatever goes wrong in the block, an interruption included, leaves neither the target changed nor a temporary file.
-    A format of several files writes them under the temporary path's stem.
+    A format of several files writes them under the temporary path's stem. Without `replace` a target that exists by
+    then, perhaps written by another process meanwhile, is kept.
 
     Raises
     ------
     InputError
-        When the system refuses to write (disk full, permissions).
+        When the system refuses to write (disk full, permissions), or when the target exists and is not to be replaced.
     """
     target = path.name[: -len(suffix)]
     stem = f".{target}.{secrets.token_hex(4)}"
     try:
         yield path.with_name(stem + path.name[-len(suffix) :])
-        for written in _files_of(path.parent, stem):
-            written.replace(path.with_name(target + written.name.removeprefix(stem)))
+        written = {file: path.with_name(target + file.name.removeprefix(stem)) for file in _written(path.parent, stem)}
+        if replace:
+            for file, final in written.items():
+                file.replace(final)
+        else:
+            _place(written)
     except OSError as error:
         reason = error.strerror or error
         raise InputError(
             f"'{path}' could not be written ({reason}): free some space or choose another folder."
         ) from error
     finally:
-        for left in _files_of(path.parent, stem):
+        for left in _written(path.parent, stem):
             left.unlink()
 
 
-def _files_of(folder: Path, stem: str) -> list[Path]:
+def _place(written: Mapping[Path, Path]) -> None:
+    """Give files their final names, none of which may be taken; all of them or none."""
+    placed: list[Path] = []
+    try:
+        for file, final in written.items():
+            _place_one(file, final)
+            placed.append(final)
+    except FileExistsError:
+        for file in placed:
+            file.unlink()
+        raise InputError(
+            f"The output '{final}' was written by another program in the meantime and is kept: choose another name, or "
+            "replace it (--force)."
+        ) from None
+
+
+def _place_one(file: Path, final: Path) -> None:
+    """Give a file its final name; raises FileExistsError where that is taken, however late it was."""
+    try:
+        os.link(file, final)
+    except FileExistsError:
+        raise
+    except OSError:
+        # File systems without hard links: an empty file takes the name first.
+        os.close(os.open(final, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+        file.replace(final)
+
+
+def _written(folder: Path, stem: str) -> list[Path]:
     return sorted(entry for entry in folder.iterdir() if entry.name.startswith(stem + "."))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -17,6 +18,10 @@ from fourfold.formats.metadata import plain
 from fourfold.method import Progress
 
 __all__ = ["part_of", "print_facts", "print_json", "print_table", "progress_bar", "remark"]
+
+
+BETWEEN_LINES = 10.0
+"""Seconds between lines on progress, where no bar can be drawn."""
 
 
 def print_json(value: Mapping[str, Any]) -> None:
@@ -56,17 +61,36 @@ def remark(sentence: str) -> None:
 
 @contextmanager
 def progress_bar() -> Iterator[Progress]:
-    """Yield a callback that shows the done fraction on stderr, where that is a terminal or FORCE_COLOR is set."""
+    """Yield a callback that shows the done fraction on stderr: a bar on a terminal, or a line every ten seconds.
+
+    FORCE_COLOR makes anything count as a terminal.
+    """
     console = Console(stderr=True)
+    if not console.is_terminal:
+        yield _progress_lines()
+        return
     columns = (
         BarColumn(),
         TextColumn("{task.percentage:3.0f} %"),
         TimeElapsedColumn(),
         TextColumn("{task.description}"),
     )
-    with Bars(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
+    with Bars(*columns, console=console, transient=True) as bars:
         task = bars.add_task("", total=1.0)
         yield lambda fraction, words: bars.update(task, completed=fraction, description=words)
+
+
+def _progress_lines() -> Progress:
+    """Return a callback that prints a line where the last one, or the start, is long enough ago."""
+    last = time.monotonic()
+
+    def show(fraction: float, words: str) -> None:
+        nonlocal last
+        if time.monotonic() - last >= BETWEEN_LINES:
+            last = time.monotonic()
+            print(f"{100 * fraction:3.0f} %  {words}", file=sys.stderr, flush=True)
+
+    return show
 
 
 def part_of(show: Progress, index: int, total: int, name: str) -> Progress:

@@ -9,6 +9,7 @@ from cyclopts import Parameter
 
 from fourfold.cli.computer import Computer, ComputerOptions
 from fourfold.cli.console import print_table, progress_bar, remark
+from fourfold.cli.files import PAGES, check_folder
 from fourfold.cli.flags import OUTPUT
 from fourfold.errors import InputError
 from fourfold.formats import open_scan
@@ -40,9 +41,10 @@ def demo(
         Raw k-space, fully sampled; its middle slice is used. The sample unless given: a head with simulated coils
         and noise.
     output
-        Folder to write the page to; a page that is there is replaced.
+        Folder to write the page to; a page of fourfold's that is there is replaced.
     """
     computer.claim()
+    check_folder(output, PAGES[:1])
     scan = sample() if file is None else _middle_frame(file)
     output.mkdir(parents=True, exist_ok=True)
     what = scan.source.label or str(file)

@@ -11,6 +11,7 @@ from importlib import metadata
 from cyclopts import CycloptsError
 
 from fourfold.cli.flags import Tokens, new_app, run
+from fourfold.cli.mistakes import explain
 from fourfold.errors import InputError
 
 __all__ = ["main"]
@@ -56,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _refuse("Interrupted; files that were being written have been removed.", 130)
     except CycloptsError as error:
-        return _refuse(_explain(error), 2)
+        return _refuse(explain(error), 2)
     except InputError as error:
         return _refuse(str(error), 2)
     except BrokenPipeError:
@@ -74,15 +75,6 @@ def _run(name: str, /, *tokens: Tokens) -> None:
         run(f"{name} {tokens[0]}", *tokens[1:])
     else:
         run(name, *tokens)
-
-
-def _explain(error: CycloptsError) -> str:
-    """Return the sentence of `error`, or of the InputError that a method's validation raised below it."""
-    from pydantic import ValidationError
-
-    if isinstance(error.__cause__, ValidationError):
-        return str(error.__cause__.errors()[0]["ctx"]["error"])
-    return str(error)
 
 
 def _refuse(sentence: str, status: int) -> int:

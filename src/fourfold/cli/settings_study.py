@@ -11,7 +11,7 @@ from rich.table import Table
 
 from fourfold.cli.computer import Computer
 from fourfold.cli.console import print_json, print_table, progress_bar, remark
-from fourfold.errors import InputError
+from fourfold.cli.files import PAGES, check_folder
 from fourfold.method import Progress
 from fourfold.report.tables import AnyTable, Written
 
@@ -28,8 +28,7 @@ def carry_out(
     json: bool,
 ) -> None:
     """Do a study with progress on the screen, write its folder, and print its tables and findings."""
-    if folder.exists() and not folder.is_dir():
-        raise InputError(f"The output '{folder}' is a file: name a folder.")
+    check_folder(folder, PAGES)
     Computer(threads=threads).claim()
     with progress_bar() as show:
         try:

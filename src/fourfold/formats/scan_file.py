@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from fourfold.errors import InputError
+from fourfold.errors import InputError, SilentCoils
 from fourfold.formats.metadata import geometry_from
 from fourfold.formats.orientation import axis_codes
 from fourfold.formats.stacks import find_stacks, slice_spacing
@@ -129,16 +129,14 @@ class ScanFile(ABC):
         """Read one frame; raises IndexError past the last one, as sequences do."""
         if not -self.frames <= index < self.frames:
             raise IndexError(f"'{self.path}' has frames 0 to {self.frames - 1}; {index} was asked for")
-        return self.read([index % self.frames])
+        return self._read([index % self.frames])
 
     def __iter__(self) -> Iterator[Scan]:
         for start in range(0, self.frames, self.block):
             indices = range(start, min(start + self.block, self.frames))
-            scan = self.read(indices)
+            scan = self._read(indices)
             for position, index in enumerate(indices):
-                geometry = self.geometry([index])
-                source = dataclasses.replace(self.source([index]), notes=scan.source.notes)
-                yield scan if len(indices) == 1 else scan.frame(position).replace(geometry=geometry, source=source)
+                yield scan if len(indices) == 1 else scan.frame(position).replace(geometry=self.geometry([index]))
 
     def load(self, frames: Frames = None) -> Scan:
         """Read several frames into one scan.
@@ -161,7 +159,38 @@ class ScanFile(ABC):
                 f"{len(indices)} frame(s) of '{self.path}' need {needed / 2**30:.1f} GiB but {free / 2**30:.1f} GiB of "
                 "memory are free: load a part of the frames, or go through open_scan(path) frame by frame."
             )
-        return self.read(indices)
+        return self._read(indices)
+
+    def _read(self, frames: Sequence[int]) -> Scan:
+        """Read frames; coils that are silent in them, but not in the whole file, are left out, and a note says so."""
+        try:
+            return self._numbered(self.read(frames), frames)
+        except SilentCoils as refusal:
+            heard = self._heard(frames, len(refusal.coils))
+            if heard is None:
+                raise
+            part = heard.without_coils(refusal.coils, frames).part(0, len(frames))
+            return part.replace(geometry=self.geometry(frames))
+
+    def _numbered(self, scan: Scan, frames: Sequence[int]) -> Scan:
+        """Return `scan` with the frames' numbers in the file where a coil is silent in some, for the note on it."""
+        if not scan.has_silent_coils:
+            return scan
+        details = {**scan.source.details, "file_frames": list(frames)}
+        return scan.replace(source=dataclasses.replace(scan.source, details=details))
+
+    def _heard(self, frames: Sequence[int], silent: int) -> Scan | None:
+        """Return the frames followed by others in which their `silent` coils are not, None where there are none."""
+        wider = list(frames)
+        for other in range(self.frames):
+            if other not in frames:
+                try:
+                    return self.read([*wider, other])
+                except SilentCoils as refusal:
+                    if len(refusal.coils) < silent:
+                        silent = len(refusal.coils)
+                        wider.append(other)
+        return None
 
     def _indices(self, frames: Frames) -> Sequence[int]:
         if isinstance(frames, int):

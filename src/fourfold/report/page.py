@@ -27,6 +27,7 @@ def write_report(
     title: str = "Reconstruction report",
     *,
     scan: Scan | None = None,
+    replace: bool = True,
 ) -> Path:
     """Write one self-contained HTML page with the images, scores and provenance of `results`.
 
@@ -35,11 +36,13 @@ def write_report(
     results
         A comparison, or reconstructions of one scan without a reference (no scores and error maps then).
     path
-        The file to write; an existing one is replaced only once the new one is complete.
+        The file to write; it appears when it is complete.
     title
         The page's heading.
     scan
         The scan that plain reconstructions were made from, to show its mask and k-space; a comparison brings its own.
+    replace
+        Whether a file that exists is replaced; else it is kept and an InputError raised.
 
     Returns
     -------
@@ -62,7 +65,7 @@ def write_report(
         style=part("page.css") + _proportions(gallery, box),
         **contents(shown, gallery, box),
     )
-    with atomically(path, path.suffix) as file:
+    with atomically(path, path.suffix, replace) as file:
         file.write_text(html, encoding="utf-8")
     return path
 

@@ -19,7 +19,7 @@ BART_DIMENSIONS = 16
 BART_SLICES = 13
 
 
-def write_sampling(sampling: Sampling, path: str | Path) -> None:
+def write_sampling(sampling: Sampling, path: str | Path, *, replace: bool = True) -> None:
     """Write a sampling pattern; the file appears whole or not at all.
 
     Parameters
@@ -30,6 +30,8 @@ def write_sampling(sampling: Sampling, path: str | Path) -> None:
         ``.npz`` keeps the provenance; ``.npy`` is the bool mask (frame, ky, kx); ``.cfl`` is BART's pair,
         with the axes in the dimensions in which `fourfold.formats.save_scan` writes the k-space that it is for;
         ``.png`` is a picture, white where acquired, the frames side by side.
+    replace
+        Whether a file that exists is replaced; else it is kept and an InputError raised.
 
     Raises
     ------
@@ -38,7 +40,7 @@ def write_sampling(sampling: Sampling, path: str | Path) -> None:
     """
     path = check_target(path, WRITERS)
     suffix = suffix_of(path, WRITERS)
-    with atomically(path, suffix) as file:
+    with atomically(path, suffix, replace) as file:
         WRITERS[suffix](sampling, file)
 
 

@@ -29,7 +29,7 @@ from fourfold.training.settings import TrainingSettings
 from fourfold.training.stages import Stage, plan
 from fourfold.weights.answer import answer
 from fourfold.weights.find import find_weights
-from fourfold.weights.folder import MANIFEST, fill, read_manifest, read_weights, write_weights
+from fourfold.weights.folder import MANIFEST, WEIGHTS, fill, read_manifest, read_weights, write_weights
 from fourfold.weights.half import halved
 from fourfold.weights.manifest import Domain, Manifest, TrainingData
 
@@ -148,8 +148,11 @@ def _claim(folder: Path, settings: TrainingSettings, base: Manifest | None, resu
     if base is not None:
         content["start"] = f"{base.name} {base.sha256}"
     if not path.exists():
+        if any((folder / name).exists() for name in (WEIGHTS, MANIFEST)):
+            raise InputError(f"'{folder}' holds weights that no training here has written: name another folder.")
         folder.mkdir(parents=True, exist_ok=True)
-        with atomically(path, ".yaml") as file:
+        # Of two trainings that claim the folder at once, one is refused.
+        with atomically(path, ".yaml", replace=False) as file:
             file.write_text(yaml.safe_dump(content, sort_keys=False, allow_unicode=True), encoding="utf-8")
         return
     found = yaml.safe_load(path.read_text(encoding="utf-8"))
