@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from fourfold.errors import InputError
-from fourfold.kspace_checks import check_centred, check_kspace
+from fourfold.kspace_checks import check_centred, check_kspace, check_mask_centre, check_tensor
 from fourfold.trajectory import Trajectory
 
 __all__ = [
@@ -88,6 +88,7 @@ class Sampling:
     details: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        check_tensor("The sampling mask", self.mask, "bool")
         if self.mask.dtype != torch.bool or self.mask.ndim != 3:
             found = f"{self.mask.dtype} of shape {tuple(self.mask.shape)}"
             raise InputError(f"The sampling mask is {found}; it must be bool of shape (frame, ky, kx).")
@@ -235,7 +236,14 @@ class Scan:
             acquired = acquired_samples(self.kspace)
             acquired = acquired[:1] if bool((acquired == acquired[:1]).all()) else acquired
             object.__setattr__(self, "sampling", Sampling(acquired))
+        elif not isinstance(self.sampling, Sampling):
+            raise InputError(
+                f"The sampling is of type {type(self.sampling).__name__}; it must be a Sampling: make one with "
+                "fourfold.Sampling(mask) or fourfold.sampling.make_sampling."
+            )
         self._check_companions()
+        if self.trajectory is None:
+            check_mask_centre(self.mask)
 
     def _check_companions(self) -> None:
         frames, coils, *held = self.kspace.shape
@@ -277,6 +285,7 @@ class Scan:
 
     @staticmethod
     def _check_array(name: str, array: Tensor, ndim: int) -> None:
+        check_tensor(name, array)
         if array.dtype != torch.complex64 or array.ndim != ndim:
             raise InputError(f"{name} is {array.dtype} with {array.ndim} axes; it must be complex64 with {ndim} axes.")
         # NaN and Inf survive a sum, which reads the array once and stores nothing.
@@ -457,6 +466,7 @@ class Reconstruction:
     estimate: Tensor | None = None
 
     def __post_init__(self) -> None:
+        check_tensor("The image", self.image)
         if self.image.dtype != torch.complex64 or self.image.ndim != 3:
             raise InputError(
                 f"The image is {self.image.dtype} of shape {tuple(self.image.shape)}; "

@@ -13,7 +13,10 @@ __all__ = ["FormatOptions", "check_output", "select_frames"]
 
 
 class FormatOptions(TypedDict, total=False):
-    """Options that only some formats have."""
+    """Options of reading; all but `check_content` are those of some formats alone."""
+
+    check_content: bool
+    """Refuse frames that do not look like k-space: images, axes in another order, the centre in another place."""
 
     dataset: str
     """Group to read of an MRD file that holds several."""

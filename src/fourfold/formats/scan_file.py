@@ -10,10 +10,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from fourfold.errors import InputError
+from fourfold.formats.content import check_axes, check_centre
 from fourfold.formats.metadata import geometry_from
 from fourfold.formats.orientation import axis_codes
 from fourfold.scan import Axis, Geometry, Scan, Source
@@ -51,6 +54,8 @@ class ScanFile(ABC):
         What each frame is, for example ``{"slice": 3, "repetition": 0}``; None where the file does not tell.
     block
         Frames that one pass over the file yields at no further cost; iteration reads so many at a time.
+    check_content
+        Whether frames are refused whose samples do not look like k-space (`fourfold.formats.content`).
     """
 
     format: ClassVar[str]
@@ -72,6 +77,7 @@ class ScanFile(ABC):
     notes: tuple[str, ...] = ()
     labels: Sequence[Mapping[str, int]] | None = None
     block: int = 1
+    check_content: bool = True
 
     @classmethod
     @abstractmethod
@@ -81,6 +87,19 @@ class ScanFile(ABC):
     @abstractmethod
     def read(self, frames: Sequence[int]) -> Scan:
         """Read the frames with these indices (each from 0 to ``len(self) - 1``) into one scan."""
+
+    def read_checked(self, frames: Sequence[int]) -> Scan:
+        """Read frames; refuse those that do not look like k-space, unless `check_content` is off."""
+        scan = self.read(frames)
+        if self.check_content and scan.trajectory is None:
+            for index, kspace in zip(frames, scan.kspace, strict=True):
+                self.check_frame(kspace.numpy(), f"'{self.path}', frame {index}")
+        return scan
+
+    def check_frame(self, kspace: npt.NDArray[np.complex64], where: str) -> None:
+        """Refuse a frame (coil, ky, kx) that does not look like k-space."""
+        check_axes(kspace, where)
+        check_centre(kspace, where)
 
     def geometry(self, frames: Sequence[int]) -> Geometry:
         """Return where these frames lie: `volume` moved and stretched along its slice axis."""
@@ -125,12 +144,12 @@ class ScanFile(ABC):
         """Read one frame; raises IndexError past the last one, as sequences do."""
         if not -self.frames <= index < self.frames:
             raise IndexError(f"'{self.path}' has frames 0 to {self.frames - 1}; {index} was asked for")
-        return self.read([index % self.frames])
+        return self.read_checked([index % self.frames])
 
     def __iter__(self) -> Iterator[Scan]:
         for start in range(0, self.frames, self.block):
             indices = range(start, min(start + self.block, self.frames))
-            scan = self.read(indices)
+            scan = self.read_checked(indices)
             for position, index in enumerate(indices):
                 geometry, source = self.geometry([index]), self.source([index])
                 yield scan if len(indices) == 1 else scan.frame(position).replace(geometry=geometry, source=source)
@@ -156,7 +175,7 @@ class ScanFile(ABC):
                 f"{len(indices)} frame(s) of '{self.path}' need {needed / 2**30:.1f} GiB but {free / 2**30:.1f} GiB of "
                 "memory are free: load a part of the frames, or go through open_scan(path) frame by frame."
             )
-        return self.read(indices)
+        return self.read_checked(indices)
 
     def _indices(self, frames: Frames) -> Sequence[int]:
         if isinstance(frames, int):
