@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from fourfold.errors import InputError
+from fourfold.errors import InputError, check_type
 
 __all__ = ["check_centred", "check_kspace", "check_mask_centre", "check_tensor"]
 
@@ -19,18 +19,13 @@ UNCENTRED = 10
 WRAPPED = 0.1
 # Lines, or samples of a pattern in two dimensions, that a gap around the centre would hold at the pattern's density.
 EXPECTED_LINES, EXPECTED_SAMPLES = 6, 12
+# Width of the box that is looked for in the corners of a mask.
+CORNER = 8
 
 
 def check_tensor(name: str, value: Any, dtype: str = "complex64") -> None:
     """Refuse what is no torch tensor, with the way to make one of `dtype`."""
-    if isinstance(value, Tensor):
-        return
-    kind = type(value)
-    found = "a NumPy array" if kind.__module__ == "numpy" else f"of type {kind.__name__}"
-    raise InputError(
-        f"{name} is {found}; it must be a torch tensor: convert it with "
-        f"torch.from_numpy(numpy.asarray(…, dtype='{dtype}'))."
-    )
+    check_type(name, value, Tensor, f"convert it with torch.from_numpy(numpy.asarray(…, dtype='{dtype}'))")
 
 
 def check_kspace(kspace: Tensor) -> Tensor:
@@ -70,9 +65,10 @@ def _check_scale(kspace: Tensor) -> None:
     if not largest <= torch.finfo(parts.dtype).max:
         bad = (~torch.isfinite(parts)).any(dim=-1).nonzero()
         frame, coil, ky, kx = bad[0].tolist()
+        first = f"the first in frame {frame}, coil {coil}, ky {ky}, kx {kx}"
         raise InputError(
-            f"The k-space contains {len(bad)} samples that are NaN or Inf (the first one in frame {frame}, coil {coil}, "
-            f"at ky {ky}, kx {kx}); find and remove the corrupt samples first."
+            f"The k-space contains {len(bad)} samples that are NaN or Inf ({first}); "
+            "find and remove the corrupt samples first."
         )
     if largest != 0 and not SMALLEST <= largest <= LARGEST:
         raise InputError(
@@ -108,12 +104,13 @@ def check_centred(energy: Tensor) -> None:
 
 
 def check_mask_centre(mask: Tensor) -> None:
-    """Refuse a mask (frame, ky, kx) with a gap around the centre of k-space such as it has nowhere else.
+    """Refuse a mask (frame, ky, kx) with its centre in the corners, or with a gap around the centre.
 
     Masks that end short of the centre, as partial Fourier does, and gaps no wider than the pattern's density explains
     are taken.
     """
     pattern = mask.any(dim=0)
+    _check_corners(pattern)
     for axis, name in enumerate(("ky", "kx")):
         lines = pattern.any(dim=1 - axis)
         if bool((pattern == lines.unsqueeze(1 - axis)).all()):
@@ -129,6 +126,23 @@ def check_mask_centre(mask: Tensor) -> None:
         raise InputError(_gap_sentence(round(free * pattern.shape[0]), pattern.shape[0], "ky"))
 
 
+def _check_corners(pattern: Tensor) -> None:
+    """Refuse a mask (ky, kx) that is full in the corners, or at the edges of one axis, and not at the centre."""
+    ny, nx = pattern.shape
+    if min(ny, nx) < 2 * CORNER:
+        return
+    box = tuple(slice(size // 2 - CORNER // 2, size // 2 + CORNER // 2) for size in (ny, nx))
+    if float(pattern[box].float().mean()) > 0.5:
+        return
+    for axes in ((0,), (1,), (0, 1)):
+        if bool(torch.fft.fftshift(pattern, dim=axes)[box].all()):
+            names = " and ".join(("ky", "kx")[axis] for axis in axes)
+            raise InputError(
+                f"The mask is fully sampled at the edges of {names} and not at the centre, as if its zero frequency "
+                "were at index 0; expected it at index n // 2: apply fftshift to the mask along that axis."
+            )
+
+
 def _gap(lines: Tensor) -> int:
     """Return how far the lines (line,) stay away from the centre on both sides; 0 where one side has none."""
     places = lines.nonzero().ravel() - len(lines) // 2
@@ -138,7 +152,7 @@ def _gap(lines: Tensor) -> int:
 
 def _gap_sentence(half: int, size: int, name: str) -> str:
     return (
-        f"The sampling pattern leaves out the centre of k-space, where most of the signal is: it has no sample within {half} "
-        f"of index {size // 2} along {name}; check whether the mask is inverted (True must mean acquired) or belongs to "
-        "other data."
+        f"The sampling pattern leaves out the centre of k-space, where most of the signal is: it has no sample within "
+        f"{half} of index {size // 2} along {name}; check whether the mask is inverted (True must mean acquired) or "
+        "belongs to other data."
     )

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from torch import Tensor
 
 from fourfold.errors import InputError, explain_settings
-from fourfold.scan import Reconstruction, Record, Scan, crop_centre
+from fourfold.scan import Reconstruction, Record, Scan, check_scan, crop_centre
 
 __all__ = ["Family", "Method", "Progress", "Scope", "Solution"]
 
@@ -106,6 +106,7 @@ class Method(BaseModel, ABC):
         InputError
             When the data does not suit the method.
         """
+        check_scan(scan)
         if scan.trajectory is not None and self.cartesian_only:
             raise InputError(
                 f"'{self.name}' works on Cartesian k-space and this scan has a trajectory ({scan.trajectory.kind}); "

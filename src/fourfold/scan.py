@@ -12,7 +12,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from fourfold.errors import InputError
+from fourfold.errors import InputError, check_type
 from fourfold.kspace_checks import check_centred, check_kspace, check_mask_centre, check_tensor
 from fourfold.trajectory import Trajectory
 
@@ -27,6 +27,7 @@ __all__ = [
     "Trajectory",
     "acquired_samples",
     "centre_slice",
+    "check_scan",
     "crop_centre",
 ]
 
@@ -133,6 +134,12 @@ def _centred_runs(mask: Tensor) -> Tensor:
     return torch.where(right > 0, torch.minimum(2 * left + 1, 2 * right), 0)
 
 
+def _lines_left_out(mask: Tensor) -> Axis | None:
+    """Return the axis along which `mask` (frame, ky, kx) leaves out whole lines, None for other patterns."""
+    lines_of_ky, lines_of_kx = bool((mask == mask[:, :, :1]).all()), bool((mask == mask[:, :1]).all())
+    return None if lines_of_ky == lines_of_kx else "ky" if lines_of_ky else "kx"
+
+
 @dataclass(frozen=True)
 class Geometry:
     """Where the image lies in the patient, in millimetres, DICOM's patient axes (left, posterior, superior).
@@ -231,16 +238,17 @@ class Scan:
         if self.trajectory is None:
             check_centred(energy)
         else:
+            check_type(
+                "The trajectory", self.trajectory, Trajectory, "make one with fourfold.Trajectory(points, matrix)"
+            )
             self._check_trajectory(self.trajectory)
         if self.sampling is None:
             acquired = acquired_samples(self.kspace)
             acquired = acquired[:1] if bool((acquired == acquired[:1]).all()) else acquired
             object.__setattr__(self, "sampling", Sampling(acquired))
-        elif not isinstance(self.sampling, Sampling):
-            raise InputError(
-                f"The sampling is of type {type(self.sampling).__name__}; it must be a Sampling: make one with "
-                "fourfold.Sampling(mask) or fourfold.sampling.make_sampling."
-            )
+        _check_sampling(self.sampling)
+        check_type("The geometry", self.geometry, Geometry, "leave it out where it is unknown")
+        check_type("The source", self.source, Source, "leave it out where it is unknown")
         self._check_companions()
         if self.trajectory is None:
             check_mask_centre(self.mask)
@@ -254,7 +262,7 @@ class Scan:
                 f"The mask has shape {tuple(mask.shape)} but the k-space has {frames} frame(s) of {held[0]}×{held[1]}; "
                 f"give a mask of shape (1, {held[0]}, {held[1]}) or ({frames}, {held[0]}, {held[1]})."
             )
-        if self.line_axis not in ("ky", "kx"):
+        if not isinstance(self.line_axis, str) or self.line_axis not in ("ky", "kx"):
             raise InputError(f"line_axis is '{self.line_axis}'; it must be 'ky' or 'kx'.")
         if self.coil_maps is not None:
             self._check_array("coil_maps", self.coil_maps, 5)
@@ -373,6 +381,7 @@ class Scan:
 
     def with_sampling(self, sampling: Sampling) -> Scan:
         """Return the scan undersampled by `sampling`; raises InputError where that asks for samples never acquired."""
+        _check_sampling(sampling)
         missing = int((sampling.mask & ~self.mask).sum())
         if missing:
             raise InputError(
@@ -380,7 +389,14 @@ class Scan:
                 "that lies within the acquired one."
             )
         kspace = torch.where(sampling.mask[:, None], self.kspace, 0)
-        return self.replace(kspace=kspace, sampling=sampling)
+        source = self.source
+        if self.trajectory is None and _lines_left_out(sampling.mask) not in (None, self.line_axis):
+            note = (
+                f"The mask leaves out lines along {_lines_left_out(sampling.mask)}, but the scan's phase encoding is "
+                f"along {self.line_axis}: check that the mask is not transposed."
+            )
+            source = dataclasses.replace(source, notes=(*source.notes, note))
+        return self.replace(kspace=kspace, sampling=sampling, source=source)
 
     def to(self, device: torch.device | str) -> Scan:
         """Return the scan with every tensor on `device`."""
@@ -396,6 +412,16 @@ class Scan:
             noise=move(self.noise),
             trajectory=self.trajectory and self.trajectory.to(device),
         )
+
+
+def check_scan(scan: Any) -> None:
+    """Refuse what is no `Scan`, with the ways to get one."""
+    check_type("The scan", scan, Scan, "read a file with fourfold.load, or make one with fourfold.Scan(kspace)")
+
+
+def _check_sampling(sampling: Any) -> None:
+    advice = "make one with fourfold.Sampling(mask), the mask being bool (frame, ky, kx)"
+    check_type("The sampling", sampling, Sampling, advice)
 
 
 @dataclass(frozen=True)

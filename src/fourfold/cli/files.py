@@ -22,6 +22,10 @@ class FormatOptions(TypedDict, total=False):
     """Group to read of an MRD file that holds several."""
     encoding: int
     """Encoding space to read of an MRD file that holds several, counted from 0."""
+    centre: str
+    """Centre of k-space of an MRD file whose header is wrong: data, or places such as line=32,partition=8,sample=60."""
+    embedded: bool
+    """Whether lines of an MRD file that are flagged as calibration alone belong to the image too."""
     trajectory: Path
     """File with the trajectory of non-Cartesian k-space that has none beside it: npz or npy."""
     matrix: tuple[int, int]

@@ -1,4 +1,4 @@
-"""Whether what a file calls k-space looks like k-space: axes in their order, nothing transformed, its peak at the centre.
+"""Whether what a file calls k-space looks like it: axes in their order, nothing transformed, the peak at the centre.
 
 The thresholds lie between what 266 axes of real and simulated k-space have (17 raw scans; images of heads, hearts,
 abdomens, rats and photographs, transformed) and what 258 axes of images and of data transformed along one axis have:
@@ -12,8 +12,8 @@ highest line over the median line               at least 140         no matter  
 its distance from the centre, in samples        at most 3 of 512     no matter            n / 16
 ==============================================  ===================  ===================  =========
 
-Noise has 0.13, 0.13 and 1 in the first three, so that nothing is claimed of a scan without signal. Objects of a twentieth
-of the field of view at its very middle have 0.68 and 1: their k-space is wide.
+Noise has 0.13, 0.13 and 1 in the first three, so that nothing is claimed of a scan without signal. Objects of a
+twentieth of the field of view at its very middle have 0.68 and 1: their k-space is wide.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ import scipy.fft
 
 from fourfold.errors import InputError
 
-__all__ = ["UNCHECKED", "check_axes", "check_centre", "find_peak", "tolerance"]
+__all__ = ["UNCHECKED", "check_axes", "check_centre", "find_peak", "misplaced", "tolerance"]
 
 Array = npt.NDArray[Any]
 
@@ -36,7 +36,7 @@ SPREAD, GATHERED = 0.64, 0.7
 CONTRAST = 30
 # One line of k-space holds at most 0.72 of its energy (of photographs 0.97): more is a point's image.
 POINT = 0.98
-# Shots of a radial scan all pass the centre, so that their energies differ little, while samples along them have a peak.
+# Shots of a radial scan all pass the centre: their energies differ little, while samples along them have a peak.
 FLAT = 3
 # A line that a spike has hit is no peak, nor are so few lines a spectrum.
 FEWEST = 8
@@ -66,7 +66,10 @@ def find_peak(energy: Array) -> int | None:
         return None
     padded = np.pad(energy[acquired], 1, mode="edge")
     smooth = np.median([padded[:-2], padded[1:-1], padded[2:]], axis=0)
-    return int(acquired[smooth.argmax()]) if smooth.max() > CONTRAST * np.median(smooth) else None
+    if smooth.max() <= CONTRAST * np.median(smooth):
+        return None
+    first = max(int(smooth.argmax()) - 1, 0)
+    return int(acquired[first + energy[acquired][first : first + 3].argmax()])
 
 
 def misplaced(energy: Array, centre: int, size: int) -> int | None:
@@ -109,8 +112,8 @@ def check_axes(kspace: Array, where: str) -> None:
     ]
     if len(names) == 2:
         raise InputError(
-            f"{where}: it looks like an image and no k-space, since its energy gathers at the centre once it is Fourier "
-            f"transformed: store the k-space that the image was made from, or {UNCHECKED}."
+            f"{where}: it looks like an image and no k-space, since its energy gathers at the centre once it is "
+            f"Fourier transformed: store the k-space that the image was made from, or {UNCHECKED}."
         )
     if names:
         raise InputError(

@@ -6,6 +6,7 @@ https://doi.org/10.1002/mrm.26089. The meaning of header fields and flags is tha
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,11 +20,14 @@ from torch import Tensor
 
 from fourfold.errors import InputError
 from fourfold.formats.centred import crop_field_of_view, inverse_rows, to_image
+from fourfold.formats.content import check_axes
 from fourfold.formats.ismrmrd_header import Encoding, Header, Limits, parse_header
 from fourfold.formats.masks import merge_frames
-from fourfold.formats.mrd_lines import REVERSE, Indices, read_samples, read_table, roles
+from fourfold.formats.mrd_centre import FROM_DATA, Centre, Survey, parse_centre
+from fourfold.formats.mrd_lines import Indices, is_reversed, read_samples, read_table, roles, valid_range
 from fourfold.formats.probe import is_hdf5, open_hdf5
 from fourfold.formats.scan_file import ScanFile
+from fourfold.kspace_checks import check_mask_centre
 from fourfold.scan import Geometry, Sampling, Scan, centre_slice, crop_centre
 
 __all__ = ["MRDFile"]
@@ -64,6 +68,11 @@ class Grid:
     dx: float
     dy: float
     dz: float
+
+    @property
+    def sizes(self) -> tuple[int, int, int]:
+        """Encoded matrix (x, y, z)."""
+        return self.nx, self.ny, self.nz
 
     @classmethod
     def of(cls, encoding: Encoding) -> Grid:
@@ -107,10 +116,14 @@ class MRDFile(ScanFile):
         The HDF5 group to read; needed where there are several with lines.
     encoding
         Index of the encoding space to read.
+    centre
+        Where the centre of k-space lies, where the header is wrong: ``data``, or places such as ``line=32,sample=60``.
+    embedded
+        Whether lines that are flagged as calibration alone belong to the image too; None: as the header says.
     """
 
     format: ClassVar[str] = "MRD (ISMRMRD) HDF5"
-    options: ClassVar[tuple[str, ...]] = ("dataset", "encoding")
+    options: ClassVar[tuple[str, ...]] = ("dataset", "encoding", "centre", "embedded")
 
     @classmethod
     def recognises(cls, path: Path) -> bool:
@@ -120,7 +133,14 @@ class MRDFile(ScanFile):
         with open_hdf5(path) as file:
             return bool(_groups(file))
 
-    def __init__(self, path: Path, dataset: str | None = None, encoding: int = 0) -> None:
+    def __init__(
+        self,
+        path: Path,
+        dataset: str | None = None,
+        encoding: int = 0,
+        centre: str | None = None,
+        embedded: bool | None = None,
+    ) -> None:
         self.path = path
         with open_hdf5(path) as file:
             self.group = self._choose_group(_groups(file), dataset)
@@ -134,16 +154,18 @@ class MRDFile(ScanFile):
         space = header.encodings[encoding]
         self._check_trajectory(space.trajectory)
         self.grid = Grid.of(space)
-        self.roles = roles(self.table, encoding, embedded=space.calibration_mode == "embedded")
+        in_image = space.calibration_mode == "embedded" if embedded is None else embedded
+        self.roles = roles(self.table, encoding, embedded=in_image)
         if not self.roles.imaging.size:
             raise InputError(
                 f"'{path}' has no imaging line in encoding space {encoding}: convert the scanner's file again."
             )
-        self.ky = self.table["idx"]["kspace_encode_step_1"].astype(int) - self.grid.line_centre + self.grid.ny // 2
-        self.kz = self.table["idx"]["kspace_encode_step_2"].astype(int) - self.grid.partition_centre + self.grid.nz // 2
+        self.groups = self._group_lines()
+        self.centre = self._choose_centre(centre)
+        self.ky = self.table["idx"]["kspace_encode_step_1"].astype(int) - self.centre.line + self.grid.ny // 2
+        self.kz = self.table["idx"]["kspace_encode_step_2"].astype(int) - self.centre.partition + self.grid.nz // 2
         self._check_lines()
         self.coils = int(self.table["active_channels"][self.roles.imaging[0]])
-        self.groups = self._group_lines()
         self.by_readout = not self._partitions_are_full()
         self._describe(header)
 
@@ -162,6 +184,42 @@ class MRDFile(ScanFile):
                 f"'{self.path}' has the trajectory '{trajectory}'; fourfold reads Cartesian MRD files: {advice}."
             )
 
+    def _choose_centre(self, asked: str | None) -> Centre:
+        """Return where the centre of k-space lies: as the header says, but for what `asked` takes from elsewhere."""
+        stated = Centre(self.grid.line_centre, self.grid.partition_centre)
+        if asked is None:
+            return stated
+        if asked == FROM_DATA:
+            changes = self._survey_clear_group().contradictions(stated, self.grid.sizes)
+        else:
+            changes = parse_centre(asked)
+            if "sample" in changes:
+                rows, sample = self.table[self.roles.imaging], changes.pop("sample")
+                for name, chosen in (("forward", ~is_reversed(rows)), ("reverse", is_reversed(rows))):
+                    if chosen.any():
+                        changes[name] = sample - int(rows["center_sample"][chosen][0])
+        centre = dataclasses.replace(stated, **changes)
+        if centre != stated:
+            source = "the data" if asked == FROM_DATA else "the option"
+            self.notes += (f"The centre of k-space was taken from {source}: {centre.differences(stated)}.",)
+        return centre
+
+    def _survey_clear_group(self) -> Survey:
+        """Return the energies of the first group of lines, from the middle on, whose peak is clear."""
+        middle = len(self.groups) // 2
+        with open_hdf5(self.path) as file:
+            lines = file[self.group]["data"]
+            for group in self.groups[middle:] + self.groups[:middle]:
+                survey = Survey(self.table, group)
+                for part, samples in read_samples(lines, self.table, group, self.path):
+                    survey.add(part, samples)
+                if survey.is_clear:
+                    return survey
+        raise InputError(
+            f"The lines of '{self.path}' have no clear peak, which would show their centre: give its place, such as "
+            "--centre line=32 (in Python centre='line=32')."
+        )
+
     def _check_lines(self) -> None:
         """Refuse lines that do not fit the encoded grid, and lines of different coils."""
         grid, used = self.grid, np.union1d(self.roles.imaging, self.roles.calibration)
@@ -171,7 +229,8 @@ class MRDFile(ScanFile):
                 found = self.table["idx"][name][used]
                 raise InputError(
                     f"'{self.path}' has {name} from {found.min()} to {found.max()}, not fitting the {size} steps "
-                    "of its encoded matrix around the header's centre: convert the scanner's file again."
+                    "of its encoded matrix around the header's centre: convert the scanner's file again, or take the "
+                    "centre from the data with --centre data (in Python centre='data')."
                 )
         first, last = self._spans(used)
         if first.min() < 0 or last.max() >= grid.nx:
@@ -187,16 +246,15 @@ class MRDFile(ScanFile):
 
     def _starts(self, lines: Indices) -> Array:
         """Return the place on the encoded grid of each line's first sample."""
-        return self.grid.nx // 2 - self.table["center_sample"][lines].astype(int)
+        rows = self.table[lines]
+        shift = np.where(is_reversed(rows), self.centre.reverse, self.centre.forward)
+        return self.grid.nx // 2 - rows["center_sample"].astype(int) - shift
 
     def _spans(self, lines: Indices) -> tuple[Array, Array]:
         """Return the places on the encoded grid of each line's first and last valid sample."""
-        rows = self.table[lines]
-        before, after = rows["discard_pre"].astype(int), rows["discard_post"].astype(int)
-        reverse = (rows["flags"] & np.uint64(REVERSE)) != 0
-        before, after = np.where(reverse, after, before), np.where(reverse, before, after)
-        first = self._starts(lines)
-        return first + before, first + rows["number_of_samples"].astype(int) - after - 1
+        first, end = valid_range(self.table[lines])
+        starts = self._starts(lines)
+        return starts + first, starts + end - 1
 
     def _group_lines(self) -> list[Indices]:
         """Return the imaging lines of each frame (of each volume in 3D), slices fastest, in the order of position."""
@@ -339,7 +397,11 @@ class MRDFile(ScanFile):
         )
 
     def _read_group(self, lines: h5py.Dataset, group: int, points: Sequence[int]) -> Part:
-        kspace, mask = self._assemble(lines, self.groups[group], points)
+        survey = Survey(self.table, self.groups[group]) if self.check_content else None
+        kspace, mask = self._assemble(lines, self.groups[group], points, survey)
+        if survey is not None:
+            survey.check(self.centre, self.grid.sizes, f"'{self.path}'")
+        self._check_pattern(mask)
         calibration = None
         chosen = self._calibration_of(group)
         if chosen.size:
@@ -347,6 +409,22 @@ class MRDFile(ScanFile):
             box = Sampling(where[None]).calibration
             calibration = crop_centre(apart, box) if min(box) > 0 else None
         return Part(kspace, mask, calibration)
+
+    def _check_pattern(self, mask: Tensor) -> None:
+        """Refuse imaging lines that leave out the centre of k-space where calibration lines would fill it."""
+        try:
+            check_mask_centre(mask[None])
+        except InputError:
+            if not np.setdiff1d(self.roles.calibration, self.roles.imaging).size:
+                raise
+            raise InputError(
+                f"The imaging lines of '{self.path}' leave out the centre of k-space, whose lines are flagged as "
+                "calibration alone: if these belong to the image too, say so with --embedded (in Python embedded=True)."
+            ) from None
+
+    def check_frame(self, kspace: Array, where: str) -> None:
+        """Refuse a frame that does not look like k-space; its centre is looked for among the lines."""
+        check_axes(kspace, where)
 
     def _calibration_of(self, group: int) -> Indices:
         """Return the calibration lines of the group's slice, of its own contrast, repetition, … where there are any."""
@@ -357,14 +435,19 @@ class MRDFile(ScanFile):
             lines = own if own.size else lines
         return lines
 
-    def _assemble(self, lines: h5py.Dataset, chosen: Indices, points: Sequence[int]) -> tuple[Tensor, Tensor]:
-        """Return the k-space (point, coil, *matrix) of these lines, repeated ones averaged, and its mask (*matrix)."""
+    def _assemble(
+        self, lines: h5py.Dataset, chosen: Indices, points: Sequence[int], survey: Survey | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Return the k-space (point, coil, *matrix) of these lines, repeated ones averaged, and its mask (*matrix).
+
+        Lines are added to the `survey` on their way.
+        """
         kspace = np.zeros((len(points), self.coils, *self.matrix), np.complex64)
         place = self.ky * self.grid.nz + self.kz
         repeats = np.bincount(place[chosen])
         wanted = [self.points[point] for point in points]
         rows = inverse_rows(self.grid.nz, [0] if self.by_readout else wanted)
-        for part, samples in self._readouts(lines, chosen):
+        for part, samples in self._readouts(lines, chosen, survey):
             readouts = (
                 to_image(samples)[..., wanted] if self.by_readout else crop_field_of_view(samples, self.grid.kept_x)
             )
@@ -378,9 +461,11 @@ class MRDFile(ScanFile):
         mask = self._pattern(chosen)
         return torch.from_numpy(np.where(mask, kspace, 0)), torch.from_numpy(mask)
 
-    def _readouts(self, lines: h5py.Dataset, chosen: Indices) -> Iterator[tuple[Indices, Array]]:
+    def _readouts(self, lines: h5py.Dataset, chosen: Indices, survey: Survey | None) -> Iterator[tuple[Indices, Array]]:
         """Yield (indices, samples on the encoded grid): zeros where an echo is cut short."""
         for part, samples in read_samples(lines, self.table, chosen, self.path):
+            if survey is not None:
+                survey.add(part, samples)
             grid = np.zeros((len(part), self.coils, self.grid.nx), np.complex64)
             first, last = self._spans(part)
             for row, line, begin, end, start in zip(grid, samples, first, last, self._starts(part), strict=True):

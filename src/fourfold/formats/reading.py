@@ -6,7 +6,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from fourfold.errors import InputError, nearest
+from fourfold.errors import InputError, as_path, nearest
 from fourfold.formats.cfl import CflFile
 from fourfold.formats.fastmri import FastMRIFile
 from fourfold.formats.foreign import refuse
@@ -32,7 +32,8 @@ def open_scan(path: str | PathLike[str], *, check_content: bool = True, **option
         Refuse frames that do not look like k-space: axes in another order, images, data that are transformed along one
         axis, the centre in another place. Noise passes; False takes everything.
     options
-        Of MRD: `dataset`, the group to read; `encoding`, the index of the encoding space. Of NumPy: `trajectory`, a
+        Of MRD: `dataset`, the group to read; `encoding`, the index of the encoding space; `centre`, where the header's
+        is wrong; `embedded`, whether calibration lines belong to the image too. Of NumPy: `trajectory`, a
         file with the trajectory, and `matrix`, the size (ny, nx) of its image.
 
     Raises
@@ -40,7 +41,7 @@ def open_scan(path: str | PathLike[str], *, check_content: bool = True, **option
     InputError
         When the file is missing, empty, damaged, in another format, or the format has no such option.
     """
-    path = Path(path)
+    path = as_path(path)
     header = Path(f"{path}.hdr")
     path = header if header.is_file() and not path.is_file() else path
     check_file(path)

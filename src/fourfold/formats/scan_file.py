@@ -15,7 +15,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from fourfold.errors import InputError
+from fourfold.errors import InputError, check_type
 from fourfold.formats.content import check_axes, check_centre
 from fourfold.formats.metadata import geometry_from
 from fourfold.formats.orientation import axis_codes
@@ -178,6 +178,8 @@ class ScanFile(ABC):
         return self.read_checked(indices)
 
     def _indices(self, frames: Frames) -> Sequence[int]:
+        if frames is not None:
+            check_type("The choice of frames", frames, (int, slice), "give an index, or slice(first, last + 1)")
         if isinstance(frames, int):
             if not -self.frames <= frames < self.frames:
                 raise InputError(
