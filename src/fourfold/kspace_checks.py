@@ -9,7 +9,7 @@ from torch import Tensor
 
 from fourfold.errors import InputError, check_type
 
-__all__ = ["check_centred", "check_kspace", "check_mask_centre", "check_tensor"]
+__all__ = ["check_centred", "check_kspace", "check_largest", "check_mask_centre", "check_tensor"]
 
 # Squares of samples are summed in single precision, which ends at 3e38 and loses digits below 1e-38.
 SMALLEST, LARGEST = 1e-15, 1e15
@@ -70,6 +70,11 @@ def _check_scale(kspace: Tensor) -> None:
             f"The k-space contains {len(bad)} samples that are NaN or Inf ({first}); "
             "find and remove the corrupt samples first."
         )
+    check_largest(largest)
+
+
+def check_largest(largest: float) -> None:
+    """Refuse k-space whose largest real or imaginary part is so large or small that squares are no longer exact."""
     if largest != 0 and not SMALLEST <= largest <= LARGEST:
         raise InputError(
             f"The largest part of a k-space sample is {largest:.2g}; it must lie between {SMALLEST:g} and {LARGEST:g}, "
@@ -86,8 +91,10 @@ def check_centred(energy: Tensor) -> None:
         return
     box = (slice(ny // 2 - ny // 8, ny // 2 + ny // 8), slice(nx // 2 - nx // 8, nx // 2 + nx // 8))
     moved = {axes: torch.fft.fftshift(energy, dim=axes)[box] for axes in ((0,), (1,), (0, 1))}
-    strongest = max(moved, key=lambda axes: float(moved[axes].sum()))
-    if float(moved[strongest].sum()) <= UNCENTRED * float(energy[box].sum()):
+    sums = {axes: float(part.sum()) for axes, part in moved.items()}
+    # One axis before both: where the other one is flat, moving it too changes little.
+    strongest = next(axes for axes, total in sums.items() if total > 0.5 * max(sums.values()))
+    if sums[strongest] <= UNCENTRED * float(energy[box].sum()):
         return
     names = " and ".join(("ky", "kx")[axis] for axis in strongest)
     ends = [[float(half.sum()) for half in moved[strongest].tensor_split(2, dim=axis)] for axis in strongest]

@@ -382,6 +382,11 @@ class Scan:
     def with_sampling(self, sampling: Sampling) -> Scan:
         """Return the scan undersampled by `sampling`; raises InputError where that asks for samples never acquired."""
         _check_sampling(sampling)
+        if sampling.mask.shape[0] not in (1, self.frames) or sampling.mask.shape[1:] != self.mask.shape[1:]:
+            raise InputError(
+                f"The mask has shape {tuple(sampling.mask.shape)} but the scan's is {tuple(self.mask.shape)}; give one "
+                "for the same grid, with one frame or as many as the scan."
+            )
         missing = int((sampling.mask & ~self.mask).sum())
         if missing:
             raise InputError(

@@ -25,8 +25,9 @@ import numpy.typing as npt
 import scipy.fft
 
 from fourfold.errors import InputError
+from fourfold.kspace_checks import check_largest
 
-__all__ = ["UNCHECKED", "check_axes", "check_centre", "find_peak", "misplaced", "tolerance"]
+__all__ = ["UNCHECKED", "check_axes", "check_centre", "find_peak", "misplaced", "to_complex64", "tolerance"]
 
 Array = npt.NDArray[Any]
 
@@ -48,6 +49,15 @@ MOST_COILS = 128
 COIL_GATHERED, COIL_CONTRAST = 0.7, 50
 
 
+def to_complex64(array: Array) -> Array:
+    """Return complex samples in single precision; refuses those that it cannot hold."""
+    with np.errstate(over="ignore", under="ignore"):
+        single: Array = array.astype(np.complex64)
+    if array.dtype != np.complex64 and np.isfinite(array).all():
+        check_largest(float(max(np.abs(array.real).max(), np.abs(array.imag).max())))
+    return single
+
+
 def tolerance(size: int) -> int:
     """Return how many samples off the centre a peak may lie along an axis of `size`.
 
@@ -66,7 +76,8 @@ def find_peak(energy: Array) -> int | None:
         return None
     padded = np.pad(energy[acquired], 1, mode="edge")
     smooth = np.median([padded[:-2], padded[1:-1], padded[2:]], axis=0)
-    if smooth.max() <= CONTRAST * np.median(smooth):
+    # A spectrum falls with the distance from its centre: few lines do not reach far.
+    if smooth.max() <= min(CONTRAST, (len(acquired) / 4) ** 1.25) * np.median(smooth):
         return None
     first = max(int(smooth.argmax()) - 1, 0)
     return int(acquired[first + energy[acquired][first : first + 3].argmax()])
@@ -75,14 +86,15 @@ def find_peak(energy: Array) -> int | None:
 def misplaced(energy: Array, centre: int, size: int) -> int | None:
     """Return where the energy (line,) of an axis of `size` peaks if that contradicts `centre`, else None.
 
-    A partial Fourier acquisition may stop short of the centre: its peak is then the line nearest to it.
+    Partial Fourier may stop short of the centre, and lines that were left out may include it: the peak is then as far
+    away as the nearest line is.
     """
     peak = find_peak(energy)
     if peak is None:
         return None
     acquired = np.flatnonzero(energy > 0)
-    nearest = acquired[np.abs(acquired - centre).argmin()]
-    return peak if abs(peak - nearest) > tolerance(size) else None
+    nearest = int(np.abs(acquired - centre).min())
+    return peak if abs(peak - centre) > nearest + tolerance(size) else None
 
 
 def check_axes(kspace: Array, where: str) -> None:

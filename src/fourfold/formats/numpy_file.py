@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from fourfold.errors import InputError
+from fourfold.formats.content import to_complex64
 from fourfold.formats.masks import as_bool, check_mask, line_axis_of, measured, merge_frames
 from fourfold.formats.metadata import image_record, sampling_from, scan_record
 from fourfold.formats.probe import check_file, first_bytes
@@ -198,7 +199,7 @@ class NumpyFile(ScanFile):
             array = np.stack([array[index] for index in frames])
         if name == "kspace" and self.turned:
             array = array.swapaxes(2, 3)
-        return torch.from_numpy(np.array(array, np.complex64))
+        return torch.from_numpy(to_complex64(array))
 
     def _mask(self, frames: Sequence[int]) -> Tensor | None:
         if "mask" not in self.names:
