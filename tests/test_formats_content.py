@@ -145,6 +145,24 @@ def test_the_check_is_of_every_frame(tmp_path, kspace):
             read()
 
 
+def test_partitions_of_a_volume_are_no_slices(file, kspace):
+    """Slices of an object that ends within the stack pass, and so does a series in time."""
+    small = kspace[:2, 88:152, 68:132]
+    rng = np.random.default_rng(0)
+    noise = 0.05 * (rng.standard_normal((32, *small.shape)) + 1j * rng.standard_normal((32, *small.shape)))
+    offset = np.arange(32)[:, None, None, None] - 16
+    stack = np.where(abs(offset) < 4, 1, 0) * small + noise
+    for frames in (stack, small.repeat(32, 0).reshape(32, 2, 64, 64)[:, :, :, ::-1] + noise, noise):
+        assert len(file(frames.astype(np.complex64))[0].shape) == 2
+    volume = small / (1 + np.square(offset)) + noise
+    transformed = np.fft.fftshift(np.fft.ifft(np.fft.ifftshift(volume, axes=0), axis=0, norm="ortho"), axes=0)
+    assert file(transformed.astype(np.complex64)).load().frames == 32
+    with pytest.raises(
+        InputError, match=r"look like partitions \(kz\) of a volume, .* Fourier transform along the first"
+    ):
+        file(volume.astype(np.complex64))[0]
+
+
 def test_the_command_line_refuses_and_has_the_option(tmp_path, kspace, capsys):
     np.savez(tmp_path / "a.npz", kspace=to_image(kspace, 1, 2).astype(np.complex64))
     for command in (["info"], ["recon", "-o", str(tmp_path / "a.png")], ["compare"], ["demo", "-o", str(tmp_path)]):

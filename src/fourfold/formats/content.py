@@ -18,6 +18,7 @@ twentieth of the field of view at its very middle have 0.68 and 1: their k-space
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,17 @@ import scipy.fft
 from fourfold.errors import InputError
 from fourfold.kspace_checks import check_largest
 
-__all__ = ["UNCHECKED", "check_axes", "check_centre", "find_peak", "misplaced", "to_complex64", "tolerance"]
+__all__ = [
+    "UNCHECKED",
+    "check_axes",
+    "check_centre",
+    "check_frames",
+    "energy_of",
+    "find_peak",
+    "misplaced",
+    "to_complex64",
+    "tolerance",
+]
 
 Array = npt.NDArray[Any]
 
@@ -132,6 +143,33 @@ def check_axes(kspace: Array, where: str) -> None:
             f"{where}: the data look Fourier transformed along {names[0]} already, or are shots of a non-Cartesian "
             f"scan: transform {names[0]} back, give the points as 'trajectory' (see docs/formats.md), or {UNCHECKED}."
         )
+
+
+def check_frames(energies: Sequence[float], neighbour: Array, where: str) -> None:
+    """Refuse frames that are the partitions of a volume, not Fourier transformed along them.
+
+    Parameters
+    ----------
+    energies
+        Of the three frames around the middle one, then of those an eighth of all frames away from it on both sides.
+    neighbour
+        complex64, (coil, ky, kx): one of the latter. Beside an object there is noise alone, which has no peak.
+    where
+        The file, for messages.
+    """
+    ratio = max(energies[:3]) / max(*energies[3:], np.finfo(np.float32).tiny)
+    lines, samples = (_energy(neighbour).sum(axis=(0, axis), dtype=float) for axis in (2, 1))
+    if ratio > CONTRAST and find_peak(lines) is not None and find_peak(samples) is not None:
+        raise InputError(
+            f"{where}: the frames look like partitions (kz) of a volume, since the energy in the middle is {ratio:.0f} "
+            "times that of frames an eighth away; frames must be slices: Fourier transform along the first axis, or "
+            f"split (coil, kz, ky, kx) with fourfold.split_volume, or {UNCHECKED}."
+        )
+
+
+def energy_of(kspace: Array) -> float:
+    """Return the sum of the squares of `kspace`."""
+    return float(_energy(kspace).sum(dtype=float))
 
 
 def check_centre(kspace: Array, where: str) -> None:

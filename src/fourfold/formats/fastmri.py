@@ -40,6 +40,7 @@ class FastMRIFile(ScanFile):
 
     format: ClassVar[str] = "fastMRI HDF5"
     line_axis: Axis = "kx"
+    plain_frames: bool = True
 
     @classmethod
     def recognises(cls, path: Path) -> bool:

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from fourfold.errors import InputError, check_type
-from fourfold.formats.content import check_axes, check_centre
+from fourfold.formats.content import SHORTEST, check_axes, check_centre, check_frames, energy_of
 from fourfold.formats.metadata import geometry_from
 from fourfold.formats.orientation import axis_codes
 from fourfold.scan import Axis, Geometry, Scan, Source
@@ -56,6 +56,8 @@ class ScanFile(ABC):
         Frames that one pass over the file yields at no further cost; iteration reads so many at a time.
     check_content
         Whether frames are refused whose samples do not look like k-space (`fourfold.formats.content`).
+    plain_frames
+        Whether frames are an axis of a plain array, and have not been looked at yet: they may be partitions.
     """
 
     format: ClassVar[str]
@@ -78,6 +80,7 @@ class ScanFile(ABC):
     labels: Sequence[Mapping[str, int]] | None = None
     block: int = 1
     check_content: bool = True
+    plain_frames: bool = False
 
     @classmethod
     @abstractmethod
@@ -92,9 +95,26 @@ class ScanFile(ABC):
         """Read frames; refuse those that do not look like k-space, unless `check_content` is off."""
         scan = self.read(frames)
         if self.check_content and scan.trajectory is None:
+            self.check_stack()
             for index, kspace in zip(frames, scan.kspace, strict=True):
                 self.check_frame(kspace.numpy(), f"'{self.path}', frame {index}")
         return scan
+
+    def check_stack(self) -> None:
+        """Refuse frames that are the partitions of a volume; looks at five of them, once."""
+        if not self.plain_frames or self.frames < SHORTEST:
+            return
+        self.plain_frames = False
+        middle, away = self.frames // 2, self.frames // 8
+        indices = [middle - 1, middle, middle + 1, middle - away, middle + away]
+        energies: list[float] = []
+        for start in range(0, len(indices), self.block):
+            try:
+                stack = self.read(indices[start : start + self.block]).kspace.numpy()
+            except InputError:  # raised again when this frame is asked for
+                return
+            energies += [energy_of(frame) for frame in stack]
+        check_frames(energies, stack[-1], f"'{self.path}'")
 
     def check_frame(self, kspace: npt.NDArray[np.complex64], where: str) -> None:
         """Refuse a frame (coil, ky, kx) that does not look like k-space."""
