@@ -157,7 +157,7 @@ def check_frames(energies: Sequence[float], neighbour: Array, where: str) -> Non
     where
         The file, for messages.
     """
-    ratio = max(energies[:3]) / max(*energies[3:], np.finfo(np.float32).tiny)
+    ratio = max(energies[:3]) / max(max(energies[3:]), float(np.finfo(np.float32).tiny))
     lines, samples = (_energy(neighbour).sum(axis=(0, axis), dtype=float) for axis in (2, 1))
     if ratio > CONTRAST and find_peak(lines) is not None and find_peak(samples) is not None:
         raise InputError(
