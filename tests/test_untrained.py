@@ -23,7 +23,7 @@ from fourfold.physics.simulate import phantom, simulate
 from fourfold.registry import find_method, methods
 from fourfold.sampling import undersample
 from fourfold.sampling.trajectories import radial
-from fourfold.scan import Geometry, crop_centre
+from fourfold.scan import Geometry, Placement, crop_centre
 from fourfold.untrained.conv_decoder import ConvDecoder
 from fourfold.untrained.convdecoder_brain import ConvDecoderBrain
 from fourfold.untrained.convdecoder_knee import ConvDecoderKnee
@@ -232,14 +232,16 @@ def test_the_readouts_oversampling_is_cut_off_before_the_fit(calibration, monkey
         original(self, masks, *others, **more)
 
     monkeypatch.setattr(SampleLoss, "__init__", spy)
-    method = with_settings(QUICK, calibration=calibration, iterations=80, pull=None)
+    method = with_settings(QUICK, calibration=calibration, iterations=80, pull=None, members=4)
     cut, whole = method(scan), with_settings(method, readout="whole")(scan)
     assert set(sizes) == {(48, 48), (48, 96)}
     assert cut.image.shape == cut.estimate.shape == whole.image.shape == (1, 48, 48)
     assert any("oversampling, 2×, was cut off" in note for note in cut.record.notes)
     assert not any("oversampling" in note for note in whole.record.notes)
     reference = crop_centre(root_sum_of_squares(ifft(full.kspace)), (48, 48))
-    assert psnr(cut.magnitude, reference) > psnr(whole.magnitude, reference) - 1
+    # Members differ by 1 dB from seed to seed, and as much from one processor to another; a wrong cut costs 10 dB.
+    qualities = [[psnr(member.abs(), reference) for member in result.members] for result in (cut, whole)]
+    assert sum(qualities[0]) / 4 > sum(qualities[1]) / 4 - 2
     inside = reference > 0.1 * reference.max()
     assert float((cut.magnitude / reference)[inside].median()) == pytest.approx(1, abs=0.03)
 
@@ -248,8 +250,11 @@ def test_images_of_each_coil_need_no_calibration_lines(full):
     scan = undersample(full, "regular", 2, lines=0)
     with pytest.raises(InputError, match="calibration"):
         calibration_kspace(scan)
-    image = with_settings(QUICK, calibration="none")(scan).image
-    assert image.shape == (1, *scan.shape)
+    placement = Placement((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
+    placed = scan.replace(geometry=Geometry(placements=(placement,)))
+    made = with_settings(QUICK, calibration="none")(placed)
+    assert made.image.shape == (1, *scan.shape)
+    assert made.geometry.placements == (placement,)
 
 
 @everyone

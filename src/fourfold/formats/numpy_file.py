@@ -89,7 +89,7 @@ class NumpyFile(ScanFile):
         self.stored = self.matrix = ny, nx
         self.block = 1 if isinstance(kspace, np.memmap) else self.frames
         self.plain_frames = "fourfold" not in self.names
-        self.details = {"orientation": "unknown"}
+        self.details = {}
         self.record: dict[str, Any] = json.loads(str(self._open("fourfold"))) if "fourfold" in self.names else {}
         self.trajectory, self.turned = self._find_trajectory(trajectory, matrix)
         used = KNOWN if self.trajectory is None else (*KNOWN, *WITH_TRAJECTORY)
@@ -99,7 +99,7 @@ class NumpyFile(ScanFile):
         self.label = str(self._open("label")) if "label" in self.names else None
         image_size = self._numbers("image_size", 2)
         self.volume = Geometry(
-            voxel_size=self._numbers("voxel_size", 3) or (1.0, 1.0, 1.0),
+            voxel_size=self._numbers("voxel_size", 3) or (None, None, None),
             image_size=image_size and (int(image_size[0]), int(image_size[1])),
         )
         self.restore(self.record)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
@@ -16,10 +17,11 @@ from torch import Tensor
 
 from fourfold.errors import InputError, as_path, check_type
 from fourfold.formats import cfl, fastmri, nifti, numpy_file, png
+from fourfold.formats.stacks import Labels, find_stacks
 from fourfold.output import atomically, check_target, suffix_of
-from fourfold.scan import Reconstruction, Record, Scan, check_scan
+from fourfold.scan import Geometry, Reconstruction, Record, Scan, check_scan
 
-__all__ = ["IMAGE_SUFFIXES", "SCAN_SUFFIXES", "check_writable", "join", "save", "save_scan", "writer"]
+__all__ = ["IMAGE_SUFFIXES", "SCAN_SUFFIXES", "check_writable", "image_paths", "join", "save", "save_scan", "writer"]
 
 IMAGE_WRITERS: dict[str, Callable[[Path, Reconstruction], None]] = {
     ".h5": fastmri.write_image,
@@ -49,7 +51,22 @@ def check_writable(path: str | PathLike[str], suffixes: Sequence[str] = IMAGE_SU
     return check_target(path, suffixes)
 
 
-def save(reconstruction: Reconstruction, path: str | PathLike[str]) -> Path:
+def image_paths(path: Path, geometry: Geometry, labels: Labels, frames: int) -> list[Path]:
+    """Return the files that `save` writes for frames of such a geometry: of NIfTI one for each of their stacks.
+
+    Parameters
+    ----------
+    path
+        As in `save`.
+    geometry, labels, frames
+        As in `find_stacks`.
+    """
+    if IMAGE_WRITERS[suffix_of(path, IMAGE_WRITERS)] is not nifti.write_image:
+        return [path]
+    return nifti.stack_paths(path, len(find_stacks(geometry, labels, frames)))
+
+
+def save(reconstruction: Reconstruction, path: str | PathLike[str]) -> list[Path]:
     """Write an image in the format of the suffix; the file appears when it is whole.
 
     Parameters
@@ -58,7 +75,14 @@ def save(reconstruction: Reconstruction, path: str | PathLike[str]) -> Path:
         The image.
     path
         ``.h5`` (fastMRI's ``reconstruction``, and the complex image), ``.nii`` or ``.nii.gz`` (magnitude), ``.npz``
-        (complex image, standard deviation, record), ``.cfl`` (complex image) or ``.png`` (8-bit magnitude).
+        (complex image, standard deviation, record), ``.cfl`` (complex image) or ``.png`` (8-bit magnitude). NIfTI holds
+        frames that are one stack; where they are several, as in a localiser of three planes, each is written to a file
+        of its own: ``a.stack1.nii.gz``, ``a.stack2.nii.gz``, …
+
+    Returns
+    -------
+    list of Path
+        The files that were written.
 
     Raises
     ------
@@ -66,7 +90,10 @@ def save(reconstruction: Reconstruction, path: str | PathLike[str]) -> Path:
         As `check_writable`; when the image would overwrite its own raw data; when the system refuses to write.
     """
     check_type("The image", reconstruction, Reconstruction, "reconstruct a scan with a method, or save_scan the scan")
-    return _write(reconstruction, IMAGE_WRITERS, path, reconstruction.record.source.get("path"))
+    source = reconstruction.record.source
+    path = _write(reconstruction, IMAGE_WRITERS, path, source.get("path"))
+    labels = source.get("details", {}).get("frames")
+    return image_paths(path, reconstruction.geometry, labels, len(reconstruction.image))
 
 
 def save_scan(scan: Scan, path: str | PathLike[str]) -> Path:
@@ -114,6 +141,11 @@ class writer:  # noqa: N801  # used like a function, as open() is
     path
         As in `save`.
 
+    Attributes
+    ----------
+    written
+        The files that were written, once the block is left.
+
     Examples
     --------
     >>> with writer("volume.nii.gz") as volume:  # doctest: +SKIP
@@ -124,6 +156,7 @@ class writer:  # noqa: N801  # used like a function, as open() is
     def __init__(self, path: str | PathLike[str]) -> None:
         self.path = check_writable(path)
         self.parts: list[Reconstruction] = []
+        self.written: list[Path] = []
 
     def __enter__(self) -> Self:
         return self
@@ -145,7 +178,7 @@ class writer:  # noqa: N801  # used like a function, as open() is
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if kind is None and self.parts:
-            save(join(self.parts), self.path)
+            self.written = save(join(self.parts), self.path)
 
 
 def _on_disk(array: Tensor, folder: Path) -> Tensor:
@@ -169,10 +202,14 @@ def join(parts: Sequence[Reconstruction]) -> Reconstruction:
     """
     first = dataclasses.replace(parts[0], members=None, estimate=None)
     records = [part.record for part in parts]
+    placements = [part.geometry.placements for part in parts]
     stds = [part.std for part in parts if part.std is not None]
     return dataclasses.replace(
         first,
         image=torch.cat([part.image for part in parts]),
+        geometry=dataclasses.replace(
+            first.geometry, placements=tuple(chain.from_iterable(placements)) if all(placements) else ()
+        ),
         std=torch.cat(stds) if len(stds) == len(parts) else None,
         record=dataclasses.replace(
             first.record,
