@@ -117,7 +117,12 @@ def check_mask_centre(mask: Tensor) -> None:
     are taken.
     """
     pattern = mask.any(dim=0)
+    _check_gap(pattern)
     _check_corners(pattern)
+
+
+def _check_gap(pattern: Tensor) -> None:
+    """Refuse a mask (ky, kx) with a gap around the centre that its density does not explain."""
     for axis, name in enumerate(("ky", "kx")):
         lines = pattern.any(dim=1 - axis)
         if bool((pattern == lines.unsqueeze(1 - axis)).all()):
@@ -159,7 +164,7 @@ def _gap(lines: Tensor) -> int:
 
 def _gap_sentence(half: int, size: int, name: str) -> str:
     return (
-        f"The sampling pattern leaves out the centre of k-space, where most of the signal is: it has no sample within "
-        f"{half} of index {size // 2} along {name}; check whether the mask is inverted (True must mean acquired) or "
+        f"The sampling pattern leaves out the centre of k-space, where most of the signal is: it has no sample nearer "
+        f"than {half} to index {size // 2} along {name}; check whether the mask is inverted (True must mean acquired) or "
         "belongs to other data."
     )
