@@ -130,8 +130,8 @@ def _check_gap(pattern: Tensor) -> None:
             if 2 * half * float(lines.float().mean()) >= EXPECTED_LINES:
                 raise InputError(_gap_sentence(half, len(lines), name))
             return
-    places = pattern.nonzero() - torch.tensor([size // 2 for size in pattern.shape], device=mask.device)
-    relative = places.abs() / torch.tensor(pattern.shape, device=mask.device)
+    places = pattern.nonzero() - torch.tensor([size // 2 for size in pattern.shape], device=pattern.device)
+    relative = places.abs() / torch.tensor(pattern.shape, device=pattern.device)
     free = float(relative.amax(dim=1).min())
     around = bool((places.amin(dim=0) < 0).all() and (places.amax(dim=0) > 0).all())
     if around and (2 * free) ** 2 * len(places) >= EXPECTED_SAMPLES:
@@ -165,6 +165,6 @@ def _gap(lines: Tensor) -> int:
 def _gap_sentence(half: int, size: int, name: str) -> str:
     return (
         f"The sampling pattern leaves out the centre of k-space, where most of the signal is: it has no sample nearer "
-        f"than {half} to index {size // 2} along {name}; check whether the mask is inverted (True must mean acquired) or "
-        "belongs to other data."
+        f"than {half} to index {size // 2} along {name}; check whether the mask is inverted (True must mean acquired) "
+        "or belongs to other data."
     )
