@@ -70,6 +70,7 @@ FAULTS = {
         lambda k: k[:1].repeat(24, 0) / (1 + (np.arange(24)[:, None, None] - 12) ** 2),
         "axis of 24",
     ),
+    "magnitudes": (lambda k: abs(k), "holds magnitudes, .* the phase is lost: store the complex k-space"),
     "radial": (radial, "shots of a non-Cartesian scan: .* give the points as 'trajectory'"),
     "radial, shots last": (lambda k: radial(k).swapaxes(1, 2), "shots of a non-Cartesian scan"),
     "spiral": (lambda k: radial(k)[:, :, 90:], "energy at one end of kx, as shots of a spiral scan"),
@@ -136,16 +137,16 @@ def test_a_peak_is_where_lines_agree_not_where_a_spike_is():
     assert abs(find_peak(energy) - 30) == 1
 
 
-def test_the_check_is_of_every_frame(tmp_path, kspace):
-    np.savez(tmp_path / "a.npz", kspace=np.stack([kspace, to_image(kspace, 1, 2).astype(np.complex64)]))
+def test_the_centre_is_looked_for_in_every_frame(tmp_path, kspace):
+    np.savez(tmp_path / "a.npz", kspace=np.stack([kspace, np.roll(kspace, 50, axis=1), kspace])[:2])
     opened = open_scan(tmp_path / "a.npz")
     assert opened[0].frames == 1
     for read in (lambda: opened[1], opened.load, lambda: list(opened)):
-        with pytest.raises(InputError, match="frame 1: it looks like an image"):
+        with pytest.raises(InputError, match=r"frame 1: the energy peaks at index 1(69|70|71) of 240"):
             read()
 
 
-def test_partitions_of_a_volume_are_no_slices(file, kspace):
+def test_frames_are_no_axis_of_kspace(file, kspace, tmp_path):
     """Slices of an object that ends within the stack pass, and so does a series in time."""
     small = kspace[:2, 88:152, 68:132]
     rng = np.random.default_rng(0)
@@ -157,10 +158,12 @@ def test_partitions_of_a_volume_are_no_slices(file, kspace):
     volume = small / (1 + np.square(offset)) + noise
     transformed = np.fft.fftshift(np.fft.ifft(np.fft.ifftshift(volume, axes=0), axis=0, norm="ortho"), axes=0)
     assert file(transformed.astype(np.complex64)).load().frames == 32
-    with pytest.raises(
-        InputError, match=r"look like partitions \(kz\) of a volume, .* Fourier transform along the first"
-    ):
+    with pytest.raises(InputError, match=r"axis that stands for the frames .* Fourier transform along the first one"):
         file(volume.astype(np.complex64))[0]
+    with h5py.File(tmp_path / "last.h5", "w") as opened:
+        opened["kspace"] = np.moveaxis(kspace, 0, -1)
+    with pytest.raises(InputError, match=r"axis that stands for the frames .* move the axes into the order"):
+        open_scan(tmp_path / "last.h5")[0]
 
 
 def test_the_command_line_refuses_and_has_the_option(tmp_path, kspace, capsys):

@@ -48,6 +48,8 @@ SPREAD, GATHERED = 0.64, 0.7
 CONTRAST = 30
 # One line of k-space holds at most 0.72 of its energy (of photographs 0.97): more is a point's image.
 POINT = 0.98
+# The middle of the lines of k-space has at least 28 times the energy of those an eighth away, that of slices the same.
+FALL = 10
 # Shots of a radial scan all pass the centre: their energies differ little, while samples along them have a peak.
 FLAT = 3
 # A line that a spike has hit is no peak, nor are so few lines a spectrum.
@@ -127,6 +129,11 @@ def check_axes(kspace: Array, where: str) -> None:
             f"{UNCHECKED}."
         )
     profiles = {axis: energy.sum(axis=(0, 3 - axis), dtype=float) for axis in (1, 2)}
+    if not kspace.imag.any() and bool((kspace.real >= 0).all()) and find_peak(profiles[1]) is not None:
+        raise InputError(
+            f"{where}: it holds magnitudes, none of them negative and no imaginary part, so that the phase is lost: "
+            f"store the complex k-space, or {UNCHECKED}."
+        )
     names = [
         name
         for axis, name in ((1, "ky"), (2, "kx"))
@@ -146,7 +153,7 @@ def check_axes(kspace: Array, where: str) -> None:
 
 
 def check_frames(energies: Sequence[float], neighbour: Array, where: str) -> None:
-    """Refuse frames that are the partitions of a volume, not Fourier transformed along them.
+    """Refuse frames that are the partitions of a volume, or another axis of k-space.
 
     Parameters
     ----------
@@ -159,11 +166,12 @@ def check_frames(energies: Sequence[float], neighbour: Array, where: str) -> Non
     """
     ratio = max(energies[:3]) / max(max(energies[3:]), float(np.finfo(np.float32).tiny))
     lines, samples = (_energy(neighbour).sum(axis=(0, axis), dtype=float) for axis in (2, 1))
-    if ratio > CONTRAST and find_peak(lines) is not None and find_peak(samples) is not None:
+    if ratio > FALL and (find_peak(lines) is not None or find_peak(samples) is not None):
         raise InputError(
-            f"{where}: the frames look like partitions (kz) of a volume, since the energy in the middle is {ratio:.0f} "
-            "times that of frames an eighth away; frames must be slices: Fourier transform along the first axis, or "
-            f"split (coil, kz, ky, kx) with fourfold.split_volume, or {UNCHECKED}."
+            f"{where}: the axis that stands for the frames looks like one of k-space, since the energy in the middle "
+            f"is {ratio:.0f} times that of frames an eighth away: move the axes into the order (frame, coil, ky, kx), "
+            "or Fourier transform along the first one where it is that of partitions (kz; fourfold.split_volume splits "
+            f"(coil, kz, ky, kx)), or {UNCHECKED}."
         )
 
 

@@ -40,7 +40,6 @@ class FastMRIFile(ScanFile):
 
     format: ClassVar[str] = "fastMRI HDF5"
     line_axis: Axis = "kx"
-    plain_frames: bool = True
 
     @classmethod
     def recognises(cls, path: Path) -> bool:
@@ -69,6 +68,7 @@ class FastMRIFile(ScanFile):
         self.encoding = header.encodings[0] if header else None
         self.volume = self._volume(reference_size)
         self.details = {**attributes, **(header.facts if header else {})}
+        self.plain = not self.record
         self.labels = [{"slice": index} for index in range(self.frames)]
         self.restore(self.record)
 

@@ -20,7 +20,6 @@ from torch import Tensor
 
 from fourfold.errors import InputError
 from fourfold.formats.centred import crop_field_of_view, inverse_rows, to_image
-from fourfold.formats.content import check_axes
 from fourfold.formats.ismrmrd_header import Encoding, Header, Limits, field_of_view_notes, parse_header, voxel_size
 from fourfold.formats.masks import merge_frames
 from fourfold.formats.mrd_centre import FROM_DATA, Centre, Survey, parse_centre
@@ -426,9 +425,8 @@ class MRDFile(ScanFile):
                 "calibration alone: if these belong to the image too, say so with --embedded (in Python embedded=True)."
             ) from None
 
-    def check_frame(self, kspace: Array, where: str) -> None:
-        """Refuse a frame that does not look like k-space; its centre is looked for among the lines."""
-        check_axes(kspace, where)
+    def check_frame(self, kspace: Array, where: str) -> None:  # as in the base
+        """Do nothing: the centre has been looked for among the lines."""
 
     def _calibration_of(self, group: int) -> Indices:
         """Return the calibration lines of the group's slice, of its own contrast, repetition, … where there are any."""

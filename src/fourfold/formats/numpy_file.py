@@ -88,7 +88,7 @@ class NumpyFile(ScanFile):
         self.frames, self.coils, ny, nx = (1,) * (4 - kspace.ndim) + kspace.shape
         self.stored = self.matrix = ny, nx
         self.block = 1 if isinstance(kspace, np.memmap) else self.frames
-        self.plain_frames = "fourfold" not in self.names
+        self.plain = "fourfold" not in self.names
         self.details = {}
         self.record: dict[str, Any] = json.loads(str(self._open("fourfold"))) if "fourfold" in self.names else {}
         self.trajectory, self.turned = self._find_trajectory(trajectory, matrix)

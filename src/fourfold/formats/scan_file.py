@@ -57,8 +57,9 @@ class ScanFile(ABC):
         Frames that one pass over the file yields at no further cost; iteration reads so many at a time.
     check_content
         Whether frames are refused whose samples do not look like k-space (`fourfold.formats.content`).
-    plain_frames
-        Whether frames are an axis of a plain array, and have not been looked at yet: they may be partitions.
+    plain
+        Whether frames, coils and samples are axes of a plain array that has not been looked at yet: what they stand
+        for only its user knows.
     """
 
     format: ClassVar[str]
@@ -81,7 +82,7 @@ class ScanFile(ABC):
     labels: Sequence[Mapping[str, int]] | None = None
     block: int = 1
     check_content: bool = True
-    plain_frames: bool = False
+    plain: bool = False
 
     @classmethod
     @abstractmethod
@@ -96,30 +97,37 @@ class ScanFile(ABC):
         """Read frames; refuse those that do not look like k-space, unless `check_content` is off."""
         scan = self.read(frames)
         if self.check_content and scan.trajectory is None:
-            self.check_stack()
+            self.check_array()
             for index, kspace in zip(frames, scan.kspace, strict=True):
                 self.check_frame(kspace.numpy(), f"'{self.path}', frame {index}")
         return scan
 
-    def check_stack(self) -> None:
-        """Refuse frames that are the partitions of a volume; looks at five of them, once."""
-        if not self.plain_frames or self.frames < SHORTEST:
+    def check_array(self) -> None:
+        """Refuse an array whose axes stand for something else; looks once, at the middle frame and some around it.
+
+        Frames at an object's rim are no judge: what is seen there is small, and its k-space is wide.
+        """
+        if not self.plain:
             return
-        self.plain_frames = False
+        self.plain = False
         middle, away = self.frames // 2, self.frames // 8
-        indices = [middle - 1, middle, middle + 1, middle - away, middle + away]
+        indices = [middle]
+        if self.frames >= SHORTEST:
+            indices += [middle - 1, middle + 1, middle - away, middle + away]
         energies: list[float] = []
         for start in range(0, len(indices), self.block):
             try:
                 stack = self.read(indices[start : start + self.block]).kspace.numpy()
             except InputError:  # raised again when this frame is asked for
                 return
+            if start == 0:
+                check_axes(stack[0], f"'{self.path}', frame {middle}")
             energies += [energy_of(frame) for frame in stack]
-        check_frames(energies, stack[-1], f"'{self.path}'")
+        if len(indices) > 1:
+            check_frames(energies, stack[-1], f"'{self.path}'")
 
     def check_frame(self, kspace: npt.NDArray[np.complex64], where: str) -> None:
-        """Refuse a frame (coil, ky, kx) that does not look like k-space."""
-        check_axes(kspace, where)
+        """Refuse a frame (coil, ky, kx) whose centre lies elsewhere."""
         check_centre(kspace, where)
 
     def geometry(self, frames: Sequence[int]) -> Geometry:
