@@ -50,6 +50,8 @@ CONTRAST = 30
 POINT = 0.98
 # The middle of the lines of k-space has at least 28 times the energy of those an eighth away, that of slices the same.
 FALL = 10
+# Outer lines of k-space still have a peak; that of noise is below 2.
+SOME_CONTRAST = 4
 # Shots of a radial scan all pass the centre: their energies differ little, while samples along them have a peak.
 FLAT = 3
 # A line that a spike has hit is no peak, nor are so few lines a spectrum.
@@ -79,7 +81,7 @@ def tolerance(size: int) -> int:
     return max(3, size // 16)
 
 
-def find_peak(energy: Array) -> int | None:
+def find_peak(energy: Array, contrast: float = CONTRAST) -> int | None:
     """Return where the energy (line,) peaks among the lines that were acquired, None where no peak is clear.
 
     Lines without energy were not acquired. The median of three neighbours keeps a single corrupt line from being one.
@@ -90,7 +92,7 @@ def find_peak(energy: Array) -> int | None:
     padded = np.pad(energy[acquired], 1, mode="edge")
     smooth = np.median([padded[:-2], padded[1:-1], padded[2:]], axis=0)
     # A spectrum falls with the distance from its centre: few lines do not reach far.
-    if smooth.max() <= min(CONTRAST, (len(acquired) / 4) ** 1.25) * np.median(smooth):
+    if smooth.max() <= min(contrast, (len(acquired) / 4) ** 1.25) * np.median(smooth):
         return None
     first = max(int(smooth.argmax()) - 1, 0)
     return int(acquired[first + energy[acquired][first : first + 3].argmax()])
@@ -166,7 +168,7 @@ def check_frames(energies: Sequence[float], neighbour: Array, where: str) -> Non
     """
     ratio = max(energies[:3]) / max(max(energies[3:]), float(np.finfo(np.float32).tiny))
     lines, samples = (_energy(neighbour).sum(axis=(0, axis), dtype=float) for axis in (2, 1))
-    if ratio > FALL and (find_peak(lines) is not None or find_peak(samples) is not None):
+    if ratio > FALL and any(find_peak(profile, SOME_CONTRAST) is not None for profile in (lines, samples)):
         raise InputError(
             f"{where}: the axis that stands for the frames looks like one of k-space, since the energy in the middle "
             f"is {ratio:.0f} times that of frames an eighth away: move the axes into the order (frame, coil, ky, kx), "
