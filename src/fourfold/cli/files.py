@@ -8,6 +8,7 @@ from typing import TypedDict
 
 from fourfold.errors import InputError
 from fourfold.formats import check_writable
+from fourfold.formats.mrd_repeats import Repeats
 
 __all__ = ["FormatOptions", "check_output", "frames_in_words", "select_frames"]
 
@@ -26,6 +27,9 @@ class FormatOptions(TypedDict, total=False):
     """Centre of k-space of an MRD file whose header is wrong: data, or places such as line=32,partition=8,sample=60."""
     embedded: bool
     """Whether lines of an MRD file that are flagged as calibration alone belong to the image too."""
+    repeats: Repeats
+    """Lines of an MRD file that were acquired more than once: "average" averages them, even where they differ far
+    beyond noise, "frames" makes a frame of each repeat."""
     trajectory: Path
     """File with the trajectory of non-Cartesian k-space that has none beside it: npz or npy."""
     matrix: tuple[int, int]

@@ -5,7 +5,6 @@ Uecker et al., BART, https://doi.org/10.5281/zenodo.592960; the dimensions' mean
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
 from itertools import pairwise
@@ -19,7 +18,7 @@ import torch
 from fourfold.errors import InputError
 from fourfold.formats.centred import inverse_rows
 from fourfold.formats.masks import line_axis_of, measured, merge_frames
-from fourfold.formats.metadata import image_record, sampling_from, scan_record
+from fourfold.formats.metadata import image_record, read_record, sampling_from, scan_record
 from fourfold.formats.probe import first_bytes
 from fourfold.formats.scan_file import ScanFile
 from fourfold.scan import Axis, Geometry, Reconstruction, Scan
@@ -208,10 +207,13 @@ def read_header(path: Path) -> tuple[tuple[int, ...], dict[str, Any]]:
     except (KeyError, ValueError):
         sizes = ()
     if not sizes or min(sizes) < 1 or len(sizes) > DIMENSIONS:
+        given = f"the dimensions '{sections['Dimensions'][:60]}'" if sections.get("Dimensions") else "no dimensions"
         raise InputError(
-            f"'{path}' gives no dimensions: a BART header has a line '# Dimensions' and the sizes below it."
+            f"'{path}' gives {given}; a BART header has a line '# Dimensions' and below it up to {DIMENSIONS} whole "
+            "numbers from 1 on: export the data again."
         )
-    return sizes + (1,) * (DIMENSIONS - len(sizes)), json.loads(sections.get("Record", "{}"))
+    record = read_record(sections["Record"], path) if "Record" in sections else {}
+    return sizes + (1,) * (DIMENSIONS - len(sizes)), record
 
 
 def _write(path: Path, samples: Array, dimensions: dict[int, int], record: str) -> None:
