@@ -25,12 +25,12 @@ TRAINING = FITTING | {"method", "losses", "metrics", "weights", "domain", "datas
 STUDIES = METHODS | {"registry", "metrics", "formats", "output"} | TRAINING | {"training"}
 MAY_IMPORT = {
     "errors": set(),
-    "trajectory": {"errors"},
+    "trajectory": {"errors", "kspace_checks"},
     "kspace_checks": {"errors"},
     "scan": {"errors", "trajectory", "kspace_checks"},
     "method": {"errors", "scan"},
     "output": {"errors"},
-    "formats": {"errors", "scan", "output"},
+    "formats": {"errors", "scan", "kspace_checks", "output"},
     "sampling": {"errors", "scan", "output"},
     "physics": PHYSICS,
     "optimize": {"errors", "physics"},

@@ -8,7 +8,7 @@ from fourfold.errors import InputError
 from fourfold.method import Method
 from fourfold.physics.calibration import calibration_kspace
 from fourfold.physics.joint_model import require_neighbours
-from fourfold.scan import Scan
+from fourfold.scan import Scan, check_scan
 
 __all__ = ["choose_method"]
 
@@ -31,6 +31,7 @@ def choose_method(scan: Scan) -> tuple[Method, str]:
     where total variation leaves flat patches. (The root-sum-of-squares of all coils, which holds their noise, is
     closer to GRAPPA where few lines are left out.)
     """
+    check_scan(scan)
     kind, reason = _choose(scan)
     return kind(), reason
 

@@ -13,7 +13,16 @@ from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, fie
 from torch import Tensor
 
 from fourfold.errors import InputError, explain_settings
-from fourfold.scan import FrameRecord, Reconstruction, Record, Scan, agreed_details, crop_centre, mean_scale
+from fourfold.scan import (
+    FrameRecord,
+    Reconstruction,
+    Record,
+    Scan,
+    agreed_details,
+    check_scan,
+    crop_centre,
+    mean_scale,
+)
 
 __all__ = ["Family", "Method", "Progress", "Scope", "Solution"]
 
@@ -120,6 +129,7 @@ class Method(BaseModel, ABC):
         InputError
             When the data does not suit the method.
         """
+        check_scan(scan)
         if scan.trajectory is not None and self.cartesian_only:
             raise InputError(
                 f"'{self.name}' works on Cartesian k-space and this scan has a trajectory ({scan.trajectory.kind}); "

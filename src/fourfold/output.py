@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
 
-from fourfold.errors import InputError, nearest
+from fourfold.errors import InputError, as_path, nearest
 
 __all__ = ["atomically", "check_target", "files_of", "suffix_of"]
 
@@ -31,7 +31,7 @@ def suffix_of(path: Path, known: Iterable[str]) -> str:
 
 def check_target(path: str | PathLike[str], known: Iterable[str]) -> Path:
     """Return `path` when a file of one of the `known` suffixes can be written there, else raise InputError."""
-    path = Path(path)
+    path = as_path(path)
     suffix_of(path, known)
     folder = path.parent
     if not folder.is_dir():

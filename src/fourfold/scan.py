@@ -12,8 +12,8 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from fourfold.errors import InputError
-from fourfold.kspace_checks import check_centred, check_kspace
+from fourfold.errors import InputError, check_type
+from fourfold.kspace_checks import check_centred, check_kspace, check_mask_centre, check_tensor
 from fourfold.trajectory import Trajectory
 
 __all__ = [
@@ -31,6 +31,7 @@ __all__ = [
     "acquired_samples",
     "agreed_details",
     "centre_slice",
+    "check_scan",
     "crop_centre",
     "mean_scale",
 ]
@@ -99,6 +100,7 @@ class Sampling:
     details: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        check_tensor("The sampling mask", self.mask, "bool")
         if self.mask.dtype != torch.bool or self.mask.ndim != 3:
             found = f"{self.mask.dtype} of shape {tuple(self.mask.shape)}"
             raise InputError(f"The sampling mask is {found}; it must be bool of shape (frame, ky, kx).")
@@ -141,6 +143,12 @@ def _centred_runs(mask: Tensor) -> Tensor:
     right = mask[..., centre:].int().cumprod(dim=-1).sum(dim=-1)
     # centre_slice(size, w) reaches w // 2 to the left of the centre and (w - 1) // 2 to its right.
     return torch.where(right > 0, torch.minimum(2 * left + 1, 2 * right), 0)
+
+
+def _lines_left_out(mask: Tensor) -> Axis | None:
+    """Return the axis along which `mask` (frame, ky, kx) leaves out whole lines, None for other patterns."""
+    lines_of_ky, lines_of_kx = bool((mask == mask[:, :, :1]).all()), bool((mask == mask[:, :1]).all())
+    return None if lines_of_ky == lines_of_kx else "ky" if lines_of_ky else "kx"
 
 
 @dataclass(frozen=True)
@@ -304,12 +312,20 @@ class Scan:
         if self.trajectory is None:
             check_centred(energy)
         else:
+            check_type(
+                "The trajectory", self.trajectory, Trajectory, "make one with fourfold.Trajectory(points, matrix)"
+            )
             self._check_trajectory(self.trajectory)
         if self.sampling is None:
             acquired = acquired_samples(self.kspace)
             acquired = acquired[:1] if bool((acquired == acquired[:1]).all()) else acquired
             object.__setattr__(self, "sampling", Sampling(acquired))
+        _check_sampling(self.sampling)
+        check_type("The geometry", self.geometry, Geometry, "leave it out where it is unknown")
+        check_type("The source", self.source, Source, "leave it out where it is unknown")
         self._check_companions()
+        if self.trajectory is None:
+            check_mask_centre(self.mask)
 
     def __repr__(self) -> str:
         """Return the facts in one line."""
@@ -328,7 +344,7 @@ class Scan:
                 f"The mask has shape {tuple(mask.shape)} but the k-space has {frames} frame(s) of {held[0]}×{held[1]}; "
                 f"give a mask of shape (1, {held[0]}, {held[1]}) or ({frames}, {held[0]}, {held[1]})."
             )
-        if self.line_axis not in ("ky", "kx"):
+        if not isinstance(self.line_axis, str) or self.line_axis not in ("ky", "kx"):
             raise InputError(f"line_axis is '{self.line_axis}'; it must be 'ky' or 'kx'.")
         _check_placements(self.geometry, frames)
         if self.coil_maps is not None:
@@ -360,6 +376,7 @@ class Scan:
 
     @staticmethod
     def _check_array(name: str, array: Tensor, ndim: int) -> None:
+        check_tensor(name, array)
         if array.dtype != torch.complex64 or array.ndim != ndim:
             raise InputError(f"{name} is {array.dtype} with {array.ndim} axes; it must be complex64 with {ndim} axes.")
         # NaN and Inf survive a sum, which reads the array once and stores nothing.
@@ -514,6 +531,12 @@ class Scan:
 
     def with_sampling(self, sampling: Sampling) -> Scan:
         """Return the scan undersampled by `sampling`; raises InputError where that asks for samples never acquired."""
+        _check_sampling(sampling)
+        if sampling.mask.shape[0] not in (1, self.frames) or sampling.mask.shape[1:] != self.mask.shape[1:]:
+            raise InputError(
+                f"The mask has shape {tuple(sampling.mask.shape)} but the scan's is {tuple(self.mask.shape)}; give one "
+                "for the same grid, with one frame or as many as the scan."
+            )
         missing = int((sampling.mask & ~self.mask).sum())
         if missing:
             raise InputError(
@@ -521,7 +544,14 @@ class Scan:
                 "that lies within the acquired one."
             )
         kspace = torch.where(sampling.mask[:, None], self.kspace, 0)
-        return self.replace(kspace=kspace, sampling=sampling)
+        source = self.source
+        if self.trajectory is None and _lines_left_out(sampling.mask) not in (None, self.line_axis):
+            note = (
+                f"The mask leaves out lines along {_lines_left_out(sampling.mask)}, but the scan's phase encoding is "
+                f"along {self.line_axis}: check that the mask is not transposed."
+            )
+            source = dataclasses.replace(source, notes=(*source.notes, note))
+        return self.replace(kspace=kspace, sampling=sampling, source=source)
 
     def to(self, device: torch.device | str) -> Scan:
         """Return the scan with every tensor on `device`."""
@@ -537,6 +567,16 @@ class Scan:
             noise=move(self.noise),
             trajectory=self.trajectory and self.trajectory.to(device),
         )
+
+
+def check_scan(scan: Any) -> None:
+    """Refuse what is no `Scan`, with the ways to get one."""
+    check_type("The scan", scan, Scan, "read a file with fourfold.load, or make one with fourfold.Scan(kspace)")
+
+
+def _check_sampling(sampling: Any) -> None:
+    advice = "make one with fourfold.Sampling(mask), the mask being bool (frame, ky, kx)"
+    check_type("The sampling", sampling, Sampling, advice)
 
 
 @dataclass(frozen=True)
@@ -644,6 +684,7 @@ class Reconstruction:
     estimate: Tensor | None = None
 
     def __post_init__(self) -> None:
+        check_tensor("The image", self.image)
         if self.image.dtype != torch.complex64 or self.image.ndim != 3:
             raise InputError(
                 f"The image is {self.image.dtype} of shape {tuple(self.image.shape)}; "

@@ -9,8 +9,8 @@ from cyclopts import Parameter
 
 from fourfold.cli.computer import Computer, ComputerOptions
 from fourfold.cli.console import print_table, progress_bar, remark
-from fourfold.cli.files import PAGES, check_folder
-from fourfold.cli.flags import OUTPUT
+from fourfold.cli.files import PAGES, FormatOptions, check_folder
+from fourfold.cli.flags import DATA, OUTPUT
 from fourfold.errors import InputError
 from fourfold.formats import open_scan
 from fourfold.report import write_report
@@ -26,6 +26,7 @@ def demo(
     file: Path | None = None,
     /,
     *,
+    more: Annotated[FormatOptions | None, Parameter(name="*", group=DATA)] = None,
     output: Annotated[Path, Parameter(alias="-o", group=OUTPUT)] = Path("fourfold-demo"),
     computer: ComputerOptions = Computer(),  # noqa: B008  # frozen
 ) -> None:
@@ -45,7 +46,7 @@ def demo(
     """
     computer.claim()
     check_folder(output, PAGES[:1])
-    scan = sample() if file is None else _middle_frame(file)
+    scan = sample() if file is None else _middle_frame(file, more or FormatOptions())
     output.mkdir(parents=True, exist_ok=True)
     what = scan.source.label or str(file)
     remark(f"{what}: {scan.coils} coils, {scan.shape[0]}×{scan.shape[1]}, every fourth line kept at random.")
@@ -68,8 +69,8 @@ def _every_fourth_line(scan: Scan) -> Sampling:
     return make_sampling("random", scan.shape, lines / kept, lines=centre, seed=0, axis=scan.line_axis)
 
 
-def _middle_frame(file: Path) -> Scan:
-    volume = open_scan(file)
+def _middle_frame(file: Path, options: FormatOptions) -> Scan:
+    volume = open_scan(file, **options)
     scan = volume[len(volume) // 2]
     if not scan.fully_sampled:
         raise InputError(

@@ -24,12 +24,19 @@ _HEAD = 4096
 
 
 class FormatOptions(TypedDict, total=False):
-    """Options that only some formats have."""
+    """Options of reading; all but `check_content` are those of some formats alone."""
+
+    check_content: bool
+    """Refuse frames that do not look like k-space: images, axes in another order, the centre in another place."""
 
     dataset: str
     """Group to read of an MRD file that holds several."""
     encoding: int
     """Encoding space to read of an MRD file that holds several, counted from 0."""
+    centre: str
+    """Centre of k-space of an MRD file whose header is wrong: data, or places such as line=32,partition=8,sample=60."""
+    embedded: bool
+    """Whether lines of an MRD file that are flagged as calibration alone belong to the image too."""
     repeats: Repeats
     """Lines of an MRD file that were acquired more than once: "average" averages them, even where they differ far
     beyond noise, "frames" makes a frame of each repeat."""

@@ -80,6 +80,7 @@ class CflFile(ScanFile):
         self.details = {"bart_dimensions": list(dimensions)}
         self.volume = Geometry()
         self.transformed = self._choose_transformed()
+        self.plain = self.transformed is None and not record
         self.plane = self._choose_plane()
         self.matrix = dimensions[self.plane[0]], dimensions[self.plane[1]]
         # The readout is never the axis along which lines are left out.

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from fourfold.errors import InputError
+from fourfold.errors import InputError, as_path
 from fourfold.formats.cfl import read_header
 from fourfold.formats.probe import check_file
 
@@ -41,7 +41,7 @@ def read_maps(path: str | PathLike[str]) -> Tensor:
     InputError
         When the file is missing, damaged, of another kind, or holds no maps.
     """
-    path = Path(path)
+    path = as_path(path)
     check_file(path)
     array = _from_cfl(path) if path.suffix in (".cfl", ".hdr") else _from_numpy(path)
     if array.dtype.kind != "c" or not 3 <= array.ndim <= 5:

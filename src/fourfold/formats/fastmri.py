@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from fourfold.errors import InputError
+from fourfold.formats.content import to_complex64
 from fourfold.formats.ismrmrd_header import Encoding, Limits, check_limits, parse_header, voxel_size, write_header
 from fourfold.formats.masks import acquired, as_bool, check_mask, line_axis_of, measured, merge_frames, without_empty
 from fourfold.formats.metadata import image_record, plain, read_record, sampling_from, scan_record
@@ -69,6 +70,7 @@ class FastMRIFile(ScanFile):
         self._check_encoding()
         self.volume = self._volume(reference_size)
         self.details = {**attributes, **(header.facts if header else {})}
+        self.plain = not self.record
         self.labels = [{"slice": index} for index in range(self.frames)]
         self.restore(self.record)
 
@@ -129,7 +131,7 @@ class FastMRIFile(ScanFile):
     def read(self, frames: Sequence[int]) -> Scan:
         """Read slices; only these are loaded from the file."""
         with open_hdf5(self.path) as file:
-            samples = np.stack([file["kspace"][index] for index in frames]).astype(np.complex64, copy=False)
+            samples = to_complex64(np.stack([file["kspace"][index] for index in frames]))
             stored = as_bool(file["mask"][()], self.path) if self.has_mask else None
             companions: dict[str, Any] = {
                 name: self._companion(file[name], frames) for name in COMPANIONS if name in file

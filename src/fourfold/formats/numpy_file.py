@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from fourfold.errors import InputError
+from fourfold.formats.content import to_complex64
 from fourfold.formats.masks import as_bool, check_mask, line_axis_of, measured, merge_frames, without_empty
 from fourfold.formats.metadata import image_record, read_record, sampling_from, scan_record
 from fourfold.formats.probe import check_file, first_bytes
@@ -86,6 +87,7 @@ class NumpyFile(ScanFile):
         self.frames, self.coils, ny, nx = (1,) * (4 - kspace.ndim) + kspace.shape
         self.stored = self.matrix = ny, nx
         self.block = 1 if isinstance(kspace, np.memmap) else self.frames
+        self.plain = "fourfold" not in self.names
         self.details = {}
         self.record: dict[str, Any] = read_record(str(self._open("fourfold")), path) if "fourfold" in self.names else {}
         self.trajectory, self.turned = self._find_trajectory(trajectory, matrix)
@@ -215,7 +217,7 @@ class NumpyFile(ScanFile):
             array = np.stack([array[index] for index in frames])
         if name == "kspace" and self.turned:
             array = array.swapaxes(2, 3)
-        return torch.from_numpy(np.array(array, np.complex64))
+        return torch.from_numpy(to_complex64(array))
 
     def _mask(self, frames: Sequence[int]) -> Tensor | None:
         if "mask" not in self.names:

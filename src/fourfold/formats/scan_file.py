@@ -10,10 +10,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from fourfold.errors import InputError, SilentCoils
+from fourfold.errors import InputError, SilentCoils, check_type
+from fourfold.formats.content import SHORTEST, check_axes, check_centre, check_frames, energy_of
 from fourfold.formats.metadata import geometry_from
 from fourfold.formats.orientation import axis_codes
 from fourfold.formats.stacks import find_stacks, slice_spacing
@@ -52,6 +55,11 @@ class ScanFile(ABC):
         What each frame is, for example ``{"slice": 3, "repetition": 0}``; None where the file does not tell.
     block
         Frames that one pass over the file yields at no further cost; iteration reads so many at a time.
+    check_content
+        Whether frames are refused whose samples do not look like k-space (`fourfold.formats.content`).
+    plain
+        Whether frames, coils and samples are axes of a plain array that has not been looked at yet: what they stand
+        for only its user knows.
     """
 
     format: ClassVar[str]
@@ -73,6 +81,8 @@ class ScanFile(ABC):
     notes: tuple[str, ...] = ()
     labels: Sequence[Mapping[str, int]] | None = None
     block: int = 1
+    check_content: bool = True
+    plain: bool = False
 
     @classmethod
     @abstractmethod
@@ -82,6 +92,43 @@ class ScanFile(ABC):
     @abstractmethod
     def read(self, frames: Sequence[int]) -> Scan:
         """Read the frames with these indices (each from 0 to ``len(self) - 1``) into one scan."""
+
+    def read_checked(self, frames: Sequence[int]) -> Scan:
+        """Read frames; refuse those that do not look like k-space, unless `check_content` is off."""
+        scan = self._read(frames)
+        if self.check_content and scan.trajectory is None:
+            self.check_array()
+            for index, kspace in zip(frames, scan.kspace, strict=True):
+                self.check_frame(kspace.numpy(), f"'{self.path}', frame {index}")
+        return scan
+
+    def check_array(self) -> None:
+        """Refuse an array whose axes stand for something else; looks once, at the middle frame and some around it.
+
+        Frames at an object's rim are no judge: what is seen there is small, and its k-space is wide.
+        """
+        if not self.plain:
+            return
+        self.plain = False
+        middle, away = self.frames // 2, self.frames // 8
+        indices = [middle]
+        if self.frames >= SHORTEST:
+            indices += [middle - 1, middle + 1, middle - away, middle + away]
+        energies: list[float] = []
+        for start in range(0, len(indices), self.block):
+            try:
+                stack = self._read(indices[start : start + self.block]).kspace.numpy()
+            except InputError:  # raised again when this frame is asked for
+                return
+            if start == 0:
+                check_axes(stack[0], f"'{self.path}', frame {middle}")
+            energies += [energy_of(frame) for frame in stack]
+        if len(indices) > 1:
+            check_frames(energies, stack[-1], f"'{self.path}'")
+
+    def check_frame(self, kspace: npt.NDArray[np.complex64], where: str) -> None:
+        """Refuse a frame (coil, ky, kx) whose centre lies elsewhere."""
+        check_centre(kspace, where)
 
     def geometry(self, frames: Sequence[int]) -> Geometry:
         """Return size and place of these frames."""
@@ -129,12 +176,12 @@ class ScanFile(ABC):
         """Read one frame; raises IndexError past the last one, as sequences do."""
         if not -self.frames <= index < self.frames:
             raise IndexError(f"'{self.path}' has frames 0 to {self.frames - 1}; {index} was asked for")
-        return self._read([index % self.frames])
+        return self.read_checked([index % self.frames])
 
     def __iter__(self) -> Iterator[Scan]:
         for start in range(0, self.frames, self.block):
             indices = range(start, min(start + self.block, self.frames))
-            scan = self._read(indices)
+            scan = self.read_checked(indices)
             for position, index in enumerate(indices):
                 yield scan if len(indices) == 1 else scan.frame(position).replace(geometry=self.geometry([index]))
 
@@ -159,7 +206,7 @@ class ScanFile(ABC):
                 f"{len(indices)} frame(s) of '{self.path}' need {needed / 2**30:.1f} GiB but {free / 2**30:.1f} GiB of "
                 "memory are free: load a part of the frames, or go through open_scan(path) frame by frame."
             )
-        return self._read(indices)
+        return self.read_checked(indices)
 
     def _read(self, frames: Sequence[int]) -> Scan:
         """Read frames; coils that are silent in them, but not in the whole file, are left out, and a note says so."""
@@ -193,6 +240,8 @@ class ScanFile(ABC):
         return None
 
     def _indices(self, frames: Frames) -> Sequence[int]:
+        if frames is not None:
+            check_type("The choice of frames", frames, (int, slice), "give an index, or slice(first, last + 1)")
         if isinstance(frames, int):
             if not -self.frames <= frames < self.frames:
                 raise InputError(

@@ -15,11 +15,20 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fourfold.errors import InputError
+from fourfold.errors import InputError, as_path, check_type
 from fourfold.formats import cfl, fastmri, nifti, numpy_file, png
 from fourfold.formats.stacks import Labels, find_stacks
 from fourfold.output import atomically, check_target, suffix_of
-from fourfold.scan import FrameRecord, Geometry, Reconstruction, Record, Scan, agreed_details, mean_scale
+from fourfold.scan import (
+    FrameRecord,
+    Geometry,
+    Reconstruction,
+    Record,
+    Scan,
+    agreed_details,
+    check_scan,
+    mean_scale,
+)
 
 __all__ = ["IMAGE_SUFFIXES", "SCAN_SUFFIXES", "check_writable", "image_paths", "join", "save", "save_scan", "writer"]
 
@@ -92,6 +101,7 @@ def save(reconstruction: Reconstruction, path: str | PathLike[str], *, replace: 
     InputError
         As `check_writable`; when the image would overwrite its own raw data; when the system refuses to write.
     """
+    check_type("The image", reconstruction, Reconstruction, "reconstruct a scan with a method, or save_scan the scan")
     source = reconstruction.record.source
     path = _write(reconstruction, IMAGE_WRITERS, path, source.get("path"), replace)
     labels = source.get("details", {}).get("frames")
@@ -114,7 +124,8 @@ def save_scan(scan: Scan, path: str | PathLike[str]) -> Path:
     InputError
         As `save`.
     """
-    if scan.trajectory is not None and suffix_of(Path(path), SCAN_WRITERS) != ".npz":
+    check_scan(scan)
+    if scan.trajectory is not None and suffix_of(as_path(path), SCAN_WRITERS) != ".npz":
         raise InputError(f"'{path}' cannot hold the scan's trajectory: choose a name that ends in .npz.")
     return _write(scan, SCAN_WRITERS, path, scan.source.path)
 
@@ -168,6 +179,7 @@ class writer:  # noqa: N801  # used like a function, as open() is
 
     def add(self, reconstruction: Reconstruction) -> None:
         """Append frames; raises InputError when their size differs from that of the first ones."""
+        check_type("The image", reconstruction, Reconstruction, "reconstruct a scan with a method")
         if self.parts and reconstruction.image.shape[1:] != self.parts[0].image.shape[1:]:
             found, first = reconstruction.image.shape[1:], self.parts[0].image.shape[1:]
             raise InputError(

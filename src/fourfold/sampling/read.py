@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from fourfold.errors import InputError, nearest
+from fourfold.errors import InputError, as_path, nearest
 from fourfold.sampling.budget import check_shape
 from fourfold.scan import Axis, Sampling
 
@@ -53,7 +53,7 @@ def read_sampling(path: str | Path, shape: Sequence[int] | None = None, axis: Ax
         For a missing, damaged or unknown file, other values than 0 and 1, or a mask that does not fit
         `shape`.
     """
-    path = Path(path)
+    path = as_path(path)
     reader = READERS.get(path.suffix.lower())
     if reader is None:
         raise InputError(
@@ -170,8 +170,9 @@ def _place_lines(
 def _fit(mask: NDArray[np.bool_], path: Path, shape: tuple[int, int]) -> NDArray[np.bool_]:
     """Return the mask (frame, ky, kx) with axes of size one repeated to `shape`."""
     if any(found not in (1, size) for found, size in zip(mask.shape[1:], shape, strict=True)):
+        turned = ", or transpose this one, which then fits" if mask.shape[:0:-1] == shape else ""
         raise InputError(
             f"The mask in '{path}' is for a grid of {mask.shape[1]}×{mask.shape[2]} but this one is "
-            f"{shape[0]}×{shape[1]}; give the mask that belongs to this data."
+            f"{shape[0]}×{shape[1]}; give the mask that belongs to this data{turned}."
         )
     return np.broadcast_to(mask, (len(mask), *shape))
