@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import difflib
+import reprlib
 from collections.abc import Collection, Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
 
-__all__ = ["InputError", "explain_settings", "nearest"]
+__all__ = ["InputError", "explain_settings", "nearest", "shown"]
+
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = _SHORT.maxother = 120
 
 
 class InputError(ValueError):
@@ -24,6 +28,11 @@ def nearest(name: str, known: Iterable[str]) -> str:
     """Return `` Did you mean 'x'?`` for the known name closest to `name`, or an empty text."""
     matches = difflib.get_close_matches(name.lower(), list(known), n=1, cutoff=0.5)
     return f" Did you mean '{matches[0]}'?" if matches else ""
+
+
+def shown(value: Any) -> str:
+    """Return `value` as code shows it, cut short where it is long, for a sentence."""
+    return _SHORT.repr(value)
 
 
 def explain_settings(error: ValidationError, kind: str, name: str, known: Collection[str]) -> str:
@@ -49,4 +58,4 @@ def explain_settings(error: ValidationError, kind: str, name: str, known: Collec
         return f"The {kind} '{name}' has no setting '{setting}'; it has: {listed}.{nearest(setting, known)}"
     wrong = dict.fromkeys(each["msg"] for each in complaints if each["loc"][0] == setting)
     expected = " or ".join(message[0].lower() + message[1:] for message in wrong)
-    return f"The setting '{setting}' of '{name}' is {first['input']!r}; {expected}."
+    return f"The setting '{setting}' of '{name}' is {shown(first['input'])}; {expected}."

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from fourfold.errors import InputError
+from fourfold.memory import array_bytes, require_memory
 
 __all__ = ["Trajectory"]
 
@@ -57,6 +58,11 @@ class Trajectory:
             )
         if len(self.matrix) != 2 or min(self.matrix) < 1:
             raise InputError(f"The trajectory's matrix is {self.matrix}; it must be two positive sizes (ny, nx).")
+        require_memory(
+            array_bytes((self.frames, *self.matrix), torch.complex64.itemsize),
+            f"A trajectory's image of {self.frames}×{self.matrix[0]}×{self.matrix[1]}",
+            "give the matrix of the image, and the points in cycles per field of view",
+        )
         if not bool(torch.isfinite(self.points).all()):
             raise InputError("The trajectory contains NaN or Inf; leave the corrupt samples out.")
         self._check_reach()

@@ -12,7 +12,7 @@ from cyclopts import Group, Parameter
 
 from fourfold.choose import choose_method
 from fourfold.cli.computer import Computer, ComputerOptions
-from fourfold.cli.console import part_of, print_json, progress_bar, remark
+from fourfold.cli.console import part_of, print_json, progress_bar, remark, say
 from fourfold.cli.files import FormatOptions, check_output, select_frames
 from fourfold.cli.flags import DATA, OUTPUT, Flag, MethodName
 from fourfold.cli.preparation import Preparation
@@ -147,7 +147,7 @@ def recon(
         print_json({**facts, **made.record.summary()})
     else:
         size = "×".join(str(length) for length in made.image.shape[1:])
-        print(f"{output}: {made.image.shape[0]} frame(s) of {size} by '{solver.name}' in {made.record.seconds:.1f} s")
+        say(f"{output}: {made.image.shape[0]} frame(s) of {size} by '{solver.name}' in {made.record.seconds:.1f} s")
 
 
 def _output_of(file: Path, solver: Method) -> Path:

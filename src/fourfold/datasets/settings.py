@@ -15,7 +15,7 @@ from pydantic import (
     model_validator,
 )
 
-from fourfold.errors import InputError
+from fourfold.errors import InputError, shown
 from fourfold.physics.espirit import Crop
 
 __all__ = [
@@ -278,4 +278,4 @@ def _explain(error: ValidationError) -> str:
     if first["type"] == "missing":
         return f"The data's setting '{where}' is missing; give it."
     expected = first["msg"][0].lower() + first["msg"][1:]
-    return f"The data's setting '{where}' is {first['input']!r}; {expected}."
+    return f"The data's setting '{where}' is {shown(first['input'])}; {expected}."

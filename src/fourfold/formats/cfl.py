@@ -5,7 +5,6 @@ Uecker et al., BART, https://doi.org/10.5281/zenodo.592960; the dimensions' mean
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
 from itertools import pairwise
@@ -16,12 +15,15 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from fourfold.documents import parse_json
 from fourfold.errors import InputError
 from fourfold.formats.centred import inverse_rows
 from fourfold.formats.masks import line_axis_of, measured, merge_frames
 from fourfold.formats.metadata import image_record, sampling_from, scan_record
-from fourfold.formats.probe import first_bytes
-from fourfold.formats.scan_file import ScanFile
+from fourfold.formats.probe import check_file, first_bytes
+from fourfold.formats.scan_file import Labels, ScanFile
+from fourfold.input import read_text
+from fourfold.memory import require_memory
 from fourfold.scan import Axis, Geometry, Reconstruction, Scan
 
 __all__ = ["CflFile", "read_header", "write_image", "write_scan"]
@@ -88,12 +90,13 @@ class CflFile(ScanFile):
         self.inner = 1 if self.transformed is None else dimensions[self.transformed]
         self.frames = self.inner * self.outer
         self.block = min(self.inner, max(1, BLOCK_BYTES // (8 * self.coils * math.prod(self.matrix))))
-        self.labels = [self._label(index) for index in range(self.frames)] if self.frames > 1 else None
+        self.labels = Labels(self.frames, self._label) if self.frames > 1 else None
         self.restore(record)
 
     def _check_size(self, dimensions: tuple[int, ...]) -> None:
-        if not self.path.exists():
+        if not self.path.exists() and not self.path.is_symlink():
             raise InputError(f"'{self.header_path}' has no '{self.path.name}' beside it: copy both files of the pair.")
+        check_file(self.path)
         found, expected = self.path.stat().st_size, 8 * math.prod(dimensions)
         if found != expected:
             word = "truncated" if found < expected else "too long"
@@ -112,6 +115,8 @@ class CflFile(ScanFile):
         """Return the spatial dimension along which the volume is Fourier transformed, None for two dimensions."""
         if min(self.dimensions[:3]) == 1:
             return None
+        advice = "export a smaller volume, or take a computer with more memory"
+        require_memory(math.prod(self.dimensions[:3]), f"One coil of the volume in '{self.path}'", advice)
         samples = self._samples()[0]
         pattern = next((found for found in (_non_zero(coil) for coil in samples) if found.any()), None)
         if pattern is None:
@@ -200,7 +205,7 @@ def read_header(path: Path) -> tuple[tuple[int, ...], dict[str, Any]]:
     """
     if not path.exists():
         raise InputError(f"'{path.with_suffix('.cfl')}' has no '{path.name}' beside it: copy both files of the pair.")
-    lines = path.read_text(errors="replace").splitlines()
+    lines = read_text(path, errors="replace").splitlines()
     sections = {line[1:].strip(): text for line, text in pairwise(lines) if line.startswith("#")}
     try:
         sizes = tuple(int(size) for size in sections["Dimensions"].split())
@@ -210,14 +215,14 @@ def read_header(path: Path) -> tuple[tuple[int, ...], dict[str, Any]]:
         raise InputError(
             f"'{path}' gives no dimensions: a BART header has a line '# Dimensions' and the sizes below it."
         )
-    return sizes + (1,) * (DIMENSIONS - len(sizes)), json.loads(sections.get("Record", "{}"))
+    return sizes + (1,) * (DIMENSIONS - len(sizes)), parse_json(sections.get("Record", "{}"), f"The record in '{path}'")
 
 
 def _write(path: Path, samples: Array, dimensions: dict[int, int], record: str) -> None:
     sizes = [dimensions.get(axis, 1) for axis in range(DIMENSIONS)]
     text = f"# Dimensions\n{' '.join(map(str, sizes))}\n# Creator\nfourfold\n# Record\n{record}\n"
     np.ascontiguousarray(samples, np.complex64).tofile(path)
-    path.with_suffix(".hdr").write_text(text)
+    path.with_suffix(".hdr").write_text(text, encoding="utf-8")
 
 
 def write_image(path: Path, reconstruction: Reconstruction) -> None:

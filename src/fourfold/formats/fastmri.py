@@ -6,7 +6,6 @@ and the README of the fastMRI project.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -16,12 +15,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from fourfold.documents import parse_json
 from fourfold.errors import InputError
 from fourfold.formats.ismrmrd_header import Encoding, Limits, parse_header, write_header
 from fourfold.formats.masks import acquired, as_bool, check_mask, measured, merge_frames
 from fourfold.formats.metadata import image_record, plain, sampling_from, scan_record
-from fourfold.formats.probe import is_hdf5, open_hdf5
-from fourfold.formats.scan_file import ScanFile
+from fourfold.formats.probe import check_dataset, is_hdf5, open_hdf5, read_dataset
+from fourfold.formats.scan_file import Labels, ScanFile
 from fourfold.scan import Axis, Geometry, Reconstruction, Sampling, Scan
 
 __all__ = ["FastMRIFile", "write_image", "write_scan"]
@@ -62,12 +62,14 @@ class FastMRIFile(ScanFile):
             self.reference_name = self._find_reference(file)
             reference_size = file[self.reference_name].shape[-2:] if self.reference_name else None
             attributes = plain(dict(file.attrs))
-            header = parse_header(file["ismrmrd_header"][()], path) if "ismrmrd_header" in file else None
-            self.record = json.loads(file["fourfold"][()]) if "fourfold" in file else {}
+            header = (
+                parse_header(read_dataset(file["ismrmrd_header"], path), path) if "ismrmrd_header" in file else None
+            )
+            self.record = _record(file["fourfold"], path) if "fourfold" in file else {}
         self.encoding = header.encodings[0] if header else None
         self.volume = self._volume(reference_size)
         self.details = {**attributes, **(header.facts if header else {}), "orientation": "unknown"}
-        self.labels = [{"slice": index} for index in range(self.frames)]
+        self.labels = Labels(self.frames, _label)
         self.restore(self.record)
 
     def _find_reference(self, file: h5py.File) -> str | None:
@@ -104,8 +106,9 @@ class FastMRIFile(ScanFile):
     def read(self, frames: Sequence[int]) -> Scan:
         """Read slices; only these are loaded from the file."""
         with open_hdf5(self.path) as file:
+            check_dataset(file["kspace"], self.path, len(frames))
             samples = np.stack([file["kspace"][index] for index in frames]).astype(np.complex64, copy=False)
-            stored = as_bool(file["mask"][()], self.path) if self.has_mask else None
+            stored = as_bool(read_dataset(file["mask"], self.path), self.path) if self.has_mask else None
             companions: dict[str, Any] = {
                 name: self._companion(file[name], frames) for name in COMPANIONS if name in file
             }
@@ -123,6 +126,7 @@ class FastMRIFile(ScanFile):
     def _companion(self, dataset: h5py.Dataset, frames: Sequence[int]) -> Tensor:
         """Read coil maps, calibration or noise; the first two have a frame axis of their own."""
         per_frame = dataset.name != "/noise" and dataset.shape[0] == self.frames > 1
+        check_dataset(dataset, self.path, len(frames) if per_frame else None)
         array = np.stack([dataset[index] for index in frames]) if per_frame else dataset[()]
         return torch.from_numpy(array.astype(np.complex64, copy=False))
 
@@ -181,7 +185,18 @@ class FastMRIFile(ScanFile):
         if self.reference_name is None:
             return None
         with open_hdf5(self.path) as file:
+            check_dataset(file[self.reference_name], self.path, 1)
             return torch.from_numpy(np.asarray(file[self.reference_name][index], dtype=np.float32))
+
+
+def _label(index: int) -> dict[str, int]:
+    return {"slice": index}
+
+
+def _record(dataset: h5py.Dataset, path: Path) -> dict[str, Any]:
+    """Return what `write_scan` left of the scan."""
+    record: dict[str, Any] = parse_json(read_dataset(dataset, path), f"'fourfold' in '{path}'")
+    return record
 
 
 def write_image(path: Path, reconstruction: Reconstruction) -> None:

@@ -21,9 +21,10 @@ from fourfold.errors import InputError
 from fourfold.formats.centred import crop_field_of_view, inverse_rows, to_image
 from fourfold.formats.ismrmrd_header import Encoding, Header, Limits, parse_header
 from fourfold.formats.masks import merge_frames
-from fourfold.formats.mrd_lines import REVERSE, Indices, read_samples, read_table, roles
-from fourfold.formats.probe import is_hdf5, open_hdf5
-from fourfold.formats.scan_file import ScanFile
+from fourfold.formats.mrd_lines import LINES_AT_ONCE, REVERSE, Indices, read_samples, read_table, roles
+from fourfold.formats.probe import is_hdf5, open_hdf5, read_dataset
+from fourfold.formats.scan_file import Labels, ScanFile
+from fourfold.memory import array_bytes, require_memory
 from fourfold.scan import Geometry, Sampling, Scan, centre_slice, crop_centre
 
 __all__ = ["MRDFile"]
@@ -124,7 +125,7 @@ class MRDFile(ScanFile):
         self.path = path
         with open_hdf5(path) as file:
             self.group = self._choose_group(_groups(file), dataset)
-            header = parse_header(np.asarray(file[self.group]["xml"][()]).item(), path)
+            header = parse_header(np.asarray(read_dataset(file[self.group]["xml"], path)).item(), path)
             self.table = read_table(file[self.group]["data"], path)
         if not 0 <= encoding < len(header.encodings):
             raise InputError(
@@ -143,6 +144,7 @@ class MRDFile(ScanFile):
         self.kz = self.table["idx"]["kspace_encode_step_2"].astype(int) - self.grid.partition_centre + self.grid.nz // 2
         self._check_lines()
         self.coils = int(self.table["active_channels"][self.roles.imaging[0]])
+        self._check_matrix()
         self.groups = self._group_lines()
         self.by_readout = not self._partitions_are_full()
         self._describe(header)
@@ -160,6 +162,17 @@ class MRDFile(ScanFile):
             advice = EPI_ADVICE if trajectory == "epi" else POINTS_ADVICE
             raise InputError(
                 f"'{self.path}' has the trajectory '{trajectory}'; fourfold reads Cartesian MRD files: {advice}."
+            )
+
+    def _check_matrix(self) -> None:
+        """Refuse a matrix that does not fit into the memory: a frame, a few lines, and the steps of a volume."""
+        grid = self.grid
+        plane = (grid.kept_x, grid.ny) if grid.nz == 1 else (grid.ny, min(grid.nz, grid.kept_x))
+        for shape in ((self.coils, *plane), (LINES_AT_ONCE, self.coils, grid.nx), (grid.ny, grid.nz)):
+            require_memory(
+                array_bytes(shape, np.dtype(np.complex64).itemsize),
+                f"'{self.path}' has an encoded matrix of {grid.nx}×{grid.ny}×{grid.nz} and {self.coils} coils",
+                "convert the scanner's file again, or take a computer with more memory",
             )
 
     def _check_lines(self) -> None:
@@ -232,7 +245,7 @@ class MRDFile(ScanFile):
         self.frames = len(self.groups) * len(self.points)
         frame_bytes = 8 * self.coils * self.matrix[0] * self.matrix[1]
         self.block = min(len(self.points), max(1, BLOCK_BYTES // frame_bytes))
-        self.labels = [self._label(index) for index in range(self.frames)]
+        self.labels = Labels(self.frames, self._label)
         self.dtype = "complex64"
         # Siemens gives directions for images made by the forward transform; ours are made by the inverse one,
         # which the conjugate of the samples makes up for.

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import math
-import os
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, overload
 
 import torch
 from torch import Tensor
@@ -16,11 +14,32 @@ from torch import Tensor
 from fourfold.errors import InputError
 from fourfold.formats.metadata import geometry_from
 from fourfold.formats.orientation import axis_codes
+from fourfold.memory import array_bytes, require_memory
 from fourfold.scan import Axis, Geometry, Scan, Source
 
-__all__ = ["ScanFile"]
+__all__ = ["Labels", "ScanFile"]
 
 Frames = int | slice | None
+
+
+class Labels(Sequence[Mapping[str, int]]):
+    """What each frame is: made when asked for, since a header can declare any number of frames."""
+
+    def __init__(self, frames: int, label: Callable[[int], Mapping[str, int]]) -> None:
+        self.frames, self.label = frames, label
+
+    def __len__(self) -> int:
+        return self.frames
+
+    @overload
+    def __getitem__(self, index: int) -> Mapping[str, int]: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Mapping[str, int]]: ...
+
+    def __getitem__(self, index: int | slice) -> Mapping[str, int] | Sequence[Mapping[str, int]]:
+        chosen = range(self.frames)[index]
+        return self.label(chosen) if isinstance(chosen, int) else [self.label(each) for each in chosen]
 
 
 class ScanFile(ABC):
@@ -125,12 +144,12 @@ class ScanFile(ABC):
         """Read one frame; raises IndexError past the last one, as sequences do."""
         if not -self.frames <= index < self.frames:
             raise IndexError(f"'{self.path}' has frames 0 to {self.frames - 1}; {index} was asked for")
-        return self.read([index % self.frames])
+        return self._read_within_memory([index % self.frames])
 
     def __iter__(self) -> Iterator[Scan]:
         for start in range(0, self.frames, self.block):
             indices = range(start, min(start + self.block, self.frames))
-            scan = self.read(indices)
+            scan = self._read_within_memory(indices)
             for position, index in enumerate(indices):
                 geometry, source = self.geometry([index]), self.source([index])
                 yield scan if len(indices) == 1 else scan.frame(position).replace(geometry=geometry, source=source)
@@ -149,14 +168,18 @@ class ScanFile(ABC):
             When the frames do not exist, or would fill more than half of the memory at hand.
         """
         indices = self._indices(frames)
-        needed = len(indices) * math.prod(self.shape[1:]) * torch.complex64.itemsize
-        free = _memory_at_hand()
-        if free is not None and needed > free / 2:
-            raise InputError(
-                f"{len(indices)} frame(s) of '{self.path}' need {needed / 2**30:.1f} GiB but {free / 2**30:.1f} GiB of "
-                "memory are free: load a part of the frames, or go through open_scan(path) frame by frame."
-            )
+        self._require_memory(len(indices), "load a part of the frames, or go through open_scan(path) frame by frame")
         return self.read(indices)
+
+    def _read_within_memory(self, frames: Sequence[int]) -> Scan:
+        self._require_memory(len(frames), "export a smaller part of the data, or take a computer with more memory")
+        return self.read(frames)
+
+    def _require_memory(self, count: int, advice: str) -> None:
+        frames = "one frame" if count == 1 else f"{count} frames"
+        require_memory(
+            array_bytes((count, *self.shape[1:]), torch.complex64.itemsize), f"In '{self.path}' {frames}", advice
+        )
 
     def _indices(self, frames: Frames) -> Sequence[int]:
         if isinstance(frames, int):
@@ -203,16 +226,3 @@ class ScanFile(ABC):
     def __repr__(self) -> str:
         ny, nx = self.matrix
         return f"<{self.format} '{self.path}': {self.frames} frame(s), {self.coils} coil(s), {ny}×{nx}>"
-
-
-def _memory_at_hand() -> int | None:
-    """Return the bytes of memory that are free for new work, None where the system does not tell."""
-    meminfo = Path("/proc/meminfo")
-    if meminfo.exists():
-        for line in meminfo.read_text().splitlines():
-            if line.startswith("MemAvailable:"):
-                return int(line.split()[1]) * 1024
-    try:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, ValueError, OSError):
-        return None

@@ -22,6 +22,9 @@ from fourfold.studies.study import Spread
 
 __all__ = ["AnyTable", "NumberTable", "ScoreTable", "Written", "write_csv", "write_page"]
 
+# What a spreadsheet takes for the beginning of a formula.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
 
 @dataclass(frozen=True)
 class ScoreTable:
@@ -150,13 +153,18 @@ class Written:
 
 
 def write_csv(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
-    """Write rows of names and values."""
-    rows = list(rows)
+    """Write rows of names and values; text that a spreadsheet would compute gets an apostrophe in front."""
+    rows = [{_as_text(name): _as_text(value) for name, value in row.items()} for row in rows]
     names = list(dict.fromkeys(name for row in rows for name in row))
     with atomically(path, ".csv") as target, target.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, names)
         writer.writeheader()
         writer.writerows(rows)
+
+
+def _as_text(value: Any) -> Any:
+    """Return text, from a file's name or label, such that no spreadsheet takes it for a formula; all else as it is."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
 
 
 def write_page(

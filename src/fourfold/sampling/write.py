@@ -67,7 +67,7 @@ def _write_cfl(sampling: Sampling, path: Path) -> None:
     # BART's first dimension is the fastest.
     values = mask.numpy().swapaxes(1, 2).astype(np.complex64)
     values.tofile(path)
-    path.with_suffix(".hdr").write_text("# Dimensions\n" + " ".join(map(str, sizes)) + "\n")
+    path.with_suffix(".hdr").write_text("# Dimensions\n" + " ".join(map(str, sizes)) + "\n", encoding="utf-8")
 
 
 def _write_png(sampling: Sampling, path: Path) -> None:

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from fourfold.documents import read_json
 from fourfold.output import atomically
 from fourfold.studies.study import Spread
 
@@ -54,7 +55,7 @@ def kept_scores(path: Path, agreed: str) -> Scores | None:
     """Return the scores in a file, or None where there are none or they are of something else than was `agreed`."""
     if not path.is_file():
         return None
-    content = json.loads(path.read_text(encoding="utf-8"))
+    content = read_json(path)
     if content["agreed"] != agreed:
         return None
     values = {name: tuple(each) for name, each in content["values"].items()}

@@ -16,6 +16,7 @@ import torch
 import yaml
 
 from fourfold.datasets import Examples, training_set, validation_set
+from fourfold.documents import read_settings
 from fourfold.domain import FEWEST_SCANS
 from fourfold.errors import InputError
 from fourfold.method import Progress
@@ -152,7 +153,7 @@ def _claim(folder: Path, settings: TrainingSettings, base: Manifest | None, resu
         with atomically(path, ".yaml") as file:
             file.write_text(yaml.safe_dump(content, sort_keys=False, allow_unicode=True), encoding="utf-8")
         return
-    found = yaml.safe_load(path.read_text(encoding="utf-8"))
+    found = read_settings(path)
     differing = [name for name in content | found if name not in _PLACES and content.get(name) != found.get(name)]
     if differing or not resume:
         how = f" with other settings ({', '.join(differing)})" if differing else ""
