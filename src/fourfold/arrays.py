@@ -63,9 +63,11 @@ class StoredArray:
     def rows(self, indices: Sequence[int]) -> Array:
         """Return a copy of these entries along the first axis; of a compressed array no others are kept."""
         self._require_memory((len(indices), *self.shape[1:]))
-        if self.is_mapped or self.fortran:
+        if self.fortran:
             array = self.read()
             return np.stack([array[index] for index in indices])
+        if self.offset is not None:
+            return np.stack([self._row(index) for index in indices])
         size = array_bytes(self.shape[1:], self.dtype.itemsize)
         found: dict[int, Array] = {}
         with explained(self.path), _stream(self.path, self.name) as file:
@@ -75,6 +77,12 @@ class StoredArray:
             # Behind the last byte zip files are compared with their checksum.
             file.read(1)
         return np.stack([found[index] for index in indices])
+
+    def _row(self, index: int) -> Array:
+        """Return one entry of an array that is not compressed, mapped."""
+        start = (self.offset or 0) + index * array_bytes(self.shape[1:], self.dtype.itemsize)
+        with explained(self.path):
+            return np.memmap(self.path, self.dtype, "r", start, self.shape[1:])
 
     def _require_memory(self, shape: Sequence[int]) -> None:
         require_memory(

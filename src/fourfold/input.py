@@ -66,7 +66,7 @@ def read_text(path: Path, errors: str = "strict") -> str:
         As `check_file`; when the file does not fit into the memory, or is no UTF-8.
     """
     check_file(path)
-    require_memory(path.stat().st_size, f"'{path}' as text", "it is no file of this kind; check its name")
+    require_memory(path.stat().st_size, f"The text of '{path}'", "it is no file of this kind; check its name")
     try:
         return path.read_text(encoding="utf-8", errors=errors)
     except UnicodeDecodeError as error:

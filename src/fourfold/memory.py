@@ -32,15 +32,15 @@ def require_memory(needed: int, what: str, advice: str) -> None:
     needed
         Bytes; asked for before they are taken.
     what
-        What needs them, for the sentence's beginning.
+        What needs them, the sentence's subject.
     advice
         What to do, for its end.
     """
     free = memory_at_hand()
     if free is not None and needed > free / 2:
         raise InputError(
-            f"{what}: {readable_size(needed)} of memory would be needed, more than half of the {readable_size(free)} "
-            f"that are free; {advice}."
+            f"{what} needs {readable_size(needed)} of memory, more than half of the {readable_size(free)} that are "
+            f"free: {advice}."
         )
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import os
 import secrets
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
+from typing import IO, Any
 
 from fourfold.errors import InputError, nearest
 
-__all__ = ["atomically", "check_target", "suffix_of"]
+__all__ = ["atomically", "check_target", "late_refusal", "refusals_explained", "suffix_of", "write_buffer"]
 
 
 def suffix_of(path: Path, known: Iterable[str]) -> str:
@@ -35,6 +37,8 @@ def check_target(path: str | PathLike[str], known: Iterable[str]) -> Path:
         raise InputError(f"The folder '{folder}' of the output '{path.name}' does not exist: create it first.")
     if path.is_dir():
         raise InputError(f"The output '{path}' is a folder: name a file.")
+    if path.exists() and not path.is_file():
+        raise InputError(f"The output '{path}' is a pipe, a socket or a device: name a file.")
     if not os.access(folder, os.W_OK):
         raise InputError(f"The folder '{folder}' of the output '{path.name}' is not writable: choose another folder.")
     if path.exists() and not os.access(path, os.W_OK):
@@ -57,17 +61,84 @@ def atomically(path: Path, suffix: str) -> Iterator[Path]:
     target = path.name[: -len(suffix)]
     stem = f".{target}.{secrets.token_hex(4)}"
     try:
-        yield path.with_name(stem + path.name[-len(suffix) :])
-        for written in _files_of(path.parent, stem):
-            written.replace(path.with_name(target + written.name.removeprefix(stem)))
+        with refusals_explained(path):
+            yield path.with_name(stem + path.name[-len(suffix) :])
+            for written in _files_of(path.parent, stem):
+                written.replace(path.with_name(target + written.name.removeprefix(stem)))
+    finally:
+        for left in _files_of(path.parent, stem):
+            left.unlink()
+
+
+@contextmanager
+def refusals_explained(path: Path) -> Iterator[None]:
+    """Turn the system's refusal to write into an InputError that names the file and the cause."""
+    try:
+        yield
     except OSError as error:
         reason = error.strerror or error
         raise InputError(
             f"'{path}' could not be written ({reason}): free some space or choose another folder."
         ) from error
-    finally:
-        for left in _files_of(path.parent, stem):
-            left.unlink()
+
+
+@contextmanager
+def late_refusal(path: Path) -> Iterator[IO[bytes]]:
+    """Open a new file for a library that cannot stand a refusal to write: it is raised when the library has finished.
+
+    HDF5 ends the process where it cannot write what it has to close; torch hides the cause.
+
+    Raises
+    ------
+    OSError
+        When the system refuses to write (disk full, file too large).
+    """
+    with _Target(path) as target:
+        try:
+            yield target
+        finally:
+            if target.refusal is not None:
+                raise target.refusal
+
+
+class _Target(io.FileIO):
+    """A file that keeps the first refusal to write in mind; what is written after it is dropped."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, "w+")
+        self.refusal: OSError | None = None
+
+    def write(self, data: Any) -> int:
+        """Write all of `data`."""
+        rest = memoryview(data).cast("B")
+        size = len(rest)
+        try:
+            while self.refusal is None and rest:
+                rest = rest[super().write(rest) :]
+        except OSError as error:
+            self.refusal = error
+        return size
+
+    def truncate(self, size: int | None = None) -> int:
+        """Set the size of the file."""
+        try:
+            return super().truncate(size)
+        except OSError as error:
+            self.refusal = self.refusal or error
+            return size or 0
+
+    def readinto(self, buffer: Any) -> int:
+        """Read as much as was to be written, zeros in the place of what was dropped."""
+        view = memoryview(buffer).cast("B")
+        count = super().readinto(view) or 0
+        view[count:] = bytes(len(view) - count)
+        return len(view)
+
+
+def write_buffer(file: IO[bytes], values: Any) -> None:
+    """Write the bytes of an array in C order; unlike NumPy's own ``tofile`` it says why the system refuses."""
+    file.write(memoryview(values).cast("B") if values.size else b"")
+    file.flush()
 
 
 def _files_of(folder: Path, stem: str) -> list[Path]:

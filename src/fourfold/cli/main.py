@@ -42,8 +42,8 @@ _COMMANDS = {
 
 
 _LACK_OF_MEMORY = (
-    "The memory does not suffice: choose fewer frames, a smaller matrix, fewer coils (--coils) or another method, close "
-    "other programs, or take a computer with more memory."
+    "The memory does not suffice: choose fewer frames, a smaller matrix, fewer coils (--coils) or another method, or "
+    "take a computer with more memory."
 )
 _LONGEST = 2000
 """Characters of a refusal; what a file holds may be quoted in it."""

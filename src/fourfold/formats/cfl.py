@@ -24,6 +24,7 @@ from fourfold.formats.probe import check_file, first_bytes
 from fourfold.formats.scan_file import Labels, ScanFile
 from fourfold.input import read_text
 from fourfold.memory import require_memory
+from fourfold.output import write_buffer
 from fourfold.scan import Axis, Geometry, Reconstruction, Scan
 
 __all__ = ["CflFile", "read_header", "write_image", "write_scan"]
@@ -106,10 +107,11 @@ class CflFile(ScanFile):
                 "copy both files again."
             )
 
-    def _samples(self) -> Array:
-        """Return the samples as a map of the file: complex64 (outer, coil, z, y, x); nothing is read yet."""
+    def _samples(self, outer: int) -> Array:
+        """Return a map of one volume of the file, complex64 (coil, z, y, x); nothing is read yet."""
         x, y, z = self.dimensions[:3]
-        return np.memmap(self.path, np.complex64, mode="r", shape=(self.outer, self.coils, z, y, x))
+        shape = (self.coils, z, y, x)
+        return np.memmap(self.path, np.complex64, mode="r", offset=8 * outer * math.prod(shape), shape=shape)
 
     def _choose_transformed(self) -> int | None:
         """Return the spatial dimension along which the volume is Fourier transformed, None for two dimensions."""
@@ -117,7 +119,7 @@ class CflFile(ScanFile):
             return None
         advice = "export a smaller volume, or take a computer with more memory"
         require_memory(math.prod(self.dimensions[:3]), f"One coil of the volume in '{self.path}'", advice)
-        samples = self._samples()[0]
+        samples = self._samples(0)
         pattern = next((found for found in (_non_zero(coil) for coil in samples) if found.any()), None)
         if pattern is None:
             raise InputError(f"'{self.path}' contains only zeros: export the k-space again.")
@@ -150,15 +152,14 @@ class CflFile(ScanFile):
 
     def read(self, frames: Sequence[int]) -> Scan:
         """Read frames; of a volume, its coils are gone through once, some planes at a time."""
-        samples = self._samples()
         if self.transformed is None:
-            array = np.stack([self._plane_of(samples[index]) for index in frames])
+            array = np.stack([self._plane_of(self._samples(index)) for index in frames])
         else:
             array = np.empty((len(frames), self.coils, *self.matrix), np.complex64)
             for outer in {index // self.inner for index in frames}:
                 places = [place for place, index in enumerate(frames) if index // self.inner == outer]
                 points = [frames[place] % self.inner for place in places]
-                for coil, volume in enumerate(samples[outer]):
+                for coil, volume in enumerate(self._samples(outer)):
                     array[places, coil] = self._transform(volume, points)
         kspace = torch.from_numpy(array)
         mask = merge_frames(measured(kspace, frames, self.path))
@@ -221,7 +222,8 @@ def read_header(path: Path) -> tuple[tuple[int, ...], dict[str, Any]]:
 def _write(path: Path, samples: Array, dimensions: dict[int, int], record: str) -> None:
     sizes = [dimensions.get(axis, 1) for axis in range(DIMENSIONS)]
     text = f"# Dimensions\n{' '.join(map(str, sizes))}\n# Creator\nfourfold\n# Record\n{record}\n"
-    np.ascontiguousarray(samples, np.complex64).tofile(path)
+    with path.open("wb") as file:
+        write_buffer(file, np.ascontiguousarray(samples, np.complex64))
     path.with_suffix(".hdr").write_text(text, encoding="utf-8")
 
 

@@ -22,6 +22,7 @@ from fourfold.formats.masks import acquired, as_bool, check_mask, measured, merg
 from fourfold.formats.metadata import image_record, plain, sampling_from, scan_record
 from fourfold.formats.probe import check_dataset, is_hdf5, open_hdf5, read_dataset
 from fourfold.formats.scan_file import Labels, ScanFile
+from fourfold.output import late_refusal
 from fourfold.scan import Axis, Geometry, Reconstruction, Sampling, Scan
 
 __all__ = ["FastMRIFile", "write_image", "write_scan"]
@@ -201,7 +202,7 @@ def _record(dataset: h5py.Dataset, path: Path) -> dict[str, Any]:
 
 def write_image(path: Path, reconstruction: Reconstruction) -> None:
     """Write fastMRI's ``reconstruction`` (slice, y, x) float32, and ``image`` complex64, ``std``, ``record`` (JSON)."""
-    with h5py.File(path, "w") as file:
+    with late_refusal(path) as target, h5py.File(target, "w") as file:
         file["reconstruction"] = reconstruction.magnitude.cpu().numpy()
         file["image"] = reconstruction.image.cpu().numpy()
         if reconstruction.std is not None:
@@ -214,7 +215,7 @@ def write_scan(path: Path, scan: Scan) -> None:
     """Write k-space in fastMRI's layout, with its companions and all that is known of it."""
     mask = scan.mask.cpu().numpy()
     columns_alone = mask.shape[0] == 1 and bool((mask == mask[:, :1]).all())
-    with h5py.File(path, "w") as file:
+    with late_refusal(path) as target, h5py.File(target, "w") as file:
         file["kspace"] = scan.kspace.cpu().numpy()
         file["mask"] = mask[0, 0] if columns_alone else mask
         file["ismrmrd_header"] = write_header(_encoding_of(scan))

@@ -171,7 +171,7 @@ class MRDFile(ScanFile):
         for shape in ((self.coils, *plane), (LINES_AT_ONCE, self.coils, grid.nx), (grid.ny, grid.nz)):
             require_memory(
                 array_bytes(shape, np.dtype(np.complex64).itemsize),
-                f"'{self.path}' has an encoded matrix of {grid.nx}×{grid.ny}×{grid.nz} and {self.coils} coils",
+                f"The encoded matrix {grid.nx}×{grid.ny}×{grid.nz} of '{self.path}', with {self.coils} coils,",
                 "convert the scanner's file again, or take a computer with more memory",
             )
 

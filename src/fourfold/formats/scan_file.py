@@ -176,10 +176,9 @@ class ScanFile(ABC):
         return self.read(frames)
 
     def _require_memory(self, count: int, advice: str) -> None:
-        frames = "one frame" if count == 1 else f"{count} frames"
-        require_memory(
-            array_bytes((count, *self.shape[1:]), torch.complex64.itemsize), f"In '{self.path}' {frames}", advice
-        )
+        needed = array_bytes((count, *self.shape[1:]), torch.complex64.itemsize)
+        what = "One frame" if count == 1 else f"A block of {count} frames"
+        require_memory(needed, f"{what} of '{self.path}'", advice)
 
     def _indices(self, frames: Frames) -> Sequence[int]:
         if isinstance(frames, int):

@@ -66,7 +66,7 @@ class Members(nn.Module):
         count = sum(parameter.numel() for parameter in self.parameters())
         require_memory(
             array_bytes((count + self.members * input_channels * math.prod(input_size),), torch.float32.itemsize),
-            f"{self.members} network(s) of {count // self.members:,} weights each",
+            f"A set of {self.members} networks of {count // self.members:,} weights",
             "choose fewer members, channels or layers",
         )
         fixed_input = torch.empty(1, self.members * input_channels, *input_size)

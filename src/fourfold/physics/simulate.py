@@ -161,7 +161,11 @@ def loop_maps(shape: Sequence[int], coils: int = 8, distance: float = 1.25) -> T
     ny, nx = check_shape(shape)
     if not is_whole(coils) or coils < 1:
         raise InputError(f"{coils} coils were asked for; simulate a whole number from 1.")
-    require_memory(array_bytes((coils, ny, nx), 16), f"{coils} coils of {ny}×{nx}", "simulate fewer, or a smaller grid")
+    require_memory(
+        array_bytes((coils, ny, nx), 16),
+        f"A simulation of {coils} coils of {ny}×{nx}",
+        "simulate fewer, or a smaller grid",
+    )
     if not distance > 1:
         raise InputError(f"The coils' distance is {distance:g} half fields of view; it must exceed 1, the edges.")
     longer = max(ny, nx)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from fourfold.errors import InputError
-from fourfold.output import atomically
+from fourfold.output import atomically, late_refusal
 
 __all__ = ["BEST", "LAST", "Best", "Checkpoint", "keep_as_best", "read_checkpoint", "write_checkpoint"]
 
@@ -66,8 +66,8 @@ def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
     """Write ``last.ckpt``, whole or not at all."""
     content = {each.name: getattr(checkpoint, each.name) for each in fields(checkpoint)}
     content["best"] = checkpoint.best and asdict(checkpoint.best)
-    with atomically(folder / LAST, ".ckpt") as path:
-        torch.save(content, path)
+    with atomically(folder / LAST, ".ckpt") as path, late_refusal(path) as file:
+        torch.save(content, file)
 
 
 def keep_as_best(folder: Path) -> None:
