@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 import torch
 
+from fourfold.classical.zero_filled import ZeroFilled
 from fourfold.errors import InputError
 from fourfold.formats import mrd_lines, open_scan
 from fourfold.formats.orientation import affine
 from fourfold.physics.fourier import ifft
+from fourfold.scan import Geometry
 
 ismrmrd = pytest.importorskip("ismrmrd", reason="needs the ismrmrd package to write test files")
 
@@ -316,7 +318,7 @@ def test_frames_are_slices_by_position_then_the_other_counters(tmp_path):
     assert [tuple(label[name] for name in ("repetition", "contrast", "slice")) for label in file.labels] == order
     for scan, key in zip(file, order, strict=True):
         np.testing.assert_allclose(ifft(scan.kspace)[0].numpy(), cut(images[key]), atol=1e-5)
-        assert scan.geometry.centre == (1, 2, heights[key[2]])
+        assert scan.geometry.placements[0].centre == (1, 2, heights[key[2]])
         assert scan.geometry.voxel_size == (5, 3, 4)
     assert file[7].source.details["frames"] == [{"repetition": 1, "contrast": 0, "slice": 2}]
 
@@ -339,6 +341,41 @@ def test_position_and_directions_place_every_voxel(tmp_path):
         place = affine(scan.geometry, shape) @ (column, row, 0, 1)
         expected = np.array(geometry["position"]) + 5 * 4 * axes[0] - 3 * 3 * axes[1]
         np.testing.assert_allclose(place[:3], expected * (-1, -1, 1), atol=1e-4)
+
+
+@pytest.mark.parametrize("nothing", [0.0, float("nan"), -1.0])
+def test_a_field_of_view_that_is_not_known_is_not_invented(tmp_path, nothing):
+    lines = slice_lines(make_image((2, 20, 32)))
+    file = open_scan(write(tmp_path / "a.h5", Protocol(fov=(nothing, 60.0, 5.0)), lines))
+    assert file[0].geometry.voxel_size == (5, 3, None)
+    assert file.matrix == (20, 32)
+    assert file.summary()["voxel_size_mm"] == [5, 3, None]
+    assert any("field of view along x" in note for note in file.notes)
+    assert any("Oversampling along x" in note for note in ZeroFilled()(file[0]).record.notes)
+    file = open_scan(write(tmp_path / "b.h5", Protocol(recon_fov=(nothing, 60.0, 5.0)), lines))
+    assert file[0].geometry.voxel_size == (5, 3, 4)
+    assert file.matrix == (20, 32)
+    assert ["Oversampling along x" in note for note in file.notes] == [True]
+
+
+def test_a_known_header_leaves_no_remark(tmp_path):
+    assert open_scan(write(tmp_path / "a.h5", Protocol(), slice_lines(make_image((2, 20, 32))))).notes == ()
+
+
+def test_a_place_that_is_not_known_is_not_invented(tmp_path):
+    image = make_image((2, 20, 32))
+    lost = open_scan(
+        write(tmp_path / "a.h5", Protocol(), slice_lines(image, geometry={"position": (0, float("nan"), 0)}))
+    )
+    assert lost.summary()["orientation"] == "LPS"
+    assert lost[0].geometry.placements[0].centre is None
+    assert ["position not known" in note for note in lost.notes] == [True]
+    for direction in ((0, 0, 0), (float("nan"), 0, 0)):
+        path = tmp_path / f"{direction[0]}.h5"
+        turned = open_scan(write(path, Protocol(), slice_lines(image, geometry={"read_dir": direction})))
+        assert turned[0].geometry == Geometry((5.0, 3.0, 4.0), (20, 16))
+        assert turned.summary()["orientation"] is None
+        assert ["orientation not known" in note for note in turned.notes] == [True]
 
 
 def test_siemens_directions_belong_to_the_forward_transform(tmp_path):
@@ -388,7 +425,7 @@ def test_full_partitions_become_slices(tmp_path):
     for index, scan in enumerate(file):
         np.testing.assert_allclose(scan.kspace[0].numpy(), expected[:, index + 2], atol=2e-5)
         torch.testing.assert_close(scan.kspace[0], together.kspace[index])
-        assert scan.geometry.centre == pytest.approx((0, 0, 50 + 3 * (index - 4)))
+        assert scan.geometry.placements[0].centre == pytest.approx((0, 0, 50 + 3 * (index - 4)))
         assert scan.geometry.voxel_size == (3, 3, 4)
         assert scan.source.details["frames"] == [{"slice": 0, "partition": index}]
     np.testing.assert_array_equal(file[5].kspace.numpy(), together.kspace[5:6].numpy())
@@ -410,8 +447,9 @@ def test_volume_undersampled_in_both_phase_encodings_is_split_along_the_readout(
     scan = file[3]
     assert scan.geometry.image_size == (20, 8)
     assert scan.geometry.voxel_size == (4, 3, 3)
-    assert scan.geometry.centre == pytest.approx((100 + 4 * (3 - 8), 0, 0))
-    assert (scan.geometry.x_axis, scan.geometry.slice_axis) == ((0, 0, 1), (1, 0, 0))
+    assert scan.geometry.placements[0].centre == pytest.approx((100 + 4 * (3 - 8), 0, 0))
+    placement = scan.geometry.placements[0]
+    assert (placement.x_axis, placement.slice_axis) == ((0, 0, 1), (1, 0, 0))
 
 
 def test_only_the_lines_of_a_frame_are_read(tmp_path, monkeypatch):
@@ -536,7 +574,7 @@ def test_real_scan_equals_an_assembly_by_hand(data):
     acquired[18 : 18 + 106 : 3] = acquired[18 + 30 : 18 + 79] = True
     np.testing.assert_array_equal(scan.mask[0, :, 0].numpy(), acquired)
     assert scan.calibration is None
-    assert scan.geometry.centre == pytest.approx((20.048, 66.570, 0), abs=1e-3)
+    assert scan.geometry.placements[0].centre == pytest.approx((20.048, 66.570, 0), abs=1e-3)
     assert scan.geometry.voxel_size == pytest.approx((8, 210 / 144, 560 / 384))
     assert file.summary()["orientation"] == "RPS"
 
@@ -548,5 +586,5 @@ def test_real_scan_lies_on_the_spine_coils(data):
     # By the header's coil labels: 18-channel body coil above, 32-channel spine coil below; y grows to the back.
     body = height[[0, 1, 6, 7, 12, 13]].mean()
     spine = height[[2, 3, 4, 5, 8, 9, 10, 11]].mean()
-    assert scan.geometry.y_axis == pytest.approx((0, 1, 0), abs=1e-6)
+    assert scan.geometry.placements[0].y_axis == pytest.approx((0, 1, 0), abs=1e-6)
     assert spine > body + 10

@@ -12,7 +12,7 @@ from fourfold.classical.zero_filled import ZeroFilled
 from fourfold.formats import open_scan, save_scan
 from fourfold.formats.centred import crop_field_of_view, inverse_rows, to_image
 from fourfold.physics.fourier import fft, ifft
-from fourfold.scan import Geometry, Sampling, Scan, Source, centre_slice
+from fourfold.scan import Geometry, Placement, Sampling, Scan, Source, centre_slice
 
 sizes = st.integers(1, 40)
 
@@ -42,6 +42,9 @@ def test_field_of_view_is_cut_around_the_centre(size, data):
     torch.testing.assert_close(torch.from_numpy(found), expected)
 
 
+AXES = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
+
+
 @pytest.mark.parametrize("suffix", [".npz", ".h5", ".cfl"])
 def test_summary_tells_what_a_file_holds(tmp_path, suffix):
     mask = torch.zeros(1, 16, 12, dtype=torch.bool)
@@ -52,8 +55,8 @@ def test_summary_tells_what_a_file_holds(tmp_path, suffix):
         "kx",
         noise=random_kspace(3, 50),
         calibration=random_kspace(2, 3, 6, 8),
-        geometry=Geometry((5.0, 2.0, 1.0), (16, 10)),
-        source=Source(details={"vendor": "ACME", "orientation": "scanner"}),
+        geometry=Geometry.stack((5.0, 2.0, 1.0), Placement(*AXES), 2, (16, 10)),
+        source=Source(details={"vendor": "ACME"}),
     )
     path = save_scan(scan, tmp_path / f"scan{suffix}")
     summary = json.loads(json.dumps(open_scan(path).summary()))

@@ -16,27 +16,26 @@ from PIL import Image
 from fourfold.classical.zero_filled import ZeroFilled
 from fourfold.errors import InputError
 from fourfold.formats import check_writable, load, open_scan, save, save_scan, writer, writing
-from fourfold.formats.orientation import affine, axis_codes, orient_for_display
+from fourfold.formats.orientation import View, affine, axis_codes, orient_for_display
 from fourfold.physics.fourier import fft
-from fourfold.scan import Geometry, Reconstruction, Record, Sampling, Scan, Source
+from fourfold.scan import Geometry, Placement, Reconstruction, Record, Sampling, Scan, Source
 
 SUFFIXES = (".h5", ".nii", ".nii.gz", ".npz", ".cfl", ".png")
 # A coronal slice stack: x to the left, y down to the feet, frames from the back to the front.
-CORONAL = Geometry(
-    voxel_size=(4.0, 2.0, 1.5),
-    centre=(10.0, 20.0, 30.0),
-    x_axis=(1.0, 0.0, 0.0),
-    y_axis=(0.0, 0.0, -1.0),
-    slice_axis=(0.0, -1.0, 0.0),
-)
+DIRECTIONS = {"x_axis": (1.0, 0.0, 0.0), "y_axis": (0.0, 0.0, -1.0), "slice_axis": (0.0, -1.0, 0.0)}
 
 
-def make_image(frames=3, ny=7, nx=10, geometry=CORONAL, std=False, **source):
+def coronal(frames=1, **fields):
+    placement = Placement(**DIRECTIONS, centre=(10.0, 20.0, 30.0))
+    return Geometry.stack((4.0, 2.0, 1.5), placement, frames, **fields)
+
+
+def make_image(frames=3, ny=7, nx=10, geometry=None, std=False, **source):
     generator = torch.Generator().manual_seed(0)
     image = torch.randn(frames, ny, nx, dtype=torch.complex64, generator=generator)
-    details = {"orientation": "scanner", "frames": [{"slice": i} for i in range(frames)]}
+    details = {"frames": [{"slice": i} for i in range(frames)]}
     record = Record("zero-filled", {"a": 1}, source=Source(details=details, **source).summary(), notes=("a note",))
-    return Reconstruction(image, record, image.abs() / 10 if std else None, geometry)
+    return Reconstruction(image, record, image.abs() / 10 if std else None, geometry or coronal(frames))
 
 
 def test_hdf5_holds_fastmris_reconstruction_and_the_rest(tmp_path):
@@ -50,7 +49,12 @@ def test_hdf5_holds_fastmris_reconstruction_and_the_rest(tmp_path):
         record = json.loads(file["record"][()])
     assert (record["method"], record["settings"], record["notes"]) == ("zero-filled", {"a": 1}, ["a note"])
     assert record["seconds"] is None
-    assert record["geometry"]["y_axis"] == [0, 0, -1]
+    assert record["geometry"]["placements"][2] == {
+        "x_axis": [1, 0, 0],
+        "y_axis": [0, 0, -1],
+        "slice_axis": [0, -1, 0],
+        "centre": [10, 20 - 2 * 4, 30],
+    }
 
 
 def test_npz_holds_the_complex_image(tmp_path):
@@ -89,13 +93,33 @@ def test_nifti_is_placed_as_computed_by_hand(tmp_path, suffix):
     assert json.loads(file.header.extensions[0].get_content())["method"] == "zero-filled"
 
 
-def test_nifti_of_unknown_orientation_says_so(tmp_path):
-    image = make_image(geometry=Geometry())
-    plain = dataclasses.replace(image, record=dataclasses.replace(image.record, source=Source().summary()))
-    save(plain, tmp_path / "a.nii")
-    file = nibabel.load(tmp_path / "a.nii")
-    assert int(file.header["sform_code"]) == 2
-    assert nibabel.aff2axcodes(file.affine) == ("L", "P", "S")
+PLACED = Placement(**DIRECTIONS, centre=(1.0, 2.0, 3.0))
+
+
+@pytest.mark.parametrize(
+    ("geometry", "zooms", "units"),
+    [
+        (Geometry(), (1, 1, 1), "unknown"),
+        (Geometry((5.0, 2.0, 1.5)), (1.5, 2, 5), "mm"),
+        (Geometry((None, 2.0, 1.5), placements=(PLACED,)), (1.5, 2, 1), "unknown"),
+        (Geometry((5.0, 2.0, 1.5), placements=(Placement(**DIRECTIONS),)), (1.5, 2, 5), "mm"),
+    ],
+)
+def test_nifti_of_unknown_place_says_so(tmp_path, geometry, zooms, units):
+    save(make_image(1, geometry=geometry), tmp_path / "a.nii")
+    header = nibabel.load(tmp_path / "a.nii").header
+    assert (int(header["sform_code"]), int(header["qform_code"])) == (0, 0)
+    assert header.get_zooms() == zooms
+    assert header.get_xyzt_units()[0] == units
+
+
+@pytest.mark.parametrize("value", [0.0, -1.0, float("nan"), float("inf")])
+def test_numbers_that_stand_for_nothing_are_refused(value):
+    with pytest.raises(InputError, match="voxel size"):
+        Geometry((value, 1.0, 1.0))
+    if not np.isfinite(value):
+        with pytest.raises(InputError, match="placement"):
+            Placement(**DIRECTIONS, centre=(value, 0.0, 0.0))
 
 
 @pytest.mark.parametrize(
@@ -168,9 +192,10 @@ def test_pictures_are_turned_to_the_radiological_view(view, turn):
         stored, down = stored[:, ::-1], OPPOSITE[down]
     if turn & 4:
         stored, across, down = stored.swapaxes(1, 2), down, across
-    geometry = Geometry(x_axis=LETTERS[across], y_axis=LETTERS[down])
-    assert axis_codes(geometry)[:2] == across + down
-    np.testing.assert_array_equal(orient_for_display(stored, geometry), shown)
+    placement = Placement(LETTERS[across], LETTERS[down], tuple(np.cross(LETTERS[across], LETTERS[down]).tolist()))
+    assert axis_codes(placement)[:2] == across + down
+    np.testing.assert_array_equal(orient_for_display(stored, Geometry(placements=(placement,))), shown)
+    assert View.radiological(placement).edges(placement) == (OPPOSITE[view[0]], OPPOSITE[view[1]], *view)
 
 
 @settings(deadline=None, max_examples=50)
@@ -178,10 +203,10 @@ def test_pictures_are_turned_to_the_radiological_view(view, turn):
 def test_affine_puts_the_centre_voxel_at_the_centre(ny, nx, seed):
     rng = np.random.default_rng(seed)
     axes, _ = np.linalg.qr(rng.normal(size=(3, 3)))
-    geometry = Geometry((4.0, 2.0, 1.5), None, tuple(rng.normal(size=3)), *map(tuple, axes))
-    matrix = affine(geometry, (ny, nx))
+    placement = Placement(*map(tuple, axes), centre=tuple(rng.normal(size=3)))
+    matrix = affine(Geometry((4.0, 2.0, 1.5), placements=(placement,)), (ny, nx))
     to_ras = np.array([-1, -1, 1])
-    np.testing.assert_allclose((matrix @ (nx // 2, ny // 2, 0, 1))[:3], to_ras * geometry.centre)
+    np.testing.assert_allclose((matrix @ (nx // 2, ny // 2, 0, 1))[:3], to_ras * placement.centre)
     np.testing.assert_allclose(matrix[:3, :3], (to_ras * axes * [[1.5], [2], [4]]).T)
 
 
@@ -198,8 +223,8 @@ def make_scan(frames, coils, ny, nx, line_axis, seed=0, full=False):
         coil_maps=torch.randn(1, 2, coils, ny, nx, dtype=torch.complex64, generator=generator),
         calibration=torch.randn(frames, coils, 4, 5, dtype=torch.complex64, generator=generator),
         noise=torch.randn(coils, 9, dtype=torch.complex64, generator=generator),
-        geometry=dataclasses.replace(CORONAL, image_size=(ny - 1, nx)),
-        source=Source(label="a label", simulated=True, details={"vendor": "ACME", "orientation": "scanner"}),
+        geometry=coronal(frames, image_size=(ny - 1, nx)),
+        source=Source(label="a label", simulated=True, details={"vendor": "ACME"}),
     )
 
 
@@ -256,7 +281,7 @@ def test_saved_scan_serves_the_fastmri_way_of_reading(tmp_path):
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_volume_written_frame_by_frame_equals_the_whole(tmp_path, suffix):
     whole = make_image(4, 6, 8)
-    scan = Scan(fft(whole.image)[:, None], geometry=CORONAL, source=Source(details={"orientation": "scanner"}))
+    scan = Scan(fft(whole.image)[:, None], geometry=coronal(4))
     save_scan(scan, tmp_path / "scan.npz")
     file = open_scan(tmp_path / "scan.npz")
     together, streamed = tmp_path / f"together{suffix}", tmp_path / f"streamed{suffix}"

@@ -26,7 +26,7 @@ from fourfold.report.charts import HELD_OUT, curve_chart, score_chart
 from fourfold.report.figures import COLUMN, GAP, HEAD, figure
 from fourfold.report.pictures import Gallery, kspace_codes
 from fourfold.report.wording import decimal, labels, number, pairs
-from fourfold.scan import Geometry, Reconstruction, Record, Sampling, Scan, Source
+from fourfold.scan import Geometry, Placement, Reconstruction, Record, Sampling, Scan, Source
 from fourfold.studies import Comparison, Entry, compare
 from fourfold.studies.ensemble import ensemble_scores
 
@@ -243,13 +243,13 @@ def test_all_black_images_are_shown(tmp_path):
 @pytest.mark.parametrize(
     ("axes", "turn", "pixel"),
     [
-        ({"y_axis": (0.0, -1.0, 0.0)}, lambda image: image[:, ::-1], "2 × 3 mm"),
-        ({"x_axis": (0.0, 1.0, 0.0), "y_axis": (1.0, 0.0, 0.0)}, lambda image: image.swapaxes(1, 2), "3 × 2 mm"),
+        (((1.0, 0.0, 0.0), (0.0, -1.0, 0.0)), lambda image: image[:, ::-1], "2 × 3 mm"),
+        (((0.0, 1.0, 0.0), (1.0, 0.0, 0.0)), lambda image: image.swapaxes(1, 2), "3 × 2 mm"),
     ],
 )
 def test_images_are_turned_to_the_radiological_view(axes, turn, pixel, tmp_path):
     image = torch.arange(48.0).reshape(1, 6, 8)
-    geometry = Geometry(voxel_size=(5.0, 2.0, 3.0), **axes)
+    geometry = Geometry((5.0, 2.0, 3.0), placements=(Placement(*axes, (0.0, 0.0, 1.0)),))
     page = write_report([replace(made(image, "a"), geometry=geometry)], tmp_path / "page.html")
     data = embedded(page)
     expected = turn(image.numpy())

@@ -29,7 +29,9 @@ from fourfold.physics.sense import SenseProblem
 from fourfold.physics.series import time_average
 from fourfold.physics.simulate import beating_phantom, loop_maps, simulate
 from fourfold.sampling import undersample
+from fourfold.scan import Geometry, Placement
 
+PLACED = Placement((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0), (4.0, 5.0, 6.0))
 METHODS = [KtTotalVariation(), LowRankSparse(), LocallyLowRank()]
 IDS = [method.name for method in METHODS]
 PENALTIES = {
@@ -210,3 +212,10 @@ def test_quality_on_a_beating_heart(method, floor, data):
     full = simulate(image.contiguous(), coils=8, snr=30, seed=1)
     scan = undersample(full, "kt-interleaved", 8, lines=4).replace(coil_maps=loop_maps(full.shape, 8))
     assert psnr(type(method)(iterations=40)(scan).magnitude, image) > floor
+
+
+@pytest.mark.parametrize("method", METHODS, ids=IDS)
+def test_frames_keep_their_place(method, scan):
+    placed = scan.part(0, 4).replace(geometry=Geometry((5.0, 2.0, 2.0), placements=(PLACED,) * 4))
+    assert method(placed).geometry == placed.geometry
+    assert time_average(placed).geometry.placements == (PLACED,)

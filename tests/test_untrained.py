@@ -23,7 +23,7 @@ from fourfold.physics.simulate import phantom, simulate
 from fourfold.registry import find_method, methods
 from fourfold.sampling import undersample
 from fourfold.sampling.trajectories import radial
-from fourfold.scan import Geometry, crop_centre
+from fourfold.scan import Geometry, Placement, crop_centre
 from fourfold.untrained.conv_decoder import ConvDecoder
 from fourfold.untrained.convdecoder_brain import ConvDecoderBrain
 from fourfold.untrained.convdecoder_knee import ConvDecoderKnee
@@ -248,8 +248,11 @@ def test_images_of_each_coil_need_no_calibration_lines(full):
     scan = undersample(full, "regular", 2, lines=0)
     with pytest.raises(InputError, match="calibration"):
         calibration_kspace(scan)
-    image = with_settings(QUICK, calibration="none")(scan).image
-    assert image.shape == (1, *scan.shape)
+    placement = Placement((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
+    placed = scan.replace(geometry=Geometry(placements=(placement,)))
+    made = with_settings(QUICK, calibration="none")(placed)
+    assert made.image.shape == (1, *scan.shape)
+    assert made.geometry.placements == (placement,)
 
 
 @everyone

@@ -15,7 +15,7 @@ from fourfold.physics.fourier import fft, ifft
 from fourfold.physics.simulate import loop_maps
 from fourfold.physics.volume import join_volume, split_volume
 from fourfold.sampling import poisson_disc
-from fourfold.scan import Geometry
+from fourfold.scan import Geometry, Placement
 
 NZ, NY, NX = 32, 36, 9
 
@@ -50,7 +50,7 @@ def test_undersampled_along_both_phase_encodings(kspace):
 
 
 def test_voxels_keep_their_place(kspace):
-    slices = Geometry((3.0, 2.0, 1.0), None, (10.0, -20.0, 30.0), (0, 1, 0), (0, 0, -1), (1, 0, 0))
+    slices = Geometry.stack((3.0, 2.0, 1.0), Placement((0, 1, 0), (0, 0, -1), (1, 0, 0), (10.0, -20.0, 30.0)), NZ)
     frames = split_volume(kspace, slices).geometry
     voxel = np.array([4, 11, 7])  # x, y, z
     as_slices = affine(slices, (NY, NX)) @ [*voxel, 1]

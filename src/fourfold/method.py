@@ -152,7 +152,7 @@ class Method(BaseModel, ABC):
             std=cut(torch.stack(stds)) if len(stds) == len(image) else None,
             members=cut(torch.stack(members, dim=1)) if alike else None,
             estimate=cut(torch.cat([_frames(each) for each in estimates])) if estimates else None,
-            geometry=scan.geometry,
+            geometry=scan.geometry.part(0, len(image)),
         )
 
     @classmethod

@@ -19,18 +19,22 @@ from fourfold.trajectory import Trajectory
 __all__ = [
     "Axis",
     "Geometry",
+    "Placement",
     "Reconstruction",
     "Record",
     "Sampling",
     "Scan",
     "Source",
     "Trajectory",
+    "Vector",
     "acquired_samples",
     "centre_slice",
     "crop_centre",
 ]
 
 Axis = Literal["ky", "kx"]
+Vector = tuple[float, float, float]
+"""Coordinates or a direction along DICOM's patient axes: left, posterior, superior."""
 
 
 def centre_slice(size: int, width: int) -> slice:
@@ -133,27 +137,88 @@ def _centred_runs(mask: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True)
+class Placement:
+    """How one frame lies in the patient: millimetres along DICOM's patient axes (left, posterior, superior).
+
+    Attributes
+    ----------
+    x_axis, y_axis, slice_axis
+        Unit vectors along which x, y and the slice index grow.
+    centre
+        Position of the centre voxel ``(ny // 2, nx // 2)``; None where only the directions are known.
+    """
+
+    x_axis: Vector
+    y_axis: Vector
+    slice_axis: Vector
+    centre: Vector | None = None
+
+    def __post_init__(self) -> None:
+        vectors = [self.x_axis, self.y_axis, self.slice_axis, *([] if self.centre is None else [self.centre])]
+        if not all(math.isfinite(value) for vector in vectors for value in vector):
+            raise InputError(f"The placement {vectors} has values that are no numbers; leave out what is not known.")
+
+    def moved(self, distance: float) -> Placement:
+        """Return the placement so many millimetres further along the slice axis."""
+        if self.centre is None:
+            return self
+        x, y, z = (at + distance * axis for at, axis in zip(self.centre, self.slice_axis, strict=True))
+        return dataclasses.replace(self, centre=(x, y, z))
+
+
+@dataclass(frozen=True)
 class Geometry:
-    """Where the image lies in the patient, in millimetres, DICOM's patient axes (left, posterior, superior).
+    """Size and place of the frames, as far as they are known; nothing stands for what is not.
 
     Attributes
     ----------
     voxel_size
-        (slice spacing, y, x) of one voxel in mm.
+        (slice spacing, y, x) of one voxel in mm; of a single slice its thickness. None for each that is not known.
     image_size
         (ny, nx) that the scanner shows; reconstructions are cut to it around the centre. None keeps the full grid.
-    centre
-        Position of the centre voxel ``(ny // 2, nx // 2)`` of the first frame.
-    x_axis, y_axis, slice_axis
-        Unit vectors along which x, y and the slice index grow.
+    placements
+        One for each frame; empty where the orientation is not known.
     """
 
-    voxel_size: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    voxel_size: tuple[float | None, float | None, float | None] = (None, None, None)
     image_size: tuple[int, int] | None = None
-    centre: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    x_axis: tuple[float, float, float] = (1.0, 0.0, 0.0)
-    y_axis: tuple[float, float, float] = (0.0, 1.0, 0.0)
-    slice_axis: tuple[float, float, float] = (0.0, 0.0, 1.0)
+    placements: tuple[Placement, ...] = ()
+
+    def __post_init__(self) -> None:
+        for size in self.voxel_size:
+            if size is not None and not 0 < size < math.inf:
+                raise InputError(
+                    f"The voxel size is {self.voxel_size} mm; give positive numbers, and None where unknown."
+                )
+
+    @classmethod
+    def stack(
+        cls,
+        voxel_size: tuple[float, float, float],
+        first: Placement,
+        frames: int = 1,
+        image_size: tuple[int, int] | None = None,
+    ) -> Geometry:
+        """Return the geometry of equidistant parallel frames, of which the `first` one's placement is given."""
+        return cls(voxel_size, image_size, tuple(first.moved(index * voxel_size[0]) for index in range(frames)))
+
+    @property
+    def pixel_size(self) -> tuple[float, float] | None:
+        """(y, x) of one pixel in mm, None unless both are known."""
+        _, dy, dx = self.voxel_size
+        return None if dy is None or dx is None else (dy, dx)
+
+    def part(self, start: int, stop: int) -> Geometry:
+        """Return the geometry of the frames from `start` up to and without `stop`."""
+        return dataclasses.replace(self, placements=self.placements[start:stop])
+
+
+def _check_placements(geometry: Geometry, frames: int) -> None:
+    if len(geometry.placements) not in (0, frames):
+        raise InputError(
+            f"The geometry has {len(geometry.placements)} placement(s) but there are {frames} frame(s); give one for "
+            "each frame, or none."
+        )
 
 
 @dataclass(frozen=True)
@@ -205,7 +270,7 @@ class Scan:
     noise
         complex64, (coil, sample): samples without signal, or None.
     geometry, source
-        Position in the patient; origin.
+        Size and place of the frames; origin.
     trajectory
         Where the samples of a non-Cartesian acquisition lie; None where they lie on the grid.
 
@@ -248,6 +313,7 @@ class Scan:
             )
         if self.line_axis not in ("ky", "kx"):
             raise InputError(f"line_axis is '{self.line_axis}'; it must be 'ky' or 'kx'.")
+        _check_placements(self.geometry, frames)
         if self.coil_maps is not None:
             self._check_array("coil_maps", self.coil_maps, 5)
             if self.coil_maps.shape[0] not in (1, frames) or self.coil_maps.shape[2:] != (coils, ny, nx):
@@ -359,6 +425,7 @@ class Scan:
             sampling=dataclasses.replace(self.sampling, mask=mask),
             coil_maps=pick(self.coil_maps),
             calibration=pick(self.calibration),
+            geometry=self.geometry.part(start, stop),
             trajectory=self.trajectory and self.trajectory.of(list(range(start, stop))),
         )
 
@@ -442,7 +509,7 @@ class Reconstruction:
     std
         float32, (frame, y, x): standard deviation of the magnitude in the image's units, or None.
     geometry
-        Position in the patient; already cut to ``geometry.image_size``.
+        Size and place of the frames; they are cut to ``geometry.image_size`` already.
     members
         complex64, (member, frame, y, x): the images of an ensemble, whose mean is `image`, or None.
     estimate
@@ -462,6 +529,7 @@ class Reconstruction:
                 f"The image is {self.image.dtype} of shape {tuple(self.image.shape)}; "
                 "it must be complex64 of shape (frame, y, x)."
             )
+        _check_placements(self.geometry, len(self.image))
         if not bool(torch.isfinite(torch.view_as_real(self.image)).all()):
             raise InputError(f"The image made by '{self.record.method}' contains NaN or Inf; its settings diverge.")
 

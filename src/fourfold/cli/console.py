@@ -52,7 +52,7 @@ def _words(value: Any) -> str:
     if isinstance(value, list) and value and isinstance(value[0], str):
         return " ".join(value)
     if isinstance(value, list):
-        return " × ".join(_words(inner) for inner in value) or "–"
+        return " × ".join("not known" if inner is None else _words(inner) for inner in value) or "–"
     if isinstance(value, bool):
         return "yes" if value else "no"
     return "–" if value is None else f"{value:g}" if isinstance(value, float) else str(value)

@@ -15,6 +15,9 @@ from fourfold.formats import open_scan
 
 __all__ = ["info"]
 
+PLACE = ("voxel_size_mm", "orientation")
+"""Facts that every image has, known or not."""
+
 
 def info(
     file: Path,
@@ -37,4 +40,7 @@ def info(
     volume = open_scan(file, **(more or {}))
     method, reason = choose_method(volume[0])
     facts = {**volume.summary(), "method_chosen": method.name, "because": reason}
-    (print_json if json else print_facts)(facts)
+    if json:
+        print_json(facts)
+    else:
+        print_facts({name: "not known" if fact is None and name in PLACE else fact for name, fact in facts.items()})

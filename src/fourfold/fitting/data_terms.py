@@ -104,6 +104,7 @@ class CoilImages:
                 coil_maps=mixed.kspace.new_ones((1, 1, 1, *scan.shape)),
                 calibration=None if mixed.calibration is None else mixed.calibration[:, :kept].transpose(0, 1),
                 noise=None,
+                geometry=replace(scan.geometry, placements=()),
             )
         )
 

@@ -81,7 +81,7 @@ class CflFile(ScanFile):
         self.dimensions, self.record = dimensions, record
         self.coils, self.outer = dimensions[COIL], math.prod(dimensions[5:])
         self.dtype = "complex64"
-        self.details = {"bart_dimensions": list(dimensions), "orientation": "unknown"}
+        self.details = {"bart_dimensions": list(dimensions)}
         self.volume = Geometry()
         self.transformed = self._choose_transformed()
         self.plane = self._choose_plane()

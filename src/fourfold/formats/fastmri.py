@@ -17,7 +17,7 @@ from torch import Tensor
 
 from fourfold.documents import parse_json
 from fourfold.errors import InputError
-from fourfold.formats.ismrmrd_header import Encoding, Limits, parse_header, write_header
+from fourfold.formats.ismrmrd_header import Encoding, Limits, parse_header, voxel_size, write_header
 from fourfold.formats.masks import acquired, as_bool, check_mask, measured, merge_frames
 from fourfold.formats.metadata import image_record, plain, sampling_from, scan_record
 from fourfold.formats.probe import check_dataset, is_hdf5, open_hdf5, read_dataset
@@ -69,7 +69,7 @@ class FastMRIFile(ScanFile):
             self.record = _record(file["fourfold"], path) if "fourfold" in file else {}
         self.encoding = header.encodings[0] if header else None
         self.volume = self._volume(reference_size)
-        self.details = {**attributes, **(header.facts if header else {}), "orientation": "unknown"}
+        self.details = {**attributes, **(header.facts if header else {})}
         self.labels = Labels(self.frames, _label)
         self.restore(self.record)
 
@@ -96,11 +96,10 @@ class FastMRIFile(ScanFile):
         if self.encoding is None:
             return Geometry(image_size=reference_size)
         ny, nx = self.matrix
-        field_y, field_x, field_z = self.encoding.field_of_view
         recon_y, recon_x, _ = self.encoding.recon_matrix
-        spacing = field_z / max(self.encoding.matrix[2], 1)
+        dy, dx, spacing = voxel_size((ny, nx, self.encoding.matrix[2]), self.encoding.field_of_view)
         return Geometry(
-            voxel_size=(spacing, field_y / ny, field_x / nx),
+            voxel_size=(spacing, dy, dx),
             image_size=reference_size or (min(recon_y, ny), min(recon_x, nx)),
         )
 
@@ -228,7 +227,8 @@ def write_scan(path: Path, scan: Scan) -> None:
 
 def _encoding_of(scan: Scan) -> Encoding:
     ny, nx = scan.shape
-    spacing, dy, dx = scan.geometry.voxel_size
+    # Zero stands for a field of view that is not known, for which the header has no word.
+    spacing, dy, dx = (size or 0.0 for size in scan.geometry.voxel_size)
     recon_y, recon_x = scan.geometry.image_size or scan.shape
     return Encoding(
         matrix=(ny, nx, 1),

@@ -6,6 +6,7 @@ Inati et al., "ISMRM Raw data format", Magn Reson Med 77:411 (2017), https://doi
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from xml.etree import ElementTree
 
 from fourfold.errors import InputError
 
-__all__ = ["Encoding", "Header", "Limits", "parse_header", "write_header"]
+__all__ = ["Encoding", "Header", "Limits", "field_of_view_notes", "parse_header", "voxel_size", "write_header"]
 
 NAMESPACE = "http://www.ismrm.org/ISMRMRD"
 Vector = tuple[float, float, float]
@@ -145,6 +146,31 @@ def _limits(element: ElementTree.Element, step: str) -> Limits | None:
     if limits is None:
         return None
     return Limits(*(int(_text(limits, name)) for name in ("minimum", "maximum", "center")))
+
+
+def voxel_size(matrix: Size, field_of_view: Vector) -> tuple[float | None, float | None, float | None]:
+    """Return the voxel size in mm along the axes of a grid; None where the field of view is 0 or no number."""
+    x, y, z = (
+        whole / size if size > 0 and 0 < whole < math.inf else None
+        for size, whole in zip(matrix, field_of_view, strict=True)
+    )
+    return x, y, z
+
+
+def field_of_view_notes(encoding: Encoding) -> tuple[str, ...]:
+    """Return what a reader must know of axes whose fields of view are not known."""
+    notes = []
+    encoded = voxel_size(encoding.matrix, encoding.field_of_view)
+    shown = voxel_size(encoding.recon_matrix, encoding.recon_field_of_view)
+    for axis, size, shown_size, matrix in zip("xyz", encoded, shown, encoding.matrix, strict=True):
+        if size is None:
+            notes.append(f"The header gives no field of view along {axis}: the voxel size along it is not known.")
+        if matrix > 1 and (size is None or shown_size is None):
+            notes.append(
+                f"Oversampling along {axis}, if there is any, remains in the image: the header does not give both the "
+                "encoded and the shown field of view."
+            )
+    return tuple(notes)
 
 
 def write_header(encoding: Encoding) -> bytes:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from fourfold.scan import Geometry, Reconstruction, Sampling, Scan
+from fourfold.scan import Geometry, Placement, Reconstruction, Sampling, Scan
 
 __all__ = ["geometry_from", "image_record", "plain", "sampling_from", "scan_record"]
 
@@ -50,8 +50,12 @@ def image_record(reconstruction: Reconstruction) -> str:
 
 def geometry_from(record: Mapping[str, Any]) -> Geometry:
     """Return the geometry that `scan_record` wrote."""
-    fields = {name: tuple(value) if isinstance(value, list) else value for name, value in record.items()}
-    return Geometry(**fields)
+    placements = tuple(Placement(**_tuples(placement)) for placement in record["placements"])
+    return Geometry(**{**_tuples(record), "placements": placements})
+
+
+def _tuples(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()}
 
 
 def sampling_from(record: Mapping[str, Any], mask: Tensor, details: Mapping[str, Any]) -> Sampling:

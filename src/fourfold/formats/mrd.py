@@ -6,6 +6,7 @@ https://doi.org/10.1002/mrm.26089. The meaning of header fields and flags is tha
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,13 +20,13 @@ from torch import Tensor
 
 from fourfold.errors import InputError
 from fourfold.formats.centred import crop_field_of_view, inverse_rows, to_image
-from fourfold.formats.ismrmrd_header import Encoding, Header, Limits, parse_header
+from fourfold.formats.ismrmrd_header import Encoding, Header, Limits, field_of_view_notes, parse_header, voxel_size
 from fourfold.formats.masks import merge_frames
 from fourfold.formats.mrd_lines import LINES_AT_ONCE, REVERSE, Indices, read_samples, read_table, roles
 from fourfold.formats.probe import is_hdf5, open_hdf5, read_dataset
 from fourfold.formats.scan_file import Labels, ScanFile
 from fourfold.memory import array_bytes, require_memory
-from fourfold.scan import Geometry, Sampling, Scan, centre_slice, crop_centre
+from fourfold.scan import Geometry, Placement, Sampling, Scan, centre_slice, crop_centre
 
 __all__ = ["MRDFile"]
 
@@ -51,7 +52,7 @@ class Grid:
     kept_x, kept_y, kept_z
         Points of the image grid that the scanner shows; the rest is oversampling.
     dx, dy, dz
-        Voxel size in mm.
+        Voxel size in mm, None where the field of view is not known.
     """
 
     nx: int
@@ -62,26 +63,27 @@ class Grid:
     kept_x: int
     kept_y: int
     kept_z: int
-    dx: float
-    dy: float
-    dz: float
+    dx: float | None
+    dy: float | None
+    dz: float | None
 
     @classmethod
     def of(cls, encoding: Encoding) -> Grid:
         """Return the grid that the header describes."""
         nx, ny, nz = encoding.matrix
         fields = zip(encoding.matrix, encoding.field_of_view, encoding.recon_field_of_view, strict=True)
-        kept = [
-            max(1, min(size, round(size * shown / whole))) if whole > 0 < shown else size
+        kept_x, kept_y, kept_z = (
+            max(1, min(size, round(size * shown / whole))) if 0 < whole < math.inf and 0 < shown < math.inf else size
             for size, whole, shown in fields
-        ]
-        pairs = zip(encoding.matrix, encoding.field_of_view, strict=True)
-        voxel = [whole / size if whole > 0 else 1.0 for size, whole in pairs]
+        )
+        dx, dy, dz = voxel_size(encoding.matrix, encoding.field_of_view)
 
         def centre(limits: Limits | None, size: int) -> int:
             return size // 2 if limits is None else limits.centre
 
-        return cls(nx, ny, nz, centre(encoding.lines, ny), centre(encoding.partitions, nz), *kept, *voxel)
+        return cls(
+            nx, ny, nz, centre(encoding.lines, ny), centre(encoding.partitions, nz), kept_x, kept_y, kept_z, dx, dy, dz
+        )
 
 
 @dataclass(frozen=True)
@@ -147,7 +149,7 @@ class MRDFile(ScanFile):
         self._check_matrix()
         self.groups = self._group_lines()
         self.by_readout = not self._partitions_are_full()
-        self._describe(header)
+        self._describe(header, space)
 
     def _choose_group(self, groups: list[str], dataset: str | None) -> str:
         if dataset is None and len(groups) == 1:
@@ -234,7 +236,7 @@ class MRDFile(ScanFile):
                 return False
         return True
 
-    def _describe(self, header: Header) -> None:
+    def _describe(self, header: Header, space: Encoding) -> None:
         grid = self.grid
         if self.by_readout:
             self.matrix, self.image_size = (grid.ny, grid.nz), (grid.kept_y, grid.kept_z)
@@ -250,11 +252,8 @@ class MRDFile(ScanFile):
         # Siemens gives directions for images made by the forward transform; ours are made by the inverse one,
         # which the conjugate of the samples makes up for.
         self.conjugate = "siemens" in header.facts.get("vendor", "").lower()
-        known = bool(np.any(self.table["read_dir"][self.roles.imaging[0]]))
         self.details = {
             **header.facts,
-            "orientation": "scanner" if known else "unknown",
-            "orientation_varies": self._orientation_varies(),
             "conjugated": self.conjugate,
             "averages": int(np.ptp(self.table["idx"]["average"][self.roles.imaging])) + 1,
             "encoded_matrix": [grid.nx, grid.ny, grid.nz],
@@ -268,10 +267,7 @@ class MRDFile(ScanFile):
             **self._noise_facts(),
         }
         self.volume = self.geometry(range(self.frames))
-
-    def _orientation_varies(self) -> bool:
-        normals = self.table["slice_dir"][[lines[0] for lines in self.groups]]
-        return bool((np.abs(normals - normals[0]) > 1e-3).any())
+        self.notes = (*field_of_view_notes(space), *self._placement_notes())
 
     def _noise_facts(self) -> dict[str, Any]:
         if not self.roles.noise.size:
@@ -301,34 +297,53 @@ class MRDFile(ScanFile):
     def geometry(self, frames: Sequence[int]) -> Geometry:
         """Return where the frames lie, from the headers of their first lines."""
         grid = self.grid
-        group, point = divmod(frames[0], len(self.points))
-        first = self.table[self.groups[group][0]]
-        position = first["position"].astype(float)
-        axes = {name: _unit(first[name]) for name in ("read_dir", "phase_dir", "slice_dir")}
-        if not all(np.any(axis) for axis in axes.values()):
-            axes = dict(zip(axes, np.eye(3), strict=True))
-        x_axis, y_axis, slice_axis = axes.values()
-        step = frames[1] - frames[0] if len(frames) > 1 else 1
-        if self.by_readout:
-            x_axis, slice_axis = slice_axis, x_axis
-            voxel = (abs(step) * grid.dx, grid.dy, grid.dz)
-            position += (self.points[point] - grid.nx // 2) * grid.dx * slice_axis
-        elif grid.nz > 1:
-            voxel = (abs(step) * grid.dz, grid.dy, grid.dx)
-            position += (self.points[point] - grid.nz // 2) * grid.dz * slice_axis
-        else:
-            voxel = (self._slice_spacing(frames, slice_axis), grid.dy, grid.dx)
-        return Geometry(
-            voxel, self.image_size, _triple(position), _triple(x_axis), _triple(y_axis), _triple(slice_axis)
-        )
+        voxel = (grid.dx, grid.dy, grid.dz) if self.by_readout else (grid.dz, grid.dy, grid.dx)
+        placements = [self._placement(frame) for frame in frames]
+        known = tuple(placement for placement in placements if placement is not None)
+        spacing = self._slice_spacing(frames, voxel[0])
+        return Geometry((spacing, *voxel[1:]), self.image_size, known if len(known) == len(frames) else ())
 
-    def _slice_spacing(self, frames: Sequence[int], slice_axis: Array) -> float:
+    def _placement(self, frame: int) -> Placement | None:
+        """Return how a frame lies in the patient, None where its directions are not known."""
+        group, point = divmod(frame, len(self.points))
+        first = self.table[self.groups[group][0]]
+        axes = [_unit(first[name]) for name in ("read_dir", "phase_dir", "slice_dir")]
+        if not all(np.any(axis) for axis in axes):
+            return None
+        if self.by_readout:
+            axes.reverse()
+        size, thickness = (self.grid.nx, self.grid.dx) if self.by_readout else (self.grid.nz, self.grid.dz)
+        known = bool(np.isfinite(first["position"]).all()) and (len(self.points) == 1 or thickness is not None)
+        centre = _triple(first["position"]) if known else None
+        x_axis, y_axis, slice_axis = (_triple(axis) for axis in axes)
+        placement = Placement(x_axis, y_axis, slice_axis, centre)
+        return placement.moved((self.points[point] - size // 2) * (thickness or 0.0))
+
+    def _placement_notes(self) -> tuple[str, ...]:
+        """Return what a reader must know of frames whose place is not known."""
+        placements = [self._placement(frame) for frame in range(self.frames)]
+        turned = sum(placement is None for placement in placements)
+        lost = sum(placement is not None and placement.centre is None for placement in placements)
+        notes = []
+        if turned:
+            notes.append(
+                f"The headers of {turned} of {self.frames} frame(s) give no directions: orientation not known."
+            )
+        if lost:
+            notes.append(f"The headers of {lost} of {self.frames} frame(s) give no full position: position not known.")
+        return tuple(notes)
+
+    def _slice_spacing(self, frames: Sequence[int], thickness: float | None) -> float | None:
         """Return the distance of neighbouring slices among `frames`, in the whole file where they are one slice."""
+        if len(self.points) > 1:
+            step = abs(frames[1] - frames[0]) if len(frames) > 1 else 1
+            return None if thickness is None else step * thickness
         for chosen in (frames, range(self.frames)):
-            heights = {round(float(self.table["position"][self.groups[index][0]] @ slice_axis), 3) for index in chosen}
-            if len(heights) > 1:
+            rows = self.table[[self.groups[index][0] for index in chosen]]
+            heights = {round(float(height), 3) for height in rows["position"] @ rows["slice_dir"][0]}
+            if len(heights) > 1 and all(map(math.isfinite, heights)):
                 return (max(heights) - min(heights)) / (len(heights) - 1)
-        return self.grid.dz
+        return thickness
 
     def read(self, frames: Sequence[int]) -> Scan:
         """Read frames; only the lines that they need are loaded, a few at a time."""
@@ -443,8 +458,9 @@ def _stack_centres(boxes: list[Tensor]) -> Tensor:
 
 
 def _unit(vector: Array) -> Array:
+    """Return a direction of length 1; zeros where the header gives none."""
     length = float(np.linalg.norm(vector.astype(float)))
-    return vector.astype(float) / length if length else np.zeros(3)
+    return vector.astype(float) / length if 0 < length < math.inf else np.zeros(3)
 
 
 def _triple(vector: Array) -> tuple[float, float, float]:

@@ -19,29 +19,33 @@ from fourfold.scan import Reconstruction
 
 __all__ = ["write_image"]
 
-SCANNER, ALIGNED = 1, 2
+UNKNOWN, SCANNER = 0, 1
 
 
 def write_image(path: Path, reconstruction: Reconstruction) -> None:
     """Write the magnitude, float32, as (x, y, slice), or (x, y, slice, rest) where slices were imaged repeatedly.
 
-    The affine follows `Geometry`. It is marked as the scanner's where the file gave an orientation, else as aligned to
-    nothing in particular. How the image was made goes into a comment extension as JSON.
+    The affine follows `Geometry` and is marked as the scanner's. Where voxel size, position or orientation are not
+    known, there is none and its code is 0; voxel sizes that are not known stand as 1 of an unknown unit. How the image
+    was made goes into a comment extension as JSON.
     """
     magnitude = reconstruction.magnitude.cpu().numpy()
     _, ny, nx = magnitude.shape
+    geometry = reconstruction.geometry
     details = reconstruction.record.source.get("details", {})
     slices = slices_per_volume(details.get("frames"), len(magnitude))
     array = magnitude.reshape(-1, slices, ny, nx).transpose(3, 2, 1, 0)
-    image = nibabel.Nifti1Image(
-        array if array.shape[3] > 1 else array[..., 0], affine(reconstruction.geometry, (ny, nx))
-    )
-    code = SCANNER if details.get("orientation") == "scanner" else ALIGNED
-    image.set_sform(image.affine, code)
-    image.set_qform(image.affine, code)
-    image.header.set_xyzt_units("mm")
-    image.header["descrip"] = f"fourfold {reconstruction.record.method}".encode()[:79]
-    image.header.extensions.append(nibabel.nifti1.Nifti1Extension("comment", image_record(reconstruction).encode()))
+    place = affine(geometry, (ny, nx))
+    image = nibabel.Nifti1Image(array if array.shape[3] > 1 else array[..., 0], place)
+    header = image.header
+    zooms = [size or 1.0 for size in reversed(geometry.voxel_size)]
+    header.set_zooms((*zooms, *header.get_zooms()[3:]))
+    code = UNKNOWN if place is None else SCANNER
+    header.set_sform(place, code)
+    header.set_qform(place, code)
+    header.set_xyzt_units("unknown" if None in geometry.voxel_size else "mm")
+    header["descrip"] = f"fourfold {reconstruction.record.method}".encode()[:79]
+    header.extensions.append(nibabel.nifti1.Nifti1Extension("comment", image_record(reconstruction).encode()))
     nibabel.save(image, path)
 
 

@@ -89,7 +89,7 @@ class NumpyFile(ScanFile):
         self.stored = self.matrix = ny, nx
         frame_bytes = self.coils * ny * nx * kspace.dtype.itemsize
         self.block = 1 if kspace.is_mapped else min(self.frames, max(1, BLOCK_BYTES // frame_bytes))
-        self.details = {"orientation": "unknown"}
+        self.details = {}
         self.record: dict[str, Any] = {}
         if "fourfold" in self.names:
             self.record = parse_json(str(self._open("fourfold")), f"'fourfold' in '{path}'")
@@ -101,7 +101,7 @@ class NumpyFile(ScanFile):
         self.label = str(self._open("label")) if "label" in self.names else None
         image_size = self._numbers("image_size", 2)
         self.volume = Geometry(
-            voxel_size=self._numbers("voxel_size", 3) or (1.0, 1.0, 1.0),
+            voxel_size=self._numbers("voxel_size", 3) or (None, None, None),
             image_size=image_size and (int(image_size[0]), int(image_size[1])),
         )
         self.restore(self.record)

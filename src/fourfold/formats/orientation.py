@@ -2,74 +2,122 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from fourfold.scan import Geometry
+from fourfold.scan import Geometry, Placement, Vector
 
-__all__ = ["affine", "axis_codes", "orient_for_display"]
+__all__ = ["View", "affine", "axis_codes", "orient_for_display", "views"]
 
 # The ends of DICOM's patient axes: (towards lower, towards higher) coordinates in mm.
 ENDS = (("R", "L"), ("A", "P"), ("I", "S"))
 # What a radiologist expects (to the right, downwards) in axial, coronal and sagittal images.
 VIEWS = {2: ("L", "P"), 1: ("L", "I"), 0: ("P", "I")}
+# Cosine beyond which an oblique direction is named after a side of the patient: up to 70° from it.
+OBLIQUE = math.cos(math.radians(70))
 
 
-def affine(geometry: Geometry, shape: tuple[int, int]) -> npt.NDArray[np.float64]:
+def affine(geometry: Geometry, shape: tuple[int, int]) -> npt.NDArray[np.float64] | None:
     """Return the 4×4 map from voxel (x, y, frame) to millimetres in NIfTI's axes (right, anterior, superior).
 
     Parameters
     ----------
     geometry
-        Position of the images.
+        Size and place of a stack of frames.
     shape
-        (ny, nx) of the images, whose centre voxel ``(ny // 2, nx // 2)`` lies at ``geometry.centre``.
+        (ny, nx) of the images, whose centre voxel ``(ny // 2, nx // 2)`` lies at the first placement's centre.
+
+    Returns
+    -------
+    ndarray or None
+        None unless voxel size, position and orientation are all known.
     """
-    spacing, dy, dx = geometry.voxel_size
-    columns = np.stack(
-        [
-            dx * np.array(geometry.x_axis),
-            dy * np.array(geometry.y_axis),
-            spacing * np.array(geometry.slice_axis),
-        ],
-        axis=1,
-    )
-    origin = np.array(geometry.centre) - columns @ (shape[1] // 2, shape[0] // 2, 0)
+    if None in geometry.voxel_size or not geometry.placements or geometry.placements[0].centre is None:
+        return None
+    first = geometry.placements[0]
+    axes = np.array([first.x_axis, first.y_axis, first.slice_axis])
+    columns = axes.T * np.array(geometry.voxel_size[::-1], float)
     result = np.eye(4)
-    result[:3, :3], result[:3, 3] = columns, origin
+    result[:3, :3] = columns
+    result[:3, 3] = np.array(first.centre) - columns @ (shape[1] // 2, shape[0] // 2, 0)
     return np.diag([-1.0, -1.0, 1.0, 1.0]) @ result
 
 
-def axis_codes(geometry: Geometry) -> str:
+def axis_codes(placement: Placement) -> str:
     """Return the letters towards which x, y and the frame index grow, such as ``LPS``."""
-    return "".join(_letter(axis) for axis in (geometry.x_axis, geometry.y_axis, geometry.slice_axis))
+    return "".join(_letter(axis) for axis in (placement.x_axis, placement.y_axis, placement.slice_axis))
 
 
-def _letter(axis: tuple[float, float, float]) -> str:
+def _letter(axis: Vector) -> str:
     main = int(np.abs(axis).argmax())
     return ENDS[main][int(axis[main] > 0)]
 
 
-def orient_for_display(images: npt.NDArray[Any], geometry: Geometry) -> npt.NDArray[Any]:
-    """Return images (frame, y, x) turned and flipped to the radiological view that is nearest to their plane.
+@dataclass(frozen=True)
+class View:
+    """How a stored frame is shown: rows and columns exchanged first, then turned upside down, then mirrored."""
 
-    Axial: patient's left on the right, back below. Coronal: left on the right, feet below. Sagittal: back on the
-    right, feet below.
+    exchanged: bool = False
+    upside_down: bool = False
+    mirrored: bool = False
+
+    @classmethod
+    def radiological(cls, placement: Placement) -> View:
+        """Return the radiological view that is nearest to the frame's plane.
+
+        Axial: patient's left on the right, back below. Coronal: left on the right, feet below. Sagittal: back on the
+        right, feet below.
+        """
+        across, down = np.abs(placement.x_axis).argmax(), np.abs(placement.y_axis).argmax()
+        if across == down:
+            return cls()
+        to_right, to_bottom = VIEWS[3 - int(across) - int(down)]
+        letters = [_letter(placement.y_axis), _letter(placement.x_axis)]
+        exchanged = not _same_line(letters[1], to_right)
+        if exchanged:
+            letters.reverse()
+        return cls(exchanged, letters[0] != to_bottom, letters[1] != to_right)
+
+    def show(self, images: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Return images (…, y, x) as they are shown."""
+        images = images.swapaxes(-2, -1) if self.exchanged else images
+        images = images[..., ::-1, :] if self.upside_down else images
+        return images[..., ::-1] if self.mirrored else images
+
+    def edges(self, placement: Placement) -> tuple[str, str, str, str]:
+        """Return the letters at the left, upper, right and lower edge of a frame that is shown so."""
+        across, down = np.array(placement.x_axis), np.array(placement.y_axis)
+        if self.exchanged:
+            across, down = down, across
+        across, down = -across if self.mirrored else across, -down if self.upside_down else down
+        return _letters(-across), _letters(-down), _letters(across), _letters(down)
+
+
+def _letters(direction: npt.NDArray[np.float64]) -> str:
+    """Return the patient's sides that a direction points to, the nearest first."""
+    order = np.argsort(-np.abs(direction), kind="stable")
+    return "".join(ENDS[axis][int(direction[axis] > 0)] for axis in order if abs(direction[axis]) > OBLIQUE)
+
+
+def views(geometry: Geometry) -> tuple[View, ...]:
+    """Return how each frame is shown, so that all have one shape; empty where the orientation is not known."""
+    nearest = tuple(View.radiological(placement) for placement in geometry.placements)
+    return nearest if len({view.exchanged for view in nearest}) < 2 else (View(),) * len(nearest)
+
+
+def orient_for_display(images: npt.NDArray[Any], geometry: Geometry) -> npt.NDArray[Any]:
+    """Return images (frame, y, x) in the radiological view, as they are where the orientation is not known.
+
+    They stay as they are too where some have their rows and columns exchanged in that view and others have not.
     """
-    across, down = np.abs(geometry.x_axis).argmax(), np.abs(geometry.y_axis).argmax()
-    if across == down:
-        return images
-    to_right, to_bottom = VIEWS[3 - int(across) - int(down)]
-    letters = [_letter(geometry.y_axis), _letter(geometry.x_axis)]
-    if not _same_line(letters[1], to_right):
-        images, letters = images.swapaxes(1, 2), letters[::-1]
-    if letters[0] != to_bottom:
-        images = images[:, ::-1]
-    if letters[1] != to_right:
-        images = images[:, :, ::-1]
-    return images
+    chosen = views(geometry)
+    if len(set(chosen)) < 2:
+        return chosen[0].show(images) if chosen else images
+    return np.stack([view.show(image) for view, image in zip(chosen, images, strict=True)])
 
 
 def _same_line(letter: str, other: str) -> bool:

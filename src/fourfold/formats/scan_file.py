@@ -102,12 +102,12 @@ class ScanFile(ABC):
         """Read the frames with these indices (each from 0 to ``len(self) - 1``) into one scan."""
 
     def geometry(self, frames: Sequence[int]) -> Geometry:
-        """Return where these frames lie: `volume` moved and stretched along its slice axis."""
+        """Return size and place of these frames."""
+        placements = tuple(self.volume.placements[index] for index in frames) if self.volume.placements else ()
         spacing, dy, dx = self.volume.voxel_size
-        step = frames[1] - frames[0] if len(frames) > 1 else 1
-        shift = frames[0] * spacing
-        x, y, z = (at + shift * axis for at, axis in zip(self.volume.centre, self.volume.slice_axis, strict=True))
-        return dataclasses.replace(self.volume, voxel_size=(abs(step) * spacing, dy, dx), centre=(x, y, z))
+        if spacing is not None and len(frames) > 1:
+            spacing *= abs(frames[1] - frames[0])
+        return dataclasses.replace(self.volume, voxel_size=(spacing, dy, dx), placements=placements)
 
     def source(self, frames: Sequence[int]) -> Source:
         """Return where these frames come from; ``details["frames"]`` labels each of them."""
@@ -200,7 +200,6 @@ class ScanFile(ABC):
         """Return what the header and the first frame tell, as JSON types; reads one frame."""
         scan = self[0]
         geometry = scan.geometry
-        known = self.details.get("orientation") == "scanner"
         return {
             "path": str(self.path),
             "format": self.format,
@@ -210,8 +209,8 @@ class ScanFile(ABC):
             "coils": self.coils,
             "matrix": list(self.matrix),
             "image_size": list(geometry.image_size or self.matrix),
-            "voxel_size_mm": [round(size, 4) for size in geometry.voxel_size],
-            "orientation": axis_codes(geometry) if known else "unknown",
+            "voxel_size_mm": _rounded(geometry.voxel_size),
+            "orientation": " ".join(dict.fromkeys(map(axis_codes, self.volume.placements))) or None,
             "line_axis": scan.line_axis,
             "sampling": scan.sampling_summary(),
             "noise_samples": None if scan.noise is None else scan.noise.shape[1],
@@ -225,3 +224,9 @@ class ScanFile(ABC):
     def __repr__(self) -> str:
         ny, nx = self.matrix
         return f"<{self.format} '{self.path}': {self.frames} frame(s), {self.coils} coil(s), {ny}×{nx}>"
+
+
+def _rounded(sizes: tuple[float | None, ...]) -> list[float | None] | None:
+    if all(size is None for size in sizes):
+        return None
+    return [None if size is None else round(size, 4) for size in sizes]

@@ -33,6 +33,7 @@ def time_average(scan: Scan) -> Scan:
         sampling=replace(scan.sampling, mask=(times > 0)[None]),
         coil_maps=_mean(scan.coil_maps),
         calibration=_mean(scan.calibration),
+        geometry=scan.geometry.part(0, 1),
     )
 
 
@@ -43,6 +44,7 @@ def _joined_shots(scan: Scan, trajectory: Trajectory) -> Scan:
         sampling=replace(scan.sampling, mask=mask.flatten(0, 1)[None]),
         coil_maps=_mean(scan.coil_maps),
         calibration=_mean(scan.calibration),
+        geometry=scan.geometry.part(0, 1),
         trajectory=trajectory.joined(scan.frames),
     )
 

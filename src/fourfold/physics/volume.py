@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
 from fourfold.errors import InputError
 from fourfold.physics.fourier import ifft
-from fourfold.scan import Geometry, Reconstruction, Sampling, Scan, Source
+from fourfold.scan import Geometry, Placement, Reconstruction, Sampling, Scan, Source
 
 __all__ = ["join_volume", "split_volume"]
 
@@ -27,7 +29,7 @@ def split_volume(kspace: Tensor, geometry: Geometry | None = None, source: Sourc
     kspace
         complex64, (coil, kz, ky, kx), centred, zero where not acquired.
     geometry
-        Position of the volume as slices (z, y, x).
+        Size and place of the volume as slices (y, x) along z.
     source
         Where the volume came from.
 
@@ -65,14 +67,14 @@ def join_volume(reconstruction: Reconstruction) -> Tensor:
 def _along_readout(geometry: Geometry, partitions: int, points: int) -> Geometry:
     """Return where the frames (y, z) along x lie, given the geometry of slices (y, x) along z."""
     dz, dy, dx = geometry.voxel_size
-    x, y, z = (
-        at + partitions // 2 * dz * along_z - points // 2 * dx * along_x
-        for at, along_z, along_x in zip(geometry.centre, geometry.slice_axis, geometry.x_axis, strict=True)
-    )
-    return Geometry(
-        voxel_size=(dx, dy, dz),
-        centre=(x, y, z),
-        x_axis=geometry.slice_axis,
-        y_axis=geometry.y_axis,
-        slice_axis=geometry.x_axis,
-    )
+    voxel_size = (dx, dy, dz)
+    if not geometry.placements:
+        return Geometry(voxel_size)
+    first = geometry.placements[0]
+    # The readout becomes the slice axis, so that what the frames' centres are moved along is x.
+    turned = Placement(first.slice_axis, first.y_axis, first.x_axis)
+    if first.centre is None or dz is None or dx is None:
+        return Geometry(voxel_size, placements=(turned,) * points)
+    middle = first.moved(partitions // 2 * dz)
+    centred = replace(turned, centre=middle.centre)
+    return Geometry(voxel_size, placements=tuple(centred.moved((x - points // 2) * dx) for x in range(points)))

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fourfold.formats.orientation import axis_codes
 from fourfold.report.encoding import integers, quantised, still
 from fourfold.report.ensembles import ensembles
 from fourfold.report.pictures import AMPLIFICATIONS, KSPACE_FLOOR, Box, Gallery, amplification, kspace_codes
@@ -27,6 +28,8 @@ BESIDE_IMAGES = ("psnr", "fastmri-ssim")
 """Scores written beside each image where they are to be had; the table has them all."""
 
 SECOND_DECIMALS = 2
+
+NOT_KNOWN = "not known"
 
 
 def contents(results: Results, gallery: Gallery, box: Box) -> dict[str, Any]:
@@ -124,8 +127,8 @@ def _facts(results: Results, gallery: Gallery, chosen: int) -> list[tuple[str, s
     source = results.records[0].source
     total, ny, nx = gallery.shape
     facts = [("Data", source.get("label") or source.get("path") or "unnamed"), ("Image", f"{ny} × {nx}")]
-    if results.geometry_known:
-        facts.append(("Pixel", " × ".join(number(size, 3) for size in gallery.voxel_size) + " mm"))
+    facts.append(("Pixel", _millimetres(gallery.pixel_size)))
+    facts.append(("Orientation", _orientation(results)))
     if total > 1:
         facts.append(("Frames", str(total) if chosen == total else f"{total}, of which {chosen} are shown"))
     if results.scan:
@@ -133,6 +136,17 @@ def _facts(results: Results, gallery: Gallery, chosen: int) -> list[tuple[str, s
     samplings = dict.fromkeys(sampling_words(record.sampling) for record in results.records)
     facts.append(("Sampling", "; ".join(samplings)))
     return facts
+
+
+def _millimetres(sizes: Sequence[float | None] | None) -> str:
+    if sizes is None or all(size is None for size in sizes):
+        return NOT_KNOWN
+    return " × ".join(NOT_KNOWN if size is None else number(size, 3) for size in sizes) + " mm"
+
+
+def _orientation(results: Results) -> str:
+    """Return towards which sides of the patient x, y and the frame index grow."""
+    return " ".join(dict.fromkeys(map(axis_codes, results.geometry.placements))) or NOT_KNOWN
 
 
 def _panels(results: Results, gallery: Gallery, frame: int) -> list[dict[str, str]]:
@@ -240,8 +254,8 @@ def _provenance(results: Results, gallery: Gallery) -> list[tuple[str, str]]:
     facts = {name: value for name, value in source.items() if name != "details"} | {"image": gallery.shape[1:]}
     if results.scan:
         facts |= {"k-space": results.scan.shape, "coils": results.scan.coils, "lines along": results.scan.line_axis}
-    if results.geometry_known:
-        facts["voxel size in mm"] = results.geometry.voxel_size
+    facts["voxel size"] = _millimetres(results.geometry.voxel_size)
+    facts["orientation"] = _orientation(results)
     return pairs({**facts, **source.get("details", {}), "software": _software()})
 
 

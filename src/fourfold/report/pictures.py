@@ -60,8 +60,8 @@ class Gallery:
         Whether the first image is the reference, from which errors are counted.
     unit
         The value, in the scan's units, that is shown as 100 %.
-    voxel_size
-        (y, x) of one pixel in mm.
+    pixel_size
+        (y, x) of one pixel in mm, None where not known: pixels are shown as squares then.
 
     Raises
     ------
@@ -72,10 +72,12 @@ class Gallery:
     images: tuple[NDArray[np.float32], ...]
     has_reference: bool
     unit: float
-    voxel_size: tuple[float, float]
+    pixel_size: tuple[float, float] | None
 
     @classmethod
-    def of(cls, images: Sequence[NDArray[np.float32]], has_reference: bool, voxel_size: tuple[float, float]) -> Gallery:
+    def of(
+        cls, images: Sequence[NDArray[np.float32]], has_reference: bool, pixel_size: tuple[float, float] | None
+    ) -> Gallery:
         """Return the gallery of magnitude `images`, each (frame, y, x), the reference first where there is one."""
         if not images:
             raise InputError("There is no image to show; give at least one reconstruction.")
@@ -87,7 +89,7 @@ class Gallery:
             )
         unit = float(images[0].max()) or 1.0
         shown = tuple((image * (100 / unit)).astype(np.float32) for image in images)
-        return cls(shown, has_reference, unit, voxel_size)
+        return cls(shown, has_reference, unit, pixel_size)
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -96,8 +98,13 @@ class Gallery:
         return frames, ny, nx
 
     def aspect(self, height: int, width: int) -> float:
-        """Return width over height, in mm, of a box of pixels."""
-        return width * self.voxel_size[1] / (height * self.voxel_size[0])
+        """Return width over height, on the screen, of a box of pixels."""
+        dy, dx = self._shown_size
+        return width * dx / (height * dy)
+
+    @property
+    def _shown_size(self) -> tuple[float, float]:
+        return self.pixel_size or (1.0, 1.0)
 
     @property
     def start(self) -> int:
@@ -146,7 +153,7 @@ class Gallery:
 
     def _detail_size(self) -> tuple[int, int]:
         _, ny, nx = self.shape
-        dy, dx = self.voxel_size
+        dy, dx = self._shown_size
         height = DETAIL_HEIGHT * min(ny * dy, nx * dx)
         return (
             min(ny, max(4, round(height / dy))),

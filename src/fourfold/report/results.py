@@ -6,12 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
 from fourfold.errors import InputError
-from fourfold.formats.orientation import orient_for_display
+from fourfold.formats.orientation import View, orient_for_display, views
 from fourfold.metrics import Protocol
 from fourfold.registry import methods
 from fourfold.report.pictures import Gallery
@@ -21,9 +20,6 @@ from fourfold.studies import Comparison
 from fourfold.studies.ensemble import EnsembleScores
 
 __all__ = ["Results"]
-
-PROBE = np.arange(6).reshape(1, 2, 3)
-"""An image that tells every turn and flip apart."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,21 +110,16 @@ class Results:
 
     @property
     def geometry(self) -> Geometry:
-        """Position of the images in the patient."""
+        """Size and place of the images."""
         return self.reconstructions[0].geometry
 
     @property
-    def geometry_known(self) -> bool:
-        """Whether the data said where the images lie; a default of 1 mm is no knowledge."""
-        return self.geometry != Geometry(image_size=self.geometry.image_size)
-
-    @property
     def turned(self) -> bool:
-        """Whether the gallery shows the images turned or flipped, to the radiological view."""
-        return not np.array_equal(orient_for_display(PROBE, self.geometry), PROBE)
+        """Whether the gallery shows any image turned or flipped, to the radiological view."""
+        return any(view != View() for view in views(self.geometry))
 
     def turn(self, image: Tensor) -> NDArray[Any]:
-        """Return an image (frame, y, x) in the radiological view."""
+        """Return an image (frame, y, x) in the radiological view, where the orientation is known."""
         turned: NDArray[Any] = orient_for_display(image.cpu().numpy(), self.geometry)
         return turned
 
@@ -137,9 +128,10 @@ class Results:
         images = [made.magnitude for made in self.reconstructions]
         shown = images if self.reference is None else [self.reference, *images]
         turned = [self.turn(image) for image in shown]
-        dy, dx = self.geometry.voxel_size[1:]
-        swapped = orient_for_display(PROBE, self.geometry).shape != PROBE.shape
-        return Gallery.of(turned, self.reference is not None, (dx, dy) if swapped else (dy, dx))
+        pixel = self.geometry.pixel_size
+        if pixel is not None and any(view.exchanged for view in views(self.geometry)):
+            pixel = pixel[::-1]
+        return Gallery.of(turned, self.reference is not None, pixel)
 
 
 def _labels(made: Sequence[Reconstruction]) -> tuple[str, ...]:
