@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -68,16 +68,12 @@ def _json(text: str | bytes) -> Any:
 
 
 def _without_duplicates(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
-    _refuse_duplicates([name for name, _ in pairs])
-    return dict(pairs)
-
-
-def _refuse_duplicates(names: Sequence[Hashable], place: str = "") -> None:
-    seen: set[Hashable] = set()
-    for name in names:
-        if name in seen:
-            raise ValueError(f"the name {shown(name)} is given twice{place}")
-        seen.add(name)
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            raise ValueError(f"the name {shown(name)} is given twice")
+        found[name] = value
+    return found
 
 
 def _yaml(text: str) -> Any:
@@ -101,8 +97,15 @@ def _check_nodes(root: yaml.Node) -> None:
         if count > _MOST_VALUES:
             raise ValueError(f"with its aliases it stands for more than {_MOST_VALUES:,} values")
         if isinstance(node, yaml.MappingNode):
-            keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
-            _refuse_duplicates(keys, f", at line {node.start_mark.line + 1} and below")
+            _check_names([key for key, _ in node.value if isinstance(key, yaml.ScalarNode)])
             waiting += [part for pair in node.value for part in pair]
         elif isinstance(node, yaml.SequenceNode):
             waiting += node.value
+
+
+def _check_names(keys: Sequence[yaml.ScalarNode]) -> None:
+    seen: set[str] = set()
+    for key in keys:
+        if key.value in seen:
+            raise ValueError(f"the name {shown(key.value)} is given twice, again in line {key.start_mark.line + 1}")
+        seen.add(key.value)
