@@ -13,7 +13,15 @@ from typing import IO, Any
 
 from fourfold.errors import InputError, nearest
 
-__all__ = ["atomically", "check_target", "late_refusal", "refusals_explained", "suffix_of", "write_buffer"]
+__all__ = [
+    "atomically",
+    "check_target",
+    "late_refusal",
+    "refusals_explained",
+    "suffix_of",
+    "write_buffer",
+    "write_text",
+]
 
 
 def suffix_of(path: Path, known: Iterable[str]) -> str:
@@ -133,6 +141,11 @@ class _Target(io.FileIO):
         count = super().readinto(view) or 0
         view[count:] = bytes(len(view) - count)
         return len(view)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write text in UTF-8; a name that the system gave and that is no text is written as code writes it."""
+    path.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def write_buffer(file: IO[bytes], values: Any) -> None:

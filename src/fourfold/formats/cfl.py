@@ -24,7 +24,7 @@ from fourfold.formats.probe import check_file, first_bytes
 from fourfold.formats.scan_file import Labels, ScanFile
 from fourfold.input import read_text
 from fourfold.memory import require_memory
-from fourfold.output import write_buffer
+from fourfold.output import write_buffer, write_text
 from fourfold.scan import Axis, Geometry, Reconstruction, Scan
 
 __all__ = ["CflFile", "read_header", "write_image", "write_scan"]
@@ -224,7 +224,7 @@ def _write(path: Path, samples: Array, dimensions: dict[int, int], record: str) 
     text = f"# Dimensions\n{' '.join(map(str, sizes))}\n# Creator\nfourfold\n# Record\n{record}\n"
     with path.open("wb") as file:
         write_buffer(file, np.ascontiguousarray(samples, np.complex64))
-    path.with_suffix(".hdr").write_text(text, encoding="utf-8")
+    write_text(path.with_suffix(".hdr"), text)
 
 
 def write_image(path: Path, reconstruction: Reconstruction) -> None:

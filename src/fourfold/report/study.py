@@ -10,7 +10,7 @@ from typing import Any
 
 from fourfold.errors import InputError
 from fourfold.metrics import Protocol
-from fourfold.output import atomically
+from fourfold.output import atomically, write_text
 from fourfold.report.charts import chart_png
 from fourfold.report.encoding import data_url
 from fourfold.report.study_figures import Drawn, ensemble_chart, spread_words, study_figures
@@ -53,9 +53,9 @@ def write_study(study: Study, subject: str, folder: Path, title: str) -> Path:
     html = render("study.html", title=title, style=style, **_contents(study, figures))
     page = folder / "index.html"
     with atomically(page, ".html") as file:
-        file.write_text(html, encoding="utf-8")
+        write_text(file, html)
     with atomically(folder / "scores.json", ".json") as file:
-        file.write_text(json.dumps(study.to_json(), indent=2, ensure_ascii=False), encoding="utf-8")
+        write_text(file, json.dumps(study.to_json(), indent=2, ensure_ascii=False))
     write_csv(folder / "scores.csv", study.rows())
     return page
 

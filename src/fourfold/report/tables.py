@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 from fourfold.formats.metadata import plain
 from fourfold.metrics import Protocol
-from fourfold.output import atomically
+from fourfold.output import atomically, write_text
 from fourfold.report.encoding import data_url
 from fourfold.report.study_figures import Drawn, spread_words
 from fourfold.report.template import part, render
@@ -22,6 +22,8 @@ from fourfold.studies.study import Spread
 
 __all__ = ["AnyTable", "NumberTable", "ScoreTable", "Written", "write_csv", "write_page"]
 
+# A name that the system gave and that is no text is written as code writes it.
+_ERRORS = "backslashreplace"
 # What a spreadsheet takes for the beginning of a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -156,7 +158,7 @@ def write_csv(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
     """Write rows of names and values; text that a spreadsheet would compute gets an apostrophe in front."""
     rows = [{_as_text(name): _as_text(value) for name, value in row.items()} for row in rows]
     names = list(dict.fromkeys(name for row in rows for name in row))
-    with atomically(path, ".csv") as target, target.open("w", newline="", encoding="utf-8") as file:
+    with atomically(path, ".csv") as target, target.open("w", newline="", encoding="utf-8", errors=_ERRORS) as file:
         writer = csv.DictWriter(file, names)
         writer.writeheader()
         writer.writerows(rows)
@@ -215,7 +217,7 @@ def write_page(
         software={"fourfold": version("fourfold")},
     )
     with atomically(written.page, ".html") as file:
-        file.write_text(html, encoding="utf-8")
+        write_text(file, html)
     with atomically(folder / "scores.json", ".json") as file:
-        file.write_text(json.dumps(written.to_json(), indent=2, ensure_ascii=False), encoding="utf-8")
+        write_text(file, json.dumps(written.to_json(), indent=2, ensure_ascii=False))
     return written

@@ -11,7 +11,7 @@ from typing import Any
 from fourfold.documents import read_json, read_settings
 from fourfold.errors import InputError
 from fourfold.metrics import PROTOCOLS
-from fourfold.output import atomically
+from fourfold.output import atomically, write_text
 from fourfold.report.charts import chart_png, history_chart
 from fourfold.report.encoding import data_url
 from fourfold.report.template import part, render
@@ -68,7 +68,7 @@ def write_training(folder: Path) -> Path:
     )
     page = folder / PAGE
     with atomically(page, ".html") as file:
-        file.write_text(html, encoding="utf-8")
+        write_text(file, html)
     return page
 
 

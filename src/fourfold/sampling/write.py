@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from fourfold.output import atomically, check_target, suffix_of, write_buffer
+from fourfold.output import atomically, check_target, suffix_of, write_buffer, write_text
 from fourfold.scan import Sampling
 
 __all__ = ["write_sampling"]
@@ -70,7 +70,7 @@ def _write_cfl(sampling: Sampling, path: Path) -> None:
     values = mask.numpy().swapaxes(1, 2).astype(np.complex64)
     with path.open("wb") as file:
         write_buffer(file, np.ascontiguousarray(values))
-    path.with_suffix(".hdr").write_text("# Dimensions\n" + " ".join(map(str, sizes)) + "\n", encoding="utf-8")
+    write_text(path.with_suffix(".hdr"), "# Dimensions\n" + " ".join(map(str, sizes)) + "\n")
 
 
 def _write_png(sampling: Sampling, path: Path) -> None:

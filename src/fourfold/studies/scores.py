@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fourfold.documents import read_json
-from fourfold.output import atomically
+from fourfold.output import atomically, write_text
 from fourfold.studies.study import Spread
 
 __all__ = ["Scores", "keep_scores", "kept_scores"]
@@ -65,4 +65,4 @@ def kept_scores(path: Path, agreed: str) -> Scores | None:
 def keep_scores(path: Path, agreed: str, scores: Scores) -> None:
     """Write scores, and what they are scores of; the file appears when it is whole."""
     with atomically(path, ".json") as file:
-        file.write_text(json.dumps({"agreed": agreed, **asdict(scores)}, ensure_ascii=False), encoding="utf-8")
+        write_text(file, json.dumps({"agreed": agreed, **asdict(scores)}, ensure_ascii=False))

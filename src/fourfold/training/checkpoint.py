@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from fourfold.errors import InputError
+from fourfold.input import check_file
 from fourfold.output import atomically, late_refusal
 
 __all__ = ["BEST", "LAST", "Best", "Checkpoint", "keep_as_best", "read_checkpoint", "write_checkpoint"]
@@ -80,10 +81,13 @@ def read_checkpoint(path: Path) -> Checkpoint | None:
     """Return a checkpoint, on the CPU; None where there is none; raises InputError where it is broken."""
     if not path.exists():
         return None
+    check_file(path)
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
         best = content.pop("best")
         return Checkpoint(**content, best=best and Best(**best))
+    except MemoryError:
+        raise
     except Exception as error:
         raise InputError(
             f"'{path}' is no checkpoint that this version can read ({type(error).__name__}); remove it to begin the "

@@ -128,11 +128,11 @@ class TrainingSettings(Settings):
     """Steps between checkpoints, which a training goes on from; after every validation there is one too."""
     log_every: PositiveInt = 10
     """Steps whose mean loss makes a row of the log."""
-    workers: Annotated[int, Field(ge=0)] = 0
+    workers: Annotated[int, Field(ge=0, le=256)] = 0
     """Processes that make examples, for each device; 0 makes them where the network is."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where to compute; auto takes cuda where there is one."""
-    devices: PositiveInt = 1
+    devices: Annotated[int, Field(gt=0, le=256)] = 1
     """How many devices, or processes on the CPU, of each node."""
     nodes: PositiveInt = 1
     """How many machines; several are started by torchrun or a cluster's scheduler."""

@@ -21,7 +21,7 @@ from fourfold.domain import FEWEST_SCANS
 from fourfold.errors import InputError
 from fourfold.method import Progress
 from fourfold.networks.reconstructor import Reconstructor, build
-from fourfold.output import atomically
+from fourfold.output import atomically, write_text
 from fourfold.training.checkpoint import BEST, LAST, Checkpoint, read_checkpoint
 from fourfold.training.domain import examples_domain
 from fourfold.training.quiet import quiet
@@ -151,7 +151,7 @@ def _claim(folder: Path, settings: TrainingSettings, base: Manifest | None, resu
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
         with atomically(path, ".yaml") as file:
-            file.write_text(yaml.safe_dump(content, sort_keys=False, allow_unicode=True), encoding="utf-8")
+            write_text(file, yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
         return
     found = read_settings(path)
     differing = [name for name in content | found if name not in _PLACES and content.get(name) != found.get(name)]

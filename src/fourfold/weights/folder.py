@@ -17,7 +17,7 @@ from fourfold.documents import read_json
 from fourfold.errors import InputError
 from fourfold.input import check_file
 from fourfold.memory import require_memory
-from fourfold.output import atomically
+from fourfold.output import atomically, write_text
 from fourfold.weights.manifest import Manifest
 
 __all__ = ["MANIFEST", "WEIGHTS", "fill", "read_manifest", "read_weights", "write_weights"]
@@ -49,7 +49,7 @@ def write_weights(folder: str | PathLike[str], state: Mapping[str, Tensor], know
     with atomically(folder / WEIGHTS, ".safetensors") as path:
         path.write_bytes(data)
     with atomically(folder / MANIFEST, ".json") as path:
-        path.write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        write_text(path, manifest.model_dump_json(indent=2) + "\n")
     return manifest
 
 
