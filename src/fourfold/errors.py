@@ -14,6 +14,7 @@ __all__ = ["InputError", "explain_settings", "nearest", "shown"]
 
 _SHORT = reprlib.Repr()
 _SHORT.maxstring = _SHORT.maxother = 120
+_LONGEST = 300
 
 
 class InputError(ValueError):
@@ -32,7 +33,8 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 def shown(value: Any) -> str:
     """Return `value` as code shows it, cut short where it is long, for a sentence."""
-    return _SHORT.repr(value)
+    text = _SHORT.repr(value)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
 def explain_settings(error: ValidationError, kind: str, name: str, known: Collection[str]) -> str:

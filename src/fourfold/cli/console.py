@@ -13,6 +13,7 @@ from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
 from rich.segment import Segment
 from rich.table import Table
+from rich.text import Text
 
 from fourfold.cli.text import is_unicode, json_safe, printable, say
 from fourfold.formats.metadata import plain
@@ -27,11 +28,18 @@ class _Console(Console):
     def __init__(self, **options: Any) -> None:
         super().__init__(markup=False, emoji=False, **options)
 
+    def render_str(self, text: str, **options: Any) -> Text:
+        """Return a cell's text, of which the width of its column follows."""
+        return super().render_str(_lines(text), **options)
+
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:
         """Yield the pieces of what is shown."""
         for segment in super().render(renderable, options):
-            lines = segment.text.split("\n")
-            yield segment if segment.control else segment._replace(text="\n".join(map(printable, lines)))
+            yield segment if segment.control else segment._replace(text=_lines(segment.text))
+
+
+def _lines(text: str) -> str:
+    return "\n".join(printable(line) for line in text.split("\n"))
 
 
 def print_json(value: Mapping[str, Any]) -> None:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import nibabel
 import numpy as np
@@ -40,7 +41,7 @@ class NiftiImages(Stack):
 
     def __init__(self, path: Path, settings: Images) -> None:
         try:
-            volume = nibabel.load(path)
+            volume: Any = nibabel.load(path)
             # Scaled numbers are made in double precision.
             require_memory(array_bytes(volume.shape, 8), f"The volume in '{path}'", ADVICE)
             volume = nibabel.as_closest_canonical(volume)
