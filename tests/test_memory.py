@@ -19,6 +19,7 @@ from PIL import Image
 from fourfold import memory
 from fourfold.arrays import stored_array
 from fourfold.cli.main import main
+from fourfold.datasets.images import NumpyImages
 from fourfold.datasets.photographs import Photographs
 from fourfold.datasets.settings import DataSettings, Images
 from fourfold.errors import InputError
@@ -245,6 +246,18 @@ def test_arrays_that_do_not_fit_are_refused(tmp_path):
     path.write_bytes(declared((10**6, 10**6), "|b1", "mask"))
     with pytest.raises(InputError, match=NEEDS):
         read_sampling(path)
+
+
+def test_arrays_that_are_mapped_must_fit_before_they_are_copied(tmp_path, free):
+    np.savez(tmp_path / "a.npz", coil_maps=KSPACE, mask=np.ones((900, 16, 16), bool))
+    np.save(tmp_path / "a.npy", np.ones((900, 16, 16), np.float32))
+    free(2 * KSPACE.nbytes - 2)
+    with pytest.raises(InputError, match=NEEDS):
+        read_maps(tmp_path / "a.npz")
+    with pytest.raises(InputError, match=NEEDS):
+        read_sampling(tmp_path / "a.npz")
+    with pytest.raises(InputError, match=NEEDS):
+        NumpyImages(tmp_path / "a.npy", Images(path="a"))
 
 
 @pytest.mark.parametrize("frames", [[0], [1, 0, 1]])

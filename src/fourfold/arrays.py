@@ -60,6 +60,11 @@ class StoredArray:
             with _stream(self.path, self.name) as file:
                 return np.asarray(np.lib.format.read_array(file, allow_pickle=False))
 
+    def load(self) -> Array:
+        """Return the array in memory; raises InputError where it does not fit."""
+        self._require_memory(self.shape)
+        return np.array(self.read()) if self.is_mapped else self.read()
+
     def rows(self, indices: Sequence[int]) -> Array:
         """Return a copy of these entries along the first axis; of a compressed array no others are kept."""
         self._require_memory((len(indices), *self.shape[1:]))

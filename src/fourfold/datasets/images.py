@@ -149,7 +149,7 @@ def _before_mark(name: str) -> str:
 def _read(path: Path) -> tuple[npt.NDArray[Any], npt.NDArray[Any] | None]:
     """Return the images and their names."""
     if is_single_array(path):
-        return stored_array(path, STACKS[0]).read(), None
+        return stored_array(path, STACKS[0]).load(), None
     names = array_names(path)
     key = next((name for name in STACKS if name in names), None)
     if key is None:
@@ -158,4 +158,4 @@ def _read(path: Path) -> tuple[npt.NDArray[Any], npt.NDArray[Any] | None]:
             "these names."
         )
     ids = next((name for name in NAMES if name in names), None)
-    return stored_array(path, key).read(), None if ids is None else stored_array(path, ids).read()
+    return stored_array(path, key).load(), None if ids is None else stored_array(path, ids).load()

@@ -61,7 +61,7 @@ def _from_numpy(path: Path) -> npt.NDArray[Any]:
     if name is None:
         found = ", ".join(names) or "no array"
         raise InputError(f"'{path}' holds {found}; name the coil maps 'coil_maps' (coil, y, x).")
-    return stored_array(path, name).read()
+    return stored_array(path, name).load()
 
 
 def _from_cfl(path: Path) -> npt.NDArray[Any]:

@@ -121,7 +121,7 @@ class NumpyFile(ScanFile):
             path = Path(beside)
             check_file(path)
             names = ["trajectory"] if is_single_array(path) else array_names(path)
-            found = read_trajectory(names, lambda name: stored_array(path, name).read(), path, matrix)
+            found = read_trajectory(names, lambda name: stored_array(path, name).load(), path, matrix)
         if (found.shots, found.samples) != self.stored or found.frames not in (1, self.frames):
             raise InputError(
                 f"The trajectory has {found.frames}×{found.shots}×{found.samples} points but the k-space in "
@@ -135,8 +135,7 @@ class NumpyFile(ScanFile):
         return dataclasses.replace(found, kind=self.record.get("trajectory", found.kind)), turned
 
     def _open(self, name: str) -> Array:
-        """Return an array, mapped where it is not compressed and large enough to matter."""
-        return stored_array(self.path, name).read()
+        return stored_array(self.path, name).load()
 
     def _check_layout(self, kspace: StoredArray) -> None:
         found = f"kspace in '{self.path}' is {kspace.dtype} of shape {kspace.shape}"
@@ -192,7 +191,7 @@ class NumpyFile(ScanFile):
             )
         missing = axes - len(stored.shape)
         per_frame = field != "noise" and not missing and stored.shape[0] == self.frames
-        array = (stored.rows(frames) if per_frame else stored.read())[(None,) * missing]
+        array = (stored.rows(frames) if per_frame else stored.load())[(None,) * missing]
         if name == "kspace" and self.turned:
             array = array.swapaxes(2, 3)
         return torch.from_numpy(np.array(array, np.complex64))
@@ -208,7 +207,7 @@ class NumpyFile(ScanFile):
                 f"The mask in '{self.path}' has shape {shape}; this k-space needs ({ny}, {nx}) or "
                 f"({self.frames}, {ny}, {nx}): it belongs to other data."
             )
-        mask = as_bool(stored.read().reshape(shape) if shape[0] == 1 else stored.rows(frames), self.path)
+        mask = as_bool(stored.load().reshape(shape) if shape[0] == 1 else stored.rows(frames), self.path)
         return torch.from_numpy(mask.swapaxes(1, 2) if self.turned else mask)
 
     def _line_axis(self, mask: Tensor) -> Axis:

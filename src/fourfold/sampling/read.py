@@ -89,16 +89,16 @@ def _read_npz(path: Path) -> tuple[NDArray[Any], dict[str, Any]]:
     names = array_names(path)
     if "mask" not in names:
         raise InputError(f"'{path}' holds {', '.join(names) or 'nothing'} but no array 'mask'; name it so.")
-    mask = stored_array(path, "mask").read()
+    mask = stored_array(path, "mask").load()
     if "provenance" not in names:
         return mask, {}
-    provenance = parse_json(str(stored_array(path, "provenance").read()), f"'provenance' in '{path}'")
+    provenance = parse_json(str(stored_array(path, "provenance").load()), f"'provenance' in '{path}'")
     with _damage_refused(path):
         return mask, {"provenance": {name: provenance[name] for name in PROVENANCE}}
 
 
 def _read_npy(path: Path) -> tuple[NDArray[Any], dict[str, Any]]:
-    return stored_array(path, "mask").read(), {}
+    return stored_array(path, "mask").load(), {}
 
 
 def _read_hdf5(path: Path) -> tuple[NDArray[Any], dict[str, Any]]:
