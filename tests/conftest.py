@@ -1,5 +1,6 @@
-"""What all tests share: real data where it is at hand, and one torch thread per worker."""
+"""What all tests share: real data where it is at hand, and how many threads torch has in each worker."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,8 @@ DATA = Path(__file__).parents[2] / "shared" / "data"
 
 
 def pytest_configure():
-    torch.set_num_threads(1)
+    """One thread each, since there are several workers; OMP_NUM_THREADS asks for more."""
+    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
 
 
 @pytest.fixture

@@ -357,7 +357,7 @@ def test_progress_is_shown_where_it_is_asked_for(under, capsys, monkeypatch):
     arguments = ("recon", "scan.npz", "--method", "tv", "--iterations", "3", "--force")
     assert run(capsys, *arguments)[1] == ""
     monkeypatch.setenv("FORCE_COLOR", "1")
-    assert "frame 0: Total variation" in run(capsys, *arguments)[1]
+    assert "frame 0 (1 of 1): Total variation" in run(capsys, *arguments)[1]
 
 
 def test_an_interruption_leaves_nothing_behind(under, capsys, monkeypatch, folder):
@@ -385,6 +385,8 @@ def test_ctrl_c_ends_a_real_run_in_one_line(under, folder):
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "FORCE_COLOR": "1"},
+        # A suite that runs in the background of a shell hands down that interruptions are ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     shown = ""
     while "iteration" not in shown:

@@ -128,7 +128,7 @@ def test_numbers_that_stand_for_nothing_are_refused(value):
         ([{"repetition": r, "slice": s} for r in range(3) for s in range(2)], (5, 4, 2, 3)),
         ([{"repetition": r, "slice": 0} for r in range(6)], (5, 4, 1, 6)),
         ([{"slice": s} for s in range(6)], (5, 4, 6)),
-        ([{"slice": s} for s in (0, 1, 0, 1, 1, 0)], (5, 4, 6)),
+        ([{"slice": s} for s in (0, 1) * 3], (5, 4, 2, 3)),
         (None, (5, 4, 6)),
     ],
 )

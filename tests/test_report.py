@@ -25,6 +25,7 @@ from fourfold.report import write_report
 from fourfold.report.charts import HELD_OUT, curve_chart, score_chart
 from fourfold.report.figures import COLUMN, GAP, HEAD, figure
 from fourfold.report.pictures import Gallery, kspace_codes
+from fourfold.report.results import Results
 from fourfold.report.wording import decimal, labels, number, pairs
 from fourfold.scan import Geometry, Placement, Reconstruction, Record, Sampling, Scan, Source
 from fourfold.studies import Comparison, Entry, compare
@@ -833,9 +834,9 @@ def test_standard_deviations_have_a_map_and_a_scale_of_their_own(driver, ensembl
 
 def test_frame_slider(viewer):
     images, mask = viewer.pixels(), viewer.text("#frame-value")
-    assert mask == "1"
+    assert mask == "2 of 3"
     viewer.choose("#frame", 2)
-    assert viewer.text("#frame-value") == "2"
+    assert viewer.text("#frame-value") == "3 of 3"
     assert all(not same(old, new) for old, new in zip(images, viewer.pixels(), strict=True))
     viewer.keys("p")
     assert all(same(old, new) for old, new in zip(images, viewer.pixels(), strict=True))
@@ -954,3 +955,72 @@ def test_without_scripts_still_images_and_the_table_remain(driver, page):
         assert "34.00" in driver.find_element("css selector", "#scores").text
     finally:
         driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
+
+
+RECORDER = """
+    window.drawn = { texts: [], paths: [], path: [] };
+    const context = CanvasRenderingContext2D.prototype;
+    const { fillText, beginPath, lineTo } = context;
+    context.fillText = function (text, x, y) {
+      if (this.canvas.className === "image") drawn.texts.push([text, x / this.canvas.width, y / this.canvas.height]);
+      fillText.call(this, text, x, y);
+    };
+    context.beginPath = function () { drawn.paths.push((drawn.path = [])); beginPath.call(this); };
+    context.lineTo = function (x, y) { drawn.path.push(x / this.canvas.width); lineTo.call(this, x, y); };"""
+
+
+def what_is_drawn(viewer, key):
+    """The texts on the images, and the scale bars' lengths as parts of the image's width, after a key."""
+    viewer.script("Object.assign(window.drawn, { texts: [], paths: [] })")
+    viewer.keys(key)
+    drawn = viewer.script("return window.drawn")
+    # The bar is the one line of four points.
+    return drawn["texts"], {round(path[2] - path[1], 6) for path in drawn["paths"] if len(path) == 4}
+
+
+def test_letters_and_scale_bar_follow_orientation_and_zoom(driver, tmp_path):
+    # Stored axes grow to the right and to the front: both are turned for the radiological view.
+    placement = Placement((-1.0, 0.0, 0.0), (0.0, -1.0, 0.0), (0.0, 0.0, 1.0))
+    geometry = Geometry((5.0, 3.0, 5.0), placements=(placement,) * FRAMES)
+    page = write_report([replace(made(object_image(), "a"), geometry=geometry)], tmp_path / "page.html")
+    assert embedded(page)["edges"] == [["R", "A", "L", "P"]] * FRAMES
+    assert "Orientation axial" in words(page)
+    viewer = Viewer(driver, page)
+    viewer.script(RECORDER)
+    for zooms, length, text in ((0, 50, "5 cm"), (5, 10, "1 cm")):
+        viewer.keys("0", *"+" * zooms)
+        texts, bars = what_is_drawn(viewer, "s")
+        assert {one[0] for one in texts} == {"R", "A", "L", "P", text}
+        places = {one[0]: one[1:] for one in texts}
+        assert places["R"][0] < 0.1 < 0.9 < places["L"][0]
+        assert places["A"][1] < 0.1 < 0.9 < places["P"][1]
+        seen = NX * 5.0 / (viewer.number("#zoom-value") / 100)
+        assert list(bars) == [pytest.approx(length / seen, rel=0.01)]
+
+
+def test_what_is_not_known_is_not_drawn(driver, tmp_path):
+    unknown = replace(made(object_image(), "a"), geometry=Geometry())
+    page = write_report([unknown], tmp_path / "page.html")
+    assert (embedded(page)["edges"], embedded(page)["pixel"]) == (None, None)
+    assert "Pixel not known" in words(page)
+    assert "Orientation not known" in words(page)
+    assert "1 × 1" not in words(page)
+    viewer = Viewer(driver, page)
+    viewer.script(RECORDER)
+    assert what_is_drawn(viewer, "s") == ([], set())
+
+
+def test_frames_of_several_planes_are_each_turned_and_lettered(tmp_path):
+    axial = Placement((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
+    feet_up = Placement((1.0, 0.0, 0.0), (0.0, 0.0, 1.0), (0.0, -1.0, 0.0))
+    sagittal = Placement((0.0, 0.0, -1.0), (0.0, 1.0, 0.0), (1.0, 0.0, 0.0))
+    image = torch.arange(36.0).reshape(2, 3, 6)
+    result = replace(made(image, "a"), geometry=Geometry((5.0, 2.0, 1.0), placements=(axial, feet_up)))
+    data = embedded(write_report([result], tmp_path / "page.html"))
+    assert data["edges"] == [["R", "A", "L", "P"], ["R", "S", "L", "I"]]
+    np.testing.assert_array_equal(Results.of([result]).turn(image), np.stack([image[0], image[1].flip(0)]))
+    # Rows and columns of one of them alone would have to be exchanged: all are shown as they are stored.
+    result = replace(result, geometry=Geometry((5.0, 2.0, 1.0), placements=(axial, sagittal)))
+    data = embedded(write_report([result], tmp_path / "page.html"))
+    assert data["edges"] == [["R", "A", "L", "P"], ["S", "A", "I", "P"]]
+    np.testing.assert_array_equal(Results.of([result]).turn(image), image)

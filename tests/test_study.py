@@ -4,7 +4,6 @@ import csv
 import html
 import json
 import re
-from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
@@ -111,25 +110,6 @@ def words(page: Path) -> str:
 def finished(folder: Path, scan: str, method: str) -> dict[str, np.ndarray]:
     (path,) = folder.glob(f"finished/{scan}-{method}-*.npz")
     return dict(np.load(path))
-
-
-def test_the_example_in_the_documentation_runs(tmp_path, monkeypatch):
-    """As printed, on one small volume and with methods that take seconds."""
-    page = Path(__file__).parents[1] / "docs" / "studies.md"
-    example = next(
-        code for code in re.findall(r"```python\n(.*?)```", page.read_text(), flags=re.S) if "convdecoder" in code
-    )
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "knee").mkdir()
-    save_scan(Scan(head(0).kspace.repeat(16, 1, 1, 1)), tmp_path / "knee" / "one.h5")
-    few = {"tv": {"weight": 0.002}, "deep-decoder": TINY, "dip": TINY, "convdecoder": TINY}
-    quick = [
-        partial(kind, **few[kind.name], **({"refit": 0} if kind.slow else {})) for kind in convdecoder.study_methods()
-    ]
-    monkeypatch.setattr(convdecoder, "study_methods", lambda: quick)
-    exec(compile(example, str(page), "exec"), {})
-    assert "ConvDecoder on our knees" in words(tmp_path / "study" / "index.html")
-    assert {row["scan"] for row in rows(tmp_path / "study")} == {"one.h5"}
 
 
 # What it writes

@@ -789,6 +789,21 @@ def test_every_setting_is_on_the_page():
 # The command line, and the page
 
 
+@pytest.mark.parametrize(
+    ("stages", "steps"),
+    [
+        ([{"steps": 4}], [1, 2, 3, 4]),
+        ([{"steps": 25}, {"steps": 1}], [3, 6, 9, 12, 15, 18, 21, 24, 25, 26]),
+        ([{"steps": 120}], [*range(10, 121, 10)]),
+    ],
+)
+def test_a_training_shorter_than_a_row_of_the_log_has_a_curve(settings, tmp_path, stages, steps):
+    given = settings(stages=stages, network={"kind": "kspace-cnn", "channels": 2, "layers": 1}, batch_size=1)
+    del given["log_every"]
+    train(TrainingSettings(**given), tmp_path / "out")
+    assert [int(row["step"]) for row in rows(tmp_path / "out" / "losses.csv")] == steps
+
+
 def test_the_commands_train_and_show_what_they_did(settings, tmp_path, capsys):
     file = tmp_path / "settings.yaml"
     given = settings(stages=[{"train": "all", "epochs": 1}, {"train": "all", "epochs": 1}], losses=["l1", "ssim"])

@@ -232,14 +232,16 @@ def test_the_readouts_oversampling_is_cut_off_before_the_fit(calibration, monkey
         original(self, masks, *others, **more)
 
     monkeypatch.setattr(SampleLoss, "__init__", spy)
-    method = with_settings(QUICK, calibration=calibration, iterations=80, pull=None)
+    method = with_settings(QUICK, calibration=calibration, iterations=80, pull=None, members=4)
     cut, whole = method(scan), with_settings(method, readout="whole")(scan)
     assert set(sizes) == {(48, 48), (48, 96)}
     assert cut.image.shape == cut.estimate.shape == whole.image.shape == (1, 48, 48)
     assert any("oversampling, 2×, was cut off" in note for note in cut.record.notes)
     assert not any("oversampling" in note for note in whole.record.notes)
     reference = crop_centre(root_sum_of_squares(ifft(full.kspace)), (48, 48))
-    assert psnr(cut.magnitude, reference) > psnr(whole.magnitude, reference) - 1
+    # Members differ by 1 dB from seed to seed, and as much from one processor to another; a wrong cut costs 10 dB.
+    qualities = [[psnr(member.abs(), reference) for member in result.members] for result in (cut, whole)]
+    assert sum(qualities[0]) / 4 > sum(qualities[1]) / 4 - 2
     inside = reference > 0.1 * reference.max()
     assert float((cut.magnitude / reference)[inside].median()) == pytest.approx(1, abs=0.03)
 

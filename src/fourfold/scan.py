@@ -173,7 +173,8 @@ class Geometry:
     Attributes
     ----------
     voxel_size
-        (slice spacing, y, x) of one voxel in mm; of a single slice its thickness. None for each that is not known.
+        (slice spacing, y, x) of one voxel in mm, None for each that is not known. The thickness stands for the spacing
+        of a single slice and of frames that are no equidistant stack.
     image_size
         (ny, nx) that the scanner shows; reconstructions are cut to it around the centre. None keeps the full grid.
     placements

@@ -19,7 +19,7 @@ from fourfold.physics.fill_samples import fill_samples, sample_equations
 from fourfold.physics.fourier import ifft
 from fourfold.physics.kernels import Equations
 from fourfold.physics.local_weights import LocalWeights
-from fourfold.physics.noise_floor import noise_floor
+from fourfold.physics.noise_floor import noise_variance
 from fourfold.physics.sense import Combination
 from fourfold.scan import Scan, crop_centre
 from fourfold.tuning.kernel_size import choose_size
@@ -44,7 +44,8 @@ class Grappa(Method):
     """Fills missing k-space from its acquired neighbours in all coils (Griswold et al. 2002, MRM 47:1202).
 
     The kernels are fitted to the calibration lines; every equation is scaled to unit energy. Works on line and 2D
-    patterns. Acquired samples are kept exactly; samples that no kernel reaches stay zero and are counted in a note.
+    patterns. Acquired samples are kept exactly; samples that no kernel reaches stay zero and are counted in a note. On
+    line patterns a kernel that estimates held-back calibration samples no better than zero is weakened down to zero.
 
     On real heads with 4 and 8 coils unit energy was worth 2 dB, and kernels of one line on either side of a gap beat
     those of two and three. Automatic weights, larger where there is less signal, beat the best single weight that a
@@ -83,7 +84,8 @@ class Grappa(Method):
         image = combine_coils(scan, ifft(kspace), self.combination)
         missing = int((~known).sum())
         details = {"samples_left_zero": missing, **choice}
-        return Solution(image, notes=_statement(missing, known.numel()), details=details)
+        notes = _statement(missing, known.numel()) + _weakness(choice.get("samples_weakened", 0), known.numel())
+        return Solution(image, notes=notes, details=details)
 
     def fill(self, scan: Scan, progress: Progress = lambda *_: None) -> tuple[Tensor, Tensor]:
         """Return the filled k-space of a scan of one frame, and which of its samples are now known.
@@ -112,7 +114,7 @@ class Grappa(Method):
             kspace, mask, calibration = kspace.mT, mask.T, calibration.mT
         lines = _is_lines(mask)
         centre = _centre(calibration, _FEWEST_LINES, 2 * self._narrowest(mask) if lines else _FEWEST_LINES)
-        noise = LocalWeights.of_noise(kspace, mask, _noise(scan, calibration))
+        noise = LocalWeights.of_noise(kspace, mask, noise_variance(scan, calibration))
         weights = noise.loaded() if self.weight == "auto" else LocalWeights.uniform(self.weight, mask)
         # In double precision a small weight keeps its effect.
         precision = torch.complex64 if float(weights.values.min()) >= _SINGLE_PRECISION else torch.complex128
@@ -141,13 +143,13 @@ class Grappa(Method):
             sizes = [size for size in _READOUTS if size <= widest] or [readout]
             equations = line_equations(lines, problem.calibration, sizes[-1], self.bridge, _LINE_GEOMETRIES)
             readout, choice = problem.choose("readout", equations, sizes)
-        inside, known_lines = fill_lines(
+        inside, known_lines, weakened = fill_lines(
             kspace[..., extent], lines, problem.calibration, readout, self.bridge, problem.weights.columns(extent)
         )
         filled, known = kspace.clone(), torch.zeros_like(mask)
         filled[..., extent] = inside
         known[:, extent] = known_lines[:, None]
-        return filled, known, choice
+        return filled, known, {**choice, "samples_weakened": weakened}
 
     def _fill_samples(self, problem: _Problem, progress: Progress) -> tuple[Tensor, Tensor, dict[str, Any]]:
         """Fill the samples of a 2D pattern."""
@@ -185,20 +187,6 @@ class _Problem:
         return choice.size, {setting: choice.summary()}
 
 
-def _noise(scan: Scan, calibration: Tensor) -> float:
-    """Return the noise variance of a sample of one coil, from the noise scan or calibration k-space."""
-    if scan.noise is not None:
-        return float(scan.noise.abs().square().mean())
-    noise = noise_floor(calibration)
-    if scan.calibration is None:
-        return noise
-    # Another acquisition may be brighter: what both sampled tells by how much.
-    box = min(calibration.shape[-2], scan.shape[0]), min(calibration.shape[-1], scan.shape[1])
-    common = crop_centre(scan.mask[0], box)
-    energies = [crop_centre(each, box)[:, common].abs().square().sum() for each in (scan.kspace[0], calibration)]
-    return noise * float(energies[0] / energies[1]) if bool(energies[1] > 0) else noise
-
-
 def _is_lines(mask: Tensor) -> bool:
     """Return whether the pattern (ky, kx) is one of whole lines along kx, over one range of columns."""
     lines, columns = mask.any(dim=1), mask.any(dim=0)
@@ -231,4 +219,15 @@ def _statement(missing: int, total: int) -> tuple[str, ...]:
     return (
         f"GRAPPA left {missing} of {total} k-space samples ({100 * missing / total:.1f} %) at zero: they lie beyond "
         "the outermost acquired ones or farther from any acquired one than the calibration region can bridge.",
+    )
+
+
+def _weakness(weakened: int, total: int) -> tuple[str, ...]:
+    """Return the note on samples whose estimates were not believed; none when there are none."""
+    if weakened == 0:
+        return ()
+    return (
+        f"GRAPPA estimated {weakened} of {total} k-space samples ({100 * weakened / total:.1f} %) with kernels that do "
+        "little better on held-back calibration samples than zeros do, and weakened them to less than a half: acquire "
+        "more calibration lines, or choose a method such as 'tv' or 'wavelet'.",
     )

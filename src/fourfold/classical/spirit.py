@@ -14,6 +14,8 @@ from fourfold.optimize.conjugate_gradient import conjugate_gradient
 from fourfold.physics.calibration import calibration_kspace
 from fourfold.physics.coil_images import combine_coils
 from fourfold.physics.fourier import ifft
+from fourfold.physics.local_weights import signal_energy
+from fourfold.physics.noise_floor import noise_variance
 from fourfold.physics.self_consistency import SelfConsistency, consistency_kernels
 from fourfold.physics.sense import Combination
 from fourfold.physics.spectrum import radial_energy
@@ -25,6 +27,9 @@ __all__ = ["Spirit"]
 _CALIBRATION_SIZE = 32
 # Samples in the middle of k-space, where nearly all is signal, are held back by so much of the weight.
 _LEAST_PENALTY = 0.02
+# Where noise prevails, so much of the weight for each part of noise over signal: on simulated heads with 2 to 16 coils
+# and much noise the image was otherwise up to 4 dB worse than one with zeros. With little noise it changes nothing.
+_NOISE_PENALTY = 6.0
 # So many patches more than one along each axis; with fewer the kernels follow the noise.
 _SPARE_LINES = 3
 
@@ -39,8 +44,8 @@ class Spirit(Method):
     """Minimises ½‖(G − 1) x‖² + ½ Σ λ(k) |x(k)|² over the missing samples (Lustig & Pauly 2010, MRM 64:457).
 
     G estimates every sample of every coil from its neighbours in all coils, acquired or not; acquired samples are
-    kept exactly. Works on any Cartesian pattern. The weight λ(k) follows the acquired samples' energy: where k-space
-    is mostly noise, so would be what G estimates there.
+    kept exactly. Works on any Cartesian pattern. The weight λ(k) follows the energy of the acquired samples and the
+    noise in it: where k-space is mostly noise, so would be what G estimates there.
     """
 
     name: ClassVar[str] = "spirit"
@@ -53,7 +58,8 @@ class Spirit(Method):
     calibration_weight: PositiveFloat = 0.02
     """Tikhonov weight of the kernels' fit, relative to the sources' mean energy."""
     weight: PositiveFloat = 0.05
-    """Weight λ where k-space is all noise; it falls with the energy of the acquired samples."""
+    """Weight λ at the edge of k-space with little noise; it falls with the energy of the acquired samples and grows
+    with the noise in them."""
     iterations: PositiveInt = 50
     """At most so many iterations of conjugate gradient."""
     tolerance: NonNegativeFloat = 2e-3
@@ -85,10 +91,11 @@ class Spirit(Method):
         if bool(mask.all()):
             return kspace, 0
         calibration = self._calibration(scan)
+        noise = noise_variance(scan, calibration.to(kspace.dtype))
         if bool((mask == mask[:1]).all()):
-            filled, iterations = self._fill(kspace.mT, mask.T, calibration.mT, progress)
+            filled, iterations = self._fill(kspace.mT, mask.T, calibration.mT, noise, progress)
             return filled.mT.contiguous(), iterations
-        return self._fill(kspace, mask, calibration, progress)
+        return self._fill(kspace, mask, calibration, noise, progress)
 
     def _calibration(self, scan: Scan) -> Tensor:
         """Return the used centre of the calibration k-space (coil, ky, kx), in double precision."""
@@ -106,12 +113,16 @@ class Spirit(Method):
             )
         return found.to(torch.complex128)
 
-    def _fill(self, kspace: Tensor, mask: Tensor, calibration: Tensor, progress: Progress) -> tuple[Tensor, int]:
-        """Fill k-space (coil, ky, kx); where the mask (ky, kx) leaves out lines along kx, column by column."""
+    def _fill(
+        self, kspace: Tensor, mask: Tensor, calibration: Tensor, noise: float, progress: Progress
+    ) -> tuple[Tensor, int]:
+        """Fill k-space (coil, ky, kx); where the mask (ky, kx) leaves out lines along kx, column by column.
+
+        `noise` is the variance of a sample of one coil.
+        """
         apart = bool((mask == mask[:, :1]).all())
         held = mask[:, :1] if apart else mask
-        energy = radial_energy(kspace, held)
-        penalty = self.weight * (energy.min() / energy + _LEAST_PENALTY)
+        penalty = self.weight * _penalty(radial_energy(kspace, held), noise)
         root = torch.fft.ifftshift(torch.where(held, 0, penalty.rsqrt())).T[..., None]
         data = torch.fft.ifftshift(kspace, dim=(-2, -1)).permute(2, 1, 0).contiguous()
         if apart:
@@ -160,3 +171,9 @@ class Spirit(Method):
         )
         data.add_(z.mul_(root))
         return iterations
+
+
+def _penalty(energy: Tensor, noise: float) -> Tensor:
+    """Return λ(k) over the weight, from the energy and the noise's variance of the acquired samples."""
+    ratio = noise / signal_energy(energy, noise)
+    return energy.min() / energy + _LEAST_PENALTY + _NOISE_PENALTY * ratio**3 / (1 + ratio**2)

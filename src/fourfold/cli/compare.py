@@ -11,10 +11,10 @@ from cyclopts import Group, Parameter
 
 from fourfold.cli.computer import Computer, ComputerOptions
 from fourfold.cli.console import print_json, print_table, progress_bar
-from fourfold.cli.files import FormatOptions, check_output, select_frames
+from fourfold.cli.files import FormatOptions, check_output, frames_in_words, select_frames
 from fourfold.cli.flags import DATA, METHODS, OUTPUT, Flag
 from fourfold.errors import InputError
-from fourfold.formats import ScanFile, open_scan
+from fourfold.formats import open_scan
 from fourfold.method import Method
 from fourfold.registry import find_method, quick_methods
 from fourfold.registry import methods as known_methods
@@ -117,26 +117,26 @@ def compare(
         check_output(report, (".html",), volume.path, force)
     computer.claim()
     chosen = _with_settings(_names(methods), own)
-    scan = _load(volume, frames, series=methods is not None and any(method.scope == "series" for method in chosen))
+    series = methods is not None and any(method.scope == "series" for method in chosen)
+    indices = _frames(frames, len(volume), series)
+    scan = volume.load(slice(indices.start, indices.stop))
     sampling = _sampling(scan, pattern, acceleration, seed, details or {}, mask)
     with progress_bar() as show:
         comparison = compare_methods(
             scan.to(computer.device), chosen, sampling, _names(protocols), reference, progress=show
         )
     if report is not None:
-        write_report(comparison, report, f"Comparison on {file.name}")
+        words = f", {frames_in_words(indices, len(volume))}" if len(volume) > 1 else ""
+        write_report(comparison, report, f"Comparison on {file.name}{words}")
     if json:
         print_json(comparison.to_json())
     else:
         print_table(comparison.render())
 
 
-def _load(volume: ScanFile, frames: str | None, series: bool) -> Scan:
+def _frames(frames: str | None, count: int, series: bool) -> range:
     """Return the frames that were asked for, else the whole `series`, else the middle frame."""
-    if frames is None and not series:
-        return volume.load(len(volume) // 2)
-    chosen = select_frames(frames, len(volume))
-    return volume.load(slice(chosen.start, chosen.stop))
+    return range(count // 2, count // 2 + 1) if frames is None and not series else select_frames(frames, count)
 
 
 def _names(texts: Sequence[str] | None) -> list[str] | None:

@@ -9,7 +9,7 @@ from typing import TypedDict
 from fourfold.errors import InputError
 from fourfold.formats import check_writable
 
-__all__ = ["FormatOptions", "check_output", "select_frames"]
+__all__ = ["FormatOptions", "check_output", "frames_in_words", "select_frames"]
 
 
 class FormatOptions(TypedDict, total=False):
@@ -55,3 +55,10 @@ def select_frames(text: str | None, count: int) -> range:
     if not 0 <= first < end <= count:
         raise InputError(f"The frames '{text}' were asked for; this file has frames 0 to {count - 1}.")
     return range(first, end)
+
+
+def frames_in_words(frames: range, count: int) -> str:
+    """Return frames of a file with `count` of them in words: by their indices, as `select_frames` takes them."""
+    if len(frames) > 1:
+        return f"frames {frames[0]} to {frames[-1]} ({len(frames)} of {count})"
+    return f"frame {frames[0]} ({frames[0] + 1} of {count})"

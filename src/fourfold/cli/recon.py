@@ -13,12 +13,12 @@ from cyclopts import Group, Parameter
 from fourfold.choose import choose_method
 from fourfold.cli.computer import Computer, ComputerOptions
 from fourfold.cli.console import part_of, print_json, progress_bar, remark, say
-from fourfold.cli.files import FormatOptions, check_output, select_frames
+from fourfold.cli.files import FormatOptions, check_output, frames_in_words, select_frames
 from fourfold.cli.flags import DATA, OUTPUT, Flag, MethodName
 from fourfold.cli.preparation import Preparation
 from fourfold.cli.unfinished import Unfinished
 from fourfold.formats import ScanFile, open_scan, writer
-from fourfold.formats.writing import IMAGE_SUFFIXES, join
+from fourfold.formats.writing import IMAGE_SUFFIXES, image_paths, join
 from fourfold.method import Method
 from fourfold.registry import find_method
 from fourfold.report import write_report
@@ -98,7 +98,7 @@ def recon(
         unfinished = Unfinished(output, _call(volume, solver, prepare, more, chosen))
     replaced = force or (resume and unfinished is not None and unfinished.exists)
     if output is not None:
-        check_output(output, IMAGE_SUFFIXES, volume.path, replaced)
+        _check_images(output, volume, chosen, replaced)
     if report is not None:
         check_output(report, (".html",), volume.path, replaced)
     computer.claim()
@@ -109,7 +109,7 @@ def recon(
         told = (f"The method '{solver.name}' was chosen: {reason}.", *told)
     if output is None:
         output = _output_of(file, solver)
-        check_output(output, IMAGE_SUFFIXES, volume.path, force)
+        _check_images(output, volume, chosen, force)
     for sentence in told:
         remark(sentence)
     if unfinished is not None and not resume:
@@ -127,7 +127,7 @@ def recon(
                     unfinished.keep(words, ready, result)
             image.add(replace(result, record=replace(result.record, notes=(*told, *result.record.notes))))
             if indices[0] <= middle:
-                page = [result], f"{file.name}, {words}", ready
+                page = [result], f"{file.name}, {words}" if len(volume) > 1 else file.name, ready
             if result.record.interrupted:
                 break
     if report is not None:
@@ -143,15 +143,34 @@ def recon(
     elif unfinished is not None:
         unfinished.remove()
     if json:
-        facts = {"output": str(output), "shape": list(made.image.shape), "frames": list(chosen)[: made.image.shape[0]]}
+        facts = {
+            "output": str(output),
+            "files": [str(path) for path in image.written],
+            "shape": list(made.image.shape),
+            "frames": list(chosen)[: made.image.shape[0]],
+        }
         print_json({**facts, **made.record.summary()})
     else:
         size = "×".join(str(length) for length in made.image.shape[1:])
-        say(f"{output}: {made.image.shape[0]} frame(s) of {size} by '{solver.name}' in {made.record.seconds:.1f} s")
+        files = ", ".join(map(str, image.written))
+        say(f"{files}: {made.image.shape[0]} frame(s) of {size} by '{solver.name}' in {made.record.seconds:.1f} s")
 
 
 def _output_of(file: Path, solver: Method) -> Path:
     return Path(f"{file.name.split('.')[0]}_{solver.name}.nii.gz")
+
+
+def _check_images(output: Path, volume: ScanFile, chosen: range, replaced: bool) -> None:
+    """Check each file of the image, and say which they are where the frames are no single stack."""
+    labels = None if volume.labels is None else [volume.labels[frame] for frame in chosen]
+    paths = image_paths(output, volume.geometry(chosen), labels, len(chosen))
+    for path in {output, *paths}:
+        check_output(path, IMAGE_SUFFIXES, volume.path, replaced)
+    if len(paths) > 1:
+        remark(
+            f"The {len(chosen)} frames are {len(paths)} stacks of parallel, equidistant slices; each is written to a "
+            f"file of its own, {paths[0].name} to {paths[-1].name}."
+        )
 
 
 def _is_long(solver: Method, chosen: range) -> bool:
@@ -193,9 +212,10 @@ def _frames(volume: ScanFile, frames: range) -> Iterator[tuple[str, range, Scan]
     """Yield each frame with its name; of a whole file in its own order of reading, which may be much faster."""
     scans = volume if len(frames) == len(volume) else (volume[index] for index in frames)
     for index, scan in zip(frames, scans, strict=True):
-        yield f"frame {index}", range(index, index + 1), scan
+        only = range(index, index + 1)
+        yield frames_in_words(only, len(volume)), only, scan
 
 
 def _series(volume: ScanFile, frames: range) -> Iterator[tuple[str, range, Scan]]:
     """Yield all frames at once; raises InputError where they would fill the memory."""
-    yield f"frames {frames[0]} to {frames[-1]}", frames, volume.load(slice(frames.start, frames.stop))
+    yield frames_in_words(frames, len(volume)), frames, volume.load(slice(frames.start, frames.stop))

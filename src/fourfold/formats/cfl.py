@@ -21,7 +21,7 @@ from fourfold.formats.centred import inverse_rows
 from fourfold.formats.masks import line_axis_of, measured, merge_frames
 from fourfold.formats.metadata import image_record, sampling_from, scan_record
 from fourfold.formats.probe import check_file, first_bytes
-from fourfold.formats.scan_file import Labels, ScanFile
+from fourfold.formats.scan_file import FrameLabels, ScanFile
 from fourfold.input import read_text
 from fourfold.memory import require_memory
 from fourfold.output import write_buffer, write_text
@@ -91,7 +91,7 @@ class CflFile(ScanFile):
         self.inner = 1 if self.transformed is None else dimensions[self.transformed]
         self.frames = self.inner * self.outer
         self.block = min(self.inner, max(1, BLOCK_BYTES // (8 * self.coils * math.prod(self.matrix))))
-        self.labels = Labels(self.frames, self._label) if self.frames > 1 else None
+        self.labels = FrameLabels(self.frames, self._label) if self.frames > 1 else None
         self.restore(record)
 
     def _check_size(self, dimensions: tuple[int, ...]) -> None:

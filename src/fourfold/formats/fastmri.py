@@ -21,7 +21,7 @@ from fourfold.formats.ismrmrd_header import Encoding, Limits, parse_header, voxe
 from fourfold.formats.masks import acquired, as_bool, check_mask, measured, merge_frames
 from fourfold.formats.metadata import image_record, plain, sampling_from, scan_record
 from fourfold.formats.probe import check_dataset, is_hdf5, open_hdf5, read_dataset
-from fourfold.formats.scan_file import Labels, ScanFile
+from fourfold.formats.scan_file import FrameLabels, ScanFile
 from fourfold.output import late_refusal
 from fourfold.scan import Axis, Geometry, Reconstruction, Sampling, Scan
 
@@ -70,7 +70,7 @@ class FastMRIFile(ScanFile):
         self.encoding = header.encodings[0] if header else None
         self.volume = self._volume(reference_size)
         self.details = {**attributes, **(header.facts if header else {})}
-        self.labels = Labels(self.frames, _label)
+        self.labels = FrameLabels(self.frames, _label)
         self.restore(self.record)
 
     def _find_reference(self, file: h5py.File) -> str | None:

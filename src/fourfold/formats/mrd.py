@@ -7,8 +7,8 @@ https://doi.org/10.1002/mrm.26089. The meaning of header fields and flags is tha
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -24,7 +24,8 @@ from fourfold.formats.ismrmrd_header import Encoding, Header, Limits, field_of_v
 from fourfold.formats.masks import merge_frames
 from fourfold.formats.mrd_lines import LINES_AT_ONCE, REVERSE, Indices, read_samples, read_table, roles
 from fourfold.formats.probe import is_hdf5, open_hdf5, read_dataset
-from fourfold.formats.scan_file import Labels, ScanFile
+from fourfold.formats.scan_file import FrameLabels, ScanFile
+from fourfold.formats.stacks import FRAME_BYTES, TURN, slice_spacing
 from fourfold.memory import array_bytes, require_memory
 from fourfold.scan import Geometry, Placement, Sampling, Scan, centre_slice, crop_centre
 
@@ -214,14 +215,12 @@ class MRDFile(ScanFile):
         return first + before, first + rows["number_of_samples"].astype(int) - after - 1
 
     def _group_lines(self) -> list[Indices]:
-        """Return the imaging lines of each frame (of each volume in 3D), slices fastest, in the order of position."""
+        """Return the imaging lines of each frame (of each volume in 3D), parallel slices in the order of position."""
         lines = self.roles.imaging
         counters = np.stack([self.table["idx"][name][lines] for name in COUNTERS], axis=1).astype(int)
-        rows = self.table[lines]
-        heights = np.einsum("ij,ij->i", rows["position"], rows["slice_dir"]).round(3)
-        height_of = {index: heights[np.argmax(counters[:, -1] == index)] for index in np.unique(counters[:, -1])}
         keys, inverse = np.unique(counters, axis=0, return_inverse=True)
-        order = sorted(range(len(keys)), key=lambda key: (*keys[key][:-1], height_of[keys[key][-1]], keys[key][-1]))
+        slices = {index: self.table[lines[np.argmax(counters[:, -1] == index)]] for index in np.unique(counters[:, -1])}
+        order = sorted(range(len(keys)), key=lambda key: (*keys[key][:-1], *_rank(slices, keys[key][-1])))
         self.counters = keys[order]
         return [lines[inverse.ravel() == key] for key in order]
 
@@ -245,9 +244,11 @@ class MRDFile(ScanFile):
             self.matrix, self.image_size = (grid.ny, grid.kept_x), (grid.kept_y, grid.kept_x)
             self.points = range(grid.nz)[centre_slice(grid.nz, grid.kept_z)]
         self.frames = len(self.groups) * len(self.points)
+        what = f"A list of the {self.frames} frames of '{self.path}'"
+        require_memory(self.frames * FRAME_BYTES, what, "convert the scanner's file again")
         frame_bytes = 8 * self.coils * self.matrix[0] * self.matrix[1]
         self.block = min(len(self.points), max(1, BLOCK_BYTES // frame_bytes))
-        self.labels = Labels(self.frames, self._label)
+        self.labels = FrameLabels(self.frames, self._label)
         self.dtype = "complex64"
         # Siemens gives directions for images made by the forward transform; ours are made by the inverse one,
         # which the conjugate of the samples makes up for.
@@ -266,7 +267,9 @@ class MRDFile(ScanFile):
             },
             **self._noise_facts(),
         }
+        self.spacing = None
         self.volume = self.geometry(range(self.frames))
+        self.spacing = slice_spacing(self.volume, self.labels)
         self.notes = (*field_of_view_notes(space), *self._placement_notes())
 
     def _noise_facts(self) -> dict[str, Any]:
@@ -300,8 +303,9 @@ class MRDFile(ScanFile):
         voxel = (grid.dx, grid.dy, grid.dz) if self.by_readout else (grid.dz, grid.dy, grid.dx)
         placements = [self._placement(frame) for frame in frames]
         known = tuple(placement for placement in placements if placement is not None)
-        spacing = self._slice_spacing(frames, voxel[0])
-        return Geometry((spacing, *voxel[1:]), self.image_size, known if len(known) == len(frames) else ())
+        geometry = Geometry(voxel, self.image_size, known if len(known) == len(frames) else ())
+        spacing = slice_spacing(geometry) or self.spacing or voxel[0]
+        return replace(geometry, voxel_size=(spacing, *voxel[1:]))
 
     def _placement(self, frame: int) -> Placement | None:
         """Return how a frame lies in the patient, None where its directions are not known."""
@@ -332,18 +336,6 @@ class MRDFile(ScanFile):
         if lost:
             notes.append(f"The headers of {lost} of {self.frames} frame(s) give no full position: position not known.")
         return tuple(notes)
-
-    def _slice_spacing(self, frames: Sequence[int], thickness: float | None) -> float | None:
-        """Return the distance of neighbouring slices among `frames`, in the whole file where they are one slice."""
-        if len(self.points) > 1:
-            step = abs(frames[1] - frames[0]) if len(frames) > 1 else 1
-            return None if thickness is None else step * thickness
-        for chosen in (frames, range(self.frames)):
-            rows = self.table[[self.groups[index][0] for index in chosen]]
-            heights = {round(float(height), 3) for height in rows["position"] @ rows["slice_dir"][0]}
-            if len(heights) > 1 and all(map(math.isfinite, heights)):
-                return (max(heights) - min(heights)) / (len(heights) - 1)
-        return thickness
 
     def read(self, frames: Sequence[int]) -> Scan:
         """Read frames; only the lines that they need are loaded, a few at a time."""
@@ -449,6 +441,16 @@ def _groups(file: h5py.File) -> list[str]:
         return isinstance(data, h5py.Dataset) and data.size > 0 and "head" in (data.dtype.names or ())
 
     return [name for name in file if has_lines(file[name])]
+
+
+def _rank(slices: Mapping[int, Any], index: int) -> tuple[int, float, int]:
+    """Return by what a slice is sorted: the first slice parallel to it, its position, its counter."""
+    line = slices[index]
+    parallel = (
+        other for other, first in slices.items() if np.allclose(first["slice_dir"], line["slice_dir"], atol=TURN)
+    )
+    height = float(np.nan_to_num(line["position"] @ line["slice_dir"]))
+    return next(parallel, index), round(height, 3), index
 
 
 def _stack_centres(boxes: list[Tensor]) -> Tensor:

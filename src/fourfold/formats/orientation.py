@@ -11,12 +11,15 @@ import numpy.typing as npt
 
 from fourfold.scan import Geometry, Placement, Vector
 
-__all__ = ["View", "affine", "axis_codes", "orient_for_display", "views"]
+__all__ = ["View", "affine", "axis_codes", "orient_for_display", "plane_name", "views"]
 
 # The ends of DICOM's patient axes: (towards lower, towards higher) coordinates in mm.
 ENDS = (("R", "L"), ("A", "P"), ("I", "S"))
 # What a radiologist expects (to the right, downwards) in axial, coronal and sagittal images.
 VIEWS = {2: ("L", "P"), 1: ("L", "I"), 0: ("P", "I")}
+PLANES = ("sagittal", "coronal", "axial")
+# Cosine of the tilt, 1°, from which a plane counts as oblique.
+STRAIGHT = math.cos(math.radians(1))
 # Cosine beyond which an oblique direction is named after a side of the patient: up to 70° from it.
 OBLIQUE = math.cos(math.radians(70))
 
@@ -50,6 +53,13 @@ def affine(geometry: Geometry, shape: tuple[int, int]) -> npt.NDArray[np.float64
 def axis_codes(placement: Placement) -> str:
     """Return the letters towards which x, y and the frame index grow, such as ``LPS``."""
     return "".join(_letter(axis) for axis in (placement.x_axis, placement.y_axis, placement.slice_axis))
+
+
+def plane_name(placement: Placement) -> str:
+    """Return the anatomical plane that a frame is nearest to, ``oblique`` where it is tilted against it."""
+    normal = np.abs(placement.slice_axis)
+    name = PLANES[int(normal.argmax())]
+    return name if normal.max() > STRAIGHT else f"oblique {name}"
 
 
 def _letter(axis: Vector) -> str:

@@ -14,15 +14,18 @@ from torch import Tensor
 from fourfold.errors import InputError
 from fourfold.formats.metadata import geometry_from
 from fourfold.formats.orientation import axis_codes
+from fourfold.formats.stacks import find_stacks, slice_spacing
 from fourfold.memory import array_bytes, require_memory
 from fourfold.scan import Axis, Geometry, Scan, Source
 
-__all__ = ["Labels", "ScanFile"]
+__all__ = ["FrameLabels", "ScanFile"]
 
 Frames = int | slice | None
+MOST_SORTED = 100_000
+"""Frames that a summary sorts into stacks."""
 
 
-class Labels(Sequence[Mapping[str, int]]):
+class FrameLabels(Sequence[Mapping[str, int]]):
     """What each frame is: made when asked for, since a header can declare any number of frames."""
 
     def __init__(self, frames: int, label: Callable[[int], Mapping[str, int]]) -> None:
@@ -104,10 +107,13 @@ class ScanFile(ABC):
     def geometry(self, frames: Sequence[int]) -> Geometry:
         """Return size and place of these frames."""
         placements = tuple(self.volume.placements[index] for index in frames) if self.volume.placements else ()
+        chosen = dataclasses.replace(self.volume, placements=placements)
         spacing, dy, dx = self.volume.voxel_size
-        if spacing is not None and len(frames) > 1:
+        if placements:
+            spacing = slice_spacing(chosen) or spacing
+        elif spacing is not None and len(frames) > 1:
             spacing *= abs(frames[1] - frames[0])
-        return dataclasses.replace(self.volume, voxel_size=(spacing, dy, dx), placements=placements)
+        return dataclasses.replace(chosen, voxel_size=(spacing, dy, dx))
 
     def source(self, frames: Sequence[int]) -> Source:
         """Return where these frames come from; ``details["frames"]`` labels each of them."""
@@ -211,6 +217,7 @@ class ScanFile(ABC):
             "image_size": list(geometry.image_size or self.matrix),
             "voxel_size_mm": _rounded(geometry.voxel_size),
             "orientation": " ".join(dict.fromkeys(map(axis_codes, self.volume.placements))) or None,
+            "stacks": self._count_stacks(),
             "line_axis": scan.line_axis,
             "sampling": scan.sampling_summary(),
             "noise_samples": None if scan.noise is None else scan.noise.shape[1],
@@ -220,6 +227,10 @@ class ScanFile(ABC):
             "notes": list(scan.source.notes),
             "details": self.details,
         }
+
+    def _count_stacks(self) -> int | None:
+        """Return the number of stacks; None of files with so many frames that nobody has looked at all of them."""
+        return len(find_stacks(self.volume, self.labels, self.frames)) if self.frames <= MOST_SORTED else None
 
     def __repr__(self) -> str:
         ny, nx = self.matrix

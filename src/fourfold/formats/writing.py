@@ -17,10 +17,11 @@ from torch import Tensor
 
 from fourfold.errors import InputError
 from fourfold.formats import cfl, fastmri, nifti, numpy_file, png
+from fourfold.formats.stacks import Labels, find_stacks
 from fourfold.output import atomically, check_target, refusals_explained, suffix_of, write_buffer
-from fourfold.scan import Reconstruction, Record, Scan
+from fourfold.scan import Geometry, Reconstruction, Record, Scan
 
-__all__ = ["IMAGE_SUFFIXES", "SCAN_SUFFIXES", "check_writable", "join", "save", "save_scan", "writer"]
+__all__ = ["IMAGE_SUFFIXES", "SCAN_SUFFIXES", "check_writable", "image_paths", "join", "save", "save_scan", "writer"]
 
 IMAGE_WRITERS: dict[str, Callable[[Path, Reconstruction], None]] = {
     ".h5": fastmri.write_image,
@@ -50,7 +51,22 @@ def check_writable(path: str | PathLike[str], suffixes: Sequence[str] = IMAGE_SU
     return check_target(path, suffixes)
 
 
-def save(reconstruction: Reconstruction, path: str | PathLike[str]) -> Path:
+def image_paths(path: Path, geometry: Geometry, labels: Labels, frames: int) -> list[Path]:
+    """Return the files that `save` writes for frames of such a geometry: of NIfTI one for each of their stacks.
+
+    Parameters
+    ----------
+    path
+        As in `save`.
+    geometry, labels, frames
+        As in `find_stacks`.
+    """
+    if IMAGE_WRITERS[suffix_of(path, IMAGE_WRITERS)] is not nifti.write_image:
+        return [path]
+    return nifti.stack_paths(path, len(find_stacks(geometry, labels, frames)))
+
+
+def save(reconstruction: Reconstruction, path: str | PathLike[str]) -> list[Path]:
     """Write an image in the format of the suffix; the file appears when it is whole.
 
     Parameters
@@ -59,14 +75,24 @@ def save(reconstruction: Reconstruction, path: str | PathLike[str]) -> Path:
         The image.
     path
         ``.h5`` (fastMRI's ``reconstruction``, and the complex image), ``.nii`` or ``.nii.gz`` (magnitude), ``.npz``
-        (complex image, standard deviation, record), ``.cfl`` (complex image) or ``.png`` (8-bit magnitude).
+        (complex image, standard deviation, record), ``.cfl`` (complex image) or ``.png`` (8-bit magnitude). NIfTI holds
+        frames that are one stack; where they are several, as in a localiser of three planes, each is written to a file
+        of its own: ``a.stack1.nii.gz``, ``a.stack2.nii.gz``, …
+
+    Returns
+    -------
+    list of Path
+        The files that were written.
 
     Raises
     ------
     InputError
         As `check_writable`; when the image would overwrite its own raw data; when the system refuses to write.
     """
-    return _write(reconstruction, IMAGE_WRITERS, path, reconstruction.record.source.get("path"))
+    source = reconstruction.record.source
+    path = _write(reconstruction, IMAGE_WRITERS, path, source.get("path"))
+    labels = source.get("details", {}).get("frames")
+    return image_paths(path, reconstruction.geometry, labels, len(reconstruction.image))
 
 
 def save_scan(scan: Scan, path: str | PathLike[str]) -> Path:
@@ -113,6 +139,11 @@ class writer:  # noqa: N801  # used like a function, as open() is
     path
         As in `save`.
 
+    Attributes
+    ----------
+    written
+        The files that were written, once the block is left.
+
     Examples
     --------
     >>> with writer("volume.nii.gz") as volume:  # doctest: +SKIP
@@ -123,6 +154,7 @@ class writer:  # noqa: N801  # used like a function, as open() is
     def __init__(self, path: str | PathLike[str]) -> None:
         self.path = check_writable(path)
         self.parts: list[Reconstruction] = []
+        self.written: list[Path] = []
 
     def __enter__(self) -> Self:
         return self
@@ -144,7 +176,7 @@ class writer:  # noqa: N801  # used like a function, as open() is
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if kind is None and self.parts:
-            save(join(self.parts), self.path)
+            self.written = save(join(self.parts), self.path)
 
 
 def _on_disk(array: Tensor, folder: Path) -> Tensor:

@@ -2,27 +2,59 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from fourfold.optimize.dictionary import kept_part
-from fourfold.optimize.patches import PatchTransform, cosine_atoms, cosine_basis
+from fourfold.optimize.patches import PatchTransform, cosine_atoms
 
 __all__ = ["BlockMatching"]
 
 # Stacks are searched anew each time the noise level has fallen by this factor.
 _MATCH_BELOW = 0.5
+# From this part of a stack on, patches count the less the farther they are; the last of all would count nothing.
+_FULL = 0.5
+# They lose their share over this part of distance and noise at least, so that rounding errors decide nothing.
+_SHARPEST = 1e-2
 # So many groups at once bound the memory and stay near the cache.
 _GROUPS = 1024
 
 
-class BlockMatching:
-    """Block matching and three-dimensional filtering by thresholds (Dabov et al. 2007, IEEE TIP 16:2080).
+@dataclass(frozen=True, eq=False)
+class _Stacks:
+    """Patches that resemble one another.
 
-    Every reference patch is stacked with the patches of its neighbourhood that are most like it, the stack is cosine
-    transformed in all three directions, coefficients of small modulus are removed, and all patches of all stacks
-    are averaged, those of stacks with few coefficients counting most. Complex images; patches wrap round the borders.
+    Attributes
+    ----------
+    places
+        int64, (member, group): the member's first pixel, line by line. The first member is the reference patch.
+    shares
+        float32, (member, group): how much it counts, from 0 to 1.
+    """
+
+    places: Tensor
+    shares: Tensor
+
+    def blocks(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield places and shares of some groups at a time."""
+        return zip(torch.split(self.places, _GROUPS, dim=1), torch.split(self.shares, _GROUPS, dim=1), strict=True)
+
+
+class BlockMatching:
+    """Patches that are alike are denoised together, after block matching (Dabov et al. 2007, IEEE TIP 16:2080).
+
+    Every reference patch is stacked with the patches of its neighbourhood that are most like it and cosine transformed.
+    Coefficients of small modulus are removed from the stack's mean and from each patch's difference from it, and
+    all patches of all stacks are averaged, those of stacks with few coefficients counting most. Complex images;
+    patches wrap round the borders.
+
+    A patch's share in its stack falls to zero before another patch takes its place, and the members' order does not
+    matter (Dabov's third transform hangs on it). The result is therefore a continuous function of the image: a rounding
+    error that exchanges two patches changes it by a rounding error.
 
     Parameters
     ----------
@@ -38,7 +70,7 @@ class BlockMatching:
 
     def __init__(self, patch: int = 4, group: int = 16, reach: int = 10, step: int = 3) -> None:
         self.patch, self.group, self.reach, self.step = patch, group, reach, step
-        self._matches: list[Tensor] = []
+        self._stacks: list[_Stacks] = []
         self._matched_at = float("inf")
 
     def __call__(self, x: Tensor, sigma: float) -> Tensor:
@@ -48,22 +80,29 @@ class BlockMatching:
         images = x.flatten(0, -3)
         transform = PatchTransform(cosine_atoms(self.patch, x.device))
         if sigma < _MATCH_BELOW * self._matched_at:
-            self._matches = [self._match(image) for image in images]
+            self._stacks = [self._match(image, sigma) for image in images]
             self._matched_at = sigma
-        pairs = zip(images, self._matches, strict=True)
-        return torch.stack([self._filtered(transform, image, found, sigma) for image, found in pairs]).view(x.shape)
+        pairs = zip(images, self._stacks, strict=True)
+        return torch.stack([_filtered(transform, image, stacks, sigma) for image, stacks in pairs]).view(x.shape)
 
-    def _match(self, image: Tensor) -> Tensor:
-        """Return the places (member, group) of the patches most like each reference patch, itself first."""
+    def _match(self, image: Tensor, sigma: float) -> _Stacks:
+        """Return the stack of each reference patch."""
         ny, nx = image.shape
         offsets = [(dy, dx) for dy in range(-self.reach, self.reach + 1) for dx in range(-self.reach, self.reach + 1)]
         distances = torch.stack([self._distances(image, offset) for offset in offsets])
         distances[offsets.index((0, 0))] = -1
-        nearest = distances.topk(self.group, dim=0, largest=False).indices
-        moves = torch.tensor(offsets, device=image.device)[nearest]
+        nearest, chosen = distances.topk(self.group + 1, dim=0, largest=False)
+        moves = torch.tensor(offsets, device=image.device)[chosen[:-1]]
         rows = torch.arange(0, ny, self.step, device=image.device)[:, None]
         columns = torch.arange(0, nx, self.step, device=image.device)
-        return ((rows + moves[..., 0]) % ny * nx + (columns + moves[..., 1]) % nx).flatten(1)
+        places = (rows + moves[..., 0]) % ny * nx + (columns + moves[..., 1]) % nx
+        return _Stacks(places.flatten(1), self._shares(nearest, sigma**2).flatten(1))
+
+    def _shares(self, distances: Tensor, noise: float) -> Tensor:
+        """Return how much patches count, by their ascending `distances`; the last one only says where that is zero."""
+        limit, full = distances[-1], distances[round(_FULL * self.group)]
+        width = torch.maximum(limit - full, _SHARPEST * (limit + noise))
+        return ((limit - distances[:-1]) / width).clamp_(0, 1)
 
     def _distances(self, image: Tensor, offset: tuple[int, int]) -> Tensor:
         """Return the mean squared distances (row, column) of all reference patches from those `offset` away."""
@@ -72,18 +111,24 @@ class BlockMatching:
         wrapped = functional.pad(apart[None, None], (0, beyond, 0, beyond), mode="circular")
         return functional.avg_pool2d(wrapped, self.patch, self.step)[0, 0]
 
-    def _filtered(self, transform: PatchTransform, image: Tensor, matches: Tensor, sigma: float) -> Tensor:
-        ny, nx = image.shape
-        codes = transform.forward(image).permute(2, 3, 0, 1).reshape(ny * nx, -1)
-        total, weights = torch.zeros_like(codes), codes.new_zeros(ny * nx)
-        basis = cosine_basis(matches.shape[0], image.device)
-        for group in torch.split(matches, _GROUPS, dim=1):
-            stacks = (basis @ codes[group].flatten(1)).view(*group.shape, 2, -1)
-            kept = kept_part(stacks.square().sum(dim=2, keepdim=True), sigma)
-            kept[0, ..., 0] = 1
-            weight = kept.sum(dim=(0, 2, 3)).reciprocal_()
-            stacks.mul_(kept).mul_(weight[:, None, None])
-            total.index_add_(0, group.flatten(), (basis.mT @ stacks.flatten(1)).view(group.numel(), -1))
-            weights.index_add_(0, group.flatten(), weight.repeat(group.shape[0]))
-        coefficients = total.view(ny, nx, 2, -1).permute(2, 3, 0, 1).contiguous()
-        return transform.mean(coefficients, weights.view(1, 1, ny, nx))
+
+def _filtered(transform: PatchTransform, image: Tensor, stacks: _Stacks, sigma: float) -> Tensor:
+    ny, nx = image.shape
+    codes = transform.forward(image).permute(2, 3, 0, 1).reshape(ny * nx, -1)
+    total, weights = torch.zeros_like(codes), codes.new_zeros(ny * nx)
+    for places, shares in stacks.blocks():
+        patches = codes[places].view(*places.shape, 2, -1)
+        whole = shares.sum(dim=0)
+        mean = torch.einsum("mg,mgpc->gpc", shares / whole, patches)
+        patches -= mean
+        # As many equal shares would leave the mean as much noise.
+        count = whole.square() / shares.square().sum(dim=0)
+        kept_mean = kept_part(mean.square().sum(dim=1) * count[:, None], sigma)
+        kept_mean[:, 0] = 1
+        kept = kept_part(patches.square().sum(dim=2), sigma)
+        weight = shares / (kept_mean.sum(dim=1) + (shares * kept.sum(dim=2)).sum(dim=0))
+        patches.mul_(kept[:, :, None]).add_(mean * kept_mean[:, None]).mul_(weight[..., None, None])
+        total.index_add_(0, places.flatten(), patches.view(places.numel(), -1))
+        weights.index_add_(0, places.flatten(), weight.flatten())
+    coefficients = total.view(ny, nx, 2, -1).permute(2, 3, 0, 1).contiguous()
+    return transform.mean(coefficients, weights.view(1, 1, ny, nx))

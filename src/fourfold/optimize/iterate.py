@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
@@ -67,15 +68,17 @@ def run(
     return iterate, iteration, measured
 
 
-def relative_change(start: Tensor, support: Tensor | None = None) -> Measure:
-    """Measure the change of the image within `support` (bool) in parts of its norm."""
+def relative_change(start: Tensor, support: Tensor | None = None, lasting: int = 1) -> Measure:
+    """Measure the change of the image within `support` (bool) in parts of its norm, the largest of the last ones."""
     previous = start
+    changes = deque([float("inf")] * lasting, maxlen=lasting)
 
     def measure(iterate: Iterate) -> float:
         nonlocal previous
         moved = iterate.x - previous
         previous = iterate.x
-        return norm(moved if support is None else moved.mul_(support)) / max(norm(iterate.x), 1e-30)
+        changes.append(norm(moved if support is None else moved.mul_(support)) / max(norm(iterate.x), 1e-30))
+        return max(changes)
 
     return measure
 

@@ -25,6 +25,8 @@ Solver: TypeAlias = Literal["auto", "fista", "admm", "primal-dual", "nlcg"]
 
 # Nonlinear conjugate gradient sees |v| rounded below this part of the brightness.
 SMOOTHING = 1e-3
+# Its line search can take one short step far from the minimum: the image has settled when so many in turn are short.
+SHORT_STEPS = 5
 
 
 def minimise(
@@ -55,8 +57,8 @@ def minimise(
         is taken as g(K x) where it has that form. ``nlcg``: nonlinear conjugate gradient, for every R with a
         gradient; others are rounded at zero. ``auto``: the fastest that fits, fista or else nlcg.
     stopping
-        What must fall below the tolerance: the relative ``change`` of x in an iteration, that of the ``objective``,
-        or the relative duality ``gap``, which bounds what is left to gain.
+        What must fall below the tolerance: the relative ``change`` of x in an iteration (nlcg: in each of five), that
+        of the ``objective``, or the relative duality ``gap``, which bounds what is left to gain.
     start
         First guess, Aᴴy when None.
     iterations
@@ -103,7 +105,7 @@ def _measure(
     support: Tensor | None,
 ) -> Measure:
     if stopping == "change":
-        return relative_change(start, support)
+        return relative_change(start, support, SHORT_STEPS if solver == "nlcg" else 1)
     if stopping == "objective":
         return objective_change(data, weight)
     if not isinstance(regulariser, Regulariser) or not analysis_of(regulariser).seminorm:

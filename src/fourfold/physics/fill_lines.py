@@ -9,13 +9,15 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from fourfold.physics.kernels import Equations, interpolation_weights, unit_patches
+from fourfold.physics.kernels import Equations, Folds, interpolation_weights, unit_patches
 from fourfold.physics.local_weights import LocalWeights
 
 __all__ = ["fill_lines", "line_equations"]
 
 # A kernel is fitted to at least so many rows of patches; with fewer it follows the noise.
 _FITTED_ROWS = 4
+# Estimates by kernels weakened below this are counted.
+_WEAK = 0.5
 # Bounds what is held at a time: blocks that stay in a processor's cache, and larger ones for a GPU.
 _CPU_BYTES, _GPU_BYTES = 1 << 21, 1 << 28
 
@@ -34,7 +36,7 @@ class _Geometry:
 
 def fill_lines(
     kspace: Tensor, acquired: Tensor, calibration: Tensor, readout: int, bridge: int, weights: LocalWeights
-) -> tuple[Tensor, Tensor]:
+) -> tuple[Tensor, Tensor, int]:
     """Estimate the lines between acquired ones (Griswold et al. 2002, MRM 47:1202).
 
     A gap of up to `bridge` lines is filled from the acquired lines on both its sides, and all gaps of this width
@@ -42,6 +44,9 @@ def fill_lines(
     as far out as the calibration region is high, and all lines at this distance share one. Lines beyond the
     outermost acquired ones are left as they are: extrapolation was worth nothing on real data. At the ends of the
     readout a kernel stays inside k-space and estimates samples off its middle.
+
+    Kernels with too little to go on, for too few calibration lines, too many coils or too wide a gap, are weakened down
+    to nothing (`fourfold.physics.kernels.Folds.gains`).
 
     Parameters
     ----------
@@ -60,17 +65,18 @@ def fill_lines(
 
     Returns
     -------
-    tuple of Tensor
-        The filled k-space, complex64, (coil, ky, kx), and which lines are now known, bool, (ky,).
+    tuple
+        The filled k-space, complex64, (coil, ky, kx); which lines are now known, bool, (ky,); and how many samples of a
+        coil were estimated by kernels weakened to less than a half.
     """
     # Coils last: then the samples that a kernel needs are neighbours in memory.
     filled = kspace.movedim(0, -1).contiguous()
-    known = acquired.clone()
+    known, weakened = acquired.clone(), 0
     for geometry, places in _geometries(acquired, bridge, calibration).items():
         first = torch.tensor(places, device=kspace.device)
-        _fill_windows(filled, geometry, _Fit.of(calibration, geometry, readout), first, weights)
+        weakened += _fill_windows(filled, geometry, _Fit.of(calibration, geometry, readout), first, weights)
         known[first[:, None] + torch.tensor(geometry.holes, device=kspace.device)] = True
-    return filled.movedim(-1, 0).contiguous(), known
+    return filled.movedim(-1, 0).contiguous(), known, weakened
 
 
 def line_equations(acquired: Tensor, calibration: Tensor, readout: int, bridge: int, most: int) -> list[Equations]:
@@ -116,17 +122,32 @@ def _geometries(acquired: Tensor, bridge: int, calibration: Tensor) -> dict[_Geo
 
 @dataclass(frozen=True, eq=False)
 class _Fit:
-    """The equations of a geometry's kernels: SᴴS, and SᴴT for targets (readout position, source, hole · coil)."""
+    """The equations of a geometry's kernels: SᴴS, and SᴴT for targets (readout position, source, hole · coil).
+
+    `folds` are those of the target in the middle, in parts that are held back from one another.
+    """
 
     gram: Tensor
     targets: Tensor
+    folds: Folds
+    holes: int
 
     @classmethod
     def of(cls, calibration: Tensor, geometry: _Geometry, readout: int) -> _Fit:
         patches = unit_patches(calibration, (geometry.lines, readout))
         sources = patches[:, geometry.sources].flatten(1)
         targets = patches[:, geometry.holes].permute(2, 0, 1, 3).flatten(2)
-        return cls(sources.mH @ sources, sources.mH @ targets)
+        rows = calibration.shape[1] - geometry.lines + 1
+        folds = Folds.of(sources.unflatten(0, (rows, -1)), targets[readout // 2].unflatten(0, (rows, -1)))
+        return cls(sources.mH @ sources, sources.mH @ targets, folds, len(geometry.holes))
+
+    def gains(self, weights: Tensor) -> Tensor:
+        """Return the gains (kernel, hole) of the kernels with these weights."""
+        return torch.stack([self.folds.gains(float(weight), self.holes) for weight in weights])
+
+    def for_coils(self, gains: Tensor) -> Tensor:
+        """Return the gains (kernel, hole) for all coils, (kernel, hole · coil)."""
+        return gains.repeat_interleave(self.targets.shape[-1] // self.holes, dim=1)
 
     def kernels(self, targets: int | list[int], weights: Tensor) -> Tensor:
         """Return the kernels (kernel, source line · sample · coil, hole · coil).
@@ -137,22 +158,31 @@ class _Fit:
         return interpolation_weights(self.gram.expand(len(weights), -1, -1), self.targets[targets], load)
 
 
-def _fill_windows(filled: Tensor, geometry: _Geometry, fit: _Fit, first: Tensor, weights: LocalWeights) -> None:
-    """Fill the holes of k-space (ky, kx, coil), in place, for the windows that begin at the lines `first`."""
+def _fill_windows(filled: Tensor, geometry: _Geometry, fit: _Fit, first: Tensor, weights: LocalWeights) -> int:
+    """Fill the holes of k-space (ky, kx, coil), in place, for the windows that begin at the lines `first`.
+
+    Return how many estimates were weakened to less than a half.
+    """
     columns, readout = filled.shape[1], len(fit.targets)
     middle, last = readout // 2, columns - readout
     part = weights.part[first + geometry.lines // 2]
     served = part[:, middle : middle + last + 1]
     used = torch.unique(served)
-    for chosen, kernel in zip(used, fit.kernels(middle, weights.values[used]), strict=True):
+    gains = fit.gains(weights.values[used])
+    kernels = fit.kernels(middle, weights.values[used]) * fit.for_coils(gains)[:, None]
+    weakened = 0
+    for chosen, kernel, gain in zip(used, kernels, gains, strict=True):
         window, column = (served == chosen).nonzero(as_tuple=True)
+        weakened += len(window) * int((gain < _WEAK).sum())
         _apply(filled, geometry, kernel, first[window] * columns + column, middle)
     # Off the middle, at the ends of the readout, there are few samples, all far out: their mean weight serves them.
     ends = [target for target in range(readout) if target != middle]
     begins = [0 if target < middle else last for target in ends]
     weight = weights.values[part[:, [begin + target for begin, target in zip(begins, ends, strict=True)]]].mean()
-    for begin, target, kernel in zip(begins, ends, fit.kernels(ends, weight[None]), strict=True):
+    kernels = fit.kernels(ends, weight[None]) * fit.for_coils(fit.gains(weight[None]))
+    for begin, target, kernel in zip(begins, ends, kernels, strict=True):
         _apply(filled, geometry, kernel, first * columns + begin, target)
+    return weakened
 
 
 def _apply(filled: Tensor, geometry: _Geometry, kernel: Tensor, start: Tensor, target: int) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-__all__ = ["Equations", "interpolation_weights", "unit_patches"]
+__all__ = ["Equations", "Folds", "interpolation_weights", "unit_patches"]
+
+_FOLDS = 4
 
 
 class Equations(NamedTuple):
@@ -79,3 +82,60 @@ def interpolation_weights(gram: Tensor, targets: Tensor, weight: float | Tensor)
     diagonal = loaded.diagonal(dim1=-2, dim2=-1)
     diagonal += weight * diagonal.mean(dim=-1, keepdim=True)
     return torch.cholesky_solve(targets, torch.linalg.cholesky(loaded))
+
+
+@dataclass(frozen=True, eq=False)
+class Folds:
+    """SᴴS and SᴴT of every part of the patches, (part, source, source) and (part, source, target).
+
+    Kernels are fitted to all parts but one and tried on that one, in turn.
+    """
+
+    gram: Tensor
+    cross: Tensor
+
+    @classmethod
+    def of(cls, sources: Tensor, targets: Tensor) -> Folds:
+        """Return the parts of sources (row of patches, column, source) and targets (row, column, target)."""
+        parts = [
+            (one.flatten(0, 1), other.flatten(0, 1))
+            for one, other in zip(
+                sources.tensor_split(min(_FOLDS, len(sources))),
+                targets.tensor_split(min(_FOLDS, len(targets))),
+                strict=True,
+            )
+        ]
+        return cls(
+            torch.stack([one.mH @ one for one, _ in parts]), torch.stack([one.mH @ other for one, other in parts])
+        )
+
+    def first(self, sources: int) -> Folds:
+        """Return the parts with the first so many sources alone."""
+        return Folds(self.gram[:, :sources, :sources], self.cross[:, :sources])
+
+    def kernels(self, weight: float) -> Tensor:
+        """Return the kernels (part, source, target) that were fitted to all other parts."""
+        return interpolation_weights(self.gram.sum(dim=0) - self.gram, self.cross.sum(dim=0) - self.cross, weight)
+
+    def noise(self, kernels: Tensor, noise: float) -> Tensor:
+        """Return the energy, (part, target), of the noise that kernels see in the patches of their part.
+
+        `noise` is its energy over the mean energy of the sources.
+        """
+        level = noise * self.gram.diagonal(dim1=1, dim2=2).real.mean(dim=1)
+        return level[:, None] * kernels.abs().square().sum(dim=1)
+
+    def gains(self, weight: float, holes: int) -> Tensor:
+        """Return by what to multiply the estimates for each of some holes, from 0 to 1, (hole,).
+
+        The factor that brings estimates p closest to what they estimate, t, is g = ⟨p, t⟩ / ⟨p, p⟩; where it is below
+        one half, an empty sample is closer than p. It is taken from patches to which the kernels were not fitted, with
+        the noise of the place where they are used. Fitted to fewer patches these kernels are worse than the one that
+        is used, so that the factor is 2 g, at most 1. With fewer equations than unknowns, or across gaps that the coils
+        cannot bridge, estimates were up to twenty times stronger than what they stood for.
+        """
+        kernels = self.kernels(weight)
+        estimated = (kernels.conj() * (self.gram @ kernels)).real.sum(dim=1) + self.noise(kernels, weight)
+        agreed = (kernels.conj() * self.cross).real.sum(dim=1)
+        estimated, agreed = (each.sum(dim=0).unflatten(0, (holes, -1)).sum(dim=1) for each in (estimated, agreed))
+        return (2 * agreed / estimated.clamp_min(torch.finfo(estimated.dtype).tiny)).clamp(0, 1)

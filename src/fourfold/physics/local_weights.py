@@ -9,7 +9,7 @@ from torch import Tensor
 
 from fourfold.physics.spectrum import radial_shells, shell_energy
 
-__all__ = ["LocalWeights"]
+__all__ = ["LocalWeights", "signal_energy"]
 
 # Finer shells gave no better images.
 _SHELLS = 12
@@ -58,8 +58,7 @@ class LocalWeights:
         """
         part = radial_shells(mask, _SHELLS)
         energy = shell_energy(kspace, mask, part, _SHELLS)
-        signal = (energy - noise).clamp_min(max(_LEAST_SIGNAL * noise, torch.finfo(torch.float32).tiny))
-        return cls(noise / signal, part)
+        return cls(noise / signal_energy(energy, noise), part)
 
     def loaded(self) -> LocalWeights:
         """Return the weights, raised by the little that noiseless equations need."""
@@ -72,3 +71,8 @@ class LocalWeights:
     def columns(self, extent: slice) -> LocalWeights:
         """Return the weights for an extent of columns alone."""
         return LocalWeights(self.values, self.part[:, extent])
+
+
+def signal_energy(energy: Tensor, noise: float) -> Tensor:
+    """Return the signal's part of the mean `energy` of samples, given the noise's variance; positive."""
+    return (energy - noise).clamp_min(max(_LEAST_SIGNAL * noise, torch.finfo(torch.float32).tiny))

@@ -5,7 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-__all__ = ["noise_floor"]
+from fourfold.scan import Scan, crop_centre
+
+__all__ = ["noise_floor", "noise_variance"]
 
 # Small patches: signal spans fewer of their directions, and noise has the others for itself.
 _PATCH = 3
@@ -39,6 +41,20 @@ def noise_floor(calibration: Tensor) -> float:
     mean = energies.cumsum(dim=0) / number
     spread = (energies - energies[0]) / (4 * (number / longer).sqrt())
     return scale**2 * float(mean[(spread <= mean).nonzero()[-1]])
+
+
+def noise_variance(scan: Scan, calibration: Tensor) -> float:
+    """Return the noise variance of a sample of one coil, from the noise scan or calibration k-space (coil, ky, kx)."""
+    if scan.noise is not None:
+        return float(scan.noise.abs().square().mean())
+    noise = noise_floor(calibration)
+    if scan.calibration is None:
+        return noise
+    # Another acquisition may be brighter: what both sampled tells by how much.
+    box = min(calibration.shape[-2], scan.shape[0]), min(calibration.shape[-1], scan.shape[1])
+    common = crop_centre(scan.mask[0], box)
+    energies = [crop_centre(each, box)[:, common].abs().square().sum() for each in (scan.kspace[0], calibration)]
+    return noise * float(energies[0] / energies[1]) if bool(energies[1] > 0) else noise
 
 
 def _patches(values: Tensor) -> Tensor:

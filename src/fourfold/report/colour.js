@@ -6,6 +6,12 @@ const INFERNO = [
   0xc73e4c, 0xdd513a, 0xed6925, 0xf8850f, 0xfca50a, 0xfac62d, 0xf2e661, 0xfcffa4,
 ];
 
+// From blue (negative) over black (zero) to orange (positive): the lightness L* grows evenly, alike on both sides.
+const BLUE_TO_ORANGE = [
+  0xaae6ff, 0x42ccff, 0x06ade3, 0x038dc0, 0x036f9e, 0x02527b, 0x013859, 0x001f38, 0x000000, 0x3a0f00, 0x651a00, 0x8c2f00,
+  0xa94d11, 0xc56d26, 0xe18d3c, 0xfcae54, 0xffd6a6,
+];
+
 function channels(colour) {
   return [colour >> 16, (colour >> 8) & 255, colour & 255];
 }
@@ -23,6 +29,7 @@ function interpolated(colours) {
 
 const GREY = interpolated([0x000000, 0xffffff]);
 const HEAT = interpolated(INFERNO);
+const SIGNED = interpolated(BLUE_TO_ORANGE);
 
 // Paint `count` pixels of `image` (ImageData): value(i) from low to high runs through the table.
 function paint(image, table, low, high, value) {

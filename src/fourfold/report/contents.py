@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import math
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fourfold.formats.orientation import axis_codes
+from fourfold.formats.orientation import axis_codes, plane_name
 from fourfold.report.encoding import integers, quantised, still
 from fourfold.report.ensembles import ensembles
 from fourfold.report.pictures import AMPLIFICATIONS, KSPACE_FLOOR, Box, Gallery, amplification, kspace_codes
 from fourfold.report.results import Results
 from fourfold.report.wording import decimal, number, pairs, sampling_words
-from fourfold.scan import Record, Scan
+from fourfold.scan import Placement, Record, Scan
 
 __all__ = ["contents"]
 
@@ -49,6 +49,7 @@ def contents(results: Results, gallery: Gallery, box: Box) -> dict[str, Any]:
         "unit": gallery.unit,
         "unit_of": "the reference" if gallery.has_reference else "the first image",
         "turned": results.turned,
+        "orientation_known": bool(results.geometry.placements),
         "frames": gallery.shape[0],
         "frame_numbers": frames.tolist(),
         "first_frame": int(frames[start]),
@@ -69,7 +70,7 @@ def contents(results: Results, gallery: Gallery, box: Box) -> dict[str, Any]:
         ],
         "provenance": _provenance(results, gallery),
         "software": _software(),
-        "data": _data(gallery, box, frames, start, codes, deviations),
+        "data": _data(gallery, box, frames, start, codes, deviations) | _place(results, gallery, frames),
     }
 
 
@@ -103,6 +104,7 @@ def _data(
     return {
         "size": gallery.shape[1:],
         "frames": frames.tolist(),
+        "frame_count": gallery.shape[0],
         "start": start,
         "reference": gallery.has_reference,
         "window": gallery.window(),
@@ -122,13 +124,19 @@ def _data(
     }
 
 
+def _place(results: Results, gallery: Gallery, frames: NDArray[np.int64]) -> dict[str, Any]:
+    """Return what the scripts need to draw a scale bar and the patient's sides, None for what is not known."""
+    edges = results.edges
+    return {"pixel": gallery.pixel_size, "edges": edges and [edges[frame] for frame in frames]}
+
+
 def _facts(results: Results, gallery: Gallery, chosen: int) -> list[tuple[str, str]]:
     """Return the few facts of the page's head."""
     source = results.records[0].source
     total, ny, nx = gallery.shape
     facts = [("Data", source.get("label") or source.get("path") or "unnamed"), ("Image", f"{ny} × {nx}")]
     facts.append(("Pixel", _millimetres(gallery.pixel_size)))
-    facts.append(("Orientation", _orientation(results)))
+    facts.append(("Orientation", _distinct(plane_name, results)))
     if total > 1:
         facts.append(("Frames", str(total) if chosen == total else f"{total}, of which {chosen} are shown"))
     if results.scan:
@@ -144,9 +152,9 @@ def _millimetres(sizes: Sequence[float | None] | None) -> str:
     return " × ".join(NOT_KNOWN if size is None else number(size, 3) for size in sizes) + " mm"
 
 
-def _orientation(results: Results) -> str:
-    """Return towards which sides of the patient x, y and the frame index grow."""
-    return " ".join(dict.fromkeys(map(axis_codes, results.geometry.placements))) or NOT_KNOWN
+def _distinct(name: Callable[[Placement], str], results: Results) -> str:
+    """Return the names of the frames' placements, each once."""
+    return ", ".join(dict.fromkeys(map(name, results.geometry.placements))) or NOT_KNOWN
 
 
 def _panels(results: Results, gallery: Gallery, frame: int) -> list[dict[str, str]]:
@@ -255,7 +263,7 @@ def _provenance(results: Results, gallery: Gallery) -> list[tuple[str, str]]:
     if results.scan:
         facts |= {"k-space": results.scan.shape, "coils": results.scan.coils, "lines along": results.scan.line_axis}
     facts["voxel size"] = _millimetres(results.geometry.voxel_size)
-    facts["orientation"] = _orientation(results)
+    facts["stored axes grow to"] = _distinct(axis_codes, results)
     return pairs({**facts, **source.get("details", {}), "software": _software()})
 
 

@@ -35,7 +35,7 @@ function showState() {
   element("zoom-value").textContent = `${Math.round(view.zoom * 100)} %`;
   if (element("frame")) {
     element("frame").value = view.frame;
-    element("frame-value").textContent = page.frames[view.frame];
+    element("frame-value").textContent = `${page.frames[view.frame] + 1} of ${page.frame_count}`;
   }
   element("map").value = view.map;
   element("amplification").value = view[amplified()];
@@ -49,6 +49,7 @@ function showState() {
 
 const SCALES = {
   error: [HEAT, "|method − reference|"],
+  signed: [SIGNED, "method − reference"],
   edges: [GREY, "edges (gradient per pixel)"],
   deviation: [HEAT, "standard deviation of the members"],
 };
@@ -61,5 +62,6 @@ function showMapScale() {
   const [table, what] = scale;
   const factor = view[amplified()];
   drawBar(element("map-bar"), table);
-  element("map-text").textContent = `${what} ×${factor}: 0 to ${Number((100 / factor).toPrecision(3))} %`;
+  const top = Number((100 / factor).toPrecision(3));
+  element("map-text").textContent = `${what} ×${factor}: ${view.map === "signed" ? `−${top} to +${top}` : `0 to ${top}`} %`;
 }

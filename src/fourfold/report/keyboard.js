@@ -11,6 +11,7 @@ const actions = {
   "−": () => zoomBy(0.8),
   0: () => change({ zoom: 1 }),
   e: toggleMap,
+  d: toggleSign,
   s: () => change({ smooth: !view.smooth }),
   r: reset,
   n: () => stepFrame(1),

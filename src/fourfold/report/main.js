@@ -9,12 +9,14 @@ const panels = [...document.querySelectorAll(".panel")].map(
 element("size").value = panels[0].image.clientWidth;
 
 // Canvases have as many pixels as the screen gives them, and are drawn again when that changes.
+function fit(canvas) {
+  canvas.width = Math.round(canvas.clientWidth * devicePixelRatio);
+  canvas.height = Math.round(canvas.clientHeight * devicePixelRatio);
+}
+
 const resized = new ResizeObserver((entries) => {
-  for (const { target } of entries) {
-    target.width = Math.round(target.clientWidth * devicePixelRatio);
-    target.height = Math.round(target.clientHeight * devicePixelRatio);
-  }
-  change({});
+  entries.forEach(({ target }) => fit(target));
+  draw();
 });
 
 listeners.push(() => panels.forEach((panel) => panel.draw()), showState);
@@ -22,6 +24,7 @@ document.documentElement.classList.add("js");
 for (const panel of panels) {
   for (const canvas of [panel.image, panel.detail, panel.map]) {
     listenToPointer(canvas);
+    fit(canvas);
     resized.observe(canvas);
   }
 }
@@ -29,4 +32,5 @@ listenToControls();
 listenToKeys();
 listenToTable(element("scores"));
 if (page.kspace) listenToKspace();
-change({});
+// At once rather than with the screen's next frame, which a page that is only printed never gets.
+draw();

@@ -29,8 +29,12 @@ function show(canvas, raster, from) {
   return context;
 }
 
+function signedErrorOf(series, i) {
+  return series.value(view.frame, i) - panels[0].series.value(view.frame, i);
+}
+
 function errorOf(series, i) {
-  return Math.abs(series.value(view.frame, i) - panels[0].series.value(view.frame, i));
+  return Math.abs(signedErrorOf(series, i));
 }
 
 // Length of the intensity's gradient by forward differences, per pixel; zero across the last row and column.
@@ -65,6 +69,8 @@ class Panel {
     this.grey.update([shown.id, frame, low, high], GREY, low, high, (i) => shown.value(frame, i));
     const context = show(this.image, this.grey, seen());
     this.outline(context, view.detail);
+    sides(context);
+    scaleBar(context);
     this.mark(this.image, seen());
     show(this.detail, this.grey, view.detail);
     this.mark(this.detail, view.detail);
@@ -75,7 +81,7 @@ class Panel {
   drawMap() {
     this.map.hidden =
       view.map === "none" ||
-      (view.map === "error" && this.series === panels[0].series) ||
+      (["error", "signed"].includes(view.map) && this.series === panels[0].series) ||
       (view.map === "deviation" && this.deviation === null);
     if (this.map.hidden) return;
     if (view.map === "profile") {
@@ -85,12 +91,13 @@ class Panel {
     // Errors and deviations stay each panel's own while one image is shown everywhere.
     const [series, table, value] = {
       error: [this.series, HEAT, errorOf],
+      signed: [this.series, SIGNED, signedErrorOf],
       edges: [this.shown, GREY, edgeOf],
       deviation: [this.deviation, HEAT, (deviation, i) => deviation.value(view.frame, i)],
     }[view.map];
-    const factor = view[amplified()];
-    const key = [view.map, series.id, view.frame, factor];
-    this.colour.update(key, table, 0, 100 / factor, (i) => value(series, i));
+    const top = 100 / view[amplified()];
+    const key = [view.map, series.id, view.frame, top];
+    this.colour.update(key, table, view.map === "signed" ? -top : 0, top, (i) => value(series, i));
     show(this.map, this.colour, seen());
     this.mark(this.map, seen());
   }
@@ -148,6 +155,47 @@ function line(context, points, dashes = []) {
     context.lineWidth = thickness * devicePixelRatio;
     context.stroke();
   }
+}
+
+// Text that is bright over a dark edge; `align` and `base` say which point of it lies at (x, y) on the canvas.
+function write(context, text, x, y, align, base) {
+  context.save();
+  context.font = `600 ${12 * devicePixelRatio}px system-ui, sans-serif`;
+  [context.textAlign, context.textBaseline] = [align, base];
+  context.lineJoin = "round";
+  context.strokeStyle = "rgb(0 0 0 / 75%)";
+  context.lineWidth = 3 * devicePixelRatio;
+  context.strokeText(text, x, y);
+  context.fillStyle = "rgb(255 255 255)";
+  context.fillText(text, x, y);
+  context.restore();
+}
+
+// The patient's sides at the edges of the image, where they are known.
+function sides(context) {
+  if (!page.edges) return;
+  const { width, height } = context.canvas;
+  const [left, upper, right, lower] = page.edges[view.frame];
+  const gap = 4 * devicePixelRatio;
+  write(context, left, gap, height / 2, "left", "middle");
+  write(context, upper, width / 2, gap, "center", "top");
+  write(context, right, width - gap, height / 2, "right", "middle");
+  write(context, lower, width / 2, height - gap, "center", "bottom");
+}
+
+// A bar of a round length, at most a quarter of the image's width, where the size of a pixel is known.
+function scaleBar(context) {
+  if (!page.pixel) return;
+  const { width, height } = context.canvas;
+  const seenLength = seen().width * page.pixel[1]; // mm
+  const power = 10 ** Math.floor(Math.log10(seenLength / 4));
+  const length = Math.max(...[1, 2, 5].map((digit) => digit * power).filter((each) => each <= seenLength / 4));
+  const gap = 8 * devicePixelRatio;
+  const [from, to, v] = [gap / width, gap / width + length / seenLength, 1 - gap / height];
+  const end = gap / 2 / height;
+  line(context, [[from, v - end], [from, v], [to, v], [to, v - end]]);
+  const text = length < 10 ? `${Number(length.toPrecision(1))} mm` : `${length / 10} cm`;
+  write(context, text, gap, height - 1.7 * gap, "left", "bottom");
 }
 
 // A number with one decimal and a true minus sign.

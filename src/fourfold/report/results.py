@@ -118,6 +118,13 @@ class Results:
         """Whether the gallery shows any image turned or flipped, to the radiological view."""
         return any(view != View() for view in views(self.geometry))
 
+    @property
+    def edges(self) -> list[tuple[str, str, str, str]] | None:
+        """The patient's sides at the left, upper, right and lower edge of each shown frame, None where not known."""
+        placements = self.geometry.placements
+        shown = zip(views(self.geometry), placements, strict=True)
+        return [view.edges(placement) for view, placement in shown] or None
+
     def turn(self, image: Tensor) -> NDArray[Any]:
         """Return an image (frame, y, x) in the radiological view, where the orientation is known."""
         turned: NDArray[Any] = orient_for_display(image.cpu().numpy(), self.geometry)

@@ -10,7 +10,7 @@ const initial = {
   y: NY / 2,
   detail: page.detail, // { x, y, width, height } in pixels
   map: page.reference ? "error" : "none",
-  amplification: page.amplification, // of errors and edges
+  amplification: page.amplification, // of errors, signed or not, and edges
   deviationAmplification: page.deviation_amplification,
   smooth: true,
   everywhere: null, // index of the image that all panels show while a key is held
@@ -35,9 +35,13 @@ function change(changes) {
     waiting = true;
     requestAnimationFrame(() => {
       waiting = false;
-      listeners.forEach((listener) => listener());
+      draw();
     });
   }
+}
+
+function draw() {
+  listeners.forEach((listener) => listener());
 }
 
 function reset() {
@@ -96,6 +100,10 @@ function moveDetail(right, down) {
 
 function toggleMap() {
   change({ map: view.map === "none" ? (page.reference ? "error" : "edges") : "none" });
+}
+
+function toggleSign() {
+  if (page.reference) change({ map: view.map === "signed" ? "error" : "signed" });
 }
 
 // The name under which the state keeps the amplification of the map that is shown.

@@ -127,7 +127,7 @@ class TrainingSettings(Settings):
     save_every: PositiveInt = 200
     """Steps between checkpoints, which a training goes on from; after every validation there is one too."""
     log_every: PositiveInt = 10
-    """Steps whose mean loss makes a row of the log."""
+    """Steps whose mean loss makes a row of the log; fewer in a short stage, so that it has ten rows and a curve."""
     workers: Annotated[int, Field(ge=0, le=256)] = 0
     """Processes that make examples, for each device; 0 makes them where the network is."""
     device: Literal["auto", "cpu", "cuda"] = "auto"

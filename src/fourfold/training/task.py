@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -31,6 +32,9 @@ from fourfold.training.stages import Stage
 from fourfold.training.supervision import HELD_BACK, reference_of, supervision
 
 __all__ = ["Data", "Task"]
+
+# Rows of the log of a short stage: so many make a curve.
+_FEWEST_ROWS = 10
 
 
 @dataclass(frozen=True)
@@ -213,7 +217,7 @@ class Task(pl.LightningModule):
             self.sums[name] = self.sums.get(name, 0.0) + value
         self.count += 1
         over = self.step == stage.steps
-        if over or self.step % settings.log_every == 0:
+        if over or self.step % min(settings.log_every, math.ceil(stage.steps / _FEWEST_ROWS)) == 0:
             self._log_losses(rate)
         judged = over or self.step % (settings.validate_every or stage.steps_per_epoch) == 0
         scores = self.validate() if judged and self.data.validation is not None else {}

@@ -6,14 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import torch
-from torch import Tensor
-
-from fourfold.physics.kernels import Equations, interpolation_weights
+from fourfold.physics.kernels import Equations, Folds
 
 __all__ = ["SizeChoice", "choose_size"]
 
-_FOLDS = 4
 # A larger kernel must score better by this part of the score: fitted to fewer patches it would be worth less.
 _GAIN = 0.02
 # Smaller errors are those of rounding.
@@ -63,46 +59,21 @@ def choose_size(equations: Sequence[Equations], sizes: Sequence[int], weight: fl
     """
     if not equations or len(sizes) == 1:
         return SizeChoice(sizes[0], {})
-    trials = [(_Folds.of(each), each.holes) for each in equations]
-    holes = sum(number for _, number in trials)
+    trials = [(each, Folds.of(each.sources.flatten(2), each.targets)) for each in equations]
+    holes = sum(each.holes for each in equations)
     scores = {
-        size: sum(number * folds.error(size, weight, noise) for folds, number in trials) / holes for size in sizes
+        size: sum(each.holes * _error(each, folds, size, weight, noise) for each, folds in trials) / holes
+        for size in sizes
     }
     limit = (1 + _GAIN) * min(scores.values())
     return SizeChoice(next(size for size in sizes if scores[size] <= limit), scores)
 
 
-@dataclass(frozen=True, eq=False)
-class _Folds:
-    """SᴴS and SᴴT of every fold's patches, (fold, source, source) and (fold, source, target), and the energy of T."""
-
-    gram: Tensor
-    cross: Tensor
-    energy: float
-    step: int
-
-    @classmethod
-    def of(cls, equations: Equations) -> _Folds:
-        rows, _, _, step = equations.sources.shape
-        parts = [
-            (sources.flatten(2).flatten(0, 1), targets.flatten(0, 1))
-            for sources, targets in zip(
-                equations.sources.tensor_split(min(_FOLDS, rows)),
-                equations.targets.tensor_split(min(_FOLDS, rows)),
-                strict=True,
-            )
-        ]
-        gram = torch.stack([sources.mH @ sources for sources, _ in parts])
-        cross = torch.stack([sources.mH @ targets for sources, targets in parts])
-        return cls(gram, cross, float(equations.targets.abs().square().sum()), step)
-
-    def error(self, size: int, weight: float, noise: float) -> float:
-        """Return the expected error of kernels of the first `size` steps, over the targets' energy."""
-        used = slice(0, size * self.step)
-        gram, cross = self.gram[:, used, used], self.cross[:, used]
-        kernels = interpolation_weights(gram.sum(dim=0) - gram, cross.sum(dim=0) - cross, weight)
-        missed = (kernels.conj() * (gram @ kernels - 2 * cross)).real.sum()
-        # Every fold's kernels see the noise of its own patches.
-        level = noise * gram.diagonal(dim1=1, dim2=2).real.mean(dim=1)
-        amplified = (level[:, None, None] * kernels.abs().square()).sum()
-        return max(_EXACT, 1 + float(missed + amplified) / self.energy)
+def _error(equations: Equations, folds: Folds, size: int, weight: float, noise: float) -> float:
+    """Return the expected error of kernels of the first `size` steps, in parts of the targets' energy."""
+    used = folds.first(size * equations.sources.shape[-1])
+    kernels = used.kernels(weight)
+    missed = (kernels.conj() * (used.gram @ kernels - 2 * used.cross)).real.sum()
+    energy = float(equations.targets.abs().square().sum())
+    # Every part's kernels see the noise of its own patches.
+    return max(_EXACT, 1 + float(missed + used.noise(kernels, noise).sum()) / energy)

@@ -1,0 +1,190 @@
+"""Which frames one volume can hold: parallel slices at equal distances, imaged once or repeatedly."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from fourfold.memory import require_memory
+from fourfold.scan import Geometry, Placement, Reconstruction
+
+__all__ = ["TURN", "Labels", "Stack", "find_stacks", "slice_spacing", "split_stacks"]
+
+Labels = Sequence[Mapping[str, Any]] | None
+
+PLACES = ("slice", "partition", "readout")
+"""Labels that say where a frame lies; the others tell repeated images of one place apart."""
+DEVIATION = 0.1
+"""How far a slice may lie beside its place in a stack, as a part of the smallest side of a voxel."""
+FRAME_BYTES = 1000
+"""What label, placement and index of a frame take in memory."""
+SMALL = 0.1
+"""The side in mm that this is a part of where none is known."""
+TURN = 1e-3
+"""How far the directions of parallel slices may differ."""
+
+
+@dataclass(frozen=True)
+class Stack:
+    """Frames that one volume can hold.
+
+    Attributes
+    ----------
+    rows
+        Indices of its frames: a row for each time that its slices were imaged, in the order of their positions.
+    spacing
+        Distance of neighbouring slices in mm; None of a single slice, and where positions are not known.
+    """
+
+    rows: tuple[tuple[int, ...], ...]
+    spacing: float | None
+
+    @property
+    def frames(self) -> list[int]:
+        """Indices of its frames, slices fastest."""
+        return [frame for row in self.rows for frame in row]
+
+
+def find_stacks(geometry: Geometry, labels: Labels, frames: int) -> list[Stack]:
+    """Sort frames into stacks: by their placements, where positions are not known by their labels.
+
+    Slices that are parallel, equidistant and not shifted sideways are one stack, and so are they where all of them
+    were imaged repeatedly. A time that lacks some of them, as the last one of a scan that was ended early, is a stack
+    of its own.
+
+    Parameters
+    ----------
+    geometry
+        Size and place of the frames.
+    labels
+        What each frame is, as in `ScanFile.labels`; None where not known.
+    frames
+        Their number.
+    """
+    require_memory(frames * FRAME_BYTES, f"Sorting {frames} frames into stacks", "choose a part of the frames")
+    labels = labels if labels and len(labels) == frames else None
+    tolerance = DEVIATION * min((size for size in geometry.voxel_size if size is not None), default=SMALL)
+    lines = _lines(geometry.placements, tolerance) or [0] * frames
+    known = _heights(geometry.placements, lines)
+    heights = _merge(known, tolerance) if known else _ranks(labels, frames)
+    volumes: dict[Hashable, list[int]] = defaultdict(list)
+    seen: dict[Hashable, int] = defaultdict(int)
+    for frame in range(frames):
+        time = (
+            () if labels is None else tuple((name, labels[frame][name]) for name in labels[frame] if name not in PLACES)
+        )
+        # What was imaged again without a label that says so belongs to a time of its own.
+        again = seen[lines[frame], time, heights[frame]]
+        seen[lines[frame], time, heights[frame]] += 1
+        volumes[lines[frame], time, again].append(frame)
+    rows: dict[Hashable, list[tuple[int, ...]]] = defaultdict(list)
+    for volume in volumes.values():
+        for row in _equidistant(sorted(volume, key=heights.__getitem__), heights, tolerance):
+            rows[lines[row[0]], tuple(heights[frame] for frame in row)].append(row)
+    found = [Stack(tuple(group), _spacing(heights, group[0]) if known else None) for group in rows.values()]
+    return sorted(found, key=lambda stack: stack.frames[0])
+
+
+def slice_spacing(geometry: Geometry, labels: Labels = None) -> float | None:
+    """Return the distance of neighbouring slices in mm where all frames are one stack of several, else None."""
+    stacks = find_stacks(geometry, labels, len(geometry.placements))
+    return stacks[0].spacing if len(stacks) == 1 else None
+
+
+def split_stacks(reconstruction: Reconstruction) -> list[tuple[Reconstruction, int]]:
+    """Return a reconstruction's stacks, slices fastest, each with the number of its slices."""
+    labels = reconstruction.record.source.get("details", {}).get("frames")
+    stacks = find_stacks(reconstruction.geometry, labels, len(reconstruction.image))
+    return [(_part(reconstruction, stack), len(stack.rows[0])) for stack in stacks]
+
+
+def _part(reconstruction: Reconstruction, stack: Stack) -> Reconstruction:
+    frames = stack.frames
+    geometry, source = reconstruction.geometry, reconstruction.record.source
+    spacing, dy, dx = geometry.voxel_size
+    details = dict(source.get("details", {}))
+    if details.get("frames"):
+        details["frames"] = [details["frames"][frame] for frame in frames]
+    everything = frames == list(range(len(reconstruction.image)))
+    return replace(
+        reconstruction,
+        image=reconstruction.image if everything else reconstruction.image[frames],
+        std=None if reconstruction.std is None else reconstruction.std[frames],
+        members=None,
+        estimate=None,
+        geometry=replace(
+            geometry,
+            voxel_size=(stack.spacing or spacing, dy, dx),
+            placements=tuple(geometry.placements[frame] for frame in frames) if geometry.placements else (),
+        ),
+        record=replace(reconstruction.record, source={**source, "details": details} if source else source),
+    )
+
+
+def _lines(placements: Sequence[Placement], tolerance: float) -> list[int]:
+    """Return for each frame the first one on its line: parallel slices that lie straight behind one another."""
+    first: list[int] = []
+    lines = []
+    for frame, placement in enumerate(placements):
+        # The latest line first: a patient who moves is followed line by line.
+        line = next((each for each in reversed(first) if _aligned(placement, placements[each], tolerance)), frame)
+        if line == frame:
+            first.append(frame)
+        lines.append(line)
+    return lines
+
+
+def _aligned(placement: Placement, other: Placement, tolerance: float) -> bool:
+    axes, others = (np.array([each.x_axis, each.y_axis, each.slice_axis]) for each in (placement, other))
+    if np.abs(axes - others).max() > TURN:
+        return False
+    if placement.centre is None or other.centre is None:
+        return placement.centre is other.centre
+    shift = np.subtract(placement.centre, other.centre)
+    return bool(np.abs(others[:2] @ shift).max() <= tolerance)
+
+
+def _heights(placements: Sequence[Placement], lines: Sequence[int]) -> list[float]:
+    """Return the position of each frame along its line; none where one of them is not known."""
+    centres = [placement.centre for placement in placements if placement.centre is not None]
+    if len(centres) < len(placements):
+        return []
+    return [float(np.dot(centre, placements[line].slice_axis)) for centre, line in zip(centres, lines, strict=False)]
+
+
+def _merge(heights: Sequence[float], tolerance: float) -> list[float]:
+    """Return heights of which those that differ by no more than rounding are equal."""
+    order = np.argsort(heights, kind="stable")
+    merged = np.array(heights)
+    for lower, upper in pairwise(order):
+        if heights[upper] - merged[lower] <= tolerance:
+            merged[upper] = merged[lower]
+    return merged.tolist()
+
+
+def _ranks(labels: Labels, frames: int) -> list[float]:
+    """Return the places of frames in their order, counted from 0: by their labels, else one after another."""
+    if labels is None:
+        return [float(frame) for frame in range(frames)]
+    places = [tuple(label.get(name, 0) for name in PLACES) for label in labels]
+    order = {place: float(rank) for rank, place in enumerate(sorted(set(places)))}
+    return [order[place] for place in places]
+
+
+def _equidistant(frames: Sequence[int], heights: Sequence[float], tolerance: float) -> Iterator[tuple[int, ...]]:
+    """Yield the longest rows of frames, given in order of height, that are equidistant."""
+    start = 0
+    for stop in range(1, len(frames) + 1):
+        row = np.array([heights[frame] for frame in frames[start : stop + 1]])
+        if stop == len(frames) or np.abs(row - np.linspace(row[0], row[-1], len(row))).max() > tolerance:
+            yield tuple(frames[start:stop])
+            start = stop
+
+
+def _spacing(heights: Sequence[float], row: Sequence[int]) -> float | None:
+    return (heights[row[-1]] - heights[row[0]]) / (len(row) - 1) if len(row) > 1 else None
