@@ -10,6 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 import torch
@@ -290,6 +291,32 @@ def test_the_other_file_of_a_pair_must_be_one_too():
         for read in (open_scan, read_maps, read_sampling):
             with pytest.raises(InputError, match=f"'{name}.(hdr|cfl)' is a pipe"):
                 read(Path(f"{name}.cfl"))
+
+
+def test_files_that_a_file_points_to_must_be_files():
+    kspace = (np.random.default_rng(0).normal(size=(1, 2, 16, 16)) + 1j).astype(np.complex64)
+    with h5py.File("other.h5", "w") as file:
+        file["kspace"] = kspace
+    os.mkfifo("pipe.h5")
+
+    def pointing(kind, other):
+        with h5py.File("a.h5", "w") as file:
+            if kind == "link":
+                file["kspace"] = h5py.ExternalLink(other, "kspace")
+            elif kind == "virtual":
+                layout = h5py.VirtualLayout(kspace.shape, np.complex64)
+                layout[...] = h5py.VirtualSource(other, "kspace", kspace.shape)
+                file.create_virtual_dataset("kspace", layout)
+            else:
+                file.create_dataset("kspace", kspace.shape, np.complex64, external=[(other, 0, h5py.h5f.UNLIMITED)])
+        return "a.h5"
+
+    for kind in ("link", "virtual"):
+        assert np.array_equal(open_scan(pointing(kind, "other.h5"))[0].kspace, kspace)
+        with pytest.raises(InputError, match=r"'pipe\.h5' is a pipe"):
+            open_scan(pointing(kind, "pipe.h5"))[0]
+    with pytest.raises(InputError, match="'/dev/zero' is a device"):
+        open_scan(pointing("storage", "/dev/zero"))[0]
 
 
 def test_weights_and_checkpoints_must_be_files():

@@ -38,6 +38,7 @@ def open_hdf5(path: Path) -> Iterator[h5py.File]:
     try:
         # A lock is not needed to read, and network folders often refuse it.
         with h5py.File(path, "r", locking=False) as file:
+            _check_links(file, path)
             yield file
     except (InputError, MemoryError):
         raise
@@ -49,11 +50,27 @@ def open_hdf5(path: Path) -> Iterator[h5py.File]:
         ) from error
 
 
+def _check_links(file: h5py.File, path: Path) -> None:
+    """Refuse a link to another file that is none, such as a pipe, for which HDF5 would wait for ever."""
+    links: list[Any] = []
+    file.visititems_links(lambda _, link: links.append(link))
+    for link in links:
+        if isinstance(link, h5py.ExternalLink):
+            check_file(path.parent / link.filename)
+
+
 def check_dataset(dataset: h5py.Dataset, path: Path, rows: int | None = None) -> None:
     """Raise InputError where `rows` entries along the first axis, or all, do not fit into the memory.
 
-    A few bytes of HDF5 can stand for any number of values. What was packed is unpacked in whole chunks.
+    A few bytes of HDF5 can stand for any number of values. What was packed is unpacked in whole chunks. Other files
+    that the values lie in must be files, no pipes.
     """
+    others = [name for name, *_ in dataset.external or ()]
+    others += [source.file_name for source in dataset.virtual_sources()] if dataset.is_virtual else []
+    for name in set(others) - {"."}:
+        # A name with % stands for several.
+        if "%" not in name:
+            check_file(path.parent / name)
     shape = dataset.shape if rows is None else (rows, *dataset.shape[1:])
     packed = dataset.chunks if dataset.chunks and dataset.id.get_create_plist().get_nfilters() else ()
     advice = "export a smaller part of the data, or take a computer with more memory"
