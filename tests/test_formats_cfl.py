@@ -142,11 +142,22 @@ def test_half_a_pair_is_refused(tmp_path, missing):
         open_scan(left)
 
 
-@pytest.mark.parametrize("text", ["# Dimensions\n", "# Dimensions\n12 ten\n", "# Dimensions\n12 0 3\n"])
-def test_header_without_dimensions_is_refused(tmp_path, text):
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("# Dimensions\n", "gives no dimensions"),
+        ("# Dimensions\n12 ten\n", "gives the dimensions '12 ten'"),
+        ("# Dimensions\n12 0 3\n", "gives the dimensions '12 0 3'"),
+        ("# Dimensions\n23.9996 10\n", "gives the dimensions '23.9996 10'; .* whole numbers from 1 on"),
+        (f"# Dimensions\n{'1 ' * 17}\n", "up to 16 whole numbers"),
+        ("# Dimensions\n12 10 1 3\n# Record\n{}\n", "The record 'fourfold' .* is damaged"),
+        ("# Dimensions\n12 10 1 3\n# Record\n{\n", "The record 'fourfold' .* is damaged"),
+    ],
+)
+def test_header_without_dimensions_is_refused(tmp_path, text, message):
     path = write(tmp_path / "scan", random_array(12, 10, 1, 3))
     path.with_suffix(".hdr").write_text(text)
-    with pytest.raises(InputError, match="gives no dimensions"):
+    with pytest.raises(InputError, match=message):
         open_scan(path)
 
 

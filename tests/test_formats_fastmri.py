@@ -8,8 +8,11 @@ import pytest
 import torch
 
 from fourfold.classical.zero_filled import ZeroFilled
+from fourfold.cli.main import main
+from fourfold.datasets import DataSettings, training_set
 from fourfold.errors import InputError
 from fourfold.formats import open_scan
+from fourfold.studies.reference import reference_image
 
 HEADER = """<?xml version="1.0" encoding="utf-8"?>
 <ismrmrdHeader xmlns="http://www.ismrm.org/ISMRMRD" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance">
@@ -167,6 +170,153 @@ def test_undersampled_file_without_a_mask_takes_its_non_zero_columns(tmp_path):
     kspace = full_kspace() * mask
     scan = open_scan(write(tmp_path / "volume.h5", kspace, reconstructions=False))[0]
     np.testing.assert_array_equal(scan.mask[0, 0].numpy(), (kspace != 0).any(axis=(0, 1, 2)))
+
+
+def pattern(name):
+    """Patterns of k-space without padding: rows or columns left out, a 2D pattern, a partial echo."""
+    mask = np.zeros((HEIGHT, WIDTH), bool)
+    if name == "rows":
+        mask[::3] = mask[28:36] = True
+    elif name == "columns":
+        mask[:, ::3] = mask[:, 19:27] = True
+    elif name == "two-dimensional":
+        mask = np.random.default_rng(1).random((HEIGHT, WIDTH)) < 0.3
+        mask[28:36, 19:27] = True
+    else:
+        mask[10:] = True
+    mask[:, :LEFT] = mask[:, WIDTH - RIGHT :] = False
+    return mask
+
+
+@pytest.mark.parametrize("xml", [False, True])
+@pytest.mark.parametrize("frames", [1, SLICES])
+@pytest.mark.parametrize("name", ["rows", "columns", "two-dimensional", "partial echo"])
+def test_undersampling_along_any_axis_is_seen_without_a_mask(tmp_path, name, frames, xml):
+    mask = pattern(name)
+    kspace = full_kspace()[:frames] * mask
+    path = write(tmp_path / "volume.h5", kspace.astype(np.complex64), reconstructions=False, xml=xml)
+    scan = open_scan(path)[0]
+    assert not scan.fully_sampled
+    np.testing.assert_array_equal(scan.mask[0].numpy(), mask)
+    if xml and name in ("rows", "partial echo"):
+        # Padding that the header states is no undersampling of columns.
+        assert scan.sampling.details["padded_columns"] == [LEFT, RIGHT]
+    if name == "columns":
+        assert scan.line_axis == "kx"
+
+
+def test_rows_left_out_make_ky_the_line_axis(tmp_path):
+    mask = np.zeros((HEIGHT, WIDTH), bool)
+    mask[::3] = mask[28:36] = True
+    kspace = fft_of_noise() * mask
+    scan = open_scan(write(tmp_path / "volume.h5", kspace, xml=False, reconstructions=False))[0]
+    np.testing.assert_array_equal(scan.mask[0].numpy(), mask)
+    assert scan.line_axis == "ky"
+
+
+def fft_of_noise():
+    rng = np.random.default_rng(3)
+    shape = (SLICES, COILS, HEIGHT, WIDTH)
+    return (rng.normal(size=shape) + 1j * rng.normal(size=shape)).astype(np.complex64)
+
+
+@pytest.mark.parametrize("xml", [False, True])
+def test_whole_numbers_with_single_zeros_are_fully_sampled(tmp_path, xml):
+    kspace = np.round(3 * fft_of_noise()[:, :1]).astype(np.complex64)
+    if xml:
+        kspace[..., :LEFT] = kspace[..., WIDTH - RIGHT :] = 0
+    inner = kspace[0, 0, :, LEFT : WIDTH - RIGHT]
+    assert 0 < (inner == 0).mean() < 0.05
+    assert open_scan(write(tmp_path / "volume.h5", kspace, xml=xml, reconstructions=False))[0].fully_sampled
+
+
+def test_undersampled_file_is_no_reference(tmp_path, capsys):
+    path = write(tmp_path / "volume.h5", (full_kspace() * pattern("two-dimensional")).astype(np.complex64))
+    scan = open_scan(path)[0]
+    with pytest.raises(InputError, match="The scan is undersampled"):
+        reference_image(scan)
+    assert main(["demo", str(path)]) == 2
+    assert "is undersampled already" in capsys.readouterr().err
+    training = [{"kind": "raw", "path": str(path)}]
+    settings = DataSettings(
+        training=training, masks={"axis": "kx", "lines": 8, "acceleration": 2}, maps="none", reference="rss"
+    )
+    with pytest.raises(InputError, match="is undersampled already"):
+        training_set(settings)[0]
+
+
+@pytest.mark.parametrize("name", ["rows", "two-dimensional"])
+def test_full_mask_beside_undersampled_kspace_is_not_believed(tmp_path, name):
+    mask = pattern(name)
+    path = write(tmp_path / "volume.h5", (full_kspace() * mask).astype(np.complex64), np.ones(WIDTH, bool))
+    scan = open_scan(path)[0]
+    np.testing.assert_array_equal(scan.mask[0].numpy(), mask)
+    share = 1 - mask.sum() / (HEIGHT * (WIDTH - LEFT - RIGHT))
+    assert scan.source.notes == (
+        f"{share:.0%} of the samples that the mask marks hold zeros alone; they count as not acquired.",
+    )
+
+
+def test_limits_that_leave_out_data_are_not_used_and_this_is_said(tmp_path):
+    scan = open_scan(write(tmp_path / "volume.h5", fft_of_noise()))[0]
+    assert scan.fully_sampled
+    assert "padded_columns" not in scan.sampling.details
+    assert scan.source.notes == (
+        "The header's encoding limits leave out columns that hold data; the limits were not used.",
+    )
+    mask = np.ones(WIDTH, bool)
+    assert open_scan(write(tmp_path / "masked.h5", fft_of_noise(), mask))[0].fully_sampled
+
+
+def test_header_with_exchanged_axes_is_read_by_the_axes_that_agree(tmp_path):
+    kspace = fft_of_noise().swapaxes(2, 3).copy()
+    scan = open_scan(write(tmp_path / "volume.h5", kspace, reconstructions=False))[0]
+    assert scan.shape == (WIDTH, HEIGHT)
+    assert scan.geometry.voxel_size == pytest.approx((4.5, 200 / WIDTH, 280 / HEIGHT))
+    assert (scan.fully_sampled, scan.line_axis) == (True, "ky")
+    assert "64×46 but the k-space has 46×64: its axes were exchanged" in scan.source.notes[0]
+
+
+def test_header_of_another_matrix_is_said(tmp_path):
+    scan = open_scan(write(tmp_path / "volume.h5", fft_of_noise()[..., 8:-8, :], reconstructions=False))[0]
+    assert "The header gives the matrix as 64×46 but the k-space has 48×46" in scan.source.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (f"<x>{HEIGHT}</x>", "<x>23.9996</x>", "encodedSpace/matrixSize/x is '23.9996', not a whole number from 1 to"),
+        (f"<x>{HEIGHT}</x>", "<x>0</x>", "encodedSpace/matrixSize/x is 0, not a whole number"),
+        (f"<x>{HEIGHT}</x>", "<x>-384</x>", "encodedSpace/matrixSize/x is -384, not a whole number"),
+        (f"<x>{HEIGHT}</x>", "<x>65536</x>", "encodedSpace/matrixSize/x is 65536, not a whole number"),
+        ("<x>280</x>", "<x>28 cm</x>", "encodedSpace/fieldOfView_mm/x is '28 cm', not a length in mm"),
+        (
+            "<x>280</x>",
+            "<x>0.28</x>",
+            "along x the field of view of encodedSpace is 0.28 mm and that",
+        ),
+        ("<TR>2800.0</TR>", "<TR>long</TR>", "sequenceParameters/TR is 'long', not a number"),
+        ("<minimum>0<", "<minimum>30<", "the minimum 30, the centre 20 and the maximum 40; the centre must lie"),
+        ("<center>20<", "<center>41<", "the minimum 0, the centre 41 and the maximum 40; the centre must lie"),
+        ("<center>20<", "<center>-3<", "kspace_encoding_step_1/center is -3, not a whole number from 0"),
+    ],
+)
+def test_header_values_that_cannot_be_are_refused(tmp_path, old, new, message):
+    path = write(tmp_path / "volume.h5", full_kspace(), xml=False)
+    assert old in header()
+    with h5py.File(path, "a") as file:
+        file["ismrmrd_header"] = header().replace(old, new)
+    with pytest.raises(InputError, match=message):
+        open_scan(path)[0]
+
+
+@pytest.mark.parametrize("shape", [(), (3,), (SLICES, 8), (SLICES + 1, 8, 8), (SLICES, 0, 8)])
+def test_reference_of_another_shape_is_refused(tmp_path, shape):
+    path = write(tmp_path / "volume.h5", full_kspace(), reconstructions=False)
+    with h5py.File(path, "a") as file:
+        file["reconstruction_rss"] = np.zeros(shape, np.float32)
+    with pytest.raises(InputError, match=r"reconstruction_rss in .* it must be \(slice, y, x\) with 3 slice"):
+        open_scan(path)
 
 
 def test_file_without_a_header_is_read(tmp_path):

@@ -160,6 +160,7 @@ def test_averages_are_averaged_and_repeated_positions_too(tmp_path):
     scan = open_scan(write(tmp_path / "a.h5", Protocol(), lines))[0]
     np.testing.assert_allclose(ifft(scan.kspace)[0].numpy(), cut(image), atol=1e-5)
     assert scan.source.details["averages"] == 2
+    assert scan.source.notes == ("Every line was acquired 2 times (2 averages); the repeats were averaged.",)
 
 
 def test_reversed_lines_are_turned_round(tmp_path):
@@ -499,6 +500,44 @@ def test_file_is_pickled_and_read_elsewhere(tmp_path):
 def test_header_that_does_not_fit_is_refused(tmp_path, changes, message):
     path = write(tmp_path / "a.h5", Protocol(**changes), slice_lines(make_image((2, 20, 32))))
     with pytest.raises(InputError, match=message):
+        open_scan(path)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("<x>32</x>", "<x>31.9996</x>", "encodedSpace/matrixSize/x is '31.9996', not a whole number from 1 to 65535"),
+        ("<y>20</y>", "<y>0</y>", "encodedSpace/matrixSize/y is 0, not a whole number"),
+        ("<y>20</y>", "<y>-384</y>", "encodedSpace/matrixSize/y is -384, not a whole number"),
+        ("<z>1</z>", "<z>1_0</z>", "encodedSpace/matrixSize/z is '1_0', not a whole number"),
+        ("<x>32</x>", "<x>65535</x>", "cover 32 samples of the 65535 of the encoded matrix"),
+        ("<y>20</y>", "<y>60000</y>", "not fitting the 60000 steps|cover 20 kspace_encode_step_1 of the 60000"),
+        ("<x>128.0</x>", "<x>12.8 cm</x>", "encodedSpace/fieldOfView_mm/x is '12.8 cm', not a length in mm"),
+        ("<x>128.0</x>", "<x>1e308</x>", "along x the field of view of encodedSpace is 1e.308 mm"),
+        ("<x>64.0</x>", "<x>0.064</x>", "that of reconSpace 0.064 mm, which cannot differ by more than 16 times"),
+        ("<maximum>19<", "<maximum>-1<", "kspace_encoding_step_1/maximum is -1, not a whole number from 0"),
+        ("<center>10<", "<center>20<", "the centre 20 and the maximum 19; the centre must lie between"),
+        ("<minimum>0<", "<minimum>12<", "the minimum 12, the centre 10 and the maximum 19; the centre must lie"),
+    ],
+)
+def test_header_values_that_cannot_be_are_refused(tmp_path, old, new, message):
+    path = write(tmp_path / "a.h5", Protocol(), slice_lines(make_image((2, 20, 32))))
+    xml = Protocol().xml()
+    assert old in xml
+    with h5py.File(path, "a") as file:
+        file["dataset/xml"][0] = xml.replace(old, new, 1)
+    with pytest.raises(InputError, match=message):
+        open_scan(path)
+
+
+@pytest.mark.parametrize("field", ["number_of_samples", "active_channels"])
+def test_lines_without_samples_are_refused(tmp_path, field):
+    path = write(tmp_path / "a.h5", Protocol(), slice_lines(make_image((2, 20, 32))))
+    with h5py.File(path, "a") as file:
+        row = file["dataset/data"][5]
+        row["head"][field] = 0
+        file["dataset/data"][5] = row
+    with pytest.raises(InputError, match="has lines without coils or samples"):
         open_scan(path)
 
 

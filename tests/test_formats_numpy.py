@@ -1,11 +1,14 @@
 """NumPy files: every array that may stand in them, and every shape that is accepted."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
 
 from fourfold.errors import InputError
-from fourfold.formats import load, open_scan
+from fourfold.formats import load, open_scan, save_scan
+from fourfold.scan import Scan
 
 RNG = np.random.default_rng(0)
 FULL = (RNG.normal(size=(3, 4, 12, 10)) + 1j * RNG.normal(size=(3, 4, 12, 10))).astype(np.complex64)
@@ -128,3 +131,90 @@ def test_real_files_are_read(data):
         stored = np.load(path)["kspace"]
         np.testing.assert_array_equal(scan.kspace[0].numpy(), stored.reshape(-1, *scan.shape)[: scan.coils])
         assert scan.fully_sampled == ("undersampled" not in path.parent.name)
+
+
+@pytest.mark.parametrize("name", ["rows", "two-dimensional"])
+def test_full_mask_beside_undersampled_kspace_is_not_believed(tmp_path, name):
+    rng = np.random.default_rng(0)
+    kspace = (rng.normal(size=(3, 32, 24)) + 1j * rng.normal(size=(3, 32, 24))).astype(np.complex64)
+    mask = rng.random((32, 24)) < 0.4
+    if name == "rows":
+        mask[:] = (np.arange(32) % 3 == 0)[:, None]
+    mask[14:18, 10:14] = True
+    np.savez(tmp_path / "scan.npz", kspace=kspace * mask, mask=np.ones((32, 24)))
+    scan = open_scan(tmp_path / "scan.npz")[0]
+    np.testing.assert_array_equal(scan.mask[0].numpy(), mask)
+    assert scan.source.notes == (
+        f"{1 - mask.mean():.0%} of the samples that the mask marks hold zeros alone; they count as not acquired.",
+    )
+
+
+def test_single_zeros_within_a_mask_were_measured(tmp_path):
+    rng = np.random.default_rng(0)
+    kspace = np.round(3 * (rng.normal(size=(1, 32, 24)) + 1j * rng.normal(size=(1, 32, 24)))).astype(np.complex64)
+    kspace[:, ::2] = 0
+    assert 0 < (kspace[:, 1::2] == 0).mean() < 0.05
+    mask = np.zeros((32, 24), bool)
+    mask[1::2] = True
+    np.savez(tmp_path / "scan.npz", kspace=kspace, mask=mask)
+    scan = open_scan(tmp_path / "scan.npz")[0]
+    np.testing.assert_array_equal(scan.mask[0].numpy(), mask)
+    assert scan.source.notes == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("voxel_size", (5, 1, 0)),
+        ("voxel_size", (5, 1, -1)),
+        ("voxel_size", (5, 1, np.nan)),
+        ("voxel_size", (5, 1, np.inf)),
+        ("voxel_size", (1, 1)),
+        ("voxel_size", "1 mm"),
+        ("image_size", (0, 24)),
+        ("image_size", (23.9996, 24)),
+        ("image_size", (0.5, 24)),
+        ("image_size", (np.nan, 24)),
+        ("image_size", (33, 24)),
+        ("image_size", (10**18, 24)),
+    ],
+)
+def test_sizes_that_cannot_be_are_refused(tmp_path, name, value):
+    kspace = np.random.default_rng(0).normal(size=(3, 32, 24)).astype(np.complex64)
+    np.savez(tmp_path / "scan.npz", **{"kspace": kspace, name: np.array(value)})
+    with pytest.raises(InputError, match=f"{name} in .*; it must be .*correct it, or leave it out"):
+        open_scan(tmp_path / "scan.npz")
+    np.savez(tmp_path / "scan.npz", kspace=kspace, image_size=(32, 20), voxel_size=(5, 1.5, 1.25))
+    assert open_scan(tmp_path / "scan.npz")[0].geometry.image_size == (32, 20)
+
+
+@pytest.mark.parametrize("damage", ["truncated", "empty", "nan", "details", "unknown", "list", "notes"])
+def test_damaged_record_of_our_own_is_refused(tmp_path, damage):
+    kspace = torch.randn(2, 3, 32, 24, dtype=torch.complex64, generator=torch.Generator().manual_seed(0))
+    arrays = dict(np.load(save_scan(Scan(kspace), tmp_path / "scan.npz")))
+    text = str(arrays["fourfold"])
+    record = json.loads(text)
+    if damage == "nan":
+        record["geometry"]["voxel_size"] = [5, float("nan"), 1]
+    elif damage == "details":
+        record["sampling"]["details"] = None
+    elif damage == "unknown":
+        record["sampling"]["pattern"] = "random"
+    elif damage == "notes":
+        record["source"]["notes"] = 3
+    else:
+        record = {"empty": {}, "list": [record]}.get(damage, record)
+    arrays["fourfold"] = np.array(text[:-9] if damage == "truncated" else json.dumps(record))
+    np.savez(tmp_path / "damaged.npz", **arrays)
+    with pytest.raises(InputError, match=r"The record 'fourfold' in .* is damaged, or of an older version"):
+        open_scan(tmp_path / "damaged.npz")[0]
+
+
+def test_record_from_before_there_were_notes_is_read(tmp_path):
+    kspace = torch.randn(2, 3, 32, 24, dtype=torch.complex64, generator=torch.Generator().manual_seed(0))
+    arrays = dict(np.load(save_scan(Scan(kspace), tmp_path / "scan.npz")))
+    record = json.loads(str(arrays["fourfold"]))
+    del record["source"]["notes"]
+    arrays["fourfold"] = np.array(json.dumps(record))
+    np.savez(tmp_path / "old.npz", **arrays)
+    assert open_scan(tmp_path / "old.npz")[0].source.notes == ()

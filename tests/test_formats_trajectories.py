@@ -25,6 +25,12 @@ POINTS = SCAN.trajectory.points.numpy()
 COMPLEX = (POINTS[0, ..., 1] + 1j * POINTS[0, ..., 0]) / SIZE
 
 
+def with_value(points, value):
+    changed = points.astype(np.result_type(points, np.float64))
+    changed[3, 4] = value
+    return changed
+
+
 def save(path, **arrays):
     np.savez(path, **arrays)
     return path
@@ -92,12 +98,74 @@ def test_the_trajectory_may_lie_in_a_file_of_its_own(tmp_path):
         ({"trajectory": POINTS[0, ..., 0]}, {}, r"must be real \(shot, sample, 2\)"),
         ({"trajectory": POINTS[0], "density": np.ones(3)}, {}, "The density is"),
         ({"trajectory": POINTS[0]}, {"matrix": (16, 16)}, "outside the band"),
+        (
+            {"trajectory": POINTS[0] / SIZE},
+            {},
+            r"reaches .* so that the image would be 2×2: its unit seems to be cycles",
+        ),
+        ({"trajectory": POINTS[0] / SIZE}, {"matrix": (64, 64)}, "its unit seems to be radians or cycles per pixel"),
+        ({"coord": POINTS[0] / SIZE * 2 * np.pi}, {}, "the image would be 8×8: its unit seems to be cycles per pixel"),
+        ({"trajectory": POINTS[0] / 2}, {}, "the image would be 16×16: its unit .* with --matrix NY NX"),
+        ({"trajectory": POINTS[0] * 4}, {}, "samples 2.7 cycles apart: its unit seems to be 1/m or rad/m"),
+        ({"trajectory": POINTS[0] * 4096}, {}, "far too much for an image: its unit seems to be 1/m or rad/m"),
+        ({"trajectory": POINTS[0] / 2}, {"matrix": (256, 256)}, "only ±8 of ±128: its unit seems to be 1/cm or rad/cm"),
+        (
+            {"trajectory": with_value(POINTS[0], np.nan)},
+            {},
+            "'trajectory' in .* contains NaN, Inf or numbers too large",
+        ),
+        ({"trajectory": with_value(POINTS[0], np.inf)}, {}, "contains NaN, Inf or numbers too large"),
+        (
+            {"trajectory": with_value(POINTS[0], 1e300)},
+            {"matrix": (SIZE, SIZE)},
+            "contains NaN, Inf or numbers too large",
+        ),
+        ({"k": with_value(COMPLEX, np.nan)}, {"matrix": (SIZE, SIZE)}, "contains NaN, Inf or numbers too large"),
+        ({"trajectory": POINTS[0], "density": np.full((20, 48), 1j)}, {}, "The density in .* is complex128"),
+        ({"trajectory": POINTS[0], "density": np.full((20, 48), 1e300)}, {}, "holds negative numbers, NaN, Inf"),
+        (
+            {"trajectory": POINTS[0], "matrix": [31.9996, 32]},
+            {},
+            "matrix for .* is 31.9996 32.0; it must be one or two",
+        ),
+        ({"trajectory": POINTS[0], "matrix": [32, np.nan]}, {}, "is 32.0 nan; it must be one or two whole numbers"),
+        ({"trajectory": POINTS[0], "matrix": [32, -32]}, {}, "is 32 -32; it must be"),
+        ({"trajectory": POINTS[0], "matrix": [32, 32, 32]}, {}, "is 32 32 32; it must be one or two"),
+        ({"trajectory": POINTS[0], "matrix": "large"}, {}, "is large; it must be"),
+        ({"trajectory": POINTS[0]}, {"matrix": (32, 0)}, "is 32 0; it must be"),
+        ({"trajectory": POINTS[0]}, {"matrix": (32, 10**400)}, "it must be one or two whole numbers from 1 to 65535"),
         ({}, {"matrix": (16, 16)}, "has no trajectory to give a matrix for"),
     ],
 )
 def test_what_cannot_be_a_trajectory_is_refused(tmp_path, arrays, options, message):
     with pytest.raises(InputError, match=message):
         open_scan(save(tmp_path / "scan.npz", kspace=KSPACE[0], **arrays), **options)
+
+
+@pytest.mark.parametrize("size", [16, 24, 64])
+def test_a_matrix_that_is_given_is_taken_down_to_small_ones(tmp_path, size):
+    points = radial((size, size), 20, 48).points.numpy()
+    scan = open_scan(save(tmp_path / "scan.npz", kspace=KSPACE[0], trajectory=points), matrix=(size, size))[0]
+    assert scan.shape == (size, size)
+
+
+@pytest.mark.parametrize("oversampling", [1, 2, 6])
+@pytest.mark.parametrize("size", [32, 128])
+def test_matrices_of_usual_scans_are_derived(tmp_path, size, oversampling):
+    for trajectory in (
+        radial((size, size), 9, oversampling * size),
+        spiral((size, size), 4, oversampling * size**2 // 8),
+    ):
+        kspace = np.ones((2, trajectory.shots, trajectory.samples), np.complex64)
+        file = open_scan(save(tmp_path / "scan.npz", kspace=kspace, trajectory=trajectory.points.numpy()))
+        assert file.matrix == (size, size)
+
+
+def test_real_trajectories_are_read(data):
+    folder = data / "noncartesian"
+    assert open_scan(folder / "heart8_spiral_3x3996.npz").matrix == (320, 320)
+    assert open_scan(folder / "gephantom8_spiral60.npz", matrix=(192, 192)).shots == (60, 1182)
+    assert open_scan(folder / "heart12_radial25.npz", matrix=(128, 128)).shots == (25, 256)
 
 
 def test_formats_without_trajectories_are_refused(tmp_path):

@@ -29,7 +29,7 @@ def placed(height, axes=AXIAL, across=0.0, down=0.0):
 
 def rows_of(placements, labels=None, voxel=VOXEL):
     geometry = Geometry(voxel, placements=tuple(placements))
-    return [stack.rows for stack in find_stacks(geometry, labels, len(placements))]
+    return [stack.rows for stack in find_stacks(geometry, labels, len(labels or placements))]
 
 
 def at(*heights, **where):
@@ -77,6 +77,12 @@ def test_an_aborted_volume_is_not_stacked_above_the_others_without_places():
     stacks = find_stacks(Geometry(), labels, len(labels))
     assert [stack.rows for stack in stacks] == [((0, 1, 2), (3, 4, 5)), ((6, 7),)]
     assert [stack.spacing for stack in stacks] == [None, None]
+
+
+def test_slabs_that_overlap_are_stacks_of_their_own():
+    labels = [{"slice": slab, "partition": index} for slab in range(2) for index in range(4)]
+    placements = at(*(15 * slab + 5 * index for slab in range(2) for index in range(4)))
+    assert rows_of(placements, labels) == rows_of([], labels) == [((0, 1, 2, 3),), ((4, 5, 6, 7),)]
 
 
 def test_directions_alone_tell_planes_apart():

@@ -15,8 +15,9 @@ __all__ = ["Trajectory"]
 
 # Rounding of float32 and of what others write as 0.5 cycles per pixel.
 _ROUNDING = 1e-4
-# Points that reach no further than ±π on a grid of this size are in radians, or in cycles per pixel.
-_SMALLEST, _REACH = 32, 3.2
+# Points that reach no further than ±π on a grid of this size are in radians, or in cycles per pixel; those that reach
+# less than this share of a grid's band are in 1/cm or 1/mm.
+_SMALLEST, _REACH, _SHARE = 32, 3.2, 1 / 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,10 +79,11 @@ class Trajectory:
                 f"±({limits[0]:g}, {limits[1]:g}) of the {self.matrix[0]}×{self.matrix[1]} matrix; give a larger one, "
                 "or the points in cycles per field of view."
             )
-        if max(reach) <= _REACH and min(self.matrix) >= _SMALLEST:
+        if max(reach) <= max(_REACH, _SHARE * max(limits)) and min(self.matrix) >= _SMALLEST:
+            unit = "radians or cycles per pixel" if max(reach) <= _REACH else "1/cm or rad/cm"
             raise InputError(
-                f"The trajectory reaches only ±{max(reach):.3g} of ±{max(limits):g}: its unit seems to be radians or "
-                "cycles per pixel; give (ky, kx) in cycles per field of view: multiply cycles per pixel by (ny, nx)."
+                f"The trajectory reaches only ±{max(reach):.3g} of ±{max(limits):g}: its unit seems to be {unit}; give "
+                "(ky, kx) in cycles per field of view, or a smaller matrix: multiply cycles per pixel by (ny, nx)."
             )
 
     def _check_density(self, density: Tensor) -> None:

@@ -8,6 +8,7 @@ from typing import TypedDict
 
 from fourfold.errors import InputError
 from fourfold.formats import check_writable
+from fourfold.formats.mrd_repeats import Repeats
 
 __all__ = ["FormatOptions", "check_output", "frames_in_words", "select_frames"]
 
@@ -19,6 +20,9 @@ class FormatOptions(TypedDict, total=False):
     """Group to read of an MRD file that holds several."""
     encoding: int
     """Encoding space to read of an MRD file that holds several, counted from 0."""
+    repeats: Repeats
+    """Lines of an MRD file that were acquired more than once: "average" averages them, even where they differ far
+    beyond noise, "frames" makes a frame of each repeat."""
     trajectory: Path
     """File with the trajectory of non-Cartesian k-space that has none beside it: npz or npy."""
     matrix: tuple[int, int]

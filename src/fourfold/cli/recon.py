@@ -168,8 +168,8 @@ def _check_images(output: Path, volume: ScanFile, chosen: range, replaced: bool)
         check_output(path, IMAGE_SUFFIXES, volume.path, replaced)
     if len(paths) > 1:
         remark(
-            f"The {len(chosen)} frames are {len(paths)} stacks of parallel, equidistant slices; each is written to a "
-            f"file of its own, {paths[0].name} to {paths[-1].name}."
+            f"The {len(chosen)} frames are not one stack of parallel, equidistant slices but {len(paths)} stacks; "
+            f"each is written to a file of its own, {paths[0].name} to {paths[-1].name}."
         )
 
 

@@ -15,11 +15,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from fourfold.documents import parse_json
 from fourfold.errors import InputError
 from fourfold.formats.centred import inverse_rows
 from fourfold.formats.masks import line_axis_of, measured, merge_frames
-from fourfold.formats.metadata import image_record, sampling_from, scan_record
+from fourfold.formats.metadata import image_record, read_record, sampling_from, scan_record
 from fourfold.formats.probe import check_file, first_bytes
 from fourfold.formats.scan_file import FrameLabels, ScanFile
 from fourfold.input import read_text
@@ -213,10 +212,13 @@ def read_header(path: Path) -> tuple[tuple[int, ...], dict[str, Any]]:
     except (KeyError, ValueError):
         sizes = ()
     if not sizes or min(sizes) < 1 or len(sizes) > DIMENSIONS:
+        given = f"the dimensions '{sections['Dimensions'][:60]}'" if sections.get("Dimensions") else "no dimensions"
         raise InputError(
-            f"'{path}' gives no dimensions: a BART header has a line '# Dimensions' and the sizes below it."
+            f"'{path}' gives {given}; a BART header has a line '# Dimensions' and below it up to {DIMENSIONS} whole "
+            "numbers from 1 on: export the data again."
         )
-    return sizes + (1,) * (DIMENSIONS - len(sizes)), parse_json(sections.get("Record", "{}"), f"The record in '{path}'")
+    record = read_record(sections["Record"], path) if "Record" in sections else {}
+    return sizes + (1,) * (DIMENSIONS - len(sizes)), record
 
 
 def _write(path: Path, samples: Array, dimensions: dict[int, int], record: str) -> None:

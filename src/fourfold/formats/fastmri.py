@@ -6,6 +6,7 @@ and the README of the fastMRI project.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -15,11 +16,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fourfold.documents import parse_json
 from fourfold.errors import InputError
-from fourfold.formats.ismrmrd_header import Encoding, Limits, parse_header, voxel_size, write_header
-from fourfold.formats.masks import acquired, as_bool, check_mask, measured, merge_frames
-from fourfold.formats.metadata import image_record, plain, sampling_from, scan_record
+from fourfold.formats.ismrmrd_header import Encoding, Limits, check_limits, parse_header, voxel_size, write_header
+from fourfold.formats.masks import acquired, as_bool, check_mask, line_axis_of, measured, merge_frames, without_empty
+from fourfold.formats.metadata import image_record, plain, read_record, sampling_from, scan_record
 from fourfold.formats.probe import check_dataset, is_hdf5, open_hdf5, read_dataset
 from fourfold.formats.scan_file import FrameLabels, ScanFile
 from fourfold.output import late_refusal
@@ -33,9 +33,10 @@ COMPANIONS = ("coil_maps", "calibration", "noise")
 class FastMRIFile(ScanFile):
     """Reads ``kspace`` (slice, coil, height, width) or (slice, height, width); the height is the readout.
 
-    ``mask`` marks the acquired columns of test data. Columns outside the header's encoding limits are zero padding:
-    in a file with a mask they count as not acquired, whatever the mask says there; in a fully sampled file they count
-    as sampled, since the file's own reference is made with these zeros and masks may then be drawn over the full width.
+    ``mask`` marks the acquired columns of test data; without it, what is not zero was acquired. Columns outside the
+    header's encoding limits are zero padding: in a file with a mask they count as not acquired, whatever the mask says
+    there; in a fully sampled file they count as sampled, since the file's own reference is made with these zeros and
+    masks may then be drawn over the full width.
     """
 
     format: ClassVar[str] = "fastMRI HDF5"
@@ -61,13 +62,13 @@ class FastMRIFile(ScanFile):
             self.dtype = str(kspace.dtype)
             self.has_mask = "mask" in file
             self.reference_name = self._find_reference(file)
-            reference_size = file[self.reference_name].shape[-2:] if self.reference_name else None
+            reference_size = self._reference_size(file) if self.reference_name else None
             attributes = plain(dict(file.attrs))
-            header = (
-                parse_header(read_dataset(file["ismrmrd_header"], path), path) if "ismrmrd_header" in file else None
-            )
-            self.record = _record(file["fourfold"], path) if "fourfold" in file else {}
+            xml = read_dataset(file["ismrmrd_header"], path) if "ismrmrd_header" in file else None
+            header = None if xml is None else parse_header(xml, path)
+            self.record = read_record(read_dataset(file["fourfold"], path), path) if "fourfold" in file else {}
         self.encoding = header.encodings[0] if header else None
+        self._check_encoding()
         self.volume = self._volume(reference_size)
         self.details = {**attributes, **(header.facts if header else {})}
         self.labels = FrameLabels(self.frames, _label)
@@ -90,6 +91,30 @@ class FastMRIFile(ScanFile):
                 f"kspace in '{self.path}' has shape {kspace.shape}; fastMRI's layout is (slice, coil, height, "
                 "width), or (slice, height, width) for one coil: add the axes that are missing."
             )
+
+    def _reference_size(self, file: h5py.File) -> tuple[int, int]:
+        shape = file[self.reference_name].shape
+        if len(shape) != 3 or shape[0] != self.frames or 0 in shape:
+            raise InputError(
+                f"{self.reference_name} in '{self.path}' has shape {shape}; it must be (slice, y, x) with "
+                f"{self.frames} slice(s): correct it, or leave it out."
+            )
+        return shape[1], shape[2]
+
+    def _check_encoding(self) -> None:
+        """Compare the header with the array; an encoding whose axes are exchanged is turned."""
+        if self.encoding is None:
+            return
+        check_limits(self.encoding.lines, "kspace_encoding_step_1", self.path)
+        height, width, _ = self.encoding.matrix
+        if (height, width) == self.matrix:
+            return
+        note = f"The header gives the matrix as {height}×{width} but the k-space has {self.matrix[0]}×{self.matrix[1]}"
+        if (width, height) == self.matrix:
+            self.encoding, self.line_axis = self.encoding.turned(), "ky"
+            self.notes = (f"{note}: its axes were exchanged, so that the height is the phase encoding.",)
+        else:
+            self.notes = (f"{note}: voxel sizes follow from the header's field of view and the k-space's matrix.",)
 
     def _volume(self, reference_size: tuple[int, int] | None) -> Geometry:
         """Return voxel size and image size; the header's x is the readout, which is the image's height."""
@@ -114,12 +139,14 @@ class FastMRIFile(ScanFile):
             }
         kspace = torch.from_numpy(samples)
         kspace = kspace[:, None] if self.single_coil else kspace
+        sampling, notes = self._sampling(kspace, stored, frames)
+        source = self.source(frames)
         return Scan(
             kspace,
-            sampling=self._sampling(kspace, stored, frames),
-            line_axis=self.line_axis,
+            sampling=sampling,
+            line_axis=self.line_axis if self.has_mask else line_axis_of(sampling.mask, self.line_axis),
             geometry=self.geometry(frames),
-            source=self.source(frames),
+            source=dataclasses.replace(source, notes=(*source.notes, *notes)),
             **companions,
         )
 
@@ -130,47 +157,57 @@ class FastMRIFile(ScanFile):
         array = np.stack([dataset[index] for index in frames]) if per_frame else dataset[()]
         return torch.from_numpy(array.astype(np.complex64, copy=False))
 
-    def _sampling(self, kspace: Tensor, stored: Any, frames: Sequence[int]) -> Sampling:
-        padding = self._padding()
+    def _sampling(self, kspace: Tensor, stored: Any, frames: Sequence[int]) -> tuple[Sampling, tuple[str, ...]]:
+        """Return the pattern, and sentences on what contradicts itself."""
+        left, right = self._padding()
+        columns = acquired(kspace).any(dim=1)
+        inner = slice(left, self.matrix[1] - right)
+        notes: tuple[str, ...] = ()
+        if int(columns.sum()) > int(columns[:, inner].sum()):
+            note = "The header's encoding limits leave out columns that hold data; the limits were not used."
+            inner, left, right, notes = slice(None), 0, 0, (note,)
+        details: dict[str, Any] = {"padded_columns": [left, right]} if left or right else {}
         if stored is not None:
-            return self._stored_sampling(kspace, stored, frames, padding)
-        mask = measured(kspace, frames, self.path)
-        left, right = padding
-        sampled = mask[:, :, left : mask.shape[2] - right]
-        details = {"padded_columns": [left, right]} if left or right else {}
-        # A column of a fully sampled slice may hold single zeros, but it is never zero as a whole.
-        if bool(sampled.any(dim=1).all()):
-            return Sampling(torch.ones(1, *self.matrix, dtype=torch.bool), details=details)
-        return Sampling(merge_frames(mask))
+            sampling, more = self._stored_sampling(kspace, stored, frames, inner, details)
+            return sampling, (*notes, *more)
+        sampled = measured(kspace[..., inner], frames, self.path)
+        if bool(sampled.all()):
+            return Sampling(torch.ones(1, *self.matrix, dtype=torch.bool), details=details), notes
+        mask = torch.zeros(len(frames), *self.matrix, dtype=torch.bool)
+        mask[..., inner] = sampled
+        return Sampling(merge_frames(mask), details=details), notes
 
     def _stored_sampling(
-        self, kspace: Tensor, stored: Any, frames: Sequence[int], padding: tuple[int, int]
-    ) -> Sampling:
-        mask = torch.from_numpy(stored)
+        self, kspace: Tensor, stored: Any, frames: Sequence[int], inner: slice, details: dict[str, Any]
+    ) -> tuple[Sampling, tuple[str, ...]]:
         ny, nx = self.matrix
-        if mask.shape[-1] != nx or mask.shape[-2:-1] not in ((), (1,), (ny,)) or mask.ndim > 3:
+        per_frame = stored.ndim == 3
+        if stored.shape[-1:] != (nx,) or stored.shape[-2:-1] not in ((), (1,), (ny,)) or stored.ndim > 3:
             raise InputError(
-                f"The mask in '{self.path}' has shape {tuple(mask.shape)}; this k-space needs ({nx},) or ({ny}, {nx}): "
+                f"The mask in '{self.path}' has shape {stored.shape}; this k-space needs ({nx},) or ({ny}, {nx}): "
                 "it belongs to another file."
             )
-        if mask.ndim == 3 and mask.shape[0] == self.frames:
-            mask = mask[list(frames)]
-        mask = mask.reshape(-1, *mask.shape[-2:]) if mask.ndim > 1 else mask[None, None]
-        mask = mask.expand(-1, ny, -1).clone()
+        if per_frame and stored.shape[0] not in (1, self.frames):
+            raise InputError(
+                f"The mask in '{self.path}' has {stored.shape[0]} slices but the k-space {self.frames}: it belongs to "
+                "another file."
+            )
+        if per_frame and stored.shape[0] > 1:
+            stored = stored[list(frames)]
+        mask = torch.from_numpy(stored.reshape(-1, 1 if stored.ndim == 1 else stored.shape[-2], nx))
+        mask = mask.expand(-1, ny, -1)
         check_mask(kspace, mask, self.path)
-        left, right = padding
-        mask[:, :, :left] = False
-        mask[:, :, nx - right :] = False
-        # Columns that are marked but hold nothing would be taken for measured zeros; our own files mean what they say.
-        empty = mask.any(dim=1) & ~acquired(kspace).any(dim=1)
-        dropped = 0 if self.record else int(empty.any(dim=0).sum())
-        if dropped:
-            mask &= ~empty[:, None]
-        details = {
-            **({"padded_columns": [left, right]} if left or right else {}),
-            **({"columns_marked_but_empty": dropped} if dropped else {}),
-        }
-        return sampling_from(self.record, merge_frames(mask), details)
+        if self.record:
+            # Our own files mean what they say, measured zeros too.
+            return sampling_from(self.record, merge_frames(mask), details), ()
+        unpadded = torch.zeros_like(mask)
+        unpadded[..., inner] = mask[..., inner]
+        # Columns that are marked but hold nothing would be taken for measured zeros.
+        empty = unpadded.any(dim=1) & ~acquired(kspace).any(dim=1)
+        if bool(empty.any()):
+            details = {**details, "columns_marked_but_empty": int(empty.any(dim=0).sum())}
+        mask, notes = without_empty(unpadded & ~empty[:, None], kspace, frames, self.path)
+        return Sampling(merge_frames(mask), details=details), notes
 
     def _padding(self) -> tuple[int, int]:
         """Return how many columns at the left and right lie outside the encoding limits."""
@@ -191,12 +228,6 @@ class FastMRIFile(ScanFile):
 
 def _label(index: int) -> dict[str, int]:
     return {"slice": index}
-
-
-def _record(dataset: h5py.Dataset, path: Path) -> dict[str, Any]:
-    """Return what `write_scan` left of the scan."""
-    record: dict[str, Any] = parse_json(read_dataset(dataset, path), f"'fourfold' in '{path}'")
-    return record
 
 
 def write_image(path: Path, reconstruction: Reconstruction) -> None:

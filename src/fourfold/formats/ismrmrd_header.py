@@ -7,18 +7,33 @@ Inati et al., "ISMRM Raw data format", Magn Reson Med 77:411 (2017), https://doi
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from xml.etree import ElementTree
 
 from fourfold.errors import InputError
 
-__all__ = ["Encoding", "Header", "Limits", "field_of_view_notes", "parse_header", "voxel_size", "write_header"]
+__all__ = [
+    "Encoding",
+    "Header",
+    "Limits",
+    "check_limits",
+    "field_of_view_notes",
+    "parse_header",
+    "voxel_size",
+    "write_header",
+]
 
+LARGEST = 2**16 - 1
+"""The schema stores matrix sizes and encoding steps in 16 bits."""
+MOST_OVERSAMPLING = 16
+"""Encoded and shown fields of view that differ by more are not both in mm."""
 NAMESPACE = "http://www.ismrm.org/ISMRMRD"
 Vector = tuple[float, float, float]
 Size = tuple[int, int, int]
+Number = TypeVar("Number", int, float)
 
 FACTS = {
     "vendor": "acquisitionSystemInformation/systemVendor",
@@ -72,6 +87,23 @@ class Encoding:
     partitions: Limits | None
     calibration_mode: str | None
 
+    def turned(self) -> Encoding:
+        """Return the encoding with the axes x and y exchanged, without limits, which belong to the old axes."""
+        return replace(
+            self,
+            matrix=_turn(self.matrix),
+            field_of_view=_turn(self.field_of_view),
+            recon_matrix=_turn(self.recon_matrix),
+            recon_field_of_view=_turn(self.recon_field_of_view),
+            lines=None,
+            partitions=None,
+        )
+
+
+def _turn(values: tuple[Number, Number, Number]) -> tuple[Number, Number, Number]:
+    x, y, z = values
+    return y, x, z
+
 
 @dataclass(frozen=True)
 class Header:
@@ -88,13 +120,24 @@ def parse_header(xml: bytes | str, path: Path) -> Header:
         for element in root.iter():
             element.tag = element.tag.rpartition("}")[2]
         encodings = tuple(_encoding(element) for element in root.findall("encoding"))
-    except (ElementTree.ParseError, ValueError) as error:
+        facts = _facts(root)
+    # A header that names another text encoding than its own raises LookupError.
+    except (ElementTree.ParseError, ValueError, LookupError) as error:
         raise InputError(
-            f"The ISMRMRD header of '{path}' is damaged ({error}): convert the scanner's file again."
+            f"The ISMRMRD header of '{path}' is damaged ({error}): correct it, or convert the scanner's file again."
         ) from None
     if not encodings:
         raise InputError(f"The ISMRMRD header of '{path}' describes no encoding: convert the scanner's file again.")
-    return Header(encodings, _facts(root))
+    return Header(encodings, facts)
+
+
+def check_limits(limits: Limits | None, step: str, path: Path) -> None:
+    """Refuse limits of an encoding `step` that contradict themselves."""
+    if limits is not None and not limits.minimum <= limits.centre <= limits.maximum:
+        raise InputError(
+            f"The ISMRMRD header of '{path}' gives {step} the minimum {limits.minimum}, the centre {limits.centre} and "
+            f"the maximum {limits.maximum}; the centre must lie between the other two: correct the header."
+        )
 
 
 def _facts(root: ElementTree.Element) -> dict[str, Any]:
@@ -106,22 +149,48 @@ def _facts(root: ElementTree.Element) -> dict[str, Any]:
         if name in TEXT_FACTS:
             facts[name] = values[0]
         else:
-            numbers = [float(value) for value in values]
+            numbers = [_known(_number(value, path, float, "a number")) for value in values]
             facts[name] = numbers[0] if len(numbers) == 1 else numbers
     return facts
 
 
+def _known(value: float) -> float | None:
+    """Return a fact, None where it is NaN or infinite, which JSON has no word for."""
+    return value if math.isfinite(value) else None
+
+
 def _encoding(element: ElementTree.Element) -> Encoding:
-    return Encoding(
+    encoding = Encoding(
         matrix=_size(element, "encodedSpace"),
         field_of_view=_field_of_view(element, "encodedSpace"),
         recon_matrix=_size(element, "reconSpace"),
         recon_field_of_view=_field_of_view(element, "reconSpace"),
-        trajectory=element.findtext("trajectory", "cartesian").strip().lower(),
+        trajectory=(element.findtext("trajectory") or "cartesian").strip().lower(),
         lines=_limits(element, "kspace_encoding_step_1"),
         partitions=_limits(element, "kspace_encoding_step_2"),
         calibration_mode=element.findtext("parallelImaging/calibrationMode"),
     )
+    for axis, size, whole, shown in zip(
+        "xyz", encoding.matrix, encoding.field_of_view, encoding.recon_field_of_view, strict=True
+    ):
+        known = 0 < whole < math.inf and 0 < shown < math.inf
+        if size > 1 and known and not 1 / MOST_OVERSAMPLING <= whole / shown <= MOST_OVERSAMPLING:
+            raise ValueError(
+                f"along {axis} the field of view of encodedSpace is {whole:g} mm and that of reconSpace {shown:g} mm, "
+                f"which cannot differ by more than {MOST_OVERSAMPLING} times"
+            )
+    return encoding
+
+
+def _number(text: str, path: str, kind: Callable[[str], Number], expected: str) -> Number:
+    """Return the number of this kind in `text`; raises ValueError, which says where it stands and what is expected."""
+    try:
+        # Python reads underscores and the digits of all scripts as well, the schema does not.
+        if "_" in text or not text.isascii():
+            raise ValueError
+        return kind(text)
+    except ValueError:
+        raise ValueError(f"{path} is '{text.strip()[:40]}', not {expected}") from None
 
 
 def _text(element: ElementTree.Element, path: str) -> str:
@@ -131,13 +200,22 @@ def _text(element: ElementTree.Element, path: str) -> str:
     return text
 
 
+def _whole(element: ElementTree.Element, path: str, least: int) -> int:
+    expected = f"a whole number from {least} to {LARGEST}"
+    value = _number(_text(element, path), f"{element.tag}/{path}", int, expected)
+    if not least <= value <= LARGEST:
+        raise ValueError(f"{element.tag}/{path} is {value}, not {expected}")
+    return value
+
+
 def _size(element: ElementTree.Element, space: str) -> Size:
-    x, y, z = (int(_text(element, f"{space}/matrixSize/{axis}")) for axis in "xyz")
+    x, y, z = (_whole(element, f"{space}/matrixSize/{axis}", least=1) for axis in "xyz")
     return x, y, z
 
 
 def _field_of_view(element: ElementTree.Element, space: str) -> Vector:
-    x, y, z = (float(_text(element, f"{space}/fieldOfView_mm/{axis}")) for axis in "xyz")
+    paths = [f"{space}/fieldOfView_mm/{axis}" for axis in "xyz"]
+    x, y, z = (_number(_text(element, path), f"{element.tag}/{path}", float, "a length in mm") for path in paths)
     return x, y, z
 
 
@@ -145,7 +223,7 @@ def _limits(element: ElementTree.Element, step: str) -> Limits | None:
     limits = element.find(f"encodingLimits/{step}")
     if limits is None:
         return None
-    return Limits(*(int(_text(limits, name)) for name in ("minimum", "maximum", "center")))
+    return Limits(*(_whole(limits, name, least=0) for name in ("minimum", "maximum", "center")))
 
 
 def voxel_size(matrix: Size, field_of_view: Vector) -> tuple[float | None, float | None, float | None]:

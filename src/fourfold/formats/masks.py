@@ -13,7 +13,7 @@ from torch import Tensor
 from fourfold.errors import InputError
 from fourfold.scan import Axis, acquired_samples
 
-__all__ = ["acquired", "as_bool", "check_mask", "line_axis_of", "measured", "merge_frames"]
+__all__ = ["acquired", "as_bool", "check_mask", "line_axis_of", "measured", "merge_frames", "without_empty"]
 
 
 def as_bool(mask: npt.NDArray[Any], path: Path) -> npt.NDArray[np.bool_]:
@@ -48,6 +48,30 @@ def check_mask(kspace: Tensor, mask: Tensor, path: Path) -> None:
             f"The mask in '{path}' leaves out {left_out} samples that hold data: it belongs to other k-space or is "
             "shifted; correct it, or leave it out to take every non-zero sample as acquired."
         )
+
+
+def without_empty(mask: Tensor, kspace: Tensor, frames: Sequence[int], path: Path) -> tuple[Tensor, tuple[str, ...]]:
+    """Leave out of a mask (frame or 1, ky, kx) the samples that hold zeros alone, where these are many.
+
+    A full mask beside undersampled k-space would else make a reference of it. Receivers that count in whole numbers
+    read zero now and then, so up to a tenth of the samples may be zero.
+
+    Returns
+    -------
+    mask, notes
+        The mask, and a sentence where samples were left out of it.
+
+    Raises
+    ------
+    InputError
+        For a frame that holds zeros alone, named by its index in the file.
+    """
+    held = mask & measured(kspace, frames, path)
+    marked, empty = int(mask.expand_as(held).sum()), int((mask & ~held).sum())
+    if empty <= marked / 10:
+        return mask, ()
+    note = f"{empty / marked:.0%} of the samples that the mask marks hold zeros alone; they count as not acquired."
+    return held, (note,)
 
 
 def merge_frames(mask: Tensor) -> Tensor:

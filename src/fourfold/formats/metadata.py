@@ -6,14 +6,18 @@ import dataclasses
 import json
 import math
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from torch import Tensor
 
+from fourfold.errors import InputError
 from fourfold.scan import Geometry, Placement, Reconstruction, Sampling, Scan
 
-__all__ = ["geometry_from", "image_record", "plain", "sampling_from", "scan_record"]
+__all__ = ["geometry_from", "image_record", "plain", "read_record", "sampling_from", "scan_record"]
+
+SAMPLING = ("kind", "seed", "asked", "details")
 
 
 def plain(value: Any) -> Any:
@@ -33,13 +37,65 @@ def plain(value: Any) -> Any:
 
 def scan_record(scan: Scan) -> str:
     """Return all of a scan but its arrays as JSON: geometry, sampling, source, line axis, kind of trajectory."""
-    sampling = {name: getattr(scan.sampling, name) for name in ("kind", "seed", "asked", "details")}
+    sampling = {name: getattr(scan.sampling, name) for name in SAMPLING}
     source = {name: getattr(scan.source, name) for name in ("label", "simulated", "details", "notes")}
     geometry = dataclasses.asdict(scan.geometry)
     record: dict[str, Any] = {"geometry": geometry, "sampling": sampling, "source": source, "line_axis": scan.line_axis}
     if scan.trajectory is not None:
         record["trajectory"] = scan.trajectory.kind
     return json.dumps(plain(record))
+
+
+def read_record(text: str | bytes, path: Path) -> dict[str, Any]:
+    """Return what `scan_record` wrote into the file `path`; raises InputError where it is damaged."""
+    try:
+        record: dict[str, Any] = json.loads(text, parse_constant=_finite, parse_float=_finite)
+        sampling, source = record["sampling"], record["source"]
+        intact = (
+            _is_geometry(record["geometry"])
+            and record["line_axis"] in ("ky", "kx")
+            and set(sampling) <= set(SAMPLING)
+            and isinstance(sampling.get("details", {}), dict)
+            and isinstance(source["label"], str)
+            and isinstance(source["simulated"], bool)
+            and isinstance(source["details"], dict)
+            and all(isinstance(note, str) for note in source.get("notes", ()))
+        )
+    except (AttributeError, KeyError, RecursionError, TypeError, ValueError):
+        intact = False
+    if not intact:
+        raise InputError(
+            f"The record 'fourfold' in '{path}' is damaged, or of an older version: leave it out, so that the file's "
+            "arrays are read as any others."
+        )
+    return record
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(text)
+    return value
+
+
+def _is_geometry(record: Mapping[str, Any]) -> bool:
+    size, voxel = record.get("image_size"), record["voxel_size"]
+    return (
+        (size is None or (_is_vector(size, 2) and all(isinstance(number, int) and number > 0 for number in size)))
+        and isinstance(voxel, list)
+        and _is_vector([1.0 if length is None else length for length in voxel], 3)
+        and all(_is_placement(placement) for placement in record["placements"])
+        and isinstance(geometry_from(record), Geometry)
+    )
+
+
+def _is_placement(record: Mapping[str, Any]) -> bool:
+    centre = record["centre"] is None or _is_vector(record["centre"], 3)
+    return centre and all(_is_vector(value, 3) for name, value in record.items() if name != "centre")
+
+
+def _is_vector(value: Any, length: int) -> bool:
+    return isinstance(value, list) and len(value) == length and all(isinstance(entry, int | float) for entry in value)
 
 
 def image_record(reconstruction: Reconstruction) -> str:

@@ -20,9 +20,26 @@ from torch import Tensor
 
 from fourfold.errors import InputError
 from fourfold.formats.centred import crop_field_of_view, inverse_rows, to_image
-from fourfold.formats.ismrmrd_header import Encoding, Header, Limits, field_of_view_notes, parse_header, voxel_size
+from fourfold.formats.ismrmrd_header import (
+    Encoding,
+    Header,
+    Limits,
+    check_limits,
+    field_of_view_notes,
+    parse_header,
+    voxel_size,
+)
 from fourfold.formats.masks import merge_frames
 from fourfold.formats.mrd_lines import LINES_AT_ONCE, REVERSE, Indices, read_samples, read_table, roles
+from fourfold.formats.mrd_repeats import (
+    LARGEST_DIFFERENCE,
+    NOTED_DIFFERENCE,
+    Repeats,
+    check_choice,
+    describe,
+    difference,
+    ranks,
+)
 from fourfold.formats.probe import is_hdf5, open_hdf5, read_dataset
 from fourfold.formats.scan_file import FrameLabels, ScanFile
 from fourfold.formats.stacks import FRAME_BYTES, TURN, slice_spacing
@@ -36,7 +53,13 @@ Array = npt.NDArray[Any]
 BLOCK_BYTES = 2**28
 # A frame is one combination of these counters; the last one changes fastest.
 COUNTERS = ("repetition", "set", "phase", "contrast", "slice")
+STEPS = ("kspace_encode_step_1", "kspace_encode_step_2")
+# Places of k-space, nearest to its centre, whose repeated lines are compared.
+PLACES_COMPARED = 32
+# An encoded matrix that is so many times larger than what all lines together cover is not theirs.
+LARGEST_GAP = 16
 POINTS_ADVICE = "save the samples as 'kspace' and their points as 'trajectory' in an .npz file"
+FRAMES_ADVICE = "--repeats frames (in Python repeats='frames')"
 EPI_ADVICE = "EPI needs ramp sampling and ghosts corrected first, then lines on a grid"
 
 
@@ -74,7 +97,7 @@ class Grid:
         nx, ny, nz = encoding.matrix
         fields = zip(encoding.matrix, encoding.field_of_view, encoding.recon_field_of_view, strict=True)
         kept_x, kept_y, kept_z = (
-            max(1, min(size, round(size * shown / whole))) if 0 < whole < math.inf and 0 < shown < math.inf else size
+            max(1, round(min(size, size * shown / whole))) if 0 < whole < math.inf and 0 < shown < math.inf else size
             for size, whole, shown in fields
         )
         dx, dy, dz = voxel_size(encoding.matrix, encoding.field_of_view)
@@ -94,6 +117,7 @@ class Part:
     kspace: Tensor
     mask: Tensor
     calibration: Tensor | None
+    notes: tuple[str, ...]
 
 
 class MRDFile(ScanFile):
@@ -101,7 +125,8 @@ class MRDFile(ScanFile):
 
     Frames are slices (in the order of their positions), contrasts, phases, sets and repetitions; averages are averaged,
     readout oversampling is removed, lines stand where the header's centre and limits put them, zeros elsewhere.
-    A three-dimensional scan is split along its partitions where these are fully sampled, else along the readout.
+    A three-dimensional scan is split along its partitions where these are fully sampled, else along the readout; one
+    whose lines are all of one partition is two-dimensional, whatever the header's matrix.
 
     Parameters
     ----------
@@ -111,10 +136,14 @@ class MRDFile(ScanFile):
         The HDF5 group to read; needed where there are several with lines.
     encoding
         Index of the encoding space to read.
+    repeats
+        What becomes of lines that were acquired more than once, as averages or under the same counters: ``average``
+        averages them, ``frames`` makes a frame of each repeat. None averages them and refuses those that differ far
+        beyond noise.
     """
 
     format: ClassVar[str] = "MRD (ISMRMRD) HDF5"
-    options: ClassVar[tuple[str, ...]] = ("dataset", "encoding")
+    options: ClassVar[tuple[str, ...]] = ("dataset", "encoding", "repeats")
 
     @classmethod
     def recognises(cls, path: Path) -> bool:
@@ -124,8 +153,11 @@ class MRDFile(ScanFile):
         with open_hdf5(path) as file:
             return bool(_groups(file))
 
-    def __init__(self, path: Path, dataset: str | None = None, encoding: int = 0) -> None:
-        self.path = path
+    def __init__(
+        self, path: Path, dataset: str | None = None, encoding: int = 0, repeats: Repeats | None = None
+    ) -> None:
+        check_choice(repeats)
+        self.path, self.repeats = path, repeats
         with open_hdf5(path) as file:
             self.group = self._choose_group(_groups(file), dataset)
             header = parse_header(np.asarray(read_dataset(file[self.group]["xml"], path)).item(), path)
@@ -137,14 +169,12 @@ class MRDFile(ScanFile):
             )
         space = header.encodings[encoding]
         self._check_trajectory(space.trajectory)
-        self.grid = Grid.of(space)
         self.roles = roles(self.table, encoding, embedded=space.calibration_mode == "embedded")
         if not self.roles.imaging.size:
             raise InputError(
                 f"'{path}' has no imaging line in encoding space {encoding}: convert the scanner's file again."
             )
-        self.ky = self.table["idx"]["kspace_encode_step_1"].astype(int) - self.grid.line_centre + self.grid.ny // 2
-        self.kz = self.table["idx"]["kspace_encode_step_2"].astype(int) - self.grid.partition_centre + self.grid.nz // 2
+        space = self._place_lines(space)
         self._check_lines()
         self.coils = int(self.table["active_channels"][self.roles.imaging[0]])
         self._check_matrix()
@@ -178,11 +208,36 @@ class MRDFile(ScanFile):
                 "convert the scanner's file again, or take a computer with more memory",
             )
 
+    def _place_lines(self, space: Encoding) -> Encoding:
+        """Set the grid and each line's place on it; return the encoding space, without partitions where all are one."""
+        step_1, step_2 = (self.table["idx"][name].astype(int) for name in STEPS)
+        check_limits(space.lines, STEPS[0], self.path)
+        partitions = np.unique(step_2[np.union1d(self.roles.imaging, self.roles.calibration)])
+        if len(partitions) > 1:
+            check_limits(space.partitions, STEPS[1], self.path)
+            self.grid = Grid.of(space)
+            self.kz = step_2 - self.grid.partition_centre + self.grid.nz // 2
+        else:
+            if space.matrix[2] > 1:
+                self.notes = (
+                    f"The header's matrix has {space.matrix[2]} partitions, but all lines are of the same one "
+                    f"({STEPS[1]} is {partitions[0]}); the scan was read as two-dimensional.",
+                )
+            space = _two_dimensional(space)
+            self.grid = Grid.of(space)
+            self.kz = np.zeros_like(step_2)
+        self.ky = step_1 - self.grid.line_centre + self.grid.ny // 2
+        return space
+
+    def _cells(self) -> tuple[Array, Array]:
+        """Return the counters that say which sample an imaging line gives, (line, counter), and its average counter."""
+        idx = self.table["idx"][self.roles.imaging]
+        return np.stack([idx[name].astype(int) for name in (*COUNTERS, *STEPS)], axis=1), idx["average"].astype(int)
+
     def _check_lines(self) -> None:
         """Refuse lines that do not fit the encoded grid, and lines of different coils."""
         grid, used = self.grid, np.union1d(self.roles.imaging, self.roles.calibration)
-        steps = (("kspace_encode_step_1", self.ky, grid.ny), ("kspace_encode_step_2", self.kz, grid.nz))
-        for name, places, size in steps:
+        for name, places, size in zip(STEPS, (self.ky, self.kz), (grid.ny, grid.nz), strict=True):
             if places[used].min() < 0 or places[used].max() >= size:
                 found = self.table["idx"][name][used]
                 raise InputError(
@@ -197,7 +252,17 @@ class MRDFile(ScanFile):
                 f"{line['center_sample']}, which do not fit its encoded matrix of {grid.nx}: convert the scanner's "
                 "file again."
             )
+        extents = np.ptp(self.ky[used]) + 1, np.ptp(self.kz[used]) + 1, last.max() - first.min() + 1
+        for name, covered, size in zip((*STEPS, "samples"), extents, (grid.ny, grid.nz, grid.nx), strict=True):
+            if covered * LARGEST_GAP < size:
+                raise InputError(
+                    f"The lines of '{self.path}' cover {covered} {name} of the {size} of the encoded matrix, less than "
+                    f"a sixteenth of it: lines are missing or the header is of another scan; convert the scanner's "
+                    "file again."
+                )
         coils = np.unique(self.table["active_channels"][used])
+        if 0 in coils or self.table["number_of_samples"][used].min() == 0:
+            raise InputError(f"'{self.path}' has lines without coils or samples: convert the scanner's file again.")
         if len(coils) > 1:
             raise InputError(f"'{self.path}' has lines of {', '.join(map(str, coils))} coils; all must have the same.")
 
@@ -217,7 +282,9 @@ class MRDFile(ScanFile):
     def _group_lines(self) -> list[Indices]:
         """Return the imaging lines of each frame (of each volume in 3D), parallel slices in the order of position."""
         lines = self.roles.imaging
-        counters = np.stack([self.table["idx"][name][lines] for name in COUNTERS], axis=1).astype(int)
+        cells, averages = self._cells()
+        repeat = ranks(cells, averages) if self.repeats == "frames" else np.zeros(len(lines), int)
+        counters = np.column_stack([repeat, cells[:, : len(COUNTERS)]])
         keys, inverse = np.unique(counters, axis=0, return_inverse=True)
         slices = {index: self.table[lines[np.argmax(counters[:, -1] == index)]] for index in np.unique(counters[:, -1])}
         order = sorted(range(len(keys)), key=lambda key: (*keys[key][:-1], *_rank(slices, keys[key][-1])))
@@ -256,7 +323,7 @@ class MRDFile(ScanFile):
         self.details = {
             **header.facts,
             "conjugated": self.conjugate,
-            "averages": int(np.ptp(self.table["idx"]["average"][self.roles.imaging])) + 1,
+            "averages": len(np.unique(self.table["idx"]["average"][self.roles.imaging])),
             "encoded_matrix": [grid.nx, grid.ny, grid.nz],
             "split_along": "readout" if self.by_readout else "partitions" if grid.nz > 1 else None,
             "lines": {
@@ -267,17 +334,19 @@ class MRDFile(ScanFile):
             },
             **self._noise_facts(),
         }
+        self.places = [self._placement(frame) for frame in range(self.frames)]
         self.spacing = None
         self.volume = self.geometry(range(self.frames))
         self.spacing = slice_spacing(self.volume, self.labels)
-        self.notes = (*field_of_view_notes(space), *self._placement_notes())
+        repeats = describe(*self._cells(), self.repeats)
+        self.notes = (*self.notes, *repeats, *field_of_view_notes(space), *self._placement_notes())
 
     def _noise_facts(self) -> dict[str, Any]:
         if not self.roles.noise.size:
             return {}
         noise, line = self.table[self.roles.noise[0]], self.table[self.roles.imaging[0]]
         facts: dict[str, Any] = {}
-        if line["sample_time_us"] > 0 < noise["sample_time_us"]:
+        if 0 < line["sample_time_us"] < np.inf and 0 < noise["sample_time_us"] < np.inf:
             facts["noise_dwell_time_ratio"] = round(float(noise["sample_time_us"] / line["sample_time_us"]), 4)
         if not self._has_noise():
             facts["noise_left_out"] = f"{noise['active_channels']} coils, but the image lines have {self.coils}"
@@ -290,7 +359,8 @@ class MRDFile(ScanFile):
     def _label(self, frame: int) -> dict[str, int]:
         group, point = divmod(frame, len(self.points))
         varying = np.ptp(self.counters, axis=0) > 0
-        label = {name: int(self.counters[group][i]) for i, name in enumerate(COUNTERS) if varying[i] or name == "slice"}
+        names = enumerate(("repeat", *COUNTERS))
+        label = {name: int(self.counters[group][i]) for i, name in names if varying[i] or name == "slice"}
         if self.by_readout:
             label["readout"] = point
         elif self.grid.nz > 1:
@@ -301,8 +371,7 @@ class MRDFile(ScanFile):
         """Return where the frames lie, from the headers of their first lines."""
         grid = self.grid
         voxel = (grid.dx, grid.dy, grid.dz) if self.by_readout else (grid.dz, grid.dy, grid.dx)
-        placements = [self._placement(frame) for frame in frames]
-        known = tuple(placement for placement in placements if placement is not None)
+        known = tuple(place for place in (self.places[frame] for frame in frames) if place is not None)
         geometry = Geometry(voxel, self.image_size, known if len(known) == len(frames) else ())
         spacing = slice_spacing(geometry) or self.spacing or voxel[0]
         return replace(geometry, voxel_size=(spacing, *voxel[1:]))
@@ -325,9 +394,8 @@ class MRDFile(ScanFile):
 
     def _placement_notes(self) -> tuple[str, ...]:
         """Return what a reader must know of frames whose place is not known."""
-        placements = [self._placement(frame) for frame in range(self.frames)]
-        turned = sum(placement is None for placement in placements)
-        lost = sum(placement is not None and placement.centre is None for placement in placements)
+        turned = sum(place is None for place in self.places)
+        lost = sum(place is not None and place.centre is None for place in self.places)
         notes = []
         if turned:
             notes.append(
@@ -349,16 +417,19 @@ class MRDFile(ScanFile):
         order = [(frame // len(self.points), frame % len(self.points)) for frame in frames]
         places = [(parts[group], wanted[group].index(point)) for group, point in order]
         calibrations = [part.calibration[place] for part, place in places if part.calibration is not None]
+        source = self.source(frames)
+        notes = [*source.notes, *(note for part in parts.values() for note in part.notes)]
         return Scan(
             torch.stack([part.kspace[place] for part, place in places]),
             sampling=Sampling(merge_frames(torch.stack([part.mask for part, _ in places]))),
             calibration=_stack_centres(calibrations) if len(calibrations) == len(frames) else None,
             noise=noise,
             geometry=self.geometry(frames),
-            source=self.source(frames),
+            source=replace(source, notes=tuple(dict.fromkeys(notes))),
         )
 
     def _read_group(self, lines: h5py.Dataset, group: int, points: Sequence[int]) -> Part:
+        notes = self._compare_repeats(lines, group)
         kspace, mask = self._assemble(lines, self.groups[group], points)
         calibration = None
         chosen = self._calibration_of(group)
@@ -366,13 +437,70 @@ class MRDFile(ScanFile):
             apart, where = self._assemble(lines, chosen, points)
             box = Sampling(where[None]).calibration
             calibration = crop_centre(apart, box) if min(box) > 0 else None
-        return Part(kspace, mask, calibration)
+        return Part(kspace, mask, calibration, notes)
+
+    def _compare_repeats(self, lines: h5py.Dataset, group: int) -> tuple[str, ...]:
+        """Return a sentence where repeated lines of a group differ beyond noise; refuse those that differ far beyond.
+
+        Only the lines nearest to the centre of k-space are read, which hold most of the signal.
+        """
+        chosen = self.groups[group]
+        place = self.ky[chosen] * self.grid.nz + self.kz[chosen]
+        places, times = np.unique(place, return_counts=True)
+        repeated = places[times > 1]
+        if not repeated.size:
+            return ()
+        start = f"Lines that '{self.path}' repeats in frame {group * len(self.points)}"
+        end = (
+            "they seem to be echoes or contrasts rather than averages; make a frame of each repeat with "
+            f"{FRAMES_ADVICE}"
+        )
+        within = np.isin(place, repeated)
+        first, last = self._spans(chosen[within])
+        if len(np.unique(np.column_stack([place[within], first, last]), axis=0)) > len(repeated):
+            raise InputError(f"{start} cover different parts of the readout: {end}.")
+        apart = self._distance(chosen[within])
+        if apart > (self.grid.dz or 1.0) / 2 and self.repeats is None:
+            raise InputError(
+                f"{start} lie {apart:.3g} mm apart: they seem to be slices without a slice counter; make a frame of "
+                f"each repeat with {FRAMES_ADVICE}, or average them all the same with --repeats average."
+            )
+        rows, columns = np.divmod(repeated, self.grid.nz)
+        distance = np.hypot(rows - self.grid.ny // 2, columns - self.grid.nz // 2)
+        nearest = repeated[np.argsort(distance, kind="stable")[:PLACES_COMPARED]]
+        # Lines of one place have one length; places whose lines are cut short otherwise are left out.
+        compared = np.isin(place[within], nearest)
+        compared &= (first == first[compared][0]) & (last == last[compared][0])
+        span = slice(int(first[compared][0]), int(last[compared][0]) + 1)
+        share = difference(self._repeats_of(lines, chosen[within][compared], span))
+        if share > LARGEST_DIFFERENCE and self.repeats is None:
+            raise InputError(
+                f"{start} differ by {share:.0%} of their signal, far more than noise: {end}, or average them all the "
+                "same with --repeats average."
+            )
+        exceeded = [limit for limit in (LARGEST_DIFFERENCE, NOTED_DIFFERENCE) if share > limit]
+        if not exceeded:
+            return ()
+        return (f"Repeated lines differ by more than {exceeded[0]:.0%} of their signal, which is not noise.",)
+
+    def _distance(self, lines: Indices) -> float:
+        """Return how far these lines lie apart along their slice axis, in mm; NaN where that is not known."""
+        rows = self.table[lines]
+        return float(np.ptp(_known(rows["position"]) @ _unit(rows["slice_dir"][0])))
+
+    def _repeats_of(self, lines: h5py.Dataset, chosen: Indices, span: slice) -> list[Array]:
+        """Return the samples within `span` of these lines, by their place: complex (repeat, coil, sample) each."""
+        by_place: dict[tuple[int, int], list[Array]] = {}
+        for part, samples in self._readouts(lines, chosen):
+            for index, readout in zip(part, samples, strict=True):
+                by_place.setdefault((int(self.ky[index]), int(self.kz[index])), []).append(readout[:, span])
+        return [np.stack(repeats) for repeats in by_place.values()]
 
     def _calibration_of(self, group: int) -> Indices:
         """Return the calibration lines of the group's slice, of its own contrast, repetition, … where there are any."""
         lines: Indices = self.roles.calibration
         lines = lines[self.table["idx"]["slice"][lines] == self.counters[group][-1]]
-        for name, value in zip(COUNTERS[:-1], self.counters[group], strict=False):
+        for name, value in zip(COUNTERS[:-1], self.counters[group][1:], strict=False):
             own = lines[self.table["idx"][name][lines] == value]
             lines = own if own.size else lines
         return lines
@@ -433,6 +561,19 @@ class MRDFile(ScanFile):
         return torch.from_numpy(noise.conj() if self.conjugate else noise)
 
 
+def _two_dimensional(space: Encoding) -> Encoding:
+    """Return the encoding space with one partition, as thick as what the scanner shows where the header has several."""
+    (x, y, z), (field_x, field_y, whole), shown = space.matrix, space.field_of_view, space.recon_field_of_view[2]
+    thickness = shown if z > 1 and shown > 0 else whole
+    return replace(
+        space,
+        matrix=(x, y, 1),
+        field_of_view=(field_x, field_y, thickness),
+        recon_matrix=(*space.recon_matrix[:2], 1),
+        partitions=None,
+    )
+
+
 def _groups(file: h5py.File) -> list[str]:
     """Return the groups that hold a header and lines."""
 
@@ -449,7 +590,7 @@ def _rank(slices: Mapping[int, Any], index: int) -> tuple[int, float, int]:
     parallel = (
         other for other, first in slices.items() if np.allclose(first["slice_dir"], line["slice_dir"], atol=TURN)
     )
-    height = float(np.nan_to_num(line["position"] @ line["slice_dir"]))
+    height = float(np.nan_to_num(_known(line["position"]) @ _known(line["slice_dir"])))
     return next(parallel, index), round(height, 3), index
 
 
@@ -457,6 +598,11 @@ def _stack_centres(boxes: list[Tensor]) -> Tensor:
     """Stack k-space centres (coil, ky, kx) of different sizes, cut to the smallest."""
     size = min(box.shape[1] for box in boxes), min(box.shape[2] for box in boxes)
     return torch.stack([crop_centre(box, size) for box in boxes])
+
+
+def _known(vectors: Array) -> Array:
+    """Return vectors in double precision, infinite numbers as NaN, of which products are NaN without a warning."""
+    return np.where(np.isfinite(vectors), vectors, np.nan).astype(float)
 
 
 def _unit(vector: Array) -> Array:

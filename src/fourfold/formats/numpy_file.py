@@ -15,10 +15,9 @@ import torch
 from torch import Tensor
 
 from fourfold.arrays import StoredArray, array_names, is_single_array, stored_array
-from fourfold.documents import parse_json
 from fourfold.errors import InputError
-from fourfold.formats.masks import as_bool, check_mask, line_axis_of, measured, merge_frames
-from fourfold.formats.metadata import image_record, sampling_from, scan_record
+from fourfold.formats.masks import as_bool, check_mask, line_axis_of, measured, merge_frames, without_empty
+from fourfold.formats.metadata import image_record, read_record, sampling_from, scan_record
 from fourfold.formats.probe import check_file, first_bytes
 from fourfold.formats.scan_file import ScanFile
 from fourfold.formats.trajectories import DENSITIES, POINTS, read_trajectory
@@ -90,19 +89,15 @@ class NumpyFile(ScanFile):
         frame_bytes = self.coils * ny * nx * kspace.dtype.itemsize
         self.block = 1 if kspace.is_mapped else min(self.frames, max(1, BLOCK_BYTES // frame_bytes))
         self.details = {}
-        self.record: dict[str, Any] = {}
-        if "fourfold" in self.names:
-            self.record = parse_json(str(self._open("fourfold")), f"'fourfold' in '{path}'")
+        self.record: dict[str, Any] = read_record(str(self._open("fourfold")), path) if "fourfold" in self.names else {}
         self.trajectory, self.turned = self._find_trajectory(trajectory, matrix)
         used = KNOWN if self.trajectory is None else (*KNOWN, *WITH_TRAJECTORY)
         others = [name for name in self.names if name not in used]
         if others:
             self.details["arrays_not_used"] = others
         self.label = str(self._open("label")) if "label" in self.names else None
-        image_size = self._numbers("image_size", 2)
         self.volume = Geometry(
-            voxel_size=self._numbers("voxel_size", 3) or (None, None, None),
-            image_size=image_size and (int(image_size[0]), int(image_size[1])),
+            voxel_size=self._numbers("voxel_size", 3) or (None, None, None), image_size=self._image_size()
         )
         self.restore(self.record)
 
@@ -154,19 +149,39 @@ class NumpyFile(ScanFile):
         if name not in self.names:
             return None
         values = np.asarray(self._open(name))
-        if values.shape != (count,) or values.dtype.kind not in "uif" or not (values > 0).all():
-            raise InputError(f"{name} in '{self.path}' is {values.tolist()}; it must be {count} positive numbers.")
+        if values.shape != (count,) or values.dtype.kind not in "uif" or not ((values > 0) & (values < np.inf)).all():
+            raise InputError(
+                f"{name} in '{self.path}' is {str(values.tolist())[:60]}; it must be {count} positive numbers: correct "
+                "it, or leave it out."
+            )
         return tuple(values.tolist())
+
+    def _image_size(self) -> tuple[int, int] | None:
+        """Return the size that images are cut to, None where the file gives none."""
+        size = self._numbers("image_size", 2)
+        if size is None:
+            return None
+        if any(wanted != int(wanted) or wanted > given for wanted, given in zip(size, self.matrix, strict=True)):
+            raise InputError(
+                f"image_size in '{self.path}' is {size[0]:g}×{size[1]:g}; it must be two whole numbers, at most "
+                f"those of the {self.matrix[0]}×{self.matrix[1]} matrix, since images are cut to it: correct it, or "
+                "leave it out."
+            )
+        return int(size[0]), int(size[1])
 
     def read(self, frames: Sequence[int]) -> Scan:
         """Read frames; of arrays that are mapped, these alone."""
         kspace = self._array("kspace", "kspace", frames)
         mask = self._mask(frames)
+        notes: tuple[str, ...] = ()
         if mask is None:
             mask = measured(kspace, frames, self.path)
         else:
             check_mask(kspace, mask, self.path)
+            if not self.record:
+                mask, notes = without_empty(mask, kspace, frames, self.path)
         mask = merge_frames(mask)
+        source = self.source(frames)
         names = {"maps" if name == "coil_maps" and "coil_maps" not in self.names else name: name for name in COMPANIONS}
         companions: dict[str, Any] = {
             field: self._array(name, field, frames) for name, field in names.items() if name in self.names
@@ -177,7 +192,7 @@ class NumpyFile(ScanFile):
             line_axis=self._line_axis(mask),
             trajectory=None if self.trajectory is None else self.trajectory.of(frames),
             geometry=self.geometry(frames),
-            source=self.source(frames),
+            source=dataclasses.replace(source, notes=(*source.notes, *notes)),
             **companions,
         )
 

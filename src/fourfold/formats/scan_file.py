@@ -130,7 +130,7 @@ class ScanFile(ABC):
             self.volume, self.line_axis = geometry_from(record["geometry"]), record["line_axis"]
             self.label, self.simulated = source["label"], source["simulated"]
             self.details = dict(source["details"])
-            self.notes = tuple(source["notes"])
+            self.notes = tuple(source.get("notes", ()))
             labels = self.details.pop("frames", None)
             self.labels = labels if labels and len(labels) == self.frames else None
 
@@ -157,7 +157,8 @@ class ScanFile(ABC):
             indices = range(start, min(start + self.block, self.frames))
             scan = self._read_within_memory(indices)
             for position, index in enumerate(indices):
-                geometry, source = self.geometry([index]), self.source([index])
+                geometry = self.geometry([index])
+                source = dataclasses.replace(self.source([index]), notes=scan.source.notes)
                 yield scan if len(indices) == 1 else scan.frame(position).replace(geometry=geometry, source=source)
 
     def load(self, frames: Frames = None) -> Scan:

@@ -17,8 +17,8 @@ __all__ = ["TURN", "Labels", "Stack", "find_stacks", "slice_spacing", "split_sta
 
 Labels = Sequence[Mapping[str, Any]] | None
 
-PLACES = ("slice", "partition", "readout")
-"""Labels that say where a frame lies; the others tell repeated images of one place apart."""
+PLACES = ("partition", "readout", "slice")
+"""Labels that say where a frame lies: the first of them that it has. The others tell slabs and times apart."""
 DEVIATION = 0.1
 """How far a slice may lie beside its place in a stack, as a part of the smallest side of a voxel."""
 FRAME_BYTES = 1000
@@ -75,9 +75,7 @@ def find_stacks(geometry: Geometry, labels: Labels, frames: int) -> list[Stack]:
     volumes: dict[Hashable, list[int]] = defaultdict(list)
     seen: dict[Hashable, int] = defaultdict(int)
     for frame in range(frames):
-        time = (
-            () if labels is None else tuple((name, labels[frame][name]) for name in labels[frame] if name not in PLACES)
-        )
+        time = () if labels is None else _time(labels[frame])
         # What was imaged again without a label that says so belongs to a time of its own.
         again = seen[lines[frame], time, heights[frame]]
         seen[lines[frame], time, heights[frame]] += 1
@@ -171,9 +169,18 @@ def _ranks(labels: Labels, frames: int) -> list[float]:
     """Return the places of frames in their order, counted from 0: by their labels, else one after another."""
     if labels is None:
         return [float(frame) for frame in range(frames)]
-    places = [tuple(label.get(name, 0) for name in PLACES) for label in labels]
+    places = [(label.get("slice", 0), label.get(_place(label), 0)) for label in labels]
     order = {place: float(rank) for rank, place in enumerate(sorted(set(places)))}
     return [order[place] for place in places]
+
+
+def _place(label: Mapping[str, Any]) -> str:
+    return next((name for name in PLACES if name in label), "")
+
+
+def _time(label: Mapping[str, Any]) -> Hashable:
+    """Return all that a label says but the place."""
+    return tuple((name, value) for name, value in label.items() if name != _place(label))
 
 
 def _equidistant(frames: Sequence[int], heights: Sequence[float], tolerance: float) -> Iterator[tuple[int, ...]]:
