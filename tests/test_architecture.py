@@ -51,7 +51,7 @@ MAY_IMPORT = {
     "untrained": METHODS | {"classical", "networks", "fitting"},
     "trained": METHODS | {"classical", "networks", "weights", "domain"},
     "custom": METHODS | {"classical"},
-    "registry": {"errors", "method", *FAMILIES},
+    "registry": {"errors", "scan", "method", *FAMILIES},
     "choose": METHODS | {"registry"},
     "datasets": PHYSICS | INPUT | {"formats"},
     "training": TRAINING,

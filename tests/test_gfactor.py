@@ -12,9 +12,10 @@ from fourfold.cli.main import main
 from fourfold.errors import InputError
 from fourfold.formats import save_scan
 from fourfold.physics.simulate import loop_maps, phantom, simulate
-from fourfold.sampling import regular
+from fourfold.sampling import regular, undersample
 from fourfold.scan import Sampling, Scan
 from fourfold.studies import gfactor
+from fourfold.studies.gfactor import smoothing_note
 
 SHAPE = (48, 40)
 
@@ -84,3 +85,11 @@ def test_the_command_writes_the_map(full, tmp_path, monkeypatch, capsys):
     assert torch.allclose(found, gfactor(scan, Grappa(weight=0.1), replicas=8), rtol=1e-4)
     assert main([*arguments, "--force"]) == 2
     assert "No method was named" in capsys.readouterr().err
+
+
+def test_a_map_below_one_is_said_to_be_smoothed():
+    scan = undersample(simulate(phantom((48, 40)), coils=4, snr=40), "regular", 2, lines=16)
+    for weight, smooths in ((0.0, False), (0.5, True)):
+        notes = smoothing_note(gfactor(scan, CgSense(weight=weight, combination="maps"), replicas=20), 20)
+        assert [note.split(" of the image the g-factor is below 1")[0][:3] for note in notes] == ["In "] * smooths
+    assert smoothing_note(torch.zeros(4, 4), 20) == ()

@@ -6,16 +6,23 @@ import pytest
 import torch
 
 from fourfold.errors import InputError
+from fourfold.optimize.block_matching import BlockMatching
+from fourfold.optimize.conjugate_gradient import conjugate_gradient
 from fourfold.optimize.data_term import DataTerm
+from fourfold.optimize.dictionary import DictionaryDenoiser
+from fourfold.optimize.gauss_newton import gauss_newton
 from fourfold.optimize.iterate import Iterate, relative_change, run
+from fourfold.optimize.low_rank import LowRankPlusSparsePenalty
 from fourfold.optimize.minimise import minimise
 from fourfold.optimize.nonlinear_cg import Smoothed, nonlinear_cg_iterates
+from fourfold.optimize.plug_and_play import plug_and_play
 from fourfold.optimize.sum import SumPenalty
+from fourfold.optimize.temporal import SeriesTotalVariationPenalty
 from fourfold.optimize.total_generalised_variation import TotalGeneralisedVariationPenalty
 from fourfold.optimize.total_variation import TotalVariationPenalty
 from fourfold.optimize.wavelet import CycleSpunPenalty, WaveletPenalty
 from fourfold.physics.encoding import Encoding
-from fourfold.physics.operator import inner
+from fourfold.physics.operator import Identity, inner
 from fourfold.physics.simulate import loop_maps, phantom, simulate
 from fourfold.physics.wavelet import OrthogonalWavelet, UndecimatedWavelet
 from fourfold.sampling import undersample
@@ -221,3 +228,72 @@ def test_objective_agrees_with_sigpy():
     theirs = torch.from_numpy(application(scan.kspace[0].numpy(), maps[0, 0].numpy(), **settings).run())[None, None]
     assert ours == pytest.approx(data.value(theirs) + 0.05 * penalty.value(theirs), rel=5e-3)
     assert ours <= (data.value(theirs) + 0.05 * penalty.value(theirs)) * (1 + 1e-3)
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("normal", [lambda x: x, Identity().normal, OrthogonalWavelet((8, 8)).normal])
+def test_what_an_operator_returns_is_not_changed_in_place(solver, normal):
+    """The identity returns its argument; the minimum of ½‖x − 2‖² + 1e-6 R(x) is 2."""
+    rhs = torch.full((1, 1, 8, 8), 2, dtype=torch.complex64)
+    start = torch.ones_like(rhs)
+    found = minimise(DataTerm(normal, rhs), TotalVariationPenalty(), 1e-6, solver=solver, start=start, iterations=300)
+    assert torch.allclose(found.x, rhs, atol=1e-2)
+    assert bool((rhs == 2).all())
+    assert bool((start == 1).all())
+
+
+def test_no_solver_changes_what_it_is_given():
+    rhs = torch.full((1, 1, 16, 16), 2, dtype=torch.complex64)
+    data = DataTerm(lambda x: x, rhs)
+    start = torch.ones_like(rhs)
+    solved, _ = conjugate_gradient(data.normal, rhs, start)
+    assert torch.allclose(solved, rhs)
+    denoised = plug_and_play(data, lambda x, _: x, 0.1, start=start)
+    assert torch.allclose(denoised.x, rhs, atol=1e-2)
+    steps = gauss_newton(lambda x: (rhs - x, lambda v: v), start, weight=1e-3)
+    assert torch.allclose([next(steps)[0] for _ in range(8)][-1], rhs, atol=1e-2)
+    assert bool((rhs == 2).all() and (start == 1).all())
+
+
+SERIES = {
+    "series": lambda: SeriesTotalVariationPenalty(0.25),
+    "low rank and sparse": lambda: LowRankPlusSparsePenalty(0.5, SeriesTotalVariationPenalty(0.25)),
+}
+
+
+@pytest.mark.parametrize("name", [*PENALTIES, *SERIES])
+def test_a_proximal_map_and_a_value_are_functions(name):
+    """The same arguments give the same result, whatever was asked before."""
+    penalty, x = (PENALTIES | SERIES)[name](), noisy_square(3 if name in SERIES else 1)
+    x = torch.stack([x, x]) if name == "low rank and sparse" else x
+    first, value = penalty.prox(x, 0.05), penalty.value(x)
+    kept = x.clone()
+    penalty.prox(3 * x, 0.5)
+    assert torch.equal(penalty.prox(x, 0.05), first)
+    assert penalty.value(x) == value
+    assert torch.equal(x, kept)
+
+    if name == "cycle-spun":
+        return  # the proximal map of another function than the value, see its class
+
+    def objective(u):
+        return float((u - x).abs().square().sum()) / 2 + 0.05 * penalty.value(u)
+
+    generator = torch.Generator().manual_seed(1)
+    for size in (1e-2,) if name == "tgv" else (1e-2, 1e-1):
+        moved = first + size * torch.randn(x.shape, dtype=x.dtype, generator=generator)
+        assert objective(first) <= objective(moved) * (1 + 1e-5)
+
+
+def noisy_square(frames=1):
+    x = torch.zeros(frames, 1, *SHAPE, dtype=torch.complex64)
+    x[frames // 2 :, ..., 6:16, 8:20] = 1 + 0.5j
+    return x + 0.1 * torch.randn(x.shape, dtype=x.dtype, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.mark.parametrize("denoiser", [BlockMatching(), DictionaryDenoiser(6)], ids=["block matching", "dictionary"])
+def test_a_denoiser_is_a_function(denoiser):
+    x = noisy_square()
+    first = denoiser(x, 0.1)
+    denoiser(x.flip(-1), 0.02)
+    assert torch.equal(denoiser(x, 0.1), first)

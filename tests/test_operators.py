@@ -1,5 +1,6 @@
 """Laws that every linear operator obeys, over shapes, odd sizes and batches."""
 
+import copy
 import math
 
 import numpy as np
@@ -9,11 +10,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fourfold.errors import InputError
+from fourfold.optimize.analysis import FirstOf
+from fourfold.optimize.sum import SumPenalty
+from fourfold.optimize.total_generalised_variation import TotalGeneralisedVariationPenalty
+from fourfold.optimize.total_variation import CountedDifferences, TotalVariationPenalty
+from fourfold.optimize.wavelet import CycleSpunPenalty
+from fourfold.physics.aliasing import Aliasing
 from fourfold.physics.differences import FiniteDifferences, SymmetrisedDifferences
 from fourfold.physics.encoding import CoilMaps, Encoding, Mask
 from fourfold.physics.fourier import Fourier, fft, ifft
+from fourfold.physics.joint_model import SmoothMaps
+from fourfold.physics.noncartesian import NonCartesianEncoding
 from fourfold.physics.operator import Identity, inner
 from fourfold.physics.wavelet import OrthogonalWavelet, UndecimatedWavelet
+from fourfold.sampling import radial
 
 SIZES = st.integers(2, 41)
 PATTERNS = st.sampled_from(["ky", "kx", "both", "full"])
@@ -58,9 +68,19 @@ def operators(draw):
                 (OrthogonalWavelet((ny, nx), "db4"), image),
                 (OrthogonalWavelet((ny, nx), "haar", 9), image),
                 (UndecimatedWavelet((ny, nx), "sym4", 3), image),
+                (Aliasing(mask[0]), kspace),
+                (SmoothMaps((ny, nx), kspace), SmoothMaps((ny, nx), kspace).adjoint(kspace[0])),
+                (FirstOf(UndecimatedWavelet((ny, nx), "haar", 2)), image[:1]),
+                (CountedDifferences(mask[0]), image[:1]),
+                (two_penalties((ny, nx)).analysis().operator, image[:1]),
+                (TotalGeneralisedVariationPenalty(mask[0]).analysis().operator, gaussian(3, 1, ny, nx, seed=7)),
             ]
         )
     )
+
+
+def two_penalties(size):
+    return SumPenalty(1, TotalVariationPenalty(), 0.5, CycleSpunPenalty(UndecimatedWavelet(size, "haar", 2)))
 
 
 def close(a, b, tolerance=1e-5):
@@ -75,6 +95,21 @@ def test_adjoint(drawn):
     y = gaussian(*ax.shape, seed=4)
     difference = abs(complex(inner(ax, y)) - complex(inner(x, operator.adjoint(y))))
     assert difference < 1e-5 * float(torch.linalg.vector_norm(ax) * torch.linalg.vector_norm(y))
+
+
+@settings(max_examples=100, deadline=None)
+@given(operators())
+def test_no_call_needs_another_before_it_or_changes_its_argument(drawn):
+    operator, x = drawn
+    fresh, kept = copy.deepcopy(operator), x.clone()
+    y = gaussian(*operator.forward(x).shape, seed=4)
+    kept_y = y.clone()
+    back = fresh.adjoint(y)
+    assert torch.equal(back, operator.adjoint(y))
+    for call in (operator.forward, operator.normal, operator):
+        assert torch.equal(call(x), call(x))
+        assert torch.equal(x, kept)
+    assert torch.equal(y, kept_y)
 
 
 @settings(max_examples=100, deadline=None)
@@ -100,6 +135,55 @@ def test_gradient_is_the_true_adjoint(drawn):
     y = gaussian(*operator.forward(x.detach()).shape, seed=6)
     (gradient,) = torch.autograd.grad((operator(x) - y).abs().square().sum() / 2, x)
     close(gradient, operator.adjoint(operator.forward(x.detach()) - y))
+
+
+WAYS = ["forward", "adjoint", "normal", "composed", "added"]
+
+
+def applied(way, encoding, x, y):
+    return {
+        "forward": lambda: encoding(x),
+        "adjoint": lambda: encoding.H(y),
+        "normal": lambda: encoding.normal(x),
+        "composed": lambda: (FiniteDifferences() @ encoding.H @ (2j * encoding))(x),
+        "added": lambda: (encoding + encoding).H(y),
+    }[way]()
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("kind", ["Cartesian", "radial"])
+def test_gradients_reach_image_samples_and_coil_maps(kind, way):
+    """Against how much the result changes along a random direction."""
+    trajectory, mask = None, pattern("ky", 1, 12, 12)
+    if kind == "radial":
+        pytest.importorskip("finufft", reason="finufft is not installed")
+        trajectory = radial((12, 12), 9)
+        mask = torch.ones(1, trajectory.shots, trajectory.samples, dtype=torch.bool)
+    maps = gaussian(1, 1, 3, 12, 12, seed=1)
+    maps /= maps.abs().square().sum(dim=2, keepdim=True).sqrt()
+    x, y = gaussian(1, 1, 12, 12, seed=2), gaussian(1, 3, *mask.shape[1:], seed=3)
+    weights = gaussian(
+        *((2,) if way == "composed" else ()),
+        1,
+        3 if way == "forward" else 1,
+        *(mask.shape[1:] if way == "forward" else (12, 12)),
+        seed=4,
+    )
+
+    def value(x, y, maps):
+        encoding = Encoding(mask, maps) if trajectory is None else NonCartesianEncoding(trajectory, mask, maps)
+        return (applied(way, encoding, x, y) * weights).real.sum()
+
+    steps = [0.01 * gaussian(*tensor.shape, seed=5 + index) for index, tensor in enumerate((x, y, maps))]
+    wanted = (0, 2) if way in ("forward", "normal", "composed") else (1, 2)
+    tensors = [tensor.clone().requires_grad_(index in wanted) for index, tensor in enumerate((x, y, maps))]
+    gradients = torch.autograd.grad(value(*tensors), [tensors[index] for index in wanted])
+    for index, gradient in zip(wanted, gradients, strict=True):
+        forwards, backwards = [x, y, maps], [x, y, maps]
+        forwards[index] = forwards[index] + steps[index]
+        backwards[index] = backwards[index] - steps[index]
+        change = float(value(*forwards) - value(*backwards)) / 2
+        assert change == pytest.approx(float((gradient.conj() * steps[index]).real.sum()), rel=2e-2, abs=2e-3)
 
 
 def test_second_derivative_passes_through():

@@ -12,9 +12,9 @@ from fourfold.classical.zero_filled import ZeroFilled
 from fourfold.errors import InputError
 from fourfold.physics.combine import root_sum_of_squares
 from fourfold.physics.fourier import fft, ifft
-from fourfold.physics.partial_fourier import Coverage, PartialFourier, has_gaps
+from fourfold.physics.partial_fourier import Coverage, PartialFourier, has_gaps, lacks_a_side
 from fourfold.physics.simulate import phantom, simulate
-from fourfold.sampling import undersample
+from fourfold.sampling import make_sampling, undersample
 from fourfold.scan import Sampling
 
 METHODS = [Homodyne(), Pocs()]
@@ -159,6 +159,11 @@ def test_gaps_are_told_from_a_rectangle():
     assert has_gaps(mask)
     mask[4, 2:4] = True
     assert has_gaps(mask)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_random_lines_are_no_partial_fourier(seed):
+    assert not lacks_a_side(make_sampling("random", (128, 96), 4, lines=10, seed=seed).mask[0])
 
 
 def test_coverage_on_a_mask():

@@ -7,8 +7,19 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import fourfold
 from fourfold.errors import InputError
-from fourfold.scan import Geometry, Reconstruction, Record, Sampling, Scan, acquired_samples, centre_slice, crop_centre
+from fourfold.scan import (
+    Geometry,
+    Reconstruction,
+    Record,
+    Sampling,
+    Scan,
+    Source,
+    acquired_samples,
+    centre_slice,
+    crop_centre,
+)
 
 
 def gaussian(*shape, seed=0):
@@ -172,3 +183,18 @@ def test_images_that_are_no_images_are_refused():
         Reconstruction(torch.ones(1, 4, 4), record)
     with pytest.raises(InputError, match="'x' contains NaN or Inf"):
         Reconstruction(gaussian(1, 4, 4) / 0, record)
+
+
+def test_values_show_their_facts_in_one_line():
+    scan = Scan(torch.ones(2, 1, 8, 6, dtype=torch.complex64), source=Source(label="a knee"))
+    assert repr(scan) == "Scan(2 frames of 1 coil, 8×6, fully sampled, 'a knee')"
+    half = torch.ones(1, 8, 6, dtype=torch.bool)
+    half[:, 1::2] = False
+    assert repr(scan.frame(0).with_sampling(Sampling(half))) == "Scan(1 frame of 1 coil, 8×6, 2.00× acquired, 'a knee')"
+    record = Record("tv", {}, seconds=1.23, source=scan.source.summary())
+    image = Reconstruction(torch.ones(2, 8, 6, dtype=torch.complex64), record)
+    assert repr(image) == "Reconstruction('tv' of 'a knee', 2 frames, 8×6, 1.2 s)"
+
+
+def test_the_package_lists_what_is_documented():
+    assert set(dir(fourfold)) == {*fourfold.__all__, "__version__"}

@@ -6,10 +6,10 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, TypeAlias
+from typing import Any, ClassVar, Literal, TypeAlias, get_args
 
 import torch
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator
 from torch import Tensor
 
 from fourfold.errors import InputError, explain_settings
@@ -59,7 +59,7 @@ class Method(BaseModel, ABC):
     (the command line shows it), and writes `solve`. Settings are validated on construction and cannot change.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
 
     name: ClassVar[str]
     """Short name on the command line and in tables."""
@@ -80,6 +80,16 @@ class Method(BaseModel, ABC):
             super().__init__(**settings)
         except ValidationError as error:
             raise InputError(explain_settings(error, "method", self.name, type(self).model_fields)) from None
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _refuse_switches(cls, value: Any, info: ValidationInfo) -> Any:
+        """Refuse yes and no for a number, which would be taken for 1 and 0."""
+        assert info.field_name is not None
+        annotation = cls.model_fields[info.field_name].annotation
+        if isinstance(value, bool) and bool not in (annotation, *get_args(annotation)):
+            raise ValueError("Input should not be yes or no")
+        return value
 
     @abstractmethod
     def solve(self, scan: Scan, progress: Progress) -> Solution:
@@ -159,6 +169,11 @@ class Method(BaseModel, ABC):
     def ready(cls) -> bool:
         """Return whether the method works with its default settings; one that needs weights may lack them."""
         return True
+
+    @classmethod
+    def suits(cls, scan: Scan) -> bool:
+        """Return whether comparisons of all methods take it: those for series where `scan` has several frames."""
+        return scan.frames > 1 or cls.scope == "frame"
 
     def frames_at_once(self, scan: Scan) -> int:  # noqa: ARG002  # most methods cannot tell, and take one
         """Return how many frames `solve` is given at a time."""

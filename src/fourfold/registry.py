@@ -9,6 +9,7 @@ from functools import cache
 
 from fourfold.errors import InputError, nearest
 from fourfold.method import Method
+from fourfold.scan import Scan
 
 __all__ = ["find_method", "methods", "quick_methods"]
 
@@ -43,6 +44,10 @@ def find_method(name: str) -> type[Method]:
     return known[name]
 
 
-def quick_methods() -> dict[str, type[Method]]:
-    """Return the methods that comparisons take unless others are named: ready to use, in seconds a frame."""
-    return {name: kind for name, kind in methods().items() if kind.ready() and not kind.slow}
+def quick_methods(scan: Scan | None = None) -> dict[str, type[Method]]:
+    """Return the methods that comparisons take unless others are named: ready to use, in seconds a frame.
+
+    Given the undersampled `scan`, those that suit it (`Method.suits`).
+    """
+    quick = {name: kind for name, kind in methods().items() if kind.ready() and not kind.slow}
+    return quick if scan is None else {name: kind for name, kind in quick.items() if kind.suits(scan)}

@@ -66,6 +66,10 @@ def acquired_samples(kspace: Tensor) -> Tensor:
     return held
 
 
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
 @dataclass(frozen=True, eq=False)
 class Sampling:
     """Which k-space samples were acquired, and how this pattern came to be.
@@ -303,6 +307,14 @@ class Scan:
             object.__setattr__(self, "sampling", Sampling(acquired))
         self._check_companions()
 
+    def __repr__(self) -> str:
+        """Return the facts in one line."""
+        ny, nx = self.shape
+        sampling = "fully sampled" if self.fully_sampled else f"{self.acceleration:.2f}× {self.sampling.kind}"
+        label = f", '{self.source.label}'" if self.source.label else ""
+        frames, coils = _counted(self.frames, "frame"), _counted(self.coils, "coil")
+        return f"Scan({frames} of {coils}, {ny}×{nx}, {sampling}{label})"
+
     def _check_companions(self) -> None:
         frames, coils, *held = self.kspace.shape
         ny, nx = self.shape
@@ -533,6 +545,14 @@ class Reconstruction:
         _check_placements(self.geometry, len(self.image))
         if not bool(torch.isfinite(torch.view_as_real(self.image)).all()):
             raise InputError(f"The image made by '{self.record.method}' contains NaN or Inf; its settings diverge.")
+
+    def __repr__(self) -> str:
+        """Return the facts in one line."""
+        frames, ny, nx = self.image.shape
+        label = self.record.source.get("label")
+        of = f" of '{label}'" if label else ""
+        seconds = f"{self.record.seconds:.2g} s"
+        return f"Reconstruction('{self.record.method}'{of}, {_counted(frames, 'frame')}, {ny}×{nx}, {seconds})"
 
     @property
     def magnitude(self) -> Tensor:

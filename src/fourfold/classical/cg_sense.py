@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+import torch
 from pydantic import NonNegativeFloat, PositiveInt
 from torch import Tensor
 
@@ -42,7 +43,7 @@ class CgSense(SenseMethod):
         """Return the solution (frame, set, y, x) for one weight, and how it was found."""
 
         def system(x: Tensor) -> Tensor:
-            return problem.encoding.normal(x).add_(x, alpha=weight)
+            return torch.add(problem.encoding.normal(x), x, alpha=weight)
 
         x, iterations = conjugate_gradient(
             system, problem.rhs, start, iterations=self.iterations, tolerance=self.tolerance, callback=watch

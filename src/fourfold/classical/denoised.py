@@ -28,7 +28,7 @@ class DenoisedMethod(SenseMethod):
 
     @abstractmethod
     def new_denoiser(self, problem: SenseProblem) -> Denoiser:
-        """Return the denoiser for images of the problem's shape, on its device; it may keep state between calls."""
+        """Return the denoiser for images of the problem's shape, on its device, for one solve."""
 
     def minimise(
         self, problem: SenseProblem, weight: float, start: Tensor | None = None, watch: Watch | None = None

@@ -14,7 +14,7 @@ from fourfold.errors import InputError
 from fourfold.method import Family, Method, Progress, Solution
 from fourfold.physics.combine import root_sum_of_squares
 from fourfold.physics.fourier import fft, ifft
-from fourfold.physics.partial_fourier import PartialFourier, has_gaps, noise_gain
+from fourfold.physics.partial_fourier import PartialFourier, has_gaps, lacks_a_side, noise_gain
 from fourfold.scan import Scan
 
 __all__ = ["Homodyne", "PartialFourierMethod"]
@@ -33,6 +33,11 @@ class PartialFourierMethod(Method):
     trust: Annotated[float, Field(ge=0, le=1)] | Literal["auto"] = "auto"
     """The completed samples are multiplied by it: 0 fills zeros, 1 believes that the phase is smooth; auto finds how
     well known samples next to the centre are predicted, and gives less to samples in which noise prevails."""
+
+    @classmethod
+    def suits(cls, scan: Scan) -> bool:
+        """Return whether one side of k-space is missing; otherwise the image would be GRAPPA's."""
+        return super().suits(scan) and scan.trajectory is None and lacks_a_side(scan.mask.any(dim=0))
 
     @abstractmethod
     def estimate(self, kspace: Tensor, known: Tensor, partial: PartialFourier) -> tuple[Tensor, int]:

@@ -54,7 +54,7 @@ class LowRankSparse(SenseMethod):
             return (pair[0] + pair[1]).mul_(math.sqrt(0.5))
 
         pair, iterations = proximal_gradient(
-            lambda pair: split(problem.encoding.normal(series(pair))).clone(),
+            lambda pair: split(problem.encoding.normal(series(pair))),
             split(problem.rhs),
             LowRankPlusSparsePenalty(self.low_rank, sparse),
             weight * math.sqrt(0.5),

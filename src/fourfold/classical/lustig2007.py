@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import ClassVar
 
 from pydantic import NonNegativeFloat, PositiveInt
@@ -9,11 +10,18 @@ from torch import Tensor
 
 from fourfold.classical.sense import Watch, Weight
 from fourfold.classical.wavelet import Wavelet
+from fourfold.method import Progress, Solution
 from fourfold.optimize.minimise import Solver
 from fourfold.optimize.minimum import Minimum
 from fourfold.physics.sense import SenseProblem
+from fourfold.scan import Scan
 
 __all__ = ["Lustig2007"]
+
+_FIXED = (
+    "The weight is the published or a given one and does not follow the noise of the data: with much noise the image "
+    "can be worse than a zero-filled one; choose the weight 'auto' or the method 'wavelet'."
+)
 
 
 class Lustig2007(Wavelet):
@@ -40,6 +48,11 @@ class Lustig2007(Wavelet):
     """At most so many iterations: 80 for T1-weighted images, 120 for T2-weighted ones."""
     tolerance: NonNegativeFloat = 0.0
     """Stop when an iteration changes the image by less than this part of it; 0 does all iterations."""
+
+    def solve(self, scan: Scan, progress: Progress) -> Solution:
+        """Reconstruct as every method does; a weight that does not follow the noise is stated."""
+        found = super().solve(scan, progress)
+        return found if self.weight == "auto" else replace(found, notes=(*found.notes, _FIXED))
 
     def minimise(
         self, problem: SenseProblem, weight: float, start: Tensor | None = None, watch: Watch | None = None

@@ -51,7 +51,7 @@ class PlugAndPlay(DenoisedMethod):
         if self.denoiser == "block-matching":
             return BlockMatching()
         if self.denoiser == "tv":
-            return TotalVariationPenalty(problem.support).prox
+            return TotalVariationPenalty(problem.support).warm().prox
         if self.denoiser == "wavelet":
             ny, nx = problem.rhs.shape[-2:]
             return CycleSpunPenalty(UndecimatedWavelet((ny, nx), "db4", 4, problem.rhs.device)).prox

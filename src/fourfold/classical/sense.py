@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from collections.abc import Callable
-from typing import ClassVar, Literal, TypeAlias
+from typing import Annotated, ClassVar, Literal, TypeAlias
 
-from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 from torch import Tensor
 
 from fourfold.classical.nlinv import estimate_jointly
@@ -15,7 +15,7 @@ from fourfold.errors import InputError
 from fourfold.method import Family, Method, Progress, Solution
 from fourfold.optimize.minimum import Minimum
 from fourfold.physics.calibration import calibration_kspace, estimate_maps
-from fourfold.physics.espirit import Crop, Sets
+from fourfold.physics.espirit import Sets
 from fourfold.physics.sense import Combination, SenseProblem
 from fourfold.physics.series import time_average
 from fourfold.scan import Scan
@@ -41,7 +41,7 @@ class CalibratedMethod(Method):
     calibration: Literal["auto", "espirit", "nlinv", "walsh"] = "auto"
     """How to estimate coil maps: from the calibration lines (espirit, walsh), or together with an image from all
     samples (nlinv), which auto does where there are fewer than 12 such lines."""
-    crop: Crop = "auto"
+    crop: Annotated[float, Field(ge=0, le=1)] | Literal["auto"] = "auto"
     """Estimated maps are zero where their eigenvalue is below this; auto keeps the object alone, 0 every pixel."""
 
     def with_maps(self, scan: Scan, calibrated: Scan, sets: Sets = 1) -> tuple[Scan, tuple[str, ...]]:

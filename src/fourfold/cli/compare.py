@@ -121,6 +121,9 @@ def compare(
     indices = _frames(frames, len(volume), series)
     scan = volume.load(slice(indices.start, indices.stop))
     sampling = _sampling(scan, pattern, acceleration, seed, details or {}, mask)
+    if methods is None:
+        undersampled = scan if sampling is None else scan.with_sampling(sampling)
+        chosen = [method for method in chosen if method.suits(undersampled)]
     with progress_bar() as show:
         comparison = compare_methods(
             scan.to(computer.device), chosen, sampling, _names(protocols), reference, progress=show

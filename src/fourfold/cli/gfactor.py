@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from cyclopts import Group, Parameter
 
 from fourfold.cli.computer import Computer, ComputerOptions
-from fourfold.cli.console import progress_bar, say
+from fourfold.cli.console import progress_bar, remark, say
 from fourfold.cli.files import FormatOptions, check_output
 from fourfold.cli.flags import DATA, OUTPUT, Flag, MethodName
 from fourfold.cli.preparation import Preparation
@@ -20,6 +20,7 @@ from fourfold.formats.writing import IMAGE_SUFFIXES
 from fourfold.registry import find_method
 from fourfold.scan import crop_centre
 from fourfold.studies import gfactor as gfactor_map
+from fourfold.studies.gfactor import smoothing_note
 
 __all__ = ["gfactor", "own_type"]
 
@@ -77,9 +78,14 @@ def gfactor(
     with progress_bar() as show:
         found = gfactor_map(scan, solver, replicas, seed, show)
     image = solver(scan)
+    notes = smoothing_note(found, replicas)
     record = replace(
-        image.record, notes=("The values are the g-factor.",), details={"replicas": replicas, "seed": seed}
+        image.record,
+        notes=(*scan.source.notes, "The values are the g-factor.", *notes),
+        details={"replicas": replicas, "seed": seed},
     )
     save(replace(image, image=found[None].to(image.image.dtype), record=record), output)
     inside = crop_centre(found, (found.shape[0] // 2, found.shape[1] // 2))
     say(f"{output}: g-factor of '{solver.name}', mean {float(inside.mean()):.2f} in the middle of the image")
+    for note in notes:
+        remark(note)

@@ -16,7 +16,6 @@ from pydantic import (
 )
 
 from fourfold.errors import InputError, shown
-from fourfold.physics.espirit import Crop
 
 __all__ = [
     "Augmentation",
@@ -44,7 +43,7 @@ Drawn: TypeAlias = Positive | tuple[Positive, Positive]
 
 
 class _Settings(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
 
 
 class Images(_Settings):
@@ -223,7 +222,7 @@ class DataSettings(_Settings):
     """What is changed at random in training."""
     maps: Literal["espirit", "true", "none"] = "espirit"
     """Coil maps: estimated from the calibration lines as methods do, the simulated ones, or none."""
-    maps_crop: Crop = "auto"
+    maps_crop: Annotated[float, Field(ge=0, le=1)] | Literal["auto"] = "auto"
     """Estimated maps are zero where their eigenvalue is below this; auto keeps the object alone, 0 every pixel."""
     reference: Literal["image", "rss"] = "image"
     """image: complex, with the phase that the coil maps leave to it; of raw data the combination with the coil maps.

@@ -144,7 +144,7 @@ class FastMRIFile(ScanFile):
         return Scan(
             kspace,
             sampling=sampling,
-            line_axis=self.line_axis if self.has_mask else line_axis_of(sampling.mask, self.line_axis),
+            line_axis=self.line_axis if self.record else line_axis_of(sampling.mask, self.line_axis),
             geometry=self.geometry(frames),
             source=dataclasses.replace(source, notes=(*source.notes, *notes)),
             **companions,
@@ -195,7 +195,7 @@ class FastMRIFile(ScanFile):
         if per_frame and stored.shape[0] > 1:
             stored = stored[list(frames)]
         mask = torch.from_numpy(stored.reshape(-1, 1 if stored.ndim == 1 else stored.shape[-2], nx))
-        mask = mask.expand(-1, ny, -1)
+        mask = mask.expand(-1, ny, -1).clone()
         check_mask(kspace, mask, self.path)
         if self.record:
             # Our own files mean what they say, measured zeros too.

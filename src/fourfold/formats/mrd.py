@@ -257,7 +257,7 @@ class MRDFile(ScanFile):
             if covered * LARGEST_GAP < size:
                 raise InputError(
                     f"The lines of '{self.path}' cover {covered} {name} of the {size} of the encoded matrix, less than "
-                    f"a sixteenth of it: lines are missing or the header is of another scan; convert the scanner's "
+                    "a sixteenth of it: lines are missing or the header is of another scan; convert the scanner's "
                     "file again."
                 )
         coils = np.unique(self.table["active_channels"][used])

@@ -40,8 +40,7 @@ def ranks(cells: Array, averages: Array) -> Indices:
     averages
         int, (line,): their average counters.
     """
-    _, cell = np.unique(cells, axis=0, return_inverse=True)
-    cell = cell.ravel()
+    cell = _codes(cells)
     order = np.lexsort((averages, cell))
     first = np.searchsorted(cell[order], cell[order])
     rank = np.empty(len(cell), np.intp)
@@ -49,14 +48,24 @@ def ranks(cells: Array, averages: Array) -> Indices:
     return rank
 
 
+def _codes(rows: Array) -> Indices:
+    """Return the same number for the same row of whole numbers, from 0 on; much faster than sorting whole rows."""
+    codes = np.zeros(len(rows), np.intp)
+    for column in rows.T:
+        if np.ptp(column):
+            codes = np.unique(codes * (np.ptp(column) + 1) + column - column.min(), return_inverse=True)[1]
+    return codes
+
+
 def describe(cells: Array, averages: Array, choice: Repeats | None) -> tuple[str, ...]:
     """Return a sentence on how often lines were acquired, none where each was acquired once; see `ranks`."""
-    times = np.unique(cells, axis=0, return_counts=True)[1]
+    cell = _codes(cells)
+    times = np.bincount(cell)
     least, most = int(times.min()), int(times.max())
     if most == 1:
         return ()
     number = f"Every line was acquired {most}" if least == most else f"Lines were acquired {least} to {most}"
-    alike = int(np.unique(np.column_stack([cells, averages]), axis=0, return_counts=True)[1].max())
+    alike = int(np.bincount(_codes(np.column_stack([cell, averages]))).max())
     kinds = []
     if most > alike:
         kinds.append(f"{len(np.unique(averages))} averages")

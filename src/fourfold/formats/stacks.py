@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from operator import mul
 from typing import Any
 
 import numpy as np
@@ -138,13 +140,18 @@ def _lines(placements: Sequence[Placement], tolerance: float) -> list[int]:
 
 
 def _aligned(placement: Placement, other: Placement, tolerance: float) -> bool:
-    axes, others = (np.array([each.x_axis, each.y_axis, each.slice_axis]) for each in (placement, other))
-    if np.abs(axes - others).max() > TURN:
+    # Plain numbers: arrays of three would take ten times as long, and a series has thousands of frames.
+    axes = (
+        (placement.x_axis, other.x_axis),
+        (placement.y_axis, other.y_axis),
+        (placement.slice_axis, other.slice_axis),
+    )
+    if any(math.dist(one, two) > TURN for one, two in axes):
         return False
     if placement.centre is None or other.centre is None:
         return placement.centre is other.centre
-    shift = np.subtract(placement.centre, other.centre)
-    return bool(np.abs(others[:2] @ shift).max() <= tolerance)
+    shift = [here - there for here, there in zip(placement.centre, other.centre, strict=True)]
+    return all(abs(sum(map(mul, axis, shift))) <= tolerance for axis in (other.x_axis, other.y_axis))
 
 
 def _heights(placements: Sequence[Placement], lines: Sequence[int]) -> list[float]:
@@ -157,12 +164,11 @@ def _heights(placements: Sequence[Placement], lines: Sequence[int]) -> list[floa
 
 def _merge(heights: Sequence[float], tolerance: float) -> list[float]:
     """Return heights of which those that differ by no more than rounding are equal."""
-    order = np.argsort(heights, kind="stable")
-    merged = np.array(heights)
-    for lower, upper in pairwise(order):
+    merged = list(heights)
+    for lower, upper in pairwise(sorted(range(len(heights)), key=heights.__getitem__)):
         if heights[upper] - merged[lower] <= tolerance:
             merged[upper] = merged[lower]
-    return merged.tolist()
+    return merged
 
 
 def _ranks(labels: Labels, frames: int) -> list[float]:

@@ -16,7 +16,7 @@ __all__ = ["Loss", "magnitude", "peaks"]
 class Loss(BaseModel, ABC):
     """Base of every loss: a subclass declares its `kind` and settings, and writes `measure`."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
 
     kind: str
     """Name in settings."""

@@ -71,4 +71,4 @@ def _settings_type(network: str) -> type[BaseModel]:
     """Return the parameters of what makes a network as a type that checks them."""
     parameters = inspect.signature(NETWORKS[network], eval_str=True).parameters.values()
     fields: dict[str, Any] = {each.name: (each.annotation, each.default) for each in parameters}
-    return create_model(network, __config__=ConfigDict(extra="forbid"), **fields)
+    return create_model(network, __config__=ConfigDict(extra="forbid", allow_inf_nan=False), **fields)

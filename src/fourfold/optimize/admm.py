@@ -49,7 +49,7 @@ def admm_iterates(data: DataTerm, analysis: Analysis, weight: float, state: Tens
     iteration = 0
     while True:
         iteration += 1
-        rhs = operator.adjoint(split - multiplier).mul_(penalty)
+        rhs = penalty * operator.adjoint(split - multiplier)
         rhs[0] += data.rhs
         state, _ = conjugate_gradient(
             lambda z: _system(data, analysis, penalty, z),  # noqa: B023  # used before the penalty moves

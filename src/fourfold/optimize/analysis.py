@@ -34,7 +34,7 @@ def _energy(v: Tensor) -> Tensor:
 
 def sum_of_analyses(parts: Sequence[tuple[float, Analysis]]) -> Analysis:
     """Return Σ factor · R of regularisers without auxiliary images: K stacks theirs."""
-    operator = _Stack([part.operator for _, part in parts])
+    operator = _Stack([part.operator for _, part in parts], [part.coefficients for _, part in parts])
 
     def shrink_all(v: Tensor, threshold: float) -> Tensor:
         pieces = operator.split(v)
@@ -46,8 +46,14 @@ def sum_of_analyses(parts: Sequence[tuple[float, Analysis]]) -> Analysis:
         pieces = operator.split(v)
         return sum(factor * part.length(piece) for (factor, part), piece in zip(parts, pieces, strict=True))
 
-    squared_norm = sum(part.squared_norm for _, part in parts)
-    return Analysis(operator, squared_norm, shrink_all, total, seminorm=all(part.seminorm for _, part in parts))
+    return Analysis(
+        operator,
+        sum(part.squared_norm for _, part in parts),
+        shrink_all,
+        total,
+        coefficients=sum(part.coefficients for _, part in parts),
+        seminorm=all(part.seminorm for _, part in parts),
+    )
 
 
 class FirstOf(LinearOperator):
@@ -70,16 +76,13 @@ class FirstOf(LinearOperator):
 
 
 class _Stack(LinearOperator):
-    """Several operators on one state, their coefficients one after the other along the first axis."""
+    """Several operators on one state, their coefficients one after the other along the first axis: so many of each."""
 
-    def __init__(self, operators: Sequence[LinearOperator]) -> None:
-        self.operators = operators
-        self._sizes: list[int] = []
+    def __init__(self, operators: Sequence[LinearOperator], sizes: Sequence[int]) -> None:
+        self.operators, self.sizes = operators, list(sizes)
 
     def forward(self, x: Tensor) -> Tensor:
-        parts = [operator.forward(x) for operator in self.operators]
-        self._sizes = [part.shape[0] for part in parts]
-        return torch.cat(parts)
+        return torch.cat([operator.forward(x) for operator in self.operators])
 
     def adjoint(self, y: Tensor) -> Tensor:
         first, *others = (operator.adjoint(part) for operator, part in zip(self.operators, self.split(y), strict=True))
@@ -89,4 +92,4 @@ class _Stack(LinearOperator):
 
     def split(self, y: Tensor) -> tuple[Tensor, ...]:
         """Return the coefficients of each operator."""
-        return torch.split(y, self._sizes)
+        return torch.split(y, self.sizes)

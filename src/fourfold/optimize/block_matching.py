@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -14,7 +14,7 @@ from fourfold.optimize.patches import PatchTransform, cosine_atoms
 
 __all__ = ["BlockMatching"]
 
-# Stacks are searched anew each time the noise level has fallen by this factor.
+# Within a solve stacks are searched anew each time the noise level has fallen by this factor.
 _MATCH_BELOW = 0.5
 # From this part of a stack on, patches count the less the farther they are; the last of all would count nothing.
 _FULL = 0.5
@@ -70,20 +70,14 @@ class BlockMatching:
 
     def __init__(self, patch: int = 4, group: int = 16, reach: int = 10, step: int = 3) -> None:
         self.patch, self.group, self.reach, self.step = patch, group, reach, step
-        self._stacks: list[_Stacks] = []
-        self._matched_at = float("inf")
 
     def __call__(self, x: Tensor, sigma: float) -> Tensor:
         """Return images `x`, complex64 (…, y, x), without noise of standard deviation `sigma`."""
-        if sigma == 0:
-            return x
-        images = x.flatten(0, -3)
-        transform = PatchTransform(cosine_atoms(self.patch, x.device))
-        if sigma < _MATCH_BELOW * self._matched_at:
-            self._stacks = [self._match(image, sigma) for image in images]
-            self._matched_at = sigma
-        pairs = zip(images, self._stacks, strict=True)
-        return torch.stack([_filtered(transform, image, stacks, sigma) for image, stacks in pairs]).view(x.shape)
+        return self.warm()(x, sigma)
+
+    def warm(self) -> BlockMatching:
+        """Return the denoiser for one solve, which keeps its stacks until the noise level has fallen."""
+        return _KeptMatching(self.patch, self.group, self.reach, self.step)
 
     def _match(self, image: Tensor, sigma: float) -> _Stacks:
         """Return the stack of each reference patch."""
@@ -110,6 +104,25 @@ class BlockMatching:
         beyond = self.patch - 1
         wrapped = functional.pad(apart[None, None], (0, beyond, 0, beyond), mode="circular")
         return functional.avg_pool2d(wrapped, self.patch, self.step)[0, 0]
+
+
+class _KeptMatching(BlockMatching):
+    """Block matching for one solve: the stacks are kept for the next call."""
+
+    _stacks: Sequence[_Stacks] = ()
+    _matched_at = float("inf")
+
+    def __call__(self, x: Tensor, sigma: float) -> Tensor:
+        """Return images `x`, complex64 (…, y, x), without noise of standard deviation `sigma`."""
+        if sigma == 0:
+            return x
+        images = x.flatten(0, -3)
+        transform = PatchTransform(cosine_atoms(self.patch, x.device))
+        if sigma < _MATCH_BELOW * self._matched_at:
+            self._stacks = [self._match(image, sigma) for image in images]
+            self._matched_at = sigma
+        pairs = zip(images, self._stacks, strict=True)
+        return torch.stack([_filtered(transform, image, stacks, sigma) for image, stacks in pairs]).view(x.shape)
 
 
 def _filtered(transform: PatchTransform, image: Tensor, stacks: _Stacks, sigma: float) -> Tensor:

@@ -36,7 +36,7 @@ class DataTerm:
 
     def gradient(self, x: Tensor) -> Tensor:
         """Return AᴴA x − Aᴴy."""
-        return self.normal(x).sub_(self.rhs)
+        return self.normal(x) - self.rhs
 
     def value(self, x: Tensor) -> float:
         """Return f(x)."""

@@ -60,8 +60,8 @@ def kept_part(energy: Tensor, sigma: float) -> Tensor:
 class DictionaryDenoiser:
     """Denoises by thresholding all overlapping patches in an orthonormal dictionary learned from them.
 
-    A patch counts the more the fewer atoms it needs. An image's dictionary starts as the cosine transform and is
-    learned while the noise level falls from call to call; then it stays, so that an iteration around it settles.
+    A patch counts the more the fewer atoms it needs. An image's dictionary starts as the cosine transform. Within a
+    solve it is learned while the noise level falls from call to call; then it stays, so that the solve settles.
 
     Parameters
     ----------
@@ -71,6 +71,21 @@ class DictionaryDenoiser:
 
     def __init__(self, patch: int) -> None:
         self.patch = patch
+
+    def __call__(self, x: Tensor, sigma: float) -> Tensor:
+        """Return images `x`, complex64 (…, y, x), without noise of standard deviation `sigma`."""
+        return self.warm()(x, sigma)
+
+    def warm(self) -> DictionaryDenoiser:
+        """Return the denoiser for one solve, which goes on learning from call to call."""
+        return _LearningDenoiser(self.patch)
+
+
+class _LearningDenoiser(DictionaryDenoiser):
+    """The denoiser for one solve: the dictionaries are kept for the next call."""
+
+    def __init__(self, patch: int) -> None:
+        super().__init__(patch)
         self._transforms: list[PatchTransform] = []
         self._learned_at = float("inf")
 

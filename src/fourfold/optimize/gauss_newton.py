@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
+import torch
 from torch import Tensor
 
 from fourfold.optimize.conjugate_gradient import conjugate_gradient
@@ -53,8 +54,8 @@ def gauss_newton(
 def _solve(descent: Tensor, normal: Callable[[Tensor], Tensor], x: Tensor, weight: float) -> tuple[Tensor, int]:
     """Return the step from `x`, and the conjugate-gradient iterations that it took."""
     return conjugate_gradient(
-        lambda v: normal(v).add_(v, alpha=weight),
-        descent.sub_(x, alpha=weight),
+        lambda v: torch.add(normal(v), v, alpha=weight),
+        torch.sub(descent, x, alpha=weight),
         iterations=_MOST_ITERATIONS,
         tolerance=_TOLERANCE,
     )

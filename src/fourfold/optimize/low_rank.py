@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from fourfold.optimize.regulariser import Regulariser
+from fourfold.optimize.warm import for_one_solve
 
 __all__ = ["LocallyLowRankPenalty", "LowRankPenalty", "LowRankPlusSparsePenalty", "shrink_singular_values"]
 
@@ -131,3 +132,7 @@ class LowRankPlusSparsePenalty:
     def prox(self, x: Tensor, weight: float) -> Tensor:
         """Return the proximal maps of both parts."""
         return torch.stack([self._rank.prox(x[0], weight * self.low_rank), self.sparse.prox(x[1], weight)])
+
+    def warm(self) -> Regulariser:
+        """Return R for one solve."""
+        return LowRankPlusSparsePenalty(self.low_rank, for_one_solve(self.sparse))

@@ -12,6 +12,7 @@ from fourfold.errors import InputError
 from fourfold.optimize.conjugate_gradient import conjugate_gradient
 from fourfold.optimize.data_term import DataTerm
 from fourfold.optimize.minimum import Minimum
+from fourfold.optimize.warm import for_one_solve
 from fourfold.physics.operator import norm
 
 __all__ = ["Denoiser", "plug_and_play"]
@@ -50,7 +51,7 @@ def plug_and_play(
     data
         The data term, in a unit in which the image is about one.
     denoise
-        The denoiser.
+        The denoiser; one that is `Warm` goes on from call to call, within this solve.
     level
         The standard deviation of noise that it is told at last.
     penalty
@@ -74,13 +75,14 @@ def plug_and_play(
 
     def solve(towards: Tensor, weight: float, x: Tensor | None, steps: int) -> Tensor:
         return conjugate_gradient(
-            lambda v: data.normal(v).add_(v, alpha=weight),
+            lambda v: torch.add(data.normal(v), v, alpha=weight),
             data.rhs + weight * towards,
             x,
             iterations=steps,
             tolerance=_INNER_TOLERANCE,
         )[0]
 
+    denoise = for_one_solve(denoise)
     zero = torch.zeros_like(data.rhs)
     x = solve(zero, _START_WEIGHT, None, _START_ITERATIONS) if start is None else start
     z, u = x, zero
@@ -95,7 +97,8 @@ def plug_and_play(
         change = norm(moved if support is None else moved * support) / max(norm(z), 1e-30)
         if callback is not None:
             callback(iteration, z)
-        if iteration > len(fall) and change < tolerance:
+        # The first iteration only denoises the first guess.
+        if iteration > max(1, len(fall)) and change < tolerance:
             break
     return Minimum(z, iteration, {"solver": "admm", "change": change, "residual": norm(x - z) / max(norm(z), 1e-30)})
 

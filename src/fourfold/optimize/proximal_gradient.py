@@ -10,6 +10,7 @@ from torch import Tensor
 from fourfold.optimize.data_term import DataTerm, real_inner
 from fourfold.optimize.iterate import Iterate, relative_change, run
 from fourfold.optimize.regulariser import Regulariser
+from fourfold.optimize.warm import for_one_solve
 
 __all__ = ["proximal_gradient", "proximal_gradient_iterates"]
 
@@ -69,6 +70,7 @@ def proximal_gradient_iterates(data: DataTerm, regulariser: Regulariser, weight:
     restart (O'Donoghue & Candès 2015) takes over: its proximal steps all have the same size, so that it also
     settles where the proximal map is an average of maps, whose fixed point moves with the step.
     """
+    regulariser = for_one_solve(regulariser)
     x = yield from _pogm_until_uphill(data, regulariser, weight, x)
     yield from _fista(data, regulariser, weight, x)
 

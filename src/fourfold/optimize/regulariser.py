@@ -8,6 +8,7 @@ from typing import Protocol, TypeAlias, runtime_checkable
 
 from torch import Tensor
 
+from fourfold.optimize.warm import for_one_solve
 from fourfold.physics.operator import Identity, LinearOperator
 
 __all__ = ["Analysis", "AnalysisRegulariser", "AnyRegulariser", "Regulariser", "SmoothRegulariser", "analysis_of"]
@@ -15,7 +16,7 @@ __all__ = ["Analysis", "AnalysisRegulariser", "AnyRegulariser", "Regulariser", "
 
 @runtime_checkable
 class Regulariser(Protocol):
-    """A convex function R with a proximal map; it may keep state that makes the next call faster."""
+    """A convex function R with a proximal map; a `Warm` one goes on from call to call within a solve."""
 
     def prox(self, x: Tensor, weight: float) -> Tensor:
         """Return argmin over u of ½‖u − x‖² + weight · R(u)."""
@@ -56,6 +57,8 @@ class Analysis:
         v, t ↦ argmin over u of ½‖u − v‖² + t · g(u).
     length
         g.
+    coefficients
+        Images that K makes of the state.
     auxiliary
         Further images beside x; total generalised variation has the two of its field w.
     seminorm
@@ -66,6 +69,7 @@ class Analysis:
     squared_norm: float
     shrink: Callable[[Tensor, float], Tensor]
     length: Callable[[Tensor], float]
+    coefficients: int = 1
     auxiliary: int = 0
     seminorm: bool = True
 
@@ -83,10 +87,11 @@ def analysis_of(regulariser: Regulariser) -> Analysis:
     """Return the form g(K z) of `regulariser`; one that knows its proximal map alone is g, and K the identity."""
     if isinstance(regulariser, AnalysisRegulariser):
         return regulariser.analysis()
+    own = for_one_solve(regulariser)
     return Analysis(
         operator=Identity(),
         squared_norm=1.0,
-        shrink=lambda z, threshold: regulariser.prox(z[0], threshold)[None],
+        shrink=lambda z, threshold: own.prox(z[0], threshold)[None],
         length=lambda z: regulariser.value(z[0]),
         seminorm=False,
     )

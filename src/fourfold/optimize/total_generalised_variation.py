@@ -9,8 +9,9 @@ from torch import Tensor
 
 from fourfold.optimize.analysis import length, shrink
 from fourfold.optimize.fields import MOST_MOMENTUM, bound_, counted, dual_floor, dual_iterations, modulus, planes_of
-from fourfold.optimize.regulariser import Analysis
+from fourfold.optimize.regulariser import Analysis, Regulariser
 from fourfold.optimize.total_variation import CountedDifferences
+from fourfold.optimize.warm import settled
 from fourfold.physics.differences import FiniteDifferences, SymmetrisedDifferences
 from fourfold.physics.operator import LinearOperator
 
@@ -51,9 +52,9 @@ class TotalGeneralisedVariationPenalty:
     D are the differences of images (…, y, x), E the symmetrised differences of the field w; the norms sum the modulus
     over directions and complex part. Edges cost as in total variation, even slopes cost nothing.
 
-    The proximal map is found as that of total variation: by fast gradient projection in the dual, started where the
-    previous call ended. The field w is drawn towards its previous value by ½‖w − w′‖², without which the dual
-    would not be smooth; this pull vanishes as w settles, so that a solver that settles has found the minimum.
+    The proximal map is found as that of total variation: by fast gradient projection in the dual, within a solve
+    started where the previous call ended. The field w is drawn towards its previous value by ½‖w − w′‖², without which
+    the dual would not be smooth; this pull vanishes as w settles, so that a solver that settles has found the minimum.
 
     Parameters
     ----------
@@ -62,16 +63,16 @@ class TotalGeneralisedVariationPenalty:
     ratio
         Weight of the second term relative to the first (α₀/α₁; Knoll et al. 2011, MRM 65:480, use 2).
     inner_iterations
-        Dual iterations per proximal map; None chooses them at the first call.
+        Dual iterations per proximal map of a solve; None chooses them at its first call.
     """
+
+    _state: _State | None = None
 
     def __init__(self, support: Tensor | None = None, ratio: float = 2.0, inner_iterations: int | None = None) -> None:
         self.ratio, self.inner_iterations = ratio, inner_iterations
         self._support = support
-        self._iterations = 0
         self._differences = FiniteDifferences()
         self._symmetrised = SymmetrisedDifferences()
-        self._state: _State | None = None
         self._floor = dual_floor(support)
 
     def value(self, x: Tensor, rounds: int = 100) -> float:
@@ -100,20 +101,17 @@ class TotalGeneralisedVariationPenalty:
             squared_norm=SQUARED_NORM,
             shrink=lambda v, threshold: shrink(v, [(first, threshold), (second, self.ratio * threshold)]),
             length=lambda v: length(v[first]) + self.ratio * length(v[second]),
+            coefficients=5,
             auxiliary=2,
         )
 
     def prox(self, x: Tensor, weight: float) -> Tensor:
-        """Return argmin over u of ½‖u − x‖² + weight · R(u), approximately: see the class."""
-        if weight == 0:
-            return x
-        planes = planes_of(x)
-        state = self._state_for(planes)
-        if state is not self._state:
-            self._iterations = self.inner_iterations or self._enough(planes, weight)
-        self._state = self._ascend(planes, weight, state, self._iterations)
-        real, imaginary = planes.sub_(self._differences.adjoint(self._state.first), alpha=weight)
-        return torch.complex(real, imaginary)
+        """Return argmin over u of ½‖u − x‖² + weight · R(u)."""
+        return settled(self.warm(), x, weight)
+
+    def warm(self) -> Regulariser:
+        """Return R for one solve, whose proximal map and value go on from call to call."""
+        return _WarmTotalGeneralisedVariation(self._support, self.ratio, self.inner_iterations)
 
     def _state_for(self, planes: Tensor) -> _State:
         if self._state is None or self._state.field.shape[1:] != planes.shape:
@@ -163,6 +161,24 @@ class TotalGeneralisedVariationPenalty:
         rest = counted(modulus(self._inside_(differences - field)), self._floor)
         bend = modulus(self._symmetrised.forward(field))
         return float(rest.sum(dtype=torch.float64) + self.ratio * bend.sum(dtype=torch.float64))
+
+
+class _WarmTotalGeneralisedVariation(TotalGeneralisedVariationPenalty):
+    """Total generalised variation for one solve: the field w and the duals are kept for the next call."""
+
+    _iterations = 0
+
+    def prox(self, x: Tensor, weight: float) -> Tensor:
+        """Return the proximal map, approximately: see the base."""
+        if weight == 0:
+            return x
+        planes = planes_of(x)
+        state = self._state_for(planes)
+        if state is not self._state:
+            self._iterations = self.inner_iterations or self._enough(planes, weight)
+        self._state = self._ascend(planes, weight, state, self._iterations)
+        real, imaginary = planes.sub_(self._differences.adjoint(self._state.first), alpha=weight)
+        return torch.complex(real, imaginary)
 
 
 class _SecondOrder(LinearOperator):

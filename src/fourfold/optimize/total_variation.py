@@ -7,7 +7,8 @@ from torch import Tensor
 
 from fourfold.optimize.analysis import length, shrink
 from fourfold.optimize.fields import MOST_MOMENTUM, bound_, counted, dual_floor, dual_iterations, modulus, planes_of
-from fourfold.optimize.regulariser import Analysis
+from fourfold.optimize.regulariser import Analysis, Regulariser
+from fourfold.optimize.warm import settled
 from fourfold.physics.differences import FiniteDifferences
 from fourfold.physics.operator import LinearOperator
 
@@ -23,8 +24,8 @@ class TotalVariationPenalty:
     Anisotropic: R(x) = Σ |∂y x| + |∂x x|, which favours edges along the axes.
 
     The proximal map has no closed form. It is found in the dual by fast gradient projection (Beck & Teboulle 2009,
-    Algorithm FGP), which goes on where the previous call stopped, so that a few iterations are enough: the more, the
-    larger the weight is beside the differences of the image.
+    Algorithm FGP). Within a solve it goes on where the previous call stopped, so that a few iterations are enough: the
+    more, the larger the weight is beside the differences of the image.
 
     Parameters
     ----------
@@ -32,7 +33,7 @@ class TotalVariationPenalty:
         bool, broadcast to (…, y, x): differences count where both pixels lie in it. Outside, where no coil sees
         anything, values would otherwise creep in from the border for hundreds of iterations.
     inner_iterations
-        Dual iterations per proximal map; None chooses them at the first call.
+        Dual iterations per proximal map of a solve; None chooses them at its first call.
     isotropic
         Whether the differences along y and x make up one modulus.
     """
@@ -43,7 +44,6 @@ class TotalVariationPenalty:
         self.inner_iterations, self.isotropic = inner_iterations, isotropic
         self._support = support
         self._floor = dual_floor(support)
-        self._ascent: _DualAscent | None = None
 
     def value(self, x: Tensor) -> float:
         """Return the total variation of `x`."""
@@ -52,9 +52,34 @@ class TotalVariationPenalty:
         return sum(float(each.sum(dtype=torch.float64)) for each in moduli)
 
     def prox(self, x: Tensor, weight: float) -> Tensor:
-        """Return argmin over u of ½‖u − x‖² + weight · R(u), approximately.
+        """Return argmin over u of ½‖u − x‖² + weight · R(u)."""
+        return settled(self.warm(), x, weight)
 
-        The dual field is kept for the next call in units of the weight, so that it fits whatever the next step is.
+    def warm(self) -> Regulariser:
+        """Return R for one solve, whose proximal map goes on from call to call."""
+        return _WarmTotalVariation(self._support, self.inner_iterations, self.isotropic)
+
+    def analysis(self) -> Analysis:
+        """Return R as g(K z): K are the differences, g sums their modulus, or each by itself."""
+        parts = (slice(0, 2),) if self.isotropic else (slice(0, 1), slice(1, 2))
+        return Analysis(
+            operator=CountedDifferences(self._support),
+            squared_norm=FiniteDifferences.SQUARED_NORM,
+            shrink=lambda v, threshold: shrink(v, [(part, threshold) for part in parts]),
+            length=lambda v: sum(length(v[part]) for part in parts),
+            coefficients=2,
+        )
+
+
+class _WarmTotalVariation(TotalVariationPenalty):
+    """Total variation for one solve: the dual field is kept for the next call."""
+
+    _ascent: _DualAscent | None = None
+
+    def prox(self, x: Tensor, weight: float) -> Tensor:
+        """Return the proximal map, approximately.
+
+        The dual field is kept in units of the weight, so that it fits whatever the next step is.
         """
         if weight == 0:
             return x
@@ -65,16 +90,6 @@ class TotalVariationPenalty:
             self._ascent = _DualAscent(planes, self._floor, iterations, self.isotropic)
         real, imaginary = self._ascent(planes).mul_(unit)
         return torch.complex(real, imaginary)
-
-    def analysis(self) -> Analysis:
-        """Return R as g(K z): K are the differences, g sums their modulus, or each by itself."""
-        parts = (slice(0, 2),) if self.isotropic else (slice(0, 1), slice(1, 2))
-        return Analysis(
-            operator=CountedDifferences(self._support),
-            squared_norm=FiniteDifferences.SQUARED_NORM,
-            shrink=lambda v, threshold: shrink(v, [(part, threshold) for part in parts]),
-            length=lambda v: sum(length(v[part]) for part in parts),
-        )
 
 
 def groups_of(field: Tensor, isotropic: bool) -> list[Tensor]:

@@ -101,4 +101,5 @@ class CycleSpunPenalty:
                 v, [(slice(band, band + 1), threshold / scale) for band, scale in scales.items()]
             ),
             length=lambda v: sum(length(v[band : band + 1]) / scale for band, scale in scales.items()),
+            coefficients=len(self.transform.responses),
         )

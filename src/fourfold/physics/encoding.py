@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -26,6 +26,8 @@ class Mask(LinearOperator):
     mask
         bool, (frame or 1, ky, kx).
     """
+
+    plain: ClassVar[bool] = True
 
     def __init__(self, mask: Tensor) -> None:
         self.mask = mask[:, None]
@@ -52,6 +54,8 @@ class CoilMaps(LinearOperator):
         complex64, (frame or 1, set, coil, y, x).
     """
 
+    plain: ClassVar[bool] = True
+
     def __init__(self, maps: Tensor) -> None:
         self.maps = maps
 
@@ -69,7 +73,8 @@ class Encoding(LinearOperator):
 
     The normal operator works along the undersampled axes alone. Along a fully sampled readout the Fourier transform
     and its inverse cancel, and so do the shifts that centre the others (a shift is a phase, which commutes with
-    the mask); solvers that need only ``AᴴA x`` and ``Aᴴ y`` therefore transform the readout once.
+    the mask); solvers that need only ``AᴴA x`` and ``Aᴴ y`` therefore transform the readout once. All three are
+    differentiable in the coil maps too.
 
     Parameters
     ----------
@@ -83,6 +88,8 @@ class Encoding(LinearOperator):
     InputError
         When mask and maps differ in size.
     """
+
+    plain: ClassVar[bool] = True
 
     def __init__(self, mask: Tensor, coil_maps: Tensor) -> None:
         if mask.shape[-2:] != coil_maps.shape[-2:]:

@@ -138,7 +138,8 @@ class _Fit:
         sources = patches[:, geometry.sources].flatten(1)
         targets = patches[:, geometry.holes].permute(2, 0, 1, 3).flatten(2)
         rows = calibration.shape[1] - geometry.lines + 1
-        folds = Folds.of(sources.unflatten(0, (rows, -1)), targets[readout // 2].unflatten(0, (rows, -1)))
+        by_row = [each.reshape(rows, -1, each.shape[-1]) for each in (sources, targets[readout // 2])]
+        folds = Folds.of(*by_row)
         return cls(sources.mH @ sources, sources.mH @ targets, folds, len(geometry.holes))
 
     def gains(self, weights: Tensor) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -52,6 +53,8 @@ class Fourier(LinearOperator):
     axes
         The transformed axes, counted from the end.
     """
+
+    plain: ClassVar[bool] = True
 
     def __init__(self, axes: tuple[int, ...] = IMAGE_AXES) -> None:
         self.axes = axes

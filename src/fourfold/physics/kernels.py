@@ -137,5 +137,5 @@ class Folds:
         kernels = self.kernels(weight)
         estimated = (kernels.conj() * (self.gram @ kernels)).real.sum(dim=1) + self.noise(kernels, weight)
         agreed = (kernels.conj() * self.cross).real.sum(dim=1)
-        estimated, agreed = (each.sum(dim=0).unflatten(0, (holes, -1)).sum(dim=1) for each in (estimated, agreed))
+        estimated, agreed = (each.sum(dim=0).reshape(holes, -1).sum(dim=1) for each in (estimated, agreed))
         return (2 * agreed / estimated.clamp_min(torch.finfo(estimated.dtype).tiny)).clamp(0, 1)

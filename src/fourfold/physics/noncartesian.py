@@ -9,7 +9,7 @@ from fourfold.errors import InputError
 from fourfold.physics.density import density_weights
 from fourfold.physics.encoding import CoilMaps
 from fourfold.physics.nufft import Nufft
-from fourfold.physics.operator import LinearOperator
+from fourfold.physics.operator import Adjoint, LinearOperator
 from fourfold.physics.toeplitz import Toeplitz
 from fourfold.scan import Trajectory
 
@@ -69,9 +69,28 @@ class NonCartesianEncoding(LinearOperator):
         """Return the matched combination of the coil images of weighted samples `y`."""
         return self._coils.adjoint(self._fourier.adjoint(y * self._roots))
 
-    @torch.no_grad()
+    def __call__(self, x: Tensor) -> Tensor:
+        """Return the weighted samples of image `x`, differentiable in `x` and in the coil maps."""
+        return self._fourier(self._coils(x)) * self._roots
+
+    @property
+    def H(self) -> LinearOperator:  # noqa: N802
+        """The adjoint, differentiable in the coil maps too."""
+        return _Adjoint(self)
+
+    def adjoint_call(self, y: Tensor) -> Tensor:
+        """Return what `adjoint` does, differentiable in `y` and in the coil maps."""
+        return self._coils.H(self._fourier.H(y * self._roots))
+
     def normal(self, x: Tensor) -> Tensor:
-        """Return AᴴA x by FFTs, block by block of coils."""
+        """Return AᴴA x by FFTs; differentiable in `x` and in the coil maps."""
+        if torch.is_grad_enabled() and (x.requires_grad or self.coil_maps.requires_grad):
+            return self._coils.H(self._toeplitz(self._coils(x)))
+        return self._normal(x)
+
+    @torch.no_grad()
+    def _normal(self, x: Tensor) -> Tensor:
+        """Return AᴴA x, block by block of coils."""
         result = torch.zeros_like(x)
         block = max(1, _BLOCK_BYTES.get(x.device.type, 1 << 19) // (x[0, 0].numel() * x.element_size()))
         for frame, image in enumerate(x):
@@ -107,6 +126,17 @@ class NonCartesianEncoding(LinearOperator):
         weights = self._roots[frame % self._roots.shape[0]] ** 2
         measured = self._fourier.frame_images(y * weights, frame)
         return measured.add_(coils).sub_(self._toeplitz.convolve(coils, frame))
+
+
+class _Adjoint(Adjoint):
+    """The adjoint of the encoding."""
+
+    def __init__(self, encoding: NonCartesianEncoding) -> None:
+        super().__init__(encoding)
+        self.encoding = encoding
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return self.encoding.adjoint_call(x)
 
 
 def _largest_eigenvalue(toeplitz: Toeplitz, support: Tensor) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, overload
+from typing import Any, ClassVar, overload
 
 import torch
 from torch import Tensor
@@ -25,10 +25,15 @@ class LinearOperator(ABC):
     """A linear map between tensors, with its true adjoint.
 
     Subclasses write `forward` and `adjoint` (and `normal` where AᴴA has a short cut). Both take and return one
-    tensor and accept leading batch axes. Calling the operator differentiates through the adjoint, so that
-    `forward` may work in place and needs no recorded graph. ``A @ B`` composes, ``A + B`` adds, ``a * A`` scales,
-    ``A.H`` is the adjoint operator.
+    tensor, accept leading batch axes, leave their argument as it is, and need no other call before. What they return
+    may be the argument itself (the identity's is): work in place on a copy. Calling the operator differentiates through
+    the adjoint, so that `forward` may use scratch memory and needs no recorded graph. ``A @ B`` composes, ``A + B``
+    adds, ``a * A`` scales, ``A.H`` is the adjoint operator.
     """
+
+    plain: ClassVar[bool] = False
+    """Whether `forward` and `adjoint` are made of operations that torch differentiates. A call then leaves it to torch,
+    and gradients reach whatever the operator is made of, such as coil maps."""
 
     @abstractmethod
     def forward(self, x: Tensor) -> Tensor:
@@ -48,7 +53,9 @@ class LinearOperator(ABC):
         return Adjoint(self)
 
     def __call__(self, x: Tensor) -> Tensor:
-        """Return A x, differentiable in x through the true adjoint."""
+        """Return A x, differentiable in x through the true adjoint, and in what a `plain` operator is made of."""
+        if self.plain:
+            return self.forward(x)
         result: Tensor = _Apply.apply(x, self)  # type: ignore[no-untyped-call]
         return result
 
@@ -120,6 +127,10 @@ class Adjoint(LinearOperator):
         """Return A y."""
         return self.operator.forward(y)
 
+    def __call__(self, x: Tensor) -> Tensor:
+        """Return Aᴴ x, differentiable as the operator is."""
+        return self.forward(x) if self.operator.plain else super().__call__(x)
+
     @property
     def H(self) -> LinearOperator:  # noqa: N802
         """The operator itself again."""
@@ -144,6 +155,15 @@ class Composition(LinearOperator):
         """Return innerᴴ(outerᴴ outer(inner(x))), with the outer operator's own short cut."""
         return self.inner.adjoint(self.outer.normal(self.inner.forward(x)))
 
+    def __call__(self, x: Tensor) -> Tensor:
+        """Return outer(inner(x)), differentiable as both are."""
+        return self.outer(self.inner(x))
+
+    @property
+    def H(self) -> LinearOperator:  # noqa: N802
+        """The composition of both adjoints."""
+        return Composition(self.inner.H, self.outer.H)
+
 
 class Sum(LinearOperator):
     """The operator x ↦ first(x) + second(x)."""
@@ -158,6 +178,15 @@ class Sum(LinearOperator):
     def adjoint(self, y: Tensor) -> Tensor:
         """Return firstᴴ(y) + secondᴴ(y)."""
         return self.first.adjoint(y) + self.second.adjoint(y)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Return first(x) + second(x), differentiable as both are."""
+        return self.first(x) + self.second(x)
+
+    @property
+    def H(self) -> LinearOperator:  # noqa: N802
+        """The sum of both adjoints."""
+        return Sum(self.first.H, self.second.H)
 
 
 class Scaled(LinearOperator):
@@ -177,6 +206,15 @@ class Scaled(LinearOperator):
     def normal(self, x: Tensor) -> Tensor:
         """Return |factor|² · AᴴA x."""
         return abs(self.factor) ** 2 * self.operator.normal(x)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Return factor · A x, differentiable as the operator is."""
+        return self.factor * self.operator(x)
+
+    @property
+    def H(self) -> LinearOperator:  # noqa: N802
+        """The adjoint, scaled by conj(factor)."""
+        return Scaled(self.operator.H, complex(self.factor).conjugate())
 
 
 class Identity(LinearOperator):

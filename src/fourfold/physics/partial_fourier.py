@@ -12,10 +12,12 @@ from fourfold.errors import InputError
 from fourfold.physics.fourier import ifft
 from fourfold.scan import Axis
 
-__all__ = ["Coverage", "PartialFourier", "has_gaps", "noise_gain"]
+__all__ = ["Coverage", "PartialFourier", "has_gaps", "lacks_a_side", "noise_gain"]
 
 # A narrower band on both sides of the centre tells no phase.
 _FEWEST = 4
+# A side that reaches less than this part of the other one was left out on purpose.
+_SHORTER_SIDE = 0.8
 # The outermost part of the known samples, taken for noise.
 _NOISE = 0.02
 # Width of the neighbourhood whose mean energy tells signal from noise.
@@ -148,6 +150,20 @@ def has_gaps(known: Tensor) -> bool:
         int(found[-1] - found[0]) + 1 != len(found)
         for found in (known.any(dim=1).nonzero().flatten(), known.any(dim=0).nonzero().flatten())
     )
+
+
+def lacks_a_side(acquired: Tensor) -> bool:
+    """Return whether the pattern, bool (ky, kx), reaches clearly less far to one side of the centre along an axis.
+
+    Random lines may leave a few at an edge as well: partial Fourier acquisitions leave out an eighth of k-space, a
+    quarter of one side, at least.
+    """
+    for lines in (acquired.any(dim=1), acquired.any(dim=0)):
+        places = lines.nonzero().flatten() - len(lines) // 2
+        reaches = sorted((-int(places[0]), int(places[-1])))
+        if reaches[0] < _SHORTER_SIDE * reaches[1]:
+            return True
+    return False
 
 
 def noise_gain(kspace: Tensor, known: Tensor, predicted: Tensor) -> Tensor:

@@ -36,7 +36,8 @@ def compare(
         Fully sampled, or undersampled as it was acquired.
     methods
         Methods, or their names for the default settings; when None all registered ones but those that take minutes
-        (`Method.slow`) or lack weights (`Method.ready`), those for series only where `scan` has several frames. One
+        (`Method.slow`) or lack weights (`Method.ready`), those for series only where `scan` has several frames, those
+        for partial Fourier only where one side of k-space is missing. One
         that the data refuses goes to ``failures`` with its sentence, and the others go on.
     sampling
         The samples to keep. When None, a fully sampled scan keeps every fourth line at random with 8 % of them at
@@ -57,10 +58,10 @@ def compare(
         For an unknown method, protocol or reference, a sampling or reference that does not fit the scan, and a
         protocol asked for by name that does not suit the reference.
     """
-    chosen = _methods(methods, scan.frames)
     truth, truth_name = _reference(scan, reference)
     suitable, omitted = _protocols(protocols, truth)
     undersampled = _undersampled(scan, sampling)
+    chosen = _methods(methods, undersampled)
     entries: list[Entry] = []
     failures: list[tuple[str, str]] = []
     for index, method in enumerate(chosen):
@@ -75,9 +76,9 @@ def compare(
     return Comparison(truth, truth_name, undersampled, tuple(entries), suitable, tuple(failures), omitted)
 
 
-def _methods(asked: Sequence[Method | str] | None, frames: int) -> list[Method]:
+def _methods(asked: Sequence[Method | str] | None, scan: Scan) -> list[Method]:
     if asked is None:
-        asked = [name for name, kind in quick_methods().items() if frames > 1 or kind.scope == "frame"]
+        asked = list(quick_methods(scan))
     if not asked:
         raise InputError("No method was given to compare; name at least one, or none at all for all of them.")
     return [find_method(method)() if isinstance(method, str) else method for method in asked]

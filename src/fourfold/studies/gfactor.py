@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -11,11 +13,13 @@ from fourfold.physics.calibration import calibration_kspace
 from fourfold.physics.scale import intensity_scale
 from fourfold.scan import Scan
 
-__all__ = ["gfactor"]
+__all__ = ["gfactor", "smoothing_note"]
 
 _FEWEST_REPLICAS = 8
 # Relative to bright tissue: so weak that the magnitude responds linearly, and far above single precision's errors.
 _NOISE_LEVEL = 1e-4
+# Stated where more than this share of the image lies so many standard errors below 1.
+_SHARE, _ERRORS = 0.05, 3
 
 
 def gfactor(
@@ -78,3 +82,19 @@ def gfactor(
     variance = (squares - total.square() / replicas) / (replicas - 1)
     # The magnitude responds to one of the noise's two components, which holds half of its variance.
     return (2 * variance.clamp_min(0) / scan.acceleration).sqrt()
+
+
+def smoothing_note(found: Tensor, replicas: int) -> tuple[str, ...]:
+    """Return what to know of a g-factor map (y, x) that lies below 1, from so many replicas; none where it does not.
+
+    No estimate that is right on average has less noise than its share of the samples allows: g is 1 at least.
+    """
+    inside = found[found > 0]
+    limit = 1 - _ERRORS / math.sqrt(2 * replicas)
+    share = float((inside < limit).float().mean()) if inside.numel() else 0.0
+    if share <= _SHARE:
+        return ()
+    return (
+        f"In {100 * share:.0f} % of the image the g-factor is below 1, which no image without regularisation can have: "
+        "the method smooths or leaves samples empty, and the noise is less at the price of detail or aliasing.",
+    )

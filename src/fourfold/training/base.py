@@ -12,7 +12,7 @@ __all__ = ["Settings", "by_kind"]
 class Settings(BaseModel):
     """Typed, frozen, and without room for names that mean nothing."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
 
 
 def by_kind(value: Any) -> Any:

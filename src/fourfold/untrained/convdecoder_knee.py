@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
-from pydantic import NonNegativeFloat, PositiveInt
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 
 from fourfold.classical.sense import Weight
 from fourfold.fitting.fit import Optimiser
@@ -37,9 +37,9 @@ class ConvDecoderKnee(ConvDecoder):
     """At most so many iterations for each member."""
     optimiser: Optimiser = "adam"
     """muon: orthogonalised momentum, which fits detail sooner; adam: as published."""
-    rate: float = 0.008
+    rate: PositiveFloat = 0.008
     """Learning rate."""
-    averaging: float = 0.0
+    averaging: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Share of the old mean in the running mean of the images over the iterations; 0 takes the last image."""
     channels: PositiveInt = 160
     """Channels of every layer."""
