@@ -157,7 +157,7 @@ def test_maps_that_do_not_fit(refused, under):
         ("maps.npy", np.ones((4, 64, 48), np.float32), "must be complex"),
         ("maps.npy", np.ones((64, 48), np.complex64), "(coil, y, x)"),
         ("maps.npz", {"sensitivities": np.ones((4, 64, 48))}, "holds sensitivities"),
-        ("maps.npz", b"PK\x03\x04 broken", "cannot be read"),
+        ("maps.npz", b"PK\x03\x04 broken", "damaged"),
         ("maps.cfl", np.ones(7, np.complex64), "values"),
     ],
 )
@@ -349,7 +349,7 @@ def test_settings_file_that_is_broken_or_missing(refused, under):
     Path("settings.toml").write_text("method = tv")
     assert "not valid TOML" in refused("recon", under, "--settings", "settings.toml")
     Path("settings.yaml").write_bytes(b"\xff\xfe\x00\x01")
-    assert "not valid YAML" in refused("recon", under, "--settings", "settings.yaml")
+    assert "no text in UTF-8 (byte 0)" in refused("recon", under, "--settings", "settings.yaml")
     assert "none.yaml" in refused("recon", under, "--settings", "none.yaml")
 
 

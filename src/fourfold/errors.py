@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import reprlib
 from collections.abc import Collection, Iterable
 from os import PathLike
 from pathlib import Path
@@ -11,7 +12,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pydantic import ValidationError
 
-__all__ = ["InputError", "SilentCoils", "as_path", "check_type", "explain_settings", "kind_of", "nearest"]
+__all__ = ["InputError", "SilentCoils", "as_path", "check_type", "explain_settings", "kind_of", "nearest", "shown"]
+
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = _SHORT.maxother = 120
+_LONGEST = 300
 
 
 class InputError(ValueError):
@@ -60,6 +65,12 @@ def as_path(path: Any) -> Path:
     return Path(path)
 
 
+def shown(value: Any) -> str:
+    """Return `value` as code shows it, cut short where it is long, for a sentence."""
+    text = _SHORT.repr(value)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+
+
 def explain_settings(error: ValidationError, kind: str, name: str, known: Collection[str]) -> str:
     """Turn the complaints about the first bad setting into one sentence; a choice of types has one for each.
 
@@ -85,4 +96,4 @@ def explain_settings(error: ValidationError, kind: str, name: str, known: Collec
         return f"The {kind} '{name}' has no setting '{setting}'; it has: {listed}.{nearest(setting, known)}"
     wrong = dict.fromkeys(each["msg"] for each in complaints if each["loc"][0] == setting)
     expected = " or ".join(message[0].lower() + message[1:] for message in wrong)
-    return f"The setting '{setting}' of '{name}' is {first['input']!r}; {expected}."
+    return f"The setting '{setting}' of '{name}' is {shown(first['input'])}; {expected}."

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import io
 import os
 import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
+from typing import IO, Any
 
 from fourfold.errors import InputError, as_path, nearest
 
-__all__ = ["atomically", "check_target", "files_of", "suffix_of"]
+__all__ = [
+    "atomically",
+    "check_target",
+    "files_of",
+    "late_refusal",
+    "refusals_explained",
+    "suffix_of",
+    "write_buffer",
+    "write_text",
+]
 
 # Formats of several files, by the suffix that is named.
 _PAIRS = {".cfl": ".hdr", ".hdr": ".cfl"}
@@ -38,6 +49,8 @@ def check_target(path: str | PathLike[str], known: Iterable[str]) -> Path:
         raise InputError(f"The folder '{folder}' of the output '{path.name}' does not exist: create it first.")
     if path.is_dir():
         raise InputError(f"The output '{path}' is a folder: name a file.")
+    if path.exists() and not path.is_file():
+        raise InputError(f"The output '{path}' is a pipe, a socket or a device: name a file.")
     if not os.access(folder, os.W_OK):
         raise InputError(f"The folder '{folder}' of the output '{path.name}' is not writable: choose another folder.")
     if path.exists() and not os.access(path, os.W_OK):
@@ -67,21 +80,94 @@ def atomically(path: Path, suffix: str, replace: bool = True) -> Iterator[Path]:
     target = path.name[: -len(suffix)]
     stem = f".{target}.{secrets.token_hex(4)}"
     try:
-        yield path.with_name(stem + path.name[-len(suffix) :])
-        written = {file: path.with_name(target + file.name.removeprefix(stem)) for file in _written(path.parent, stem)}
-        if replace:
-            for file, final in written.items():
-                file.replace(final)
-        else:
-            _place(written)
+        with refusals_explained(path):
+            yield path.with_name(stem + path.name[-len(suffix) :])
+            files = _written(path.parent, stem)
+            written = {file: path.with_name(target + file.name.removeprefix(stem)) for file in files}
+            if replace:
+                for file, final in written.items():
+                    file.replace(final)
+            else:
+                _place(written)
+    finally:
+        for left in _written(path.parent, stem):
+            left.unlink()
+
+
+@contextmanager
+def refusals_explained(path: Path) -> Iterator[None]:
+    """Turn the system's refusal to write into an InputError that names the file and the cause."""
+    try:
+        yield
     except OSError as error:
         reason = error.strerror or error
         raise InputError(
             f"'{path}' could not be written ({reason}): free some space or choose another folder."
         ) from error
-    finally:
-        for left in _written(path.parent, stem):
-            left.unlink()
+
+
+@contextmanager
+def late_refusal(path: Path) -> Iterator[IO[bytes]]:
+    """Open a new file for a library that cannot stand a refusal to write: it is raised when the library has finished.
+
+    HDF5 ends the process where it cannot write what it has to close; torch hides the cause.
+
+    Raises
+    ------
+    OSError
+        When the system refuses to write (disk full, file too large).
+    """
+    with _Target(path) as target:
+        try:
+            yield target
+        finally:
+            if target.refusal is not None:
+                raise target.refusal
+
+
+class _Target(io.FileIO):
+    """A file that keeps the first refusal to write in mind; what is written after it is dropped."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, "w+")
+        self.refusal: OSError | None = None
+
+    def write(self, data: Any) -> int:
+        """Write all of `data`."""
+        rest = memoryview(data).cast("B")
+        size = len(rest)
+        try:
+            while self.refusal is None and rest:
+                rest = rest[super().write(rest) :]
+        except OSError as error:
+            self.refusal = error
+        return size
+
+    def truncate(self, size: int | None = None) -> int:
+        """Set the size of the file."""
+        try:
+            return super().truncate(size)
+        except OSError as error:
+            self.refusal = self.refusal or error
+            return size or 0
+
+    def readinto(self, buffer: Any) -> int:
+        """Read as much as was to be written, zeros in the place of what was dropped."""
+        view = memoryview(buffer).cast("B")
+        count = super().readinto(view) or 0
+        view[count:] = bytes(len(view) - count)
+        return len(view)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write text in UTF-8; a name that the system gave and that is no text is written as code writes it."""
+    path.write_text(text, encoding="utf-8", errors="backslashreplace")
+
+
+def write_buffer(file: IO[bytes], values: Any) -> None:
+    """Write the bytes of an array in C order; unlike NumPy's own ``tofile`` it says why the system refuses."""
+    file.write(memoryview(values).cast("B") if values.size else b"")
+    file.flush()
 
 
 def _place(written: Mapping[Path, Path]) -> None:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from fourfold.errors import InputError
 from fourfold.kspace_checks import check_tensor
+from fourfold.memory import array_bytes, require_memory
 
 __all__ = ["Trajectory"]
 
@@ -61,6 +62,11 @@ class Trajectory:
         sizes = self.matrix if isinstance(self.matrix, Sequence) else ()
         if len(sizes) != 2 or not all(isinstance(size, int) and size > 0 for size in sizes):
             raise InputError(f"The trajectory's matrix is {self.matrix}; it must be two positive sizes (ny, nx).")
+        require_memory(
+            array_bytes((self.frames, *self.matrix), torch.complex64.itemsize),
+            f"A trajectory's image of {self.frames}×{self.matrix[0]}×{self.matrix[1]}",
+            "give the matrix of the image, and the points in cycles per field of view",
+        )
         if not bool(torch.isfinite(self.points).all()):
             raise InputError("The trajectory contains NaN or Inf; leave the corrupt samples out.")
         self._check_reach()

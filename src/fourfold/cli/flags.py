@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import importlib
 import inspect
-import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any, TypeAlias, get_type_hints
 
-import yaml
 from cyclopts import App, Group, Parameter
 from cyclopts.config import Dict
 
-from fourfold.errors import InputError
+from fourfold.documents import read_settings
+from fourfold.errors import InputError, shown
 
 __all__ = ["DATA", "METHODS", "OUTPUT", "Flag", "MethodName", "SettingsFile", "Tokens", "new_app", "run"]
 
@@ -68,10 +67,10 @@ def run(name: str, /, *tokens: Tokens) -> None:
     parameters = inspect.signature(function).parameters
     looked = _first_look_at(name, tokens)
     file = looked.get("settings") if "settings" in parameters else None
-    given = _read_settings(file) if file else {}
+    given = read_settings(file) if file else {}
     method = looked.get("method", given.get("method"))
     if not isinstance(method, str | None):
-        raise InputError(f"The method in '{file}' is {method!r}; write a name such as 'method: tv'.")
+        raise InputError(f"The method in '{file}' is {shown(method)}; write a name such as 'method: tv'.")
     app = new_app(
         f"fourfold {name}",
         default_command=_with_own(function, module.own_type(method)) if "own" in parameters else function,
@@ -102,18 +101,3 @@ def _with_own(function: Callable[..., None], own: Any) -> Callable[..., None]:
     command.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]
     command.__annotations__ = {**get_type_hints(function, include_extras=True), "own": own}
     return command
-
-
-def _read_settings(path: Path) -> dict[str, Any]:
-    """Return the names and values of a YAML or TOML file."""
-    is_toml = path.suffix == ".toml"
-    try:
-        text = path.read_text(encoding="utf-8")
-        settings = tomllib.loads(text) if is_toml else yaml.safe_load(text)
-    except OSError as error:
-        raise InputError(f"The settings file '{path}' cannot be read: {error.strerror}.") from None
-    except (tomllib.TOMLDecodeError, yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"The settings file '{path}' is not valid {'TOML' if is_toml else 'YAML'}: {error}.") from None
-    if not isinstance(settings, dict) or not all(isinstance(name, str) for name in settings):
-        raise InputError(f"The settings file '{path}' holds no names with values; write lines such as 'weight: 0.01'.")
-    return settings

@@ -12,7 +12,7 @@ from cyclopts import Group, Parameter
 
 from fourfold.choose import choose_method
 from fourfold.cli.computer import Computer, ComputerOptions
-from fourfold.cli.console import part_of, print_json, progress_bar, remark
+from fourfold.cli.console import part_of, print_json, progress_bar, remark, say
 from fourfold.cli.files import FormatOptions, check_output, frames_in_words, select_frames
 from fourfold.cli.flags import DATA, OUTPUT, Flag, MethodName, SettingsFile
 from fourfold.cli.preparation import Preparation
@@ -161,7 +161,7 @@ def recon(
     else:
         size = "×".join(str(length) for length in made.image.shape[1:])
         files = ", ".join(map(str, image.written))
-        print(f"{files}: {made.image.shape[0]} frame(s) of {size} by '{solver.name}' in {made.record.seconds:.1f} s")
+        say(f"{files}: {made.image.shape[0]} frame(s) of {size} by '{solver.name}' in {made.record.seconds:.1f} s")
 
 
 def _image_files(output: Path, volume: ScanFile, chosen: range) -> list[Path]:

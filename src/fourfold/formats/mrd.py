@@ -31,7 +31,7 @@ from fourfold.formats.ismrmrd_header import (
 )
 from fourfold.formats.masks import merge_frames
 from fourfold.formats.mrd_centre import FROM_DATA, Centre, Survey, parse_centre
-from fourfold.formats.mrd_lines import Indices, is_reversed, read_samples, read_table, roles, valid_range
+from fourfold.formats.mrd_lines import LINES_AT_ONCE, Indices, is_reversed, read_samples, read_table, roles, valid_range
 from fourfold.formats.mrd_repeats import (
     LARGEST_DIFFERENCE,
     NOTED_DIFFERENCE,
@@ -41,10 +41,11 @@ from fourfold.formats.mrd_repeats import (
     difference,
     ranks,
 )
-from fourfold.formats.probe import is_hdf5, open_hdf5
-from fourfold.formats.scan_file import ScanFile
-from fourfold.formats.stacks import TURN, slice_spacing
+from fourfold.formats.probe import is_hdf5, open_hdf5, read_dataset
+from fourfold.formats.scan_file import FrameLabels, ScanFile
+from fourfold.formats.stacks import FRAME_BYTES, TURN, slice_spacing
 from fourfold.kspace_checks import check_mask_centre
+from fourfold.memory import array_bytes, require_memory
 from fourfold.scan import Geometry, Placement, Sampling, Scan, centre_slice, crop_centre
 
 __all__ = ["MRDFile"]
@@ -176,7 +177,7 @@ class MRDFile(ScanFile):
         self.path, self.repeats = path, repeats
         with open_hdf5(path) as file:
             self.group = self._choose_group(_groups(file), dataset)
-            header = parse_header(np.asarray(file[self.group]["xml"][()]).item(), path)
+            header = parse_header(np.asarray(read_dataset(file[self.group]["xml"], path)).item(), path)
             self.table = read_table(file[self.group]["data"], path)
         if not 0 <= encoding < len(header.encodings):
             raise InputError(
@@ -195,6 +196,7 @@ class MRDFile(ScanFile):
         space = self._place_lines(space, centre)
         self._check_lines()
         self.coils = int(self.table["active_channels"][self.roles.imaging[0]])
+        self._check_matrix()
         self.by_readout = not self._partitions_are_full()
         self._describe(header, space)
 
@@ -211,6 +213,17 @@ class MRDFile(ScanFile):
             advice = EPI_ADVICE if trajectory == "epi" else POINTS_ADVICE
             raise InputError(
                 f"'{self.path}' has the trajectory '{trajectory}'; fourfold reads Cartesian MRD files: {advice}."
+            )
+
+    def _check_matrix(self) -> None:
+        """Refuse a matrix that does not fit into the memory: a frame, a few lines, and the steps of a volume."""
+        grid = self.grid
+        plane = (grid.kept_x, grid.ny) if grid.nz == 1 else (grid.ny, min(grid.nz, grid.kept_x))
+        for shape in ((self.coils, *plane), (LINES_AT_ONCE, self.coils, grid.nx), (grid.ny, grid.nz)):
+            require_memory(
+                array_bytes(shape, np.dtype(np.complex64).itemsize),
+                f"The encoded matrix {grid.nx}×{grid.ny}×{grid.nz} of '{self.path}', with {self.coils} coils,",
+                "convert the scanner's file again, or take a computer with more memory",
             )
 
     def _place_lines(self, space: Encoding, centre: str | None) -> Encoding:
@@ -352,9 +365,11 @@ class MRDFile(ScanFile):
             self.matrix, self.image_size = (grid.ny, grid.kept_x), (grid.kept_y, grid.kept_x)
             self.points = range(grid.nz)[centre_slice(grid.nz, grid.kept_z)]
         self.frames = len(self.groups) * len(self.points)
+        what = f"A list of the {self.frames} frames of '{self.path}'"
+        require_memory(self.frames * FRAME_BYTES, what, "convert the scanner's file again")
         frame_bytes = 8 * self.coils * self.matrix[0] * self.matrix[1]
         self.block = min(len(self.points), max(1, BLOCK_BYTES // frame_bytes))
-        self.labels = [self._label(index) for index in range(self.frames)]
+        self.labels = FrameLabels(self.frames, self._label)
         self.dtype = "complex64"
         # Siemens gives directions for images made by the forward transform; ours are made by the inverse one,
         # which the conjugate of the samples makes up for.

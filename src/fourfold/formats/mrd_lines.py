@@ -13,8 +13,19 @@ import numpy.typing as npt
 from numpy.lib.recfunctions import repack_fields
 
 from fourfold.errors import InputError
+from fourfold.formats.probe import check_dataset
 
-__all__ = ["Indices", "Roles", "Table", "is_reversed", "read_samples", "read_table", "roles", "valid_range"]
+__all__ = [
+    "LINES_AT_ONCE",
+    "Indices",
+    "Roles",
+    "Table",
+    "is_reversed",
+    "read_samples",
+    "read_table",
+    "roles",
+    "valid_range",
+]
 
 Table = npt.NDArray[np.void]
 Indices = npt.NDArray[np.intp]
@@ -66,6 +77,7 @@ def read_table(lines: h5py.Dataset, path: Path) -> Table:
     head = lines.dtype["head"]
     if not (set(COLUMNS) <= set(head.names or ()) and set(COUNTERS) <= set(head["idx"].names or ())):
         raise InputError(f"The line headers of '{path}' are not those of ISMRMRD: convert the scanner's file again.")
+    check_dataset(lines, path)
     layout = lines.id.get_create_plist()
     plain = layout.get_layout() == h5py.h5d.CHUNKED and layout.get_nfilters() == 0
     blocks = _stored_heads(lines) if plain else _converted_heads(lines)

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import math
-import os
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -20,11 +18,34 @@ from fourfold.formats.content import SHORTEST, check_axes, check_centre, check_f
 from fourfold.formats.metadata import geometry_from
 from fourfold.formats.orientation import axis_codes
 from fourfold.formats.stacks import find_stacks, slice_spacing
+from fourfold.memory import array_bytes, require_memory
 from fourfold.scan import Axis, Geometry, Scan, Source
 
-__all__ = ["ScanFile"]
+__all__ = ["FrameLabels", "ScanFile"]
 
 Frames = int | slice | None
+MOST_SORTED = 100_000
+"""Frames that a summary sorts into stacks."""
+
+
+class FrameLabels(Sequence[Mapping[str, int]]):
+    """What each frame is: made when asked for, since a header can declare any number of frames."""
+
+    def __init__(self, frames: int, label: Callable[[int], Mapping[str, int]]) -> None:
+        self.frames, self.label = frames, label
+
+    def __len__(self) -> int:
+        return self.frames
+
+    @overload
+    def __getitem__(self, index: int) -> Mapping[str, int]: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Mapping[str, int]]: ...
+
+    def __getitem__(self, index: int | slice) -> Mapping[str, int] | Sequence[Mapping[str, int]]:
+        chosen = range(self.frames)[index]
+        return self.label(chosen) if isinstance(chosen, int) else [self.label(each) for each in chosen]
 
 
 class ScanFile(ABC):
@@ -95,6 +116,7 @@ class ScanFile(ABC):
 
     def read_checked(self, frames: Sequence[int]) -> Scan:
         """Read frames; refuse those that do not look like k-space, unless `check_content` is off."""
+        self._require_memory(len(frames), "export a smaller part of the data, or take a computer with more memory")
         scan = self._read(frames)
         if self.check_content and scan.trajectory is None:
             self.check_array()
@@ -199,13 +221,7 @@ class ScanFile(ABC):
             When the frames do not exist, or would fill more than half of the memory at hand.
         """
         indices = self._indices(frames)
-        needed = len(indices) * math.prod(self.shape[1:]) * torch.complex64.itemsize
-        free = _memory_at_hand()
-        if free is not None and needed > free / 2:
-            raise InputError(
-                f"{len(indices)} frame(s) of '{self.path}' need {needed / 2**30:.1f} GiB but {free / 2**30:.1f} GiB of "
-                "memory are free: load a part of the frames, or go through open_scan(path) frame by frame."
-            )
+        self._require_memory(len(indices), "load a part of the frames, or go through open_scan(path) frame by frame")
         return self.read_checked(indices)
 
     def _read(self, frames: Sequence[int]) -> Scan:
@@ -238,6 +254,11 @@ class ScanFile(ABC):
                         silent = len(refusal.coils)
                         wider.append(other)
         return None
+
+    def _require_memory(self, count: int, advice: str) -> None:
+        needed = array_bytes((count, *self.shape[1:]), torch.complex64.itemsize)
+        what = "One frame" if count == 1 else f"A block of {count} frames"
+        require_memory(needed, f"{what} of '{self.path}'", advice)
 
     def _indices(self, frames: Frames) -> Sequence[int]:
         if frames is not None:
@@ -272,7 +293,7 @@ class ScanFile(ABC):
             "image_size": list(geometry.image_size or self.matrix),
             "voxel_size_mm": _rounded(geometry.voxel_size),
             "orientation": " ".join(dict.fromkeys(map(axis_codes, self.volume.placements))) or None,
-            "stacks": len(find_stacks(self.volume, self.labels, self.frames)),
+            "stacks": self._count_stacks(),
             "line_axis": scan.line_axis,
             "sampling": scan.sampling_summary(),
             "noise_samples": None if scan.noise is None else scan.noise.shape[1],
@@ -283,6 +304,10 @@ class ScanFile(ABC):
             "details": self.details,
         }
 
+    def _count_stacks(self) -> int | None:
+        """Return the number of stacks; None of files with so many frames that nobody has looked at all of them."""
+        return len(find_stacks(self.volume, self.labels, self.frames)) if self.frames <= MOST_SORTED else None
+
     def __repr__(self) -> str:
         ny, nx = self.matrix
         return f"<{self.format} '{self.path}': {self.frames} frame(s), {self.coils} coil(s), {ny}×{nx}>"
@@ -292,16 +317,3 @@ def _rounded(sizes: tuple[float | None, ...]) -> list[float | None] | None:
     if all(size is None for size in sizes):
         return None
     return [None if size is None else round(size, 4) for size in sizes]
-
-
-def _memory_at_hand() -> int | None:
-    """Return the bytes of memory that are free for new work, None where the system does not tell."""
-    meminfo = Path("/proc/meminfo")
-    if meminfo.exists():
-        for line in meminfo.read_text().splitlines():
-            if line.startswith("MemAvailable:"):
-                return int(line.split()[1]) * 1024
-    try:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, ValueError, OSError):
-        return None

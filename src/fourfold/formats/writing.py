@@ -18,7 +18,7 @@ from torch import Tensor
 from fourfold.errors import InputError, as_path, check_type
 from fourfold.formats import cfl, fastmri, nifti, numpy_file, png
 from fourfold.formats.stacks import Labels, find_stacks
-from fourfold.output import atomically, check_target, suffix_of
+from fourfold.output import atomically, check_target, refusals_explained, suffix_of, write_buffer
 from fourfold.scan import (
     FrameRecord,
     Geometry,
@@ -186,8 +186,9 @@ class writer:  # noqa: N801  # used like a function, as open() is
                 f"A frame of {found[0]}×{found[1]} cannot follow frames of {first[0]}×{first[1]} in '{self.path}': "
                 "write it to a file of its own."
             )
-        std = None if reconstruction.std is None else _on_disk(reconstruction.std, self.path.parent)
-        image = _on_disk(reconstruction.image, self.path.parent)
+        with refusals_explained(self.path):
+            std = None if reconstruction.std is None else _on_disk(reconstruction.std, self.path.parent)
+            image = _on_disk(reconstruction.image, self.path.parent)
         self.parts.append(dataclasses.replace(reconstruction, image=image, std=std, members=None, estimate=None))
 
     def __exit__(
@@ -205,7 +206,7 @@ def _on_disk(array: Tensor, folder: Path) -> Tensor:
     """
     with tempfile.TemporaryFile(dir=folder) as file:
         values = array.cpu().contiguous().numpy()
-        values.tofile(file)
+        write_buffer(file, values)
         mapped = np.memmap(file, values.dtype, "c", shape=values.shape)
     return torch.from_numpy(mapped)
 

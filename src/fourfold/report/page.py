@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from fourfold.output import atomically, check_target
+from fourfold.output import atomically, check_target, write_text
 from fourfold.report.contents import contents
 from fourfold.report.pictures import Box, Gallery
 from fourfold.report.results import Results
@@ -66,7 +66,7 @@ def write_report(
         **contents(shown, gallery, box),
     )
     with atomically(path, path.suffix, replace) as file:
-        file.write_text(html, encoding="utf-8")
+        write_text(file, html)
     return path
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +11,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from fourfold.output import atomically, check_target, suffix_of
+from fourfold.output import atomically, check_target, suffix_of, write_buffer, write_text
 from fourfold.scan import Sampling
 
 __all__ = ["write_sampling"]
@@ -56,8 +57,9 @@ def _write_npz(sampling: Sampling, path: Path) -> None:
 
 
 def _write_npy(sampling: Sampling, path: Path) -> None:
-    with path.open("wb") as file:
-        np.save(file, sampling.mask.cpu().numpy())
+    content = io.BytesIO()
+    np.save(content, sampling.mask.cpu().numpy())
+    path.write_bytes(content.getvalue())
 
 
 def _write_cfl(sampling: Sampling, path: Path) -> None:
@@ -68,8 +70,9 @@ def _write_cfl(sampling: Sampling, path: Path) -> None:
     sizes[BART_SLICES], sizes[first], sizes[first + 1] = mask.shape
     # BART's first dimension is the fastest.
     values = mask.numpy().swapaxes(1, 2).astype(np.complex64)
-    values.tofile(path)
-    path.with_suffix(".hdr").write_text("# Dimensions\n" + " ".join(map(str, sizes)) + "\n")
+    with path.open("wb") as file:
+        write_buffer(file, np.ascontiguousarray(values))
+    write_text(path.with_suffix(".hdr"), "# Dimensions\n" + " ".join(map(str, sizes)) + "\n")
 
 
 def _write_png(sampling: Sampling, path: Path) -> None:
