@@ -111,7 +111,7 @@ def _progress_lines() -> Progress:
         nonlocal last
         if time.monotonic() - last >= BETWEEN_LINES:
             last = time.monotonic()
-            print(f"{100 * fraction:3.0f} %  {words}", file=sys.stderr, flush=True)
+            remark(f"{100 * fraction:3.0f} %  {words}")
 
     return show
 
