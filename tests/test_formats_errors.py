@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from fourfold import memory
 from fourfold.errors import InputError
 from fourfold.formats import load, open_scan
-from fourfold.formats.probe import check_file
+from fourfold.input import check_file
 
 KSPACE = (np.random.default_rng(0).normal(size=(2, 3, 16, 16)) + 1j).astype(np.complex64)
 

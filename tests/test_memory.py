@@ -24,7 +24,7 @@ from fourfold.datasets.photographs import Photographs
 from fourfold.datasets.settings import DataSettings, Images
 from fourfold.errors import InputError
 from fourfold.formats import open_scan, read_maps
-from fourfold.formats.probe import open_hdf5
+from fourfold.hdf5 import open_hdf5
 from fourfold.memory import array_bytes, is_out_of_memory, memory_at_hand, readable_size, require_memory
 from fourfold.networks.reconstructor import build
 from fourfold.physics.simulate import loop_maps
@@ -238,7 +238,7 @@ def test_arrays_that_do_not_fit_are_refused(tmp_path):
     with pytest.raises(InputError, match=rf"One frame of '.*a.npz' {NEEDS}"):
         open_scan(path)[0]
     path.write_bytes(declared((10**6, 10**6), "<U9", "label", kspace=KSPACE))
-    with pytest.raises(InputError, match=rf"The array 'label' of shape .* {NEEDS}"):
+    with pytest.raises(InputError, match=rf"Reading all of 'label' of shape .* {NEEDS}"):
         open_scan(path)
     path.write_bytes(declared((3, 10**6, 10**6), "<c8", "coil_maps"))
     with pytest.raises(InputError, match=NEEDS):

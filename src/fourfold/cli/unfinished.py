@@ -10,7 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from fourfold.formats.metadata import plain
+from fourfold.documents import plain
 from fourfold.output import atomically
 from fourfold.scan import Reconstruction, Scan
 from fourfold.studies.finished import Finished, Piece, fingerprint

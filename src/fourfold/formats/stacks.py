@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from fourfold.memory import require_memory
-from fourfold.scan import Geometry, Placement, Reconstruction
+from fourfold.scan import Geometry, Placement, Reconstruction, Record, agreed_details, mean_scale
 
 __all__ = ["TURN", "Labels", "Stack", "find_stacks", "slice_spacing", "split_stacks"]
 
@@ -105,11 +105,8 @@ def split_stacks(reconstruction: Reconstruction) -> list[tuple[Reconstruction, i
 
 def _part(reconstruction: Reconstruction, stack: Stack) -> Reconstruction:
     frames = stack.frames
-    geometry, source = reconstruction.geometry, reconstruction.record.source
+    geometry = reconstruction.geometry
     spacing, dy, dx = geometry.voxel_size
-    details = dict(source.get("details", {}))
-    if details.get("frames"):
-        details["frames"] = [details["frames"][frame] for frame in frames]
     everything = frames == list(range(len(reconstruction.image)))
     return replace(
         reconstruction,
@@ -122,8 +119,20 @@ def _part(reconstruction: Reconstruction, stack: Stack) -> Reconstruction:
             voxel_size=(stack.spacing or spacing, dy, dx),
             placements=tuple(geometry.placements[frame] for frame in frames) if geometry.placements else (),
         ),
-        record=replace(reconstruction.record, source={**source, "details": details} if source else source),
+        record=_part_of_record(reconstruction.record, frames),
     )
+
+
+def _part_of_record(record: Record, frames: Sequence[int]) -> Record:
+    """Return the record with what it says of these frames; seconds and iterations stay those of all frames."""
+    source = dict(record.source)
+    if source.get("details", {}).get("frames"):
+        labels = source["details"]["frames"]
+        source["details"] = {**source["details"], "frames": [labels[frame] for frame in frames]}
+    if not record.by_frame:
+        return replace(record, source=source)
+    chosen = tuple(record.by_frame[frame] for frame in frames)
+    return replace(record, source=source, by_frame=chosen, scale=mean_scale(chosen), details=agreed_details(chosen))
 
 
 def _lines(placements: Sequence[Placement], tolerance: float) -> list[int]:
