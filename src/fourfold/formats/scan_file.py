@@ -125,15 +125,21 @@ class ScanFile(ABC):
         self._require_memory(len(frames), "export a smaller part of the data, or take a computer with more memory")
         scan = self._read_without_silent_coils(frames)
         if self.check_content and scan.trajectory is None:
-            self.check_array()
-            for index, kspace in zip(frames, scan.kspace, strict=True):
-                self.check_frame(kspace.numpy(), f"'{self.path}', frame {index}")
+            arrays = dict(zip(frames, scan.kspace.numpy(), strict=True))
+            self.check_array(arrays)
+            for index, kspace in arrays.items():
+                self.check_frame(kspace, f"'{self.path}', frame {index}")
         return scan
 
-    def check_array(self) -> None:
+    def check_array(self, known: Mapping[int, npt.NDArray[np.complex64]]) -> None:
         """Refuse an array whose axes stand for something else; looks once, at the middle frame and some around it.
 
         Frames at an object's rim are no judge: what is seen there is small, and its k-space is wide.
+
+        Parameters
+        ----------
+        known
+            Frames (coil, ky, kx) that have been read, by their indices; others are read.
         """
         if not self.axes_unchecked:
             return
@@ -144,8 +150,9 @@ class ScanFile(ABC):
             indices += [middle - 1, middle + 1, middle - away, middle + away]
         energies: list[float] = []
         for start in range(0, len(indices), self.block):
+            part = indices[start : start + self.block]
             try:
-                stack = self._read_without_silent_coils(indices[start : start + self.block]).kspace.numpy()
+                stack = self._arrays(part, known)
             except InputError:  # raised again when this frame is asked for
                 return
             if start == 0:
@@ -153,6 +160,14 @@ class ScanFile(ABC):
             energies += [energy_of(frame) for frame in stack]
         if len(indices) > 1:
             check_frames(energies, stack[-1], f"'{self.path}'")
+
+    def _arrays(
+        self, frames: Sequence[int], known: Mapping[int, npt.NDArray[np.complex64]]
+    ) -> Sequence[npt.NDArray[np.complex64]]:
+        """Return frames (coil, ky, kx): those that are `known`, or read together."""
+        if all(frame in known for frame in frames):
+            return [known[frame] for frame in frames]
+        return list(self._read_without_silent_coils(frames).kspace.numpy())
 
     def check_frame(self, kspace: npt.NDArray[np.complex64], where: str) -> None:
         """Refuse a frame (coil, ky, kx) whose centre lies elsewhere."""
