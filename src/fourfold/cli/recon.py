@@ -23,7 +23,7 @@ from fourfold.formats.writing import IMAGE_SUFFIXES, image_paths, join, paths_of
 from fourfold.method import Method
 from fourfold.registry import find_method
 from fourfold.report import write_report
-from fourfold.scan import Scan
+from fourfold.scan import Reconstruction, Scan
 
 __all__ = ["own_type", "recon"]
 
@@ -150,6 +150,9 @@ def recon(
         unfinished.mark(*image.written, report)
         remark("The volume is not finished; the same command goes on with the frames that are missing.")
     elif unfinished is not None:
+        left_over = unfinished.left_over([*image.written, report])
+        if left_over:
+            remark(f"Files of the unfinished volume are still there: {', '.join(path.name for path in left_over)}.")
         unfinished.remove()
     if json:
         facts = {
@@ -160,10 +163,14 @@ def recon(
         }
         print_json({**facts, **made.record.summary()})
     else:
-        size = "×".join(str(length) for length in made.image.shape[1:])
-        files = ", ".join(map(str, image.written))
-        made_in = f"by '{solver.name}' in {made.record.seconds:.1f} s"
-        print_line(f"{files}: {made.image.shape[0]} frame(s) of {size} {made_in}")
+        print_line(f"{', '.join(map(str, image.written))}: {_in_words(made)}")
+
+
+def _in_words(made: Reconstruction) -> str:
+    """Return how much was made, by which method, in what time."""
+    frames, *size = made.image.shape
+    record = made.record
+    return f"{frames} frame(s) of {'×'.join(map(str, size))} by '{record.method}' in {record.seconds:.1f} s"
 
 
 def _may_replace(
