@@ -18,20 +18,25 @@ from fourfold.registry import FAMILIES, methods
 ROOT = Path(fourfold.__file__).parent
 
 # A room may import those named with it and nothing else of ours; docs/architecture.md gives the reasons.
-PHYSICS = {"errors", "scan", "sampling", "physics"}
+INPUT = {"memory", "input", "documents", "arrays"}
+PHYSICS = {"errors", "memory", "scan", "sampling", "physics"}
 METHODS = PHYSICS | {"method", "optimize", "tuning"}
 FITTING = PHYSICS | {"networks"}
-TRAINING = FITTING | {"method", "losses", "metrics", "weights", "domain", "datasets", "output"}
+TRAINING = FITTING | INPUT | {"method", "losses", "metrics", "weights", "domain", "datasets", "output"}
 STUDIES = METHODS | {"registry", "metrics", "formats", "output"} | TRAINING | {"training"}
 MAY_IMPORT = {
     "errors": set(),
-    "trajectory": {"errors"},
+    "memory": {"errors"},
+    "input": {"errors", "memory"},
+    "documents": {"errors", "input"},
+    "arrays": {"errors", "memory", "input"},
+    "trajectory": {"errors", "memory", "kspace_checks"},
     "kspace_checks": {"errors"},
     "scan": {"errors", "trajectory", "kspace_checks"},
     "method": {"errors", "scan"},
     "output": {"errors"},
-    "formats": {"errors", "scan", "output"},
-    "sampling": {"errors", "scan", "output"},
+    "formats": {"errors", "scan", "kspace_checks", "output"} | INPUT,
+    "sampling": {"errors", "scan", "output"} | INPUT,
     "physics": PHYSICS,
     "optimize": {"errors", "physics"},
     "tuning": PHYSICS | {"optimize"},
@@ -39,7 +44,7 @@ MAY_IMPORT = {
     "fitting": FITTING,
     "metrics": {"errors"},
     "losses": {"errors", "metrics"},
-    "weights": FITTING | {"output"},
+    "weights": FITTING | INPUT | {"output"},
     "export": FITTING | {"output", "weights"},
     "domain": PHYSICS | {"weights"},
     "classical": METHODS,
@@ -47,8 +52,8 @@ MAY_IMPORT = {
     "trained": METHODS | {"classical", "networks", "weights", "domain"},
     "custom": METHODS | {"classical"},
     "registry": {"errors", "scan", "method", *FAMILIES},
-    "choose": METHODS | {"registry"},
-    "datasets": PHYSICS | {"formats"},
+    "choose": METHODS | {"classical"},
+    "datasets": PHYSICS | INPUT | {"formats"},
     "training": TRAINING,
     "samples": PHYSICS,
     "studies": STUDIES,

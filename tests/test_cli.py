@@ -18,6 +18,7 @@ import fourfold
 from fourfold.classical.total_variation import TotalVariation
 from fourfold.classical.wavelet import Wavelet
 from fourfold.classical.zero_filled import ZeroFilled
+from fourfold.cli.console import progress_bar
 from fourfold.cli.main import main
 from fourfold.formats import load, numpy_file, save_scan
 from fourfold.physics.calibration import estimate_maps
@@ -130,6 +131,7 @@ def test_recon_of_a_volume_takes_little_more_memory_than_of_one_frame():
     save_scan(Scan(kspace), "scan.h5")
     program = """
 import resource, sys
+from fourfold.cli.console import progress_bar
 from fourfold.cli.main import main
 assert main(sys.argv[1:]) == 0
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
@@ -356,9 +358,53 @@ def test_mask_is_written_and_told(suffix, shape, capsys):
 def test_progress_is_shown_where_it_is_asked_for(under, capsys, monkeypatch):
     save_scan(under.frame(0), "scan.npz")
     arguments = ("recon", "scan.npz", "--method", "tv", "--iterations", "3", "--force")
+    monkeypatch.setattr("fourfold.cli.console.BETWEEN_LINES", float("inf"))
     assert run(capsys, *arguments)[1] == ""
     monkeypatch.setenv("FORCE_COLOR", "1")
     assert "frame 0 (1 of 1): Total variation" in run(capsys, *arguments)[1]
+
+
+def test_progress_off_a_terminal_is_a_line_every_ten_seconds(capsys, monkeypatch):
+    """A clock that stands at 0, 9, 10, 15 and 20 seconds."""
+    clock = iter([0.0, 9.0, 10.0, 10.0, 15.0, 20.0, 20.0])
+    monkeypatch.setattr("fourfold.cli.console.time.monotonic", lambda: next(clock))
+    with progress_bar() as show:
+        for fraction, words in ((0.1, "first"), (0.2, "second"), (0.3, "third"), (0.4, "fourth")):
+            show(fraction, words)
+    assert capsys.readouterr().err == " 20 %  second\n 40 %  fourth\n"
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_settings_file_is_an_option_where_it_applies(command, capsys):
+    """Commands whose argument is a settings file, and those without settings, have none beside it."""
+    shown = run(capsys, command, "--help")[0]
+    assert ("--settings" in shown) == (command in ("recon", "compare", "study", "gfactor", "mask"))
+
+
+def test_compare_takes_names_as_words_as_options_and_from_a_file(full, capsys):
+    save_scan(full, "scan.npz")
+    Path("methods.yaml").write_text("methods: [zero-filled, cg-sense]")
+    ways = (["zero-filled", "cg-sense"], ["--methods", "zero-filled,cg-sense"], ["zero-filled,cg-sense"],
+            ["--settings", "methods.yaml"], ["zero-filled", "--methods", "cg-sense,zero-filled"])  # fmt: skip
+    for way in ways:
+        found = json.loads(run(capsys, "compare", "scan.npz", *way, "--json")[0])
+        assert [entry["method"] for entry in found["results"]] == ["zero-filled", "cg-sense"]
+
+
+@pytest.mark.parametrize(
+    ("command", "absent"),
+    [("--help", "torch numpy h5py"), ("info scan.npz", "scipy.fft fourfold.untrained fourfold.trained")],
+)
+def test_commands_start_without_what_they_do_not_need(command, absent, under):
+    save_scan(under.frame(0), "scan.npz")
+    program = (
+        "import sys; from fourfold.cli.main import main; status = main(sys.argv[1].split());"
+        "sys.exit(status or ' '.join(set(sys.argv[2].split()) & set(sys.modules)))"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", program, command, absent], capture_output=True, text=True, check=False
+    )
+    assert found.stderr.strip() == ""
 
 
 def test_an_interruption_leaves_nothing_behind(under, capsys, monkeypatch, folder):

@@ -157,7 +157,7 @@ def test_maps_that_do_not_fit(refused, under):
         ("maps.npy", np.ones((4, 64, 48), np.float32), "must be complex"),
         ("maps.npy", np.ones((64, 48), np.complex64), "(coil, y, x)"),
         ("maps.npz", {"sensitivities": np.ones((4, 64, 48))}, "holds sensitivities"),
-        ("maps.npz", b"PK\x03\x04 broken", "cannot be read"),
+        ("maps.npz", b"PK\x03\x04 broken", "damaged"),
         ("maps.cfl", np.ones(7, np.complex64), "values"),
     ],
 )
@@ -210,17 +210,70 @@ def test_unwritable_output_is_refused_before_the_work(output, refused, scan, mon
 
 
 def test_output_that_is_the_input(refused, scan):
-    assert "the raw file itself" in refused("recon", scan, "-o", scan, "--force")
+    assert "is the input" in refused("recon", scan, "-o", scan, "--force")
 
 
 def test_output_that_is_the_other_file_of_the_input(refused, full):
     save_scan(full, "scan.cfl")
-    assert "the raw file itself" in refused("recon", "scan.hdr", "-o", "scan.cfl", "--force")
+    assert "is the input" in refused("recon", "scan.hdr", "-o", "scan.cfl", "--force")
+
+
+@pytest.mark.parametrize("how", ["itself", "hard link", "symbolic link"])
+@pytest.mark.parametrize("option", ["--mask", "--maps", "--settings", "--trajectory"])
+def test_force_protects_every_input(option, how, refused, scan):
+    """Each file is what its option asks for by name alone: the output is refused before any is read."""
+    given = Path("given.npz")
+    given.write_text("method: tv" if option == "--settings" else "precious")
+    output = given if how == "itself" else Path("link.npz")
+    if how == "hard link":
+        output.hardlink_to(given)
+    elif how == "symbolic link":
+        output.symlink_to(given)
+    if option == "--trajectory":
+        np.savez("given.npz", trajectory=np.zeros((64, 48, 2)), matrix=(8, 8))
+    sentence = refused("recon", scan, option, "given.npz", "-o", str(output), "--force")
+    assert sentence == f"fourfold: The output '{output}' is the input 'given.npz' itself: choose another name.\n"
+
+
+@pytest.mark.parametrize("command", ["compare", "gfactor", "mask"])
+def test_force_protects_the_settings_of_every_command(command, refused, scan):
+    output = "--report" if command == "compare" else "--output"
+    Path("given.png").write_text("seed: 1")
+    name = "given.html" if command == "compare" else "given.png"
+    Path(name).write_text("seed: 1")
+    file = ["--shape", "8x8"] if command == "mask" else [scan]
+    method = ["--method", "grappa"] if command == "gfactor" else []
+    assert "is the input" in refused(command, *file, *method, "--settings", name, output, name, "--force")
+
+
+@pytest.mark.parametrize("name", ["mask.cfl", "mask.hdr"])
+def test_both_files_of_a_pair_are_protected(name, refused, scan, capsys):
+    assert main(["mask", "--shape", "64x48", "--acceleration", "2", "-o", "mask.cfl"]) == 0
+    capsys.readouterr()
+    assert f"is the input '{name}'" in refused("recon", scan, "--mask", name, "-o", "mask.cfl", "--force")
 
 
 def test_output_that_exists(refused, scan):
     Path("image.npz").write_text("precious")
     assert "--force" in refused("recon", scan, "-o", "image.npz")
+
+
+def test_the_other_file_of_an_output_that_is_a_pair_is_not_replaced(refused, scan):
+    Path("image.hdr").write_text("precious")
+    assert "The output 'image.hdr' exists" in refused("recon", scan, "-o", "image.cfl")
+
+
+def test_a_link_that_leads_nowhere_is_an_output_that_exists(refused, scan):
+    Path("image.npz").symlink_to("later.npz")
+    assert "The output 'image.npz' exists" in refused("recon", scan, "-o", "image.npz")
+
+
+@pytest.mark.parametrize("command", [["demo", "scan.npz"], ["study", "convdecoder", "scan.npz"]])
+@pytest.mark.usefixtures("scan")
+def test_pages_that_others_have_written_are_not_replaced(command, refused):
+    Path("page").mkdir()
+    Path("page/index.html").write_text("<html>precious</html>")
+    assert "holds 'index.html', which fourfold has not written" in refused(*command, "-o", "page")
 
 
 def test_full_disk(refused, scan, monkeypatch):
@@ -234,7 +287,7 @@ def test_full_disk(refused, scan, monkeypatch):
 
 def test_a_refusal_by_the_system(refused, scan):
     Path("taken").write_text("a file where a folder is wanted")
-    assert refused("demo", scan, "--output", "taken") == "fourfold: File exists: 'taken'.\n"
+    assert refused("demo", scan, "--output", "taken/page") == "fourfold: Not a directory: 'taken/page'.\n"
 
 
 @pytest.mark.parametrize(("command", "option"), [("recon", "--method"), ("compare", "--methods")])
@@ -296,7 +349,7 @@ def test_settings_file_that_is_broken_or_missing(refused, under):
     Path("settings.toml").write_text("method = tv")
     assert "not valid TOML" in refused("recon", under, "--settings", "settings.toml")
     Path("settings.yaml").write_bytes(b"\xff\xfe\x00\x01")
-    assert "not valid YAML" in refused("recon", under, "--settings", "settings.yaml")
+    assert "no text in UTF-8 (byte 0)" in refused("recon", under, "--settings", "settings.yaml")
     assert "none.yaml" in refused("recon", under, "--settings", "none.yaml")
 
 
@@ -333,6 +386,33 @@ def test_a_damaged_data_set_inside_a_whole_file(refused, full):
     with h5py.File("scan.h5", "a") as file:
         del file["kspace"]
     refused("recon", "scan.h5")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ("recon", "FILE is missing; 'fourfold recon --help' shows what the command takes."),
+        ("recon scan.npz tv", "'tv' stands without its option: name a method with --method tv."),
+        ("demo scan.npz tv", "'tv' stands without an option that takes it; 'fourfold demo --help' shows"),
+        ("recon scan.npz --output", "--output needs a value; 'fourfold recon --help' says which."),
+        ("mask -o mask.npz", "--shape needs a value; 'fourfold mask --help' says which."),
+        ("study convdecoder scan.npz --crop 3", "--crop needs 2 values and 1 was given;"),
+        ("recon scan.npz -m tv -m wavelet", "-m is given more than once: give it once."),
+        ("recon scan.npz --coils many", "--coils is 'many'; it must be a whole number."),
+        ("mask --shape 8x8 -o mask.npz --acceleration four", "--acceleration is 'four'; it must be a number."),
+        ("info scan.npz --frames 3", "Unknown option: --frames; 'fourfold info --help' shows those that there are."),
+        ("compare scan.npz tv wavlet", "Did you mean 'wavelet'?"),
+    ],
+)
+@pytest.mark.usefixtures("scan")
+def test_options_that_do_not_fit_are_refused_in_plain_words(arguments, sentence, refused):
+    assert sentence in refused(*arguments.split())
+
+
+def test_a_value_of_the_wrong_kind_in_a_settings_file(refused, scan):
+    Path("settings.yaml").write_text("method: tv\ncoils: many\n")
+    sentence = refused("recon", scan, "--settings", "settings.yaml")
+    assert "coils in 'settings.yaml' is 'many'; it must be a whole number." in sentence
 
 
 @pytest.mark.parametrize("arguments", [["recon"], ["recon", "a", "b"], ["recon", "scan.npz", "--output"], ["mask"]])

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from fourfold import memory
 from fourfold.errors import InputError
-from fourfold.formats import load, open_scan, scan_file
+from fourfold.formats import load, open_scan
 from fourfold.formats.probe import check_file
 
 KSPACE = (np.random.default_rng(0).normal(size=(2, 3, 16, 16)) + 1j).astype(np.complex64)
@@ -38,7 +39,7 @@ def test_missing_folder(tmp_path):
 
 
 def test_folder(tmp_path):
-    assert "is a folder, not a raw file: name one file in it" in refused(tmp_path)
+    assert "is a folder, not a file: name one file in it" in refused(tmp_path)
 
 
 def test_empty_file(tmp_path):
@@ -60,7 +61,7 @@ def test_file_that_the_system_does_not_open(tmp_path, monkeypatch):
     def deny(*_):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("fourfold.formats.probe.first_bytes", deny)
+    monkeypatch.setattr("fourfold.input.first_bytes", deny)
     with pytest.raises(InputError, match=r"cannot be read \(Permission denied\): check its permissions"):
         check_file(path)
 
@@ -235,11 +236,11 @@ def test_index_past_the_end_ends_iteration_as_sequences_do(tmp_path):
 def test_what_would_not_fit_half_the_memory_is_refused(tmp_path, monkeypatch):
     np.savez(tmp_path / "a.npz", kspace=KSPACE)
     needed = KSPACE.nbytes
-    monkeypatch.setattr(scan_file, "_memory_at_hand", lambda: 2 * needed - 2)
+    monkeypatch.setattr(memory, "memory_at_hand", lambda: 2 * needed - 2)
     with pytest.raises(
-        InputError, match=r"2 frame\(s\) of .* need 0.0 GiB .* go through open_scan\(path\) frame by frame"
+        InputError, match=r"2 frames of .* needs 12 kB of memory, .* go through open_scan\(path\) frame by frame"
     ):
         load(tmp_path / "a.npz")
     assert load(tmp_path / "a.npz", 1).frames == 1
-    monkeypatch.setattr(scan_file, "_memory_at_hand", lambda: 2 * needed)
+    monkeypatch.setattr(memory, "memory_at_hand", lambda: 2 * needed)
     assert load(tmp_path / "a.npz").frames == 2

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from fourfold.arrays import stored_array
 from fourfold.errors import InputError
 from fourfold.formats import open_scan
 
@@ -74,7 +75,7 @@ def test_arrays_of_an_uncompressed_npz_are_mapped(tmp_path):
     small = FRAME[:, ::16, ::16]
     np.savez(tmp_path / "a.npz", first=np.ones(7), kspace=np.stack([small] * 3), last=np.ones((3, 3)))
     file = open_scan(tmp_path / "a.npz")
-    assert isinstance(file._open("kspace"), np.memmap)
+    assert isinstance(stored_array(tmp_path / "a.npz", "kspace").read(), np.memmap)
     assert file.block == 1
     np.testing.assert_array_equal(file[2].kspace[0].numpy(), small)
     with zipfile.ZipFile(tmp_path / "a.npz") as archive:

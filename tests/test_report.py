@@ -7,14 +7,19 @@ import json
 import math
 import re
 import shutil
+import subprocess
 import time
+import zlib
+from collections import Counter
 from dataclasses import replace
+from html.parser import HTMLParser
 from pathlib import Path
 
 import matplotlib.image
 import numpy as np
 import pytest
 import torch
+import yaml
 from matplotlib.figure import Figure
 
 from fourfold.errors import InputError
@@ -26,6 +31,7 @@ from fourfold.report.charts import HELD_OUT, curve_chart, score_chart
 from fourfold.report.figures import COLUMN, GAP, HEAD, figure
 from fourfold.report.pictures import Gallery, kspace_codes
 from fourfold.report.results import Results
+from fourfold.report.training import write_training
 from fourfold.report.wording import decimal, labels, number, pairs
 from fourfold.scan import Geometry, Placement, Reconstruction, Record, Sampling, Scan, Source
 from fourfold.studies import Comparison, Entry, compare
@@ -129,6 +135,50 @@ def test_texts_are_escaped(page):
     assert "<b>" not in code.replace('<b class="best">', "").replace("<b>grappa-like</b>", "")
     assert code.count("</script>") == 2
     assert "use &lt;another&gt; method" in code
+
+
+class Tags(HTMLParser):
+    """Counts the elements of a page, as a browser would see them."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.count = Counter()
+        self.feed(page.read_text())
+
+    def handle_starttag(self, tag, attrs):
+        self.count[tag] += 1
+        assert not [name for name, _ in attrs if name.startswith("on")]
+
+
+def test_what_data_brings_adds_no_element(comparison, tmp_path):
+    """The same page with texts of markup and with plain ones has the same elements."""
+
+    def elements(text):
+        record = {"notes": (text,), "settings": {text: text, "denoiser": [text]}, "details": {text: {text: text}}}
+        members = [{"seed": text, "chosen_iteration": 1, "curve": []}] * 3
+        source = {"label": text, "path": f"/data/{text}", "format": text, "details": {text: text}}
+        several = made(object_image(), text, source=source, sampling={text: text, "kind": text, "acceleration": 2.0})
+        several = replace(several, record=replace(several.record, **record), members=with_members().members)
+        several.record.details["members"] = members
+        entries = (*comparison.entries[:1], Entry(several, {"psnr": 30.0, "nmse": 0.1}))
+        changed = replace(comparison, entries=entries, failures=((text, text),), omitted=((text, text),))
+        return Tags(write_report(replace(changed, reference_name=text), tmp_path / "page.html", text)).count
+
+    assert elements(NASTY) == elements("plain")
+
+
+def test_a_training_page_escapes_its_settings(tmp_path):
+    def elements(text):
+        source = {"kind": "raw", "path": text}
+        data = {"sources": [source], "training": [], "validation": []}
+        settings = {"name": text, "network": {"kind": text}, "data": data, "stages": [{"train": text}], "losses": []}
+        (tmp_path / "settings.yaml").write_text(yaml.safe_dump({**settings, "start": text, "licence": text}))
+        row = f'"{text.replace(chr(34), chr(34) * 2)}"'
+        (tmp_path / "losses.csv").write_text(f"stage,epoch,step,loss,gradient,rate\n{row},1,1,0.5,0.1,0.001\n")
+        (tmp_path / "scores.csv").write_text(f"stage,epoch,step,psnr\n{row},1,1,20\n")
+        return Tags(write_training(tmp_path)).count
+
+    assert elements(NASTY) == elements("plain")
 
 
 def test_images_are_exact_to_half_a_step(page, comparison):
@@ -797,6 +847,33 @@ def test_error_maps_share_one_scale(viewer):
     assert viewer.pixels("map")[1] is not None
 
 
+def test_signed_errors_share_one_scale_and_keep_their_sign(viewer, comparison):
+    viewer.keys("s", "d")
+    viewer.choose("#amplification", 10)
+    assert viewer.script("return document.querySelector('#map').value") == "signed"
+    assert viewer.text("#map-text") == "method − reference ×10: −10 to +10 %"
+    assert viewer.pixels("map")[0] is None
+    assert viewer.at("map", 1, 5, 20).max() < 8
+    # 2 of 10 % too bright: between the first and the second of the eight steps to orange.
+    assert viewer.at("map", 2, 5, 20) == pytest.approx(np.array([0x5A, 0x17, 0x00]), abs=8)
+    difference = comparison.entries[2].reconstruction.magnitude[1] - comparison.reference[1]
+    for largest in (difference.argmax(), difference.argmin()):
+        y, x = divmod(int(largest), NX)
+        red, _, blue = viewer.at("map", 3, y, x)
+        assert (red > blue) == (difference[y, x] > 0)
+    viewer.keys("d")
+    assert "|method − reference| ×10: 0 to 10 %" in viewer.text("#map-text")
+
+
+def test_without_a_reference_there_is_no_signed_error(driver, comparison, tmp_path):
+    page = write_report([entry.reconstruction for entry in comparison.entries], tmp_path / "page.html")
+    viewer = Viewer(driver, page)
+    viewer.choose("#map", "edges")
+    viewer.keys("d")
+    assert viewer.script("return document.querySelector('#map').value") == "edges"
+    assert '<option value="signed">' not in page.read_text()
+
+
 def test_edge_maps_and_profiles(viewer, comparison):
     viewer.keys("s")
     viewer.choose("#map", "edges")
@@ -941,6 +1018,75 @@ def test_page_fits_a_narrow_screen_and_both_themes(driver, page):
     assert grounds["light"] != grounds["dark"]
 
 
+@pytest.mark.parametrize("width", [420, 800, 1280])
+def test_long_words_do_not_widen_the_page(driver, tmp_path, width):
+    word = "a" * 200
+    source = {"label": word, "path": word, "details": {word: word}}
+    results = [
+        replace(made(object_image(), word, settings={word: word}, notes=(word,), source=source), members=each.members)
+        for each in (with_members(), with_members(2))
+    ]
+    page = write_report(results, tmp_path / "page.html", word)
+    screen = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
+    assert Viewer(driver, page).script("return document.documentElement.scrollWidth") <= width
+    driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def test_a_table_that_is_cut_shows_that_it_goes_on(driver, page):
+    screen = {"width": 400, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
+    viewer = Viewer(driver, page)
+    scroller = viewer.find(".scroller:has(#scores)")
+    assert viewer.script("return arguments[0].scrollWidth > arguments[0].clientWidth + 20", scroller)
+
+    def edge():
+        """Return how bright the right edge is, below the table's last line of text."""
+        shown = matplotlib.image.imread(io.BytesIO(scroller.screenshot_as_png))[..., :3]
+        return np.median(shown[:, -4:], axis=(0, 2))[1:3].mean()
+
+    cut = edge()
+    viewer.script("arguments[0].scrollLeft = 10000", scroller)
+    viewer.settle()
+    assert cut < edge() - 0.05
+    driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+@pytest.fixture(scope="module")
+def printed(driver, comparison, tmp_path_factory):
+    """Print a page with a table longer than a sheet, by a browser that shows it on no screen."""
+    assert driver
+    folder = tmp_path_factory.mktemp("printed")
+    result = comparison.entries[2].reconstruction
+    entry = replace(comparison.entries[2], reconstruction=replace(result, image=result.image[:1]))
+    one_frame = {"reference": comparison.reference[:1], "scan": None, "entries": (entry,) * 60}
+    page = write_report(replace(comparison, **one_frame), folder / "page.html")
+    switches = ["--headless=new", "--no-sandbox", "--disable-gpu", f"--user-data-dir={folder / 'profile'}"]
+    command = [shutil.which("chromium"), *switches, f"--print-to-pdf={folder / 'page.pdf'}", page.as_uri()]
+    subprocess.run(command, check=True, capture_output=True, timeout=120)
+    return folder / "page.pdf"
+
+
+def test_a_printed_page_has_its_images(printed):
+    streams = re.findall(rb"/Subtype\s*/Image\b.*?stream\r?\n(.*?)\r?\nendstream", printed.read_bytes(), re.DOTALL)
+    levels = [len(set(zlib.decompress(stream))) for stream in streams]
+    # Of many colours, where a canvas that was not drawn is black.
+    assert sum(count > 50 for count in levels) > 60
+
+
+def test_a_printed_table_repeats_its_head_and_no_heading_stands_alone(printed):
+    if not shutil.which("pdftotext"):
+        pytest.skip("needs pdftotext")
+    text = subprocess.run(["pdftotext", "-layout", printed, "-"], check=True, capture_output=True, text=True).stdout
+    sheets = [[line.strip() for line in sheet.splitlines() if line.strip()] for sheet in text.split("\f")]
+    of_table = re.compile(r"Total variation no\. \d+ +27\.50")
+    with_scores = [sheet for sheet in sheets if any(of_table.match(line) for line in sheet)]
+    assert len(with_scores) > 1
+    assert all(any(line.startswith("Method") for line in sheet) for sheet in with_scores)
+    headings = {"Images", "Scores", "What the scores mean", "Sampling", "How each image was made", "Data and software"}
+    assert not [sheet[-1] for sheet in sheets if sheet and sheet[-1] in headings]
+
+
 def test_without_scripts_still_images_and_the_table_remain(driver, page):
     driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
     try:
@@ -951,6 +1097,7 @@ def test_without_scripts_still_images_and_the_table_remain(driver, page):
         assert all(one.is_displayed() for one in stills)
         assert all(one.size["height"] > 100 for one in stills)
         assert not driver.find_element("css selector", ".panel .image").is_displayed()
+        assert "still images of frame 2 of 3" in driver.find_element("css selector", "main").text
         assert "JavaScript is off" in driver.find_element("css selector", "main").text
         assert "34.00" in driver.find_element("css selector", "#scores").text
     finally:

@@ -1,4 +1,4 @@
-"""`fourfold recon` with a slow method goes on where it was ended."""
+"""`fourfold recon` goes on where it was ended, whatever the method."""
 
 import json
 import os
@@ -12,7 +12,9 @@ import pytest
 
 import fourfold
 import fourfold.fitting.fit as fit_module
+from fourfold.classical.total_variation import TotalVariation
 from fourfold.cli.main import main
+from fourfold.formats import writer
 from fourfold.physics.simulate import phantom, simulate
 from fourfold.sampling import undersample
 from fourfold.untrained.conv_decoder import ConvDecoder
@@ -20,9 +22,16 @@ from fourfold.untrained.conv_decoder import ConvDecoder
 FRAMES = 3
 SETTINGS = "--members 1 --refit 0 --weight 0.002 --channels 8 --layers 3 --precision float32 --iterations"
 COMMAND = ["recon", "scan.npz", "--method", "convdecoder", *SETTINGS.split(), "20", "-o", "image.npz"]
+CLASSICAL = ["recon", "scan.npz", "--method", "tv", "--weight", "0.002", "--iterations", "20", "-o", "image.npz"]
 
 
-pytestmark = pytest.mark.usefixtures("scan")
+pytestmark = pytest.mark.usefixtures("scan", "kept_however_fast")
+
+
+@pytest.fixture
+def kept_however_fast(monkeypatch):
+    """Keep every frame: these are small, and none takes as long as a frame that is worth keeping."""
+    monkeypatch.setattr("fourfold.cli.unfinished.WORTH_KEEPING", 0)
 
 
 @pytest.fixture
@@ -38,15 +47,20 @@ def scan(tmp_path, monkeypatch):
 
 @pytest.fixture
 def fitted(monkeypatch):
-    """The frames that were fitted, by their brightness."""
+    """The frames that were reconstructed, by their brightness."""
     frames = []
-    original = ConvDecoder.solve
 
-    def spy(self, part, progress):
-        frames.append(float(part.kspace.abs().max()))
-        return original(self, part, progress)
+    def watch(kind):
+        original = kind.solve
 
-    monkeypatch.setattr(ConvDecoder, "solve", spy)
+        def spy(self, part, progress):
+            frames.append(float(part.kspace.abs().max()))
+            return original(self, part, progress)
+
+        monkeypatch.setattr(kind, "solve", spy)
+
+    watch(ConvDecoder)
+    watch(TotalVariation)
     return frames
 
 
@@ -71,14 +85,20 @@ def ends_at_look(monkeypatch, number):
     monkeypatch.setattr(fit_module._State, "look", interrupted)
 
 
-def test_a_killed_volume_goes_on(tmp_path, capsys, fitted):
+@pytest.mark.parametrize("command", [COMMAND, CLASSICAL], ids=["convdecoder", "tv"])
+def test_a_killed_volume_goes_on(command, tmp_path, capsys, fitted):
     """The process is killed in its second frame, in which it would stay for minutes."""
     code = f"""
 import time
+from fourfold.cli import unfinished
+from fourfold.classical.total_variation import TotalVariation
 from fourfold.cli.main import main
-from fourfold.untrained.conv_decoder import ConvDecoder
+from fourfold.formats import writer
+from fourfold.registry import find_method
 
-solve, calls = ConvDecoder.solve, []
+unfinished.WORTH_KEEPING = 0
+kind = find_method({command[3]!r})
+solve, calls = kind.solve, []
 
 def once(*given):
     calls.append(given)
@@ -86,8 +106,8 @@ def once(*given):
         time.sleep(600)
     return solve(*given)
 
-ConvDecoder.solve = once
-main({COMMAND!r})
+kind.solve = once
+main({command!r})
 """
     process = subprocess.Popen([sys.executable, "-c", code], env=os.environ | {"OMP_NUM_THREADS": "1"})
     end = time.monotonic() + 300
@@ -99,12 +119,12 @@ main({COMMAND!r})
     process.wait()
     assert not (tmp_path / "image.npz").exists()
 
-    assert main(COMMAND) == 0
+    assert main(command) == 0
     assert "An earlier call has finished 1 of the 3 frames" in capsys.readouterr().err
     assert len(fitted) == FRAMES - 1
     assert not kept(tmp_path)
     gone_on = image()
-    assert main([*COMMAND, "--force"]) == 0
+    assert main([*command, "--force"]) == 0
     assert len(fitted) == 2 * FRAMES - 1
     assert np.array_equal(gone_on, image())
 
@@ -132,7 +152,7 @@ def test_ctrl_c_before_there_is_an_image_keeps_the_finished_frames(monkeypatch, 
     with monkeypatch.context() as patch:
         ends_at_look(patch, 3)
         assert main(COMMAND) == 130
-    assert "1 of 3 frames are finished; the same command goes on" in capsys.readouterr().err
+    assert "1 of 3 frames are kept; the same command goes on" in capsys.readouterr().err
     assert main(COMMAND) == 0
     assert len(fitted) == 2 + 2
 
@@ -165,10 +185,73 @@ def test_an_output_of_another_call_is_not_replaced(monkeypatch, capsys):
     assert image().shape[0] == 2
 
 
-def test_fast_methods_and_single_frames_leave_nothing(monkeypatch):
-    def refuse(*_):
-        raise AssertionError
+def interrupted_in_frame(monkeypatch, number):
+    """Raise a Ctrl-C where total variation begins with its frame `number`."""
+    solve, calls = TotalVariation.solve, iter(range(1, 100))
 
-    monkeypatch.setattr("fourfold.cli.unfinished.Unfinished.keep", refuse)
-    assert main(["recon", "scan.npz", "--method", "zero-filled", "-o", "image.npz"]) == 0
-    assert main([*COMMAND, "--frames", "1", "--force"]) == 0
+    def interrupted(self, part, progress):
+        if next(calls) == number:
+            raise KeyboardInterrupt
+        return solve(self, part, progress)
+
+    monkeypatch.setattr(TotalVariation, "solve", interrupted)
+
+
+@pytest.mark.parametrize("named", [True, False], ids=["named", "chosen"])
+def test_ctrl_c_in_a_classical_method_keeps_the_finished_frames(named, tmp_path, monkeypatch, capsys, fitted):
+    monkeypatch.setattr("fourfold.cli.recon.choose_method", lambda _: (TotalVariation(weight=0.002), "a test"))
+    command = CLASSICAL if named else ["recon", "scan.npz", "-o", "image.npz"]
+    with monkeypatch.context() as patch:
+        interrupted_in_frame(patch, FRAMES)
+        assert main(command) == 130
+    assert "2 of 3 frames are kept; the same command goes on" in capsys.readouterr().err
+    assert len(fitted) == FRAMES - 1
+    assert not (tmp_path / "image.npz").exists()
+    assert main(command) == 0
+    assert len(fitted) == FRAMES
+    assert not kept(tmp_path)
+    gone_on = image()
+    assert main([*command, "--force"]) == 0
+    assert np.array_equal(gone_on, image())
+
+
+def test_an_output_that_came_in_the_meantime_is_kept_and_so_are_the_frames(tmp_path, monkeypatch, capsys, fitted):
+    """The same command with `--force` then has nothing to reconstruct."""
+
+    class Late(writer):
+        def __exit__(self, *what):
+            (tmp_path / "image.npz").write_text("precious")
+            return super().__exit__(*what)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("fourfold.cli.recon.writer", Late)
+        assert main(CLASSICAL) == 2
+    said = capsys.readouterr().err
+    assert "'image.npz' was written by another program in the meantime" in said
+    assert "3 of 3 frames are kept" in said
+    assert (tmp_path / "image.npz").read_text() == "precious"
+    assert main(CLASSICAL) == 2
+    assert (tmp_path / "image.npz").read_text() == "precious"
+    assert main([*CLASSICAL, "--force"]) == 0
+    assert len(fitted) == FRAMES
+    assert image().shape[0] == FRAMES
+
+
+def test_an_image_that_was_changed_since_the_interruption_is_not_replaced(monkeypatch, capsys):
+    """What the first call had reached may be replaced by the second, another image in its place may not."""
+    with monkeypatch.context() as patch:
+        ends_at_look(patch, 4)
+        assert main(COMMAND) == 0
+    np.savez("image.npz", image=np.zeros((1, 2, 2)))
+    assert main(COMMAND) == 2
+    assert "The output 'image.npz' exists" in capsys.readouterr().err
+
+
+def test_fast_frames_and_single_frames_leave_nothing(tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr("fourfold.cli.unfinished.WORTH_KEEPING", 1000)
+        interrupted_in_frame(patch, FRAMES)
+        assert main(CLASSICAL) == 130
+    assert not kept(tmp_path)
+    monkeypatch.setattr("fourfold.cli.unfinished.Unfinished.keep", None)
+    assert main([*CLASSICAL, "--frames", "1"]) == 0

@@ -526,13 +526,13 @@ LINES = np.arange(24) % 2 == 0
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda folder: folder / "gone.npz", "There is no mask file"),
+        (lambda folder: folder / "gone.npz", "There is no file"),
         (lambda folder: write_bytes(folder / "a.tiff"), "cannot be read from a '.tiff' file.*use .npz"),
         (lambda folder: write_bytes(folder / "a.npx"), "Did you mean '.np"),
         (lambda folder: write_bytes(folder / "a.npz"), "damaged"),
         (lambda folder: write_bytes(folder / "a.npy"), "damaged"),
         (lambda folder: write_bytes(folder / "a.h5"), "damaged"),
-        (lambda folder: write_bytes(folder / "a.cfl"), "damaged"),
+        (lambda folder: write_bytes(folder / "a.cfl"), "There is no file '.*a.hdr'"),
         (lambda folder: truncated(folder / "a.npz"), "damaged"),
         (lambda folder: truncated(folder / "a.npy"), "damaged"),
         (lambda folder: truncated(folder / "a.cfl"), "damaged"),

@@ -29,7 +29,7 @@ from fourfold.physics.sense import SenseProblem
 from fourfold.physics.series import time_average
 from fourfold.physics.simulate import beating_phantom, loop_maps, simulate
 from fourfold.sampling import undersample
-from fourfold.scan import Geometry, Placement
+from fourfold.scan import Geometry, Placement, Source
 
 PLACED = Placement((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0), (4.0, 5.0, 6.0))
 METHODS = [KtTotalVariation(), LowRankSparse(), LocallyLowRank()]
@@ -212,6 +212,43 @@ def test_quality_on_a_beating_heart(method, floor, data):
     full = simulate(image.contiguous(), coils=8, snr=30, seed=1)
     scan = undersample(full, "kt-interleaved", 8, lines=4).replace(coil_maps=loop_maps(full.shape, 8))
     assert psnr(type(method)(iterations=40)(scan).magnitude, image) > floor
+
+
+def labelled(scan, labels):
+    return scan.replace(source=Source(details={"frames": labels}))
+
+
+@pytest.mark.parametrize("method", [KtTotalVariation, LowRankSparse, LocallyLowRank])
+def test_slices_are_no_series(method, scan):
+    """What the labels say decides; where they say nothing, the image has a note."""
+    short = scan.part(0, 4)
+    solver = method(weight=0.01, iterations=2)
+    for place in ("slice", "partition", "readout"):
+        labels = [{"slice": 0, place: index} for index in range(4)]
+        with pytest.raises(InputError, match=r"The 4 frames lie at 4 places .* 'tv' or 'wavelet', or save a series"):
+            solver(labelled(short, labels))
+    both = [{"repetition": index // 2, "slice": index % 2} for index in range(4)]
+    with pytest.raises(InputError, match=r"2 slices or partitions at several times; .* with frames 0:3:2\."):
+        solver(labelled(short, both))
+    with pytest.raises(InputError, match=r"with frames 0:2\."):
+        solver(labelled(short, sorted(both, key=lambda label: label["slice"])))
+    times = labelled(short, [{"slice": 3, "repetition": index} for index in range(4)])
+    told, untold = (solver(data).record.notes for data in (times, short))
+    assert set(untold) - set(told) == {note for note in untold if "does not say what its 4 frames are" in note} != set()
+
+
+def test_the_frames_of_one_slice_can_be_named(scan, tmp_path, monkeypatch, capsys):
+    """Every other frame of two slices that were measured in turn is a series."""
+    monkeypatch.chdir(tmp_path)
+    labels = [{"repetition": index // 2, "slice": index % 2} for index in range(6)]
+    save_scan(labelled(scan.part(0, 6), labels), "scan.npz")
+    command = ["recon", "scan.npz", "--method", "kt-tv", "--weight", "0.01", "--iterations", "2", "-o", "image.npz"]
+    assert main(command) == 2
+    assert "frames 0:5:2" in capsys.readouterr().err
+    assert main([*command, "--frames", "0:5:2", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["frames"] == [0, 2, 4]
+    assert [label["slice"] for label in found["source"]["details"]["frames"]] == [0, 0, 0]
 
 
 @pytest.mark.parametrize("method", METHODS, ids=IDS)

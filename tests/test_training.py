@@ -766,7 +766,7 @@ def test_a_file_goes_on_top_of_its_preset(tmp_path):
         file.write_text(text)
         with pytest.raises(InputError, match=sentence):
             read_settings(file)
-    with pytest.raises(InputError, match="cannot be read"):
+    with pytest.raises(InputError, match="There is no file"):
         read_settings(tmp_path / "none.yaml")
 
 

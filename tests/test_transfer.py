@@ -210,6 +210,10 @@ def test_the_grid_holds_every_cell_or_those_of_the_tables(images):
         ({"training": {"preset": "dar"}}, "There is no preset 'dar'"),
         ({"methods": ["tvv"]}, "There is no method 'tvv'"),
         ({"size": [2]}, "has no setting 'size'"),
+        (
+            {"domains": {"T1": {"sources": [{"kind": "raw", "path": "a"}], "masks": {}}}},
+            "has no setting 'domains.T1.masks'",
+        ),
     ],
 )
 def test_what_does_not_fit_is_refused_before_any_work(images, tmp_path, change, sentence):

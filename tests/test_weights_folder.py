@@ -77,7 +77,7 @@ def test_an_incomplete_manifest_is_refused(folder, missing):
         read_weights(folder)
 
 
-@pytest.mark.parametrize(("text", "words"), [("{", "is not JSON"), ("[]", "holds no manifest")])
+@pytest.mark.parametrize(("text", "words"), [("{", "is not valid JSON"), ("[]", "holds no manifest")])
 def test_other_files_are_refused(folder, text, words):
     (folder / "manifest.json").write_text(text)
     with pytest.raises(InputError, match=words):

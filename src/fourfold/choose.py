@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from fourfold.classical.wavelet import Wavelet
+from fourfold.classical.zero_filled import ZeroFilled
 from fourfold.errors import InputError
 from fourfold.method import Method
 from fourfold.physics.calibration import calibration_kspace
 from fourfold.physics.joint_model import require_neighbours
-from fourfold.registry import find_method
-from fourfold.scan import Scan
+from fourfold.scan import Scan, check_scan
 
 __all__ = ["choose_method"]
 
@@ -30,29 +31,30 @@ def choose_method(scan: Scan) -> tuple[Method, str]:
     where total variation leaves flat patches. (The root-sum-of-squares of all coils, which holds their noise, is
     closer to GRAPPA where few lines are left out.)
     """
-    name, reason = _choose(scan)
-    return find_method(name)(), reason
+    check_scan(scan)
+    kind, reason = _choose(scan)
+    return kind(), reason
 
 
-def _choose(scan: Scan) -> tuple[str, str]:
+def _choose(scan: Scan) -> tuple[type[Method], str]:
     if scan.fully_sampled:
-        return "zero-filled", "every sample was acquired, so the inverse Fourier transform gives the image"
+        return ZeroFilled, "every sample was acquired, so the inverse Fourier transform gives the image"
     data = f"{scan.coils} coil{'s' if scan.coils > 1 else ''} at {scan.acceleration:.1f}×"
     if scan.coils == 1:
-        return "wavelet", f"{data}: sparsity alone can tell the image from its aliasing"
+        return Wavelet, f"{data}: sparsity alone can tell the image from its aliasing"
     if scan.coil_maps is not None:
-        return "wavelet", f"{data} with coil maps: sensitivities and sparsity together remove the aliasing"
+        return Wavelet, f"{data} with coil maps: sensitivities and sparsity together remove the aliasing"
     removed = "sensitivities and sparsity together remove the aliasing"
     try:
         calibration_kspace(scan)
     except InputError:
         return _choose_without_calibration(scan, data, removed)
-    return "wavelet", f"{data} with calibration lines: {removed}"
+    return Wavelet, f"{data} with calibration lines: {removed}"
 
 
-def _choose_without_calibration(scan: Scan, data: str, removed: str) -> tuple[str, str]:
+def _choose_without_calibration(scan: Scan, data: str, removed: str) -> tuple[type[Method], str]:
     try:
         require_neighbours(scan.mask[0])
     except InputError:
-        return "zero-filled", f"{data} without calibration lines or coil maps: the aliasing has to stay"
-    return "wavelet", f"{data} without calibration lines, but with neighbouring samples: {removed}"
+        return ZeroFilled, f"{data} without calibration lines or coil maps: the aliasing has to stay"
+    return Wavelet, f"{data} without calibration lines, but with neighbouring samples: {removed}"

@@ -2,48 +2,167 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
-from fourfold.errors import InputError
+from fourfold.errors import InputError, SilentCoils, check_type
 
-__all__ = ["check_centred", "check_kspace"]
+__all__ = ["check_centred", "check_kspace", "check_largest", "check_mask_centre", "check_tensor"]
+
+# Squares of samples are summed in single precision, which ends at 3e38 and loses digits below 1e-38.
+SMALLEST, LARGEST = 1e-15, 1e15
+# Energy of the quarter around the corners or edges over that of the quarter around the centre.
+UNCENTRED = 10
+# What fftshift moves to the centre lies at both ends; the weaker end has at least this share of the stronger one's.
+WRAPPED = 0.1
+# Lines, or samples of a pattern in two dimensions, that a gap around the centre would hold at the pattern's density.
+EXPECTED_LINES, EXPECTED_SAMPLES = 6, 12
+# Width of the box that is looked for in the corners of a mask.
+CORNER = 8
+
+
+def check_tensor(name: str, value: Any, dtype: str = "complex64") -> None:
+    """Refuse what is no torch tensor, with the way to make one of `dtype`."""
+    check_type(name, value, Tensor, f"convert it with torch.from_numpy(numpy.asarray(…, dtype='{dtype}'))")
 
 
 def check_kspace(kspace: Tensor) -> Tensor:
     """Refuse k-space (frame, coil, ky, kx) of the wrong type or content; return its energy (ky, kx)."""
+    check_tensor("The k-space", kspace)
+    shape = tuple(kspace.shape)
     if kspace.dtype != torch.complex64:
-        raise InputError(f"The k-space is {kspace.dtype}; it must be complex64: convert it with .to(torch.complex64).")
+        raise InputError(f"The k-space is {kspace.dtype} of shape {shape}; it must be complex64: {_cure(kspace)}.")
     if kspace.ndim != 4:
-        raise InputError(
-            f"The k-space has shape {tuple(kspace.shape)}; it must be (frame, coil, ky, kx): add axes of size one."
-        )
+        raise InputError(f"The k-space has shape {shape}; it must be (frame, coil, ky, kx): add axes of size one.")
     if kspace.numel() == 0:
-        raise InputError(f"The k-space has shape {tuple(kspace.shape)} and so holds no sample; every axis needs one.")
+        raise InputError(f"The k-space has shape {shape} and so holds no sample; every axis needs one.")
+    _check_scale(kspace)
     energy = (kspace * kspace.conj()).real.sum(dim=0)
-    if not bool(torch.isfinite(energy).all()):
-        bad = int((~torch.isfinite(torch.view_as_real(kspace))).any(dim=-1).sum())
+    quiet = (energy.sum(dim=(1, 2)) == 0).nonzero().ravel().tolist()
+    silent = [coil for coil in quiet if not bool(kspace[:, coil].any())]
+    if silent:
+        raise SilentCoils(silent, kspace.shape[1])
+    return energy.sum(dim=0)
+
+
+def _cure(kspace: Tensor) -> str:
+    """Return how k-space of another type becomes complex64."""
+    if kspace.dtype.is_complex:
+        return "convert it with .to(torch.complex64)"
+    if kspace.ndim > 2 and kspace.shape[-1] == 2:
+        return "join real and imaginary parts with torch.view_as_complex(kspace.float().contiguous())"
+    return "give the complex samples, since real numbers have lost the phase"
+
+
+def _check_scale(kspace: Tensor) -> None:
+    """Refuse samples that are NaN or Inf, or so large or small that their squares are no longer exact."""
+    parts = torch.view_as_real(kspace.resolve_conj())
+    largest = max(abs(float(limit)) for limit in parts.aminmax())
+    if not largest <= torch.finfo(parts.dtype).max:
+        bad = (~torch.isfinite(parts)).any(dim=-1).nonzero()
+        frame, coil, ky, kx = bad[0].tolist()
+        first = f"the first in frame {frame}, coil {coil}, ky {ky}, kx {kx}"
         raise InputError(
-            f"The k-space contains {bad} samples that are NaN or Inf (or too large); "
+            f"The k-space contains {len(bad)} samples that are NaN or Inf ({first}); "
             "find and remove the corrupt samples first."
         )
-    silent = [coil for coil, total in enumerate(energy.sum(dim=(1, 2)).tolist()) if total == 0]
-    if silent:
-        raise InputError(f"Coil(s) {silent} contain only zeros; leave them out before reconstruction.")
-    return energy.sum(dim=0)
+    check_largest(largest)
+
+
+def check_largest(largest: float) -> None:
+    """Refuse k-space whose largest real or imaginary part is so large or small that squares are no longer exact."""
+    if largest != 0 and not SMALLEST <= largest <= LARGEST:
+        raise InputError(
+            f"The largest part of a k-space sample is {largest:.2g}; it must lie between {SMALLEST:g} and {LARGEST:g}, "
+            "since squares are summed in single precision: divide the k-space by its largest magnitude."
+        )
 
 
 def check_centred(energy: Tensor) -> None:
     """Refuse k-space (ky, kx) whose energy sits at the corners or edges, as numpy's FFT leaves it."""
     ny, nx = energy.shape
-    if min(ny, nx) < 16:
+    centre = (slice(ny // 2 - 1, ny // 2 + 2), slice(nx // 2 - 1, nx // 2 + 2))
+    # Where the centre was not acquired its energy says nothing.
+    if min(ny, nx) < 16 or not bool(energy[centre].any()):
         return
     box = (slice(ny // 2 - ny // 8, ny // 2 + ny // 8), slice(nx // 2 - nx // 8, nx // 2 + nx // 8))
-    moved = {axes: float(torch.fft.fftshift(energy, dim=axes)[box].sum()) for axes in ((0,), (1,), (0, 1))}
-    strongest = max(moved, key=lambda axes: moved[axes])
-    if moved[strongest] > 10 * float(energy[box].sum()):
-        names = " and ".join(("ky", "kx")[axis] for axis in strongest)
+    moved = {axes: torch.fft.fftshift(energy, dim=axes)[box] for axes in ((0,), (1,), (0, 1))}
+    sums = {axes: float(part.sum()) for axes, part in moved.items()}
+    # One axis before both: where the other one is flat, moving it too changes little.
+    strongest = next(axes for axes, total in sums.items() if total > 0.5 * max(sums.values()))
+    if sums[strongest] <= UNCENTRED * float(energy[box].sum()):
+        return
+    names = " and ".join(("ky", "kx")[axis] for axis in strongest)
+    ends = [[float(half.sum()) for half in moved[strongest].tensor_split(2, dim=axis)] for axis in strongest]
+    if all(min(pair) > WRAPPED * max(pair) for pair in ends):
         raise InputError(
             f"The k-space seems uncentred along {names}: its energy lies at the edges; "
             "expected the zero frequency at index n // 2: apply fftshift along that axis."
         )
+    raise InputError(
+        f"The k-space has its energy at one end of {names}, as shots of a spiral scan or an echo without its first "
+        "half; expected the zero frequency at index n // 2: give the trajectory of non-Cartesian samples, else pad "
+        "the axis with zeros that are not acquired until the peak is there."
+    )
+
+
+def check_mask_centre(mask: Tensor) -> None:
+    """Refuse a mask (frame, ky, kx) with its centre in the corners, or with a gap around the centre.
+
+    Masks that end short of the centre, as partial Fourier does, and gaps no wider than the pattern's density explains
+    are taken.
+    """
+    pattern = mask.any(dim=0)
+    _check_gap(pattern)
+    _check_corners(pattern)
+
+
+def _check_gap(pattern: Tensor) -> None:
+    """Refuse a mask (ky, kx) with a gap around the centre that its density does not explain."""
+    for axis, name in enumerate(("ky", "kx")):
+        lines = pattern.any(dim=1 - axis)
+        if bool((pattern == lines.unsqueeze(1 - axis)).all()):
+            half = _gap(lines)
+            if 2 * half * float(lines.float().mean()) >= EXPECTED_LINES:
+                raise InputError(_gap_sentence(half, len(lines), name))
+            return
+    places = pattern.nonzero() - torch.tensor([size // 2 for size in pattern.shape], device=pattern.device)
+    relative = places.abs() / torch.tensor(pattern.shape, device=pattern.device)
+    free = float(relative.amax(dim=1).min())
+    around = bool((places.amin(dim=0) < 0).all() and (places.amax(dim=0) > 0).all())
+    if around and (2 * free) ** 2 * len(places) >= EXPECTED_SAMPLES:
+        raise InputError(_gap_sentence(round(free * pattern.shape[0]), pattern.shape[0], "ky"))
+
+
+def _check_corners(pattern: Tensor) -> None:
+    """Refuse a mask (ky, kx) that is full in the corners, or at the edges of one axis, and not at the centre."""
+    ny, nx = pattern.shape
+    if min(ny, nx) < 2 * CORNER:
+        return
+    box = tuple(slice(size // 2 - CORNER // 2, size // 2 + CORNER // 2) for size in (ny, nx))
+    if float(pattern[box].float().mean()) > 0.5:
+        return
+    for axes in ((0,), (1,), (0, 1)):
+        if bool(torch.fft.fftshift(pattern, dim=axes)[box].all()):
+            names = " and ".join(("ky", "kx")[axis] for axis in axes)
+            raise InputError(
+                f"The mask is fully sampled at the edges of {names} and not at the centre, as if its zero frequency "
+                "were at index 0; expected it at index n // 2: apply fftshift to the mask along that axis."
+            )
+
+
+def _gap(lines: Tensor) -> int:
+    """Return how far the lines (line,) stay away from the centre on both sides; 0 where one side has none."""
+    places = lines.nonzero().ravel() - len(lines) // 2
+    left, right = places[places <= 0], places[places >= 0]
+    return min(-int(left.max()), int(right.min())) if len(left) and len(right) else 0
+
+
+def _gap_sentence(half: int, size: int, name: str) -> str:
+    return (
+        f"The sampling pattern leaves out the centre of k-space, where most of the signal is: it has no sample nearer "
+        f"than {half} to index {size // 2} along {name}; check whether the mask is inverted (True must mean acquired) "
+        "or belongs to other data."
+    )

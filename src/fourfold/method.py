@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Literal, TypeAlias, get_args
 
 import torch
@@ -13,7 +13,16 @@ from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, fie
 from torch import Tensor
 
 from fourfold.errors import InputError, explain_settings
-from fourfold.scan import Reconstruction, Record, Scan, crop_centre
+from fourfold.scan import (
+    FrameRecord,
+    Reconstruction,
+    Record,
+    Scan,
+    agreed_details,
+    check_scan,
+    crop_centre,
+    mean_scale,
+)
 
 __all__ = ["Family", "Method", "Progress", "Scope", "Solution"]
 
@@ -23,6 +32,10 @@ Scope = Literal["frame", "series"]
 
 Progress: TypeAlias = Callable[[float, str], None]
 """Called with the done fraction (0 to 1) and a few words on what is being done; raising in it interrupts the work."""
+
+
+# Labels of a frame that say where it lies; all others say when, or how it was acquired.
+_PLACES = ("slice", "partition", "readout")
 
 
 @dataclass(frozen=True)
@@ -116,6 +129,7 @@ class Method(BaseModel, ABC):
         InputError
             When the data does not suit the method.
         """
+        check_scan(scan)
         if scan.trajectory is not None and self.cartesian_only:
             raise InputError(
                 f"'{self.name}' works on Cartesian k-space and this scan has a trajectory ({scan.trajectory.kind}); "
@@ -126,7 +140,8 @@ class Method(BaseModel, ABC):
             solutions = [self._solve_series(scan, progress)]
             image = solutions[0].image
         else:
-            together = self.frames_at_once(scan)
+            # A coil that is silent in some frames is left out of these alone.
+            together = 1 if scan.has_silent_coils else self.frames_at_once(scan)
             solutions = []
             for first in range(0, scan.frames, together):
                 solutions.append(self._solve_frames(scan, first, first + together, progress))
@@ -143,18 +158,23 @@ class Method(BaseModel, ABC):
         members = [solution.members for solution in solutions if solution.members is not None]
         # An interrupted frame has fewer members than the others.
         alike = len(members) == len(image) and len({len(images) for images in members}) == 1
-        scales = [solution.scale for solution in solutions if solution.scale is not None]
+        by_frame = [
+            FrameRecord(solution.iterations, solution.scale, solution.details)
+            for solution in solutions
+            for _ in _frames(solution.image)
+        ]
         record = Record(
             method=self.name,
             settings=self.model_dump(mode="json"),
             seconds=time.perf_counter() - start,
             iterations=sum(solution.iterations for solution in solutions),
-            scale=sum(scales) / len(scales) if scales else None,
+            scale=mean_scale(by_frame),
             sampling=scan.sampling_summary(),
             source=scan.source.summary(),
             notes=tuple(dict.fromkeys((*scan.source.notes, *(note for each in solutions for note in each.notes)))),
-            details=dict(solutions[0].details),
+            details=agreed_details(by_frame),
             interrupted=solutions[-1].interrupted,
+            by_frame=tuple(by_frame) if len(solutions) > 1 else (),
         )
         return Reconstruction(
             cut(image),
@@ -188,9 +208,10 @@ class Method(BaseModel, ABC):
                 where = f"frame {start + 1}{last} of {scan.frames}: " if scan.frames > 1 else ""
                 progress((start + (stop - start) * fraction) / scan.frames, where + words)
 
-        solution = self.solve(scan.part(start, stop), report)
+        part = scan.part(start, stop)
+        solution = self.solve(part, report)
         report(1.0, self.title)
-        return solution
+        return replace(solution, notes=(*part.source.notes, *solution.notes))
 
     def _solve_series(self, scan: Scan, progress: Progress | None) -> Solution:
         if scan.frames == 1:
@@ -198,10 +219,35 @@ class Method(BaseModel, ABC):
                 f"The scan has a single frame; '{self.name}' works on what frames have in common: choose a method "
                 "for single frames such as 'tv' or 'wavelet'."
             )
+        unknown = _check_times(scan, self.name)
         report: Progress = progress or (lambda *_: None)
-        solution = self.solve(scan, report)
+        series = scan.without_silent_coils()
+        solution = self.solve(series, report)
         report(1.0, self.title)
-        return solution
+        return replace(solution, notes=(*series.source.notes, *unknown, *solution.notes))
+
+
+def _check_times(scan: Scan, name: str) -> tuple[str, ...]:
+    """Refuse frames that lie at different places; return a note where the scan does not say what its frames are."""
+    labels = scan.source.details.get("frames") or ()
+    if len(labels) != scan.frames:
+        return (f"The data does not say what its {scan.frames} frames are; '{name}' took them for one slice in time.",)
+    places = [tuple(label.get(name) for name in _PLACES) for label in labels]
+    if len(set(places)) == 1:
+        return ()
+    here = [index for index, place in enumerate(places) if place == places[0]]
+    if len(here) == 1:
+        raise InputError(
+            f"The {scan.frames} frames lie at {len(set(places))} places (slices or partitions) and not at several "
+            f"times; '{name}' works on what the frames of one slice have in common: choose a method for single frames "
+            "such as 'tv' or 'wavelet', or save a series in time as .npz."
+        )
+    step = here[1] - here[0]
+    chosen = f"{here[0]}:{here[-1] + 1}" + (f":{step}" if step > 1 else "")
+    raise InputError(
+        f"The {scan.frames} frames are {len(set(places))} slices or partitions at several times; '{name}' works on the "
+        f"frames of one slice: choose those of one, of the first with frames {chosen}."
+    )
 
 
 def _frames(image: Tensor) -> Tensor:

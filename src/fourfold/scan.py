@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
@@ -12,12 +12,13 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from fourfold.errors import InputError
-from fourfold.kspace_checks import check_centred, check_kspace
+from fourfold.errors import InputError, check_type
+from fourfold.kspace_checks import check_centred, check_kspace, check_mask_centre, check_tensor
 from fourfold.trajectory import Trajectory
 
 __all__ = [
     "Axis",
+    "FrameRecord",
     "Geometry",
     "Placement",
     "Reconstruction",
@@ -28,8 +29,11 @@ __all__ = [
     "Trajectory",
     "Vector",
     "acquired_samples",
+    "agreed_details",
     "centre_slice",
+    "check_scan",
     "crop_centre",
+    "mean_scale",
 ]
 
 Axis = Literal["ky", "kx"]
@@ -96,6 +100,7 @@ class Sampling:
     details: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        check_tensor("The sampling mask", self.mask, "bool")
         if self.mask.dtype != torch.bool or self.mask.ndim != 3:
             found = f"{self.mask.dtype} of shape {tuple(self.mask.shape)}"
             raise InputError(f"The sampling mask is {found}; it must be bool of shape (frame, ky, kx).")
@@ -138,6 +143,12 @@ def _centred_runs(mask: Tensor) -> Tensor:
     right = mask[..., centre:].int().cumprod(dim=-1).sum(dim=-1)
     # centre_slice(size, w) reaches w // 2 to the left of the centre and (w - 1) // 2 to its right.
     return torch.where(right > 0, torch.minimum(2 * left + 1, 2 * right), 0)
+
+
+def _lines_left_out(mask: Tensor) -> Axis | None:
+    """Return the axis along which `mask` (frame, ky, kx) leaves out whole lines, None for other patterns."""
+    lines_of_ky, lines_of_kx = bool((mask == mask[:, :, :1]).all()), bool((mask == mask[:, :1]).all())
+    return None if lines_of_ky == lines_of_kx else "ky" if lines_of_ky else "kx"
 
 
 @dataclass(frozen=True)
@@ -237,7 +248,8 @@ class Source:
     simulated
         Whether the samples were computed from an image.
     details
-        Facts from the header, JSON types only.
+        Facts from the header, JSON types only. ``frames`` labels each frame; ``file_frames`` are their numbers in the
+        file, where a note may have to name one.
     notes
         Sentences that a reader of any image made of the scan must know: what its file leaves open or contradicts.
         They lead the notes of every reconstruction.
@@ -300,12 +312,20 @@ class Scan:
         if self.trajectory is None:
             check_centred(energy)
         else:
+            check_type(
+                "The trajectory", self.trajectory, Trajectory, "make one with fourfold.Trajectory(points, matrix)"
+            )
             self._check_trajectory(self.trajectory)
         if self.sampling is None:
             acquired = acquired_samples(self.kspace)
             acquired = acquired[:1] if bool((acquired == acquired[:1]).all()) else acquired
             object.__setattr__(self, "sampling", Sampling(acquired))
+        _check_sampling(self.sampling)
+        check_type("The geometry", self.geometry, Geometry, "leave it out where it is unknown")
+        check_type("The source", self.source, Source, "leave it out where it is unknown")
         self._check_companions()
+        if self.trajectory is None:
+            check_mask_centre(self.mask)
 
     def __repr__(self) -> str:
         """Return the facts in one line."""
@@ -324,7 +344,7 @@ class Scan:
                 f"The mask has shape {tuple(mask.shape)} but the k-space has {frames} frame(s) of {held[0]}×{held[1]}; "
                 f"give a mask of shape (1, {held[0]}, {held[1]}) or ({frames}, {held[0]}, {held[1]})."
             )
-        if self.line_axis not in ("ky", "kx"):
+        if not isinstance(self.line_axis, str) or self.line_axis not in ("ky", "kx"):
             raise InputError(f"line_axis is '{self.line_axis}'; it must be 'ky' or 'kx'.")
         _check_placements(self.geometry, frames)
         if self.coil_maps is not None:
@@ -356,6 +376,7 @@ class Scan:
 
     @staticmethod
     def _check_array(name: str, array: Tensor, ndim: int) -> None:
+        check_tensor(name, array)
         if array.dtype != torch.complex64 or array.ndim != ndim:
             raise InputError(f"{name} is {array.dtype} with {array.ndim} axes; it must be complex64 with {ndim} axes.")
         # NaN and Inf survive a sum, which reads the array once and stores nothing.
@@ -399,6 +420,16 @@ class Scan:
         """Grid points over acquired ones; with a trajectory as in `Trajectory.acceleration`."""
         return self.sampling.acceleration if self.trajectory is None else self.trajectory.acceleration(self.mask)
 
+    @cached_property
+    def _silent(self) -> Tensor:
+        """bool, (frame, coil): whether a coil holds only zeros in a frame."""
+        return (self.kspace == 0).all(dim=3).all(dim=2)
+
+    @property
+    def has_silent_coils(self) -> bool:
+        """Whether some coil holds only zeros in some of several frames."""
+        return self.frames > 1 and bool(self._silent.any())
+
     def sampling_summary(self) -> dict[str, Any]:
         """Return the sampling's provenance as JSON types, with the trajectory's shots where there is one."""
         if self.trajectory is None:
@@ -424,16 +455,25 @@ class Scan:
         return self.part(index, index + 1)
 
     def part(self, start: int, stop: int) -> Scan:
-        """Return a scan of the frames from `start` up to and without `stop`."""
+        """Return a scan of the frames from `start` up to and without `stop`.
+
+        A coil that is silent in them, but not in the others, is left out, and a note of the source says so.
+        """
         if stop - start == self.frames:
             return self
 
         def pick(array: Tensor | None) -> Tensor | None:
             return array if array is None or array.shape[0] == 1 else array[start:stop]
 
+        silent = self._silent[start:stop].all(dim=0)
+        if silent.any():
+            return self.without_coils(silent.nonzero()[:, 0].tolist(), range(start, stop)).part(start, stop)
         mask = pick(self.mask)
         assert mask is not None
+        known = {name: self.source.details.get(name) or () for name in ("frames", "file_frames")}
+        details = {name: facts[start:stop] for name, facts in known.items() if len(facts) == self.frames}
         return self.replace(
+            source=dataclasses.replace(self.source, details={**self.source.details, **details}),
             kspace=self.kspace[start:stop],
             sampling=dataclasses.replace(self.sampling, mask=mask),
             coil_maps=pick(self.coil_maps),
@@ -442,8 +482,61 @@ class Scan:
             trajectory=self.trajectory and self.trajectory.of(list(range(start, stop))),
         )
 
+    def without_coils(self, coils: Sequence[int], frames: Sequence[int] = ()) -> Scan:
+        """Return the scan without some of its coils.
+
+        Parameters
+        ----------
+        coils
+            Their numbers.
+        frames
+            Frames in which they are silent, where this is why they are left out: a note of the source says so.
+
+        Raises
+        ------
+        InputError
+            When no coil is left.
+        """
+        before = self.source.details.get("coils_left_out", [])
+        numbers = [coil for coil in range(self.coils + len(before)) if coil not in before]
+        left_out = [numbers[coil] for coil in coils]
+        if len(left_out) == self.coils:
+            raise InputError(
+                f"All {self.coils} coils would be left out, for each is silent in some frame; leave out such frames."
+            )
+        verb = "was" if len(left_out) == 1 else "were"
+        in_file = self.source.details.get("file_frames")
+        where = _words("frame", [in_file[frame] for frame in frames] if in_file else frames)
+        note = f"{_words('Coil', left_out)} contained only zeros in {where} and {verb} left out."
+        source = dataclasses.replace(
+            self.source,
+            details={**self.source.details, "coils_left_out": sorted([*before, *left_out])},
+            notes=(*self.source.notes, *((note,) if frames else ())),
+        )
+        kept = [coil for coil in range(self.coils) if coil not in coils]
+        return self.replace(
+            kspace=self.kspace[:, kept],
+            coil_maps=None if self.coil_maps is None else self.coil_maps[:, :, kept],
+            calibration=None if self.calibration is None else self.calibration[:, kept],
+            noise=None if self.noise is None else self.noise[kept],
+            source=source,
+        )
+
+    def without_silent_coils(self) -> Scan:
+        """Return the scan without coils that are silent in some frame, for what treats all frames alike."""
+        if not self.has_silent_coils:
+            return self
+        frames, coils = self._silent.any(dim=1), self._silent.any(dim=0)
+        return self.without_coils(coils.nonzero()[:, 0].tolist(), frames.nonzero()[:, 0].tolist())
+
     def with_sampling(self, sampling: Sampling) -> Scan:
         """Return the scan undersampled by `sampling`; raises InputError where that asks for samples never acquired."""
+        _check_sampling(sampling)
+        if sampling.mask.shape[0] not in (1, self.frames) or sampling.mask.shape[1:] != self.mask.shape[1:]:
+            raise InputError(
+                f"The mask has shape {tuple(sampling.mask.shape)} but the scan's is {tuple(self.mask.shape)}; give one "
+                "for the same grid, with one frame or as many as the scan."
+            )
         missing = int((sampling.mask & ~self.mask).sum())
         if missing:
             raise InputError(
@@ -451,7 +544,14 @@ class Scan:
                 "that lies within the acquired one."
             )
         kspace = torch.where(sampling.mask[:, None], self.kspace, 0)
-        return self.replace(kspace=kspace, sampling=sampling)
+        source = self.source
+        if self.trajectory is None and _lines_left_out(sampling.mask) not in (None, self.line_axis):
+            note = (
+                f"The mask leaves out lines along {_lines_left_out(sampling.mask)}, but the scan's phase encoding is "
+                f"along {self.line_axis}: check that the mask is not transposed."
+            )
+            source = dataclasses.replace(source, notes=(*source.notes, note))
+        return self.replace(kspace=kspace, sampling=sampling, source=source)
 
     def to(self, device: torch.device | str) -> Scan:
         """Return the scan with every tensor on `device`."""
@@ -469,6 +569,44 @@ class Scan:
         )
 
 
+def check_scan(scan: Any) -> None:
+    """Refuse what is no `Scan`, with the ways to get one."""
+    check_type("The scan", scan, Scan, "read a file with fourfold.load, or make one with fourfold.Scan(kspace)")
+
+
+def _check_sampling(sampling: Any) -> None:
+    advice = "make one with fourfold.Sampling(mask), the mask being bool (frame, ky, kx)"
+    check_type("The sampling", sampling, Sampling, advice)
+
+
+@dataclass(frozen=True)
+class FrameRecord:
+    """What differs between the frames of a volume: iterations, scale and details, as in `Record`."""
+
+    iterations: int = 0
+    scale: float | None = None
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+def agreed_details(frames: Sequence[FrameRecord]) -> dict[str, Any]:
+    """Return the details in which all frames agree."""
+    first, *others = (frame.details for frame in frames)
+    return {
+        name: fact for name, fact in first.items() if all(name in other and other[name] == fact for other in others)
+    }
+
+
+def mean_scale(frames: Sequence[FrameRecord]) -> float | None:
+    """Return the mean of the frames' scales, None where they have none."""
+    scales = [frame.scale for frame in frames if frame.scale is not None]
+    return sum(scales) / len(scales) if scales else None
+
+
+def _words(name: str, numbers: Sequence[int]) -> str:
+    """Return a name in front of numbers, such as ``Coil 3`` or ``frames 1, 2``."""
+    return f"{name}{'s' if len(numbers) > 1 else ''} {', '.join(map(str, numbers))}"
+
+
 @dataclass(frozen=True)
 class Record:
     """How an image was made: enough to make it again.
@@ -482,15 +620,19 @@ class Record:
     iterations
         Iterations of the solver summed over frames; 0 for direct methods.
     scale
-        The intensity unit computed from the measured k-space, in which weights are given (None: no weights).
+        The intensity unit computed from the measured k-space, in which weights are given (None: no weights); of several
+        frames the mean.
     sampling, source
         Provenance of the mask and of the data.
     notes
         Sentences a reader must know: what was chosen automatically, what was left out.
     details
-        Further facts, JSON types only (for example the objective's history).
+        Further facts, JSON types only (for example the objective's history); of frames that were reconstructed one by
+        one those in which they agree.
     interrupted
         Whether the user ended it early: the last frame is what had been reached, and frames may be missing.
+    by_frame
+        Of several frames that were reconstructed one by one, what `FrameRecord` says of each; otherwise empty.
     """
 
     method: str
@@ -503,10 +645,15 @@ class Record:
     notes: tuple[str, ...] = ()
     details: Mapping[str, Any] = field(default_factory=dict)
     interrupted: bool = False
+    by_frame: tuple[FrameRecord, ...] = ()
 
     def summary(self) -> dict[str, Any]:
         """Return the record as JSON types."""
         return dataclasses.asdict(self)
+
+    def details_of(self, frame: int) -> Mapping[str, Any]:
+        """Return the details of one frame."""
+        return self.by_frame[frame].details if self.by_frame else self.details
 
 
 @dataclass(frozen=True, eq=False)
@@ -537,6 +684,7 @@ class Reconstruction:
     estimate: Tensor | None = None
 
     def __post_init__(self) -> None:
+        check_tensor("The image", self.image)
         if self.image.dtype != torch.complex64 or self.image.ndim != 3:
             raise InputError(
                 f"The image is {self.image.dtype} of shape {tuple(self.image.shape)}; "

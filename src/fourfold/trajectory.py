@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 
 from fourfold.errors import InputError
+from fourfold.kspace_checks import check_tensor
+from fourfold.memory import array_bytes, require_memory
 
 __all__ = ["Trajectory"]
 
@@ -50,18 +52,26 @@ class Trajectory:
     kind: str = "acquired"
 
     def __post_init__(self) -> None:
+        check_tensor("The trajectory", self.points, "float32")
         shape = tuple(self.points.shape)
         if self.points.dtype != torch.float32 or len(shape) != 4 or shape[3] != 2 or 0 in shape:
             raise InputError(
                 f"The trajectory is {self.points.dtype} of shape {shape}; it must be float32 of shape "
                 "(frame or 1, shot, sample, 2) with ky and kx last."
             )
-        if len(self.matrix) != 2 or min(self.matrix) < 1:
+        sizes = self.matrix if isinstance(self.matrix, Sequence) else ()
+        if len(sizes) != 2 or not all(isinstance(size, int) and size > 0 for size in sizes):
             raise InputError(f"The trajectory's matrix is {self.matrix}; it must be two positive sizes (ny, nx).")
+        require_memory(
+            array_bytes((self.frames, *self.matrix), torch.complex64.itemsize),
+            f"A trajectory's image of {self.frames}×{self.matrix[0]}×{self.matrix[1]}",
+            "give the matrix of the image, and the points in cycles per field of view",
+        )
         if not bool(torch.isfinite(self.points).all()):
             raise InputError("The trajectory contains NaN or Inf; leave the corrupt samples out.")
         self._check_reach()
         if self.density is not None:
+            check_tensor("The trajectory's density", self.density, "float32")
             self._check_density(self.density)
 
     def _check_reach(self) -> None:

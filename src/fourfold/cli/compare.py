@@ -12,7 +12,7 @@ from cyclopts import Group, Parameter
 from fourfold.cli.computer import Computer, ComputerOptions
 from fourfold.cli.console import print_json, print_table, progress_bar
 from fourfold.cli.files import FormatOptions, check_output, frames_in_words, select_frames
-from fourfold.cli.flags import DATA, METHODS, OUTPUT, Flag
+from fourfold.cli.flags import DATA, METHODS, OUTPUT, Flag, SettingsFile
 from fourfold.errors import InputError
 from fourfold.formats import open_scan
 from fourfold.method import Method
@@ -49,7 +49,7 @@ def settings_of(kinds: Iterable[type[Method]]) -> Any:
 def compare(
     file: Path,
     /,
-    *,
+    *names: str,
     methods: Annotated[list[str] | None, Parameter(group=METHODS)] = None,
     own: Any = None,
     frames: Annotated[str | None, Parameter(alias="--frame", group=DATA)] = None,
@@ -65,6 +65,7 @@ def compare(
     json: Annotated[Flag, Parameter(group=OUTPUT)] = False,
     force: Annotated[Flag, Parameter(group=OUTPUT)] = False,
     computer: ComputerOptions = Computer(),  # noqa: B008  # frozen
+    settings: SettingsFile = None,
 ) -> None:
     """Reconstruct one slice or series with several methods and score them against the fully sampled data.
 
@@ -74,11 +75,11 @@ def compare(
 
     For example:
 
-        fourfold compare knee.h5 --methods tv,wavelet --report knee.html
+        fourfold compare knee.h5 tv wavelet --report knee.html
 
         fourfold compare knee.h5 --pattern regular --acceleration 4 --lines 24 --tv.weight 0.002
 
-        fourfold compare cine.npz --methods kt-tv,low-rank-sparse --pattern kt-interleaved --acceleration 8
+        fourfold compare cine.npz kt-tv low-rank-sparse --pattern kt-interleaved --acceleration 8
 
         fourfold compare knee.h5 --settings methods.yaml
 
@@ -88,8 +89,10 @@ def compare(
     ----------
     file
         Raw k-space, fully sampled for scores.
+    names
+        Names of the methods; unless given all that suit the number of frames and take seconds, not minutes.
     methods
-        Names separated by commas; unless given all that suit the number of frames and take seconds, not minutes.
+        The names as an option, for settings files: separated by commas.
     frames
         One frame (3) or a range without its end (2:5), counted from 0; the middle one unless given, and all for
         methods that are named and work on series.
@@ -114,23 +117,24 @@ def compare(
     """
     volume = open_scan(file, **(more or {}))
     if report is not None:
-        check_output(report, (".html",), volume.path, force)
+        check_output(report, (".html",), (volume.path, mask, (more or {}).get("trajectory"), settings), force)
     computer.claim()
-    chosen = _with_settings(_names(methods), own)
-    series = methods is not None and any(method.scope == "series" for method in chosen)
+    named = _names((*names, *(methods or ())))
+    chosen = _with_settings(named, own)
+    series = bool(named) and any(method.scope == "series" for method in chosen)
     indices = _frames(frames, len(volume), series)
-    scan = volume.load(slice(indices.start, indices.stop))
+    scan = volume.load(slice(indices.start, indices.stop, indices.step))
     sampling = _sampling(scan, pattern, acceleration, seed, details or {}, mask)
     if methods is None:
         undersampled = scan if sampling is None else scan.with_sampling(sampling)
         chosen = [method for method in chosen if method.suits(undersampled)]
     with progress_bar() as show:
         comparison = compare_methods(
-            scan.to(computer.device), chosen, sampling, _names(protocols), reference, progress=show
+            scan.to(computer.device), chosen, sampling, _names(protocols or ()) or None, reference, progress=show
         )
     if report is not None:
         words = f", {frames_in_words(indices, len(volume))}" if len(volume) > 1 else ""
-        write_report(comparison, report, f"Comparison on {file.name}{words}")
+        write_report(comparison, report, f"Comparison on {file.name}{words}", replace=force)
     if json:
         print_json(comparison.to_json())
     else:
@@ -142,14 +146,14 @@ def _frames(frames: str | None, count: int, series: bool) -> range:
     return range(count // 2, count // 2 + 1) if frames is None and not series else select_frames(frames, count)
 
 
-def _names(texts: Sequence[str] | None) -> list[str] | None:
-    """Return the names in texts that may each hold several, separated by commas."""
-    return None if texts is None else [name.strip() for text in texts for name in text.split(",")]
+def _names(texts: Iterable[str]) -> list[str]:
+    """Return the names in texts that may each hold several, separated by commas; each name once."""
+    return list(dict.fromkeys(name.strip() for text in texts for name in text.split(",")))
 
 
-def _with_settings(names: Sequence[str] | None, own: Any) -> list[Method]:
-    """Return the methods called `names` (all fast ones when None) with the settings that `own` holds for them."""
-    kinds = quick_methods().values() if names is None else [find_method(name) for name in names]
+def _with_settings(names: Sequence[str], own: Any) -> list[Method]:
+    """Return the methods called `names` (all fast ones without any) with the settings that `own` holds for them."""
+    kinds = [find_method(name) for name in names] or quick_methods().values()
     return [getattr(own, kind.name.replace("-", "_"), None) or kind() for kind in kinds]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import Annotated, Literal, TypeAlias
 
@@ -11,6 +12,10 @@ from cyclopts import Group, Parameter
 from fourfold.errors import InputError
 
 __all__ = ["Computer", "ComputerOptions"]
+
+
+MOST_THREADS = max(64, os.cpu_count() or 1)
+"""Each takes memory of its own, and more than there are processors speed nothing up."""
 
 
 @dataclass(frozen=True)
@@ -27,8 +32,8 @@ class Computer:
         if self.device == "cuda" and not torch.cuda.is_available():
             raise InputError("The device 'cuda' was asked for but torch finds none; use --device cpu.")
         if self.threads is not None:
-            if self.threads < 1:
-                raise InputError(f"{self.threads} threads were asked for; give 1 or more.")
+            if not 1 <= self.threads <= MOST_THREADS:
+                raise InputError(f"{self.threads} threads were asked for; give 1 to {MOST_THREADS}.")
             torch.set_num_threads(self.threads)
 
 

@@ -4,31 +4,59 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
+from rich.segment import Segment
 from rich.table import Table
+from rich.text import Text
 
+from fourfold.cli.text import is_unicode, json_safe, printable, say
 from fourfold.formats.metadata import plain
 from fourfold.method import Progress
 
-__all__ = ["part_of", "print_facts", "print_json", "print_table", "progress_bar", "remark"]
+__all__ = ["part_of", "print_facts", "print_json", "print_table", "progress_bar", "remark", "say"]
+
+
+class _Console(Console):
+    """Shows text as it is: brackets and colons in the name of a file are no markup, and no character steers."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(markup=False, emoji=False, **options)
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """Return a cell's text, of which the width of its column follows."""
+        return super().render_str(_lines(text), **options)
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:
+        """Yield the pieces of what is shown."""
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else segment._replace(text=_lines(segment.text))
+
+
+def _lines(text: str) -> str:
+    return "\n".join(printable(line) for line in text.split("\n"))
+
+
+BETWEEN_LINES = 10.0
+"""Seconds between lines on progress, where no bar can be drawn."""
 
 
 def print_json(value: Mapping[str, Any]) -> None:
     """Print `value` on stdout as JSON."""
-    print(json.dumps(plain(value), indent=2, ensure_ascii=False))
+    print(json_safe(json.dumps(plain(value), indent=2, ensure_ascii=not is_unicode(sys.stdout))))
 
 
 def print_facts(facts: Mapping[str, Any]) -> None:
     """Print names and values on stdout, one a line."""
     width = max(len(name) for name in facts)
     for name, value in facts.items():
-        print(f"{name.replace('_', ' '):<{width}}  {_words(value)}")
+        say(f"{name.replace('_', ' '):<{width}}  {_words(value)}")
 
 
 def _words(value: Any) -> str:
@@ -45,28 +73,47 @@ def _words(value: Any) -> str:
 
 def print_table(table: Table) -> None:
     """Print a table on stdout, in full width where that is no terminal."""
-    console = Console()
-    Console(width=None if console.is_terminal else 160).print(table)
+    console = _Console()
+    _Console(width=None if console.is_terminal else 160).print(table)
 
 
 def remark(sentence: str) -> None:
     """Print a sentence on stderr."""
-    print(sentence, file=sys.stderr)
+    say(sentence, sys.stderr)
 
 
 @contextmanager
 def progress_bar() -> Iterator[Progress]:
-    """Yield a callback that shows the done fraction on stderr, where that is a terminal or FORCE_COLOR is set."""
+    """Yield a callback that shows the done fraction on stderr: a bar on a terminal, or a line every ten seconds.
+
+    FORCE_COLOR makes anything count as a terminal.
+    """
     console = Console(stderr=True)
+    if not console.is_terminal:
+        yield _progress_lines()
+        return
     columns = (
         BarColumn(),
         TextColumn("{task.percentage:3.0f} %"),
         TimeElapsedColumn(),
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
     )
-    with Bars(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
+    with Bars(*columns, console=console, transient=True) as bars:
         task = bars.add_task("", total=1.0)
-        yield lambda fraction, words: bars.update(task, completed=fraction, description=words)
+        yield lambda fraction, words: bars.update(task, completed=fraction, description=printable(words))
+
+
+def _progress_lines() -> Progress:
+    """Return a callback that prints a line where the last one, or the start, is long enough ago."""
+    last = time.monotonic()
+
+    def show(fraction: float, words: str) -> None:
+        nonlocal last
+        if time.monotonic() - last >= BETWEEN_LINES:
+            last = time.monotonic()
+            remark(f"{100 * fraction:3.0f} %  {words}")
+
+    return show
 
 
 def part_of(show: Progress, index: int, total: int, name: str) -> Progress:

@@ -8,8 +8,9 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from fourfold.cli.computer import Computer, ComputerOptions
-from fourfold.cli.console import print_table, progress_bar, remark
-from fourfold.cli.flags import OUTPUT
+from fourfold.cli.console import print_table, progress_bar, remark, say
+from fourfold.cli.files import PAGES, FormatOptions, check_folder
+from fourfold.cli.flags import DATA, OUTPUT
 from fourfold.errors import InputError
 from fourfold.formats import open_scan
 from fourfold.report import write_report
@@ -25,6 +26,7 @@ def demo(
     file: Path | None = None,
     /,
     *,
+    more: Annotated[FormatOptions | None, Parameter(name="*", group=DATA)] = None,
     output: Annotated[Path, Parameter(alias="-o", group=OUTPUT)] = Path("fourfold-demo"),
     computer: ComputerOptions = Computer(),  # noqa: B008  # frozen
 ) -> None:
@@ -40,10 +42,11 @@ def demo(
         Raw k-space, fully sampled; its middle slice is used. The sample unless given: a head with simulated coils
         and noise.
     output
-        Folder to write the page to; a page that is there is replaced.
+        Folder to write the page to; a page of fourfold's that is there is replaced.
     """
     computer.claim()
-    scan = sample() if file is None else _middle_frame(file)
+    check_folder(output, PAGES[:1])
+    scan = sample() if file is None else _middle_frame(file, more or FormatOptions())
     output.mkdir(parents=True, exist_ok=True)
     what = scan.source.label or str(file)
     remark(f"{what}: {scan.coils} coils, {scan.shape[0]}×{scan.shape[1]}, every fourth line kept at random.")
@@ -54,7 +57,7 @@ def demo(
         comparison = compare(scan.to(computer.device), sampling=sampling, progress=show)
     page = write_report(comparison, output / "index.html", f"fourfold demo: {what}")
     print_table(comparison.render())
-    print(f"Open {page} in a browser to see the images.")
+    say(f"Open {page} in a browser to see the images.")
 
 
 def _every_fourth_line(scan: Scan) -> Sampling:
@@ -66,8 +69,8 @@ def _every_fourth_line(scan: Scan) -> Sampling:
     return make_sampling("random", scan.shape, lines / kept, lines=centre, seed=0, axis=scan.line_axis)
 
 
-def _middle_frame(file: Path) -> Scan:
-    volume = open_scan(file)
+def _middle_frame(file: Path, options: FormatOptions) -> Scan:
+    volume = open_scan(file, **options)
     scan = volume[len(volume) // 2]
     if not scan.fully_sampled:
         raise InputError(

@@ -51,7 +51,7 @@ def export(
         Replace a file that exists.
     """
     check_output(output, (".onnx",), force=force)
-    facts = export_onnx(weights, output, size)
+    facts = export_onnx(weights, output, size, replace=force)
     if json:
         print_json({"output": str(output), **facts})
     else:

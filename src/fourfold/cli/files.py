@@ -2,24 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+import re
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TypedDict
 
 from fourfold.errors import InputError
 from fourfold.formats import check_writable
 from fourfold.formats.mrd_repeats import Repeats
+from fourfold.output import files_of
 
-__all__ = ["FormatOptions", "check_output", "frames_in_words", "select_frames"]
+__all__ = ["PAGES", "FormatOptions", "check_folder", "check_output", "frames_in_words", "select_frames"]
+
+PAGES = ("index.html", "scores.csv", "scores.json")
+"""What a study writes into its folder whatever it is about, the page first."""
+
+GENERATOR = b'<meta name="generator" content="fourfold '
+"""What the head of every page of ours holds."""
+_HEAD = 4096
 
 
 class FormatOptions(TypedDict, total=False):
-    """Options that only some formats have."""
+    """Options of reading; all but `check_content` are those of some formats alone."""
+
+    check_content: bool
+    """Refuse frames that do not look like k-space: images, axes in another order, the centre in another place."""
 
     dataset: str
     """Group to read of an MRD file that holds several."""
     encoding: int
     """Encoding space to read of an MRD file that holds several, counted from 0."""
+    centre: str
+    """Centre of k-space of an MRD file whose header is wrong: data, or places such as line=32,partition=8,sample=60."""
+    embedded: bool
+    """Whether lines of an MRD file that are flagged as calibration alone belong to the image too."""
     repeats: Repeats
     """Lines of an MRD file that were acquired more than once: "average" averages them, even where they differ far
     beyond noise, "frames" makes a frame of each repeat."""
@@ -29,19 +46,44 @@ class FormatOptions(TypedDict, total=False):
     """Rows and columns of the image that a trajectory encodes, for example --matrix 256 256."""
 
 
-def check_output(path: Path, suffixes: Sequence[str], source: Path | None = None, force: bool = False) -> None:
-    """Raise InputError where `path` cannot be written, is the file being read, or exists without `force`."""
+def check_output(path: Path, suffixes: Sequence[str], inputs: Iterable[Path | None] = (), force: bool = False) -> None:
+    """Raise InputError where `path` cannot be written, is one of the `inputs`, or exists without `force`."""
     check_writable(path, suffixes)
-    if not path.exists():
+    taken = [file for file in files_of(path) if os.path.lexists(file)]
+    for source in inputs:
+        read = () if source is None else files_of(source)
+        if any(_same_file(file, each) for file in taken for each in read):
+            raise InputError(f"The output '{path}' is the input '{source}' itself: choose another name.")
+    if taken and not force:
+        raise InputError(f"The output '{taken[0]}' exists: choose another name, or add --force to replace it.")
+
+
+def check_folder(folder: Path, names: Sequence[str]) -> None:
+    """Raise InputError where a folder cannot take files of these names: the first one is the page that marks ours.
+
+    A page of ours is replaced with all that belongs to it, other files of these names are not.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"The output '{folder}' is a file: name a folder.")
+    page = folder / names[0]
+    if page.is_file() and GENERATOR in page.read_bytes()[:_HEAD]:
         return
-    if source is not None and path.samefile(source):
-        raise InputError(f"The output '{path}' is the raw file itself: choose another name.")
-    if not force:
-        raise InputError(f"The output '{path}' exists: choose another name, or add --force to replace it.")
+    foreign = [name for name in names if os.path.lexists(folder / name)]
+    if foreign:
+        raise InputError(
+            f"The folder '{folder}' holds '{foreign[0]}', which fourfold has not written: name another folder."
+        )
+
+
+def _same_file(first: Path, second: Path) -> bool:
+    """Return whether two paths lead to one file, by links too."""
+    return first.exists() and second.exists() and first.samefile(second)
 
 
 def select_frames(text: str | None, count: int) -> range:
-    """Return the frames that `text` names: one index, a range ``start:stop`` without its end, or all for None.
+    """Return the frames that `text` names: an index, a range ``start:stop`` or ``start:stop:step``, or all for None.
+
+    As in Python, the end of a range is not part of it.
 
     Raises
     ------
@@ -50,15 +92,15 @@ def select_frames(text: str | None, count: int) -> range:
     """
     if text is None:
         return range(count)
-    start, colon, stop = text.partition(":")
-    try:
-        first = int(start) if start or not colon else 0
-        end = first + 1 if not colon else int(stop) if stop else count
-    except ValueError:
-        raise InputError(f"The frames '{text}' are neither an index nor a range; write 3 or 2:5.") from None
-    if not 0 <= first < end <= count:
+    found = re.fullmatch(r"(\d+)|(\d*):(\d*)(?::([1-9]\d*))?", text)
+    if found is None:
+        raise InputError(f"The frames '{text}' are neither an index nor a range; write 3, 2:5 or 2:20:4.")
+    one, start, stop, step = found.groups()
+    first = int(one or start or 0)
+    end = first + 1 if one else int(stop or count)
+    if not first < end <= count:
         raise InputError(f"The frames '{text}' were asked for; this file has frames 0 to {count - 1}.")
-    return range(first, end)
+    return range(first, end, int(step or 1))
 
 
 def frames_in_words(frames: range, count: int) -> str:

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import importlib
 import inspect
-import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any, TypeAlias, get_type_hints
 
-import yaml
 from cyclopts import App, Group, Parameter
 from cyclopts.config import Dict
 
-from fourfold.errors import InputError
+from fourfold.documents import read_settings
+from fourfold.errors import InputError, shown
 
-__all__ = ["DATA", "METHODS", "OUTPUT", "Flag", "MethodName", "Tokens", "new_app", "run"]
+__all__ = ["DATA", "METHODS", "OUTPUT", "Flag", "MethodName", "SettingsFile", "Tokens", "new_app", "run"]
 
 METHODS = Group("Methods", sort_key=0)
 DATA = Group("Data", sort_key=1)
@@ -27,12 +26,14 @@ Flag: TypeAlias = Annotated[bool, Parameter(negative="", show_default=False)]
 
 MethodName: TypeAlias = Annotated[str | None, Parameter(alias="-m", group=METHODS)]
 
-_SettingsFile: TypeAlias = Annotated[
+SettingsFile: TypeAlias = Annotated[
     Path | None,
     Parameter(
-        group=METHODS, help="YAML or TOML file that gives any of these options by the same names; flags win over it."
+        group=Group("Settings", sort_key=4),
+        help="YAML or TOML file that gives any of these options by the same names; flags win over it.",
     ),
 ]
+"""Of a command that takes its options from a file too; the command sees the path, `run` reads the file."""
 
 Tokens: TypeAlias = Annotated[str, Parameter(show=False, allow_leading_hyphen=True)]
 """What follows a command, flags included."""
@@ -60,21 +61,19 @@ def run(name: str, /, *tokens: Tokens) -> None:
     The method and the settings file are looked for first, because the other flags follow from them. Where the function
     has a parameter `own`, ``own_type(method)`` in the same module gives its type.
     """
-    first_look = new_app(name, default_command=_first_look, help_flags=[], version_flags=[])
-    looked = first_look.parse_known_args(tokens)[1].arguments
-    file = looked.get("settings")
-    given = _read_settings(file) if file else {}
-    method = looked.get("method", given.get("method"))
-    if not isinstance(method, str | None):
-        raise InputError(f"The method in '{file}' is {method!r}; write a name such as 'method: tv'.")
     identifier = name.replace(" ", "_")
     module = importlib.import_module(f"fourfold.cli.{identifier}")
-    types = {}
-    if hasattr(module, "own_type"):
-        types["own"] = module.own_type(method)
+    function = getattr(module, identifier)
+    parameters = inspect.signature(function).parameters
+    looked = _first_look_at(name, tokens)
+    file = looked.get("settings") if "settings" in parameters else None
+    given = read_settings(file) if file else {}
+    method = looked.get("method", given.get("method"))
+    if not isinstance(method, str | None):
+        raise InputError(f"The method in '{file}' is {shown(method)}; write a name such as 'method: tv'.")
     app = new_app(
         f"fourfold {name}",
-        default_command=_with_settings_file(getattr(module, identifier), types),
+        default_command=_with_own(function, module.own_type(method)) if "own" in parameters else function,
         config=Dict(given, source=f"'{file}'", use_commands_as_keys=False),
         version_flags=[],
     )
@@ -82,35 +81,23 @@ def run(name: str, /, *tokens: Tokens) -> None:
     app(tokens)
 
 
-def _first_look(*, method: MethodName = None, settings: _SettingsFile = None) -> None:
+def _first_look_at(name: str, tokens: Sequence[str]) -> Mapping[str, Any]:
+    """Return the method and the settings file among the `tokens`."""
+    app = new_app(name, default_command=_first_look, help_flags=[], version_flags=[])
+    return app.parse_known_args(tokens)[1].arguments
+
+
+def _first_look(*, method: MethodName = None, settings: SettingsFile = None) -> None:
     """Take the two options that decide on the others."""
 
 
-def _with_settings_file(function: Callable[..., None], types: dict[str, Any]) -> Callable[..., None]:
-    """Return `function` with the further flag ``--settings`` and with the `types` of some parameters replaced."""
+def _with_own(function: Callable[..., None], own: Any) -> Callable[..., None]:
+    """Return `function` with the type `own` for its parameter of that name."""
 
     @wraps(function)
-    def command(*arguments: Any, settings: Path | None = None, **options: Any) -> None:  # noqa: ARG001  # read before
+    def command(*arguments: Any, **options: Any) -> None:
         function(*arguments, **options)
 
-    flag = inspect.Parameter("settings", inspect.Parameter.KEYWORD_ONLY, default=None)
-    parameters = inspect.signature(function).parameters.values()
-    command.__signature__ = inspect.Signature([*parameters, flag])  # type: ignore[attr-defined]
-    hints = get_type_hints(function, include_extras=True)
-    command.__annotations__ = {**hints, **types, "settings": _SettingsFile}
+    command.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]
+    command.__annotations__ = {**get_type_hints(function, include_extras=True), "own": own}
     return command
-
-
-def _read_settings(path: Path) -> dict[str, Any]:
-    """Return the names and values of a YAML or TOML file."""
-    is_toml = path.suffix == ".toml"
-    try:
-        text = path.read_text(encoding="utf-8")
-        settings = tomllib.loads(text) if is_toml else yaml.safe_load(text)
-    except OSError as error:
-        raise InputError(f"The settings file '{path}' cannot be read: {error.strerror}.") from None
-    except (tomllib.TOMLDecodeError, yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"The settings file '{path}' is not valid {'TOML' if is_toml else 'YAML'}: {error}.") from None
-    if not isinstance(settings, dict) or not all(isinstance(name, str) for name in settings):
-        raise InputError(f"The settings file '{path}' holds no names with values; write lines such as 'weight: 0.01'.")
-    return settings

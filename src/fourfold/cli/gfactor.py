@@ -9,9 +9,9 @@ from typing import Annotated, Any
 from cyclopts import Group, Parameter
 
 from fourfold.cli.computer import Computer, ComputerOptions
-from fourfold.cli.console import progress_bar, remark
+from fourfold.cli.console import progress_bar, remark, say
 from fourfold.cli.files import FormatOptions, check_output
-from fourfold.cli.flags import DATA, OUTPUT, Flag, MethodName
+from fourfold.cli.flags import DATA, OUTPUT, Flag, MethodName, SettingsFile
 from fourfold.cli.preparation import Preparation
 from fourfold.cli.recon import own_type
 from fourfold.errors import InputError
@@ -41,6 +41,7 @@ def gfactor(
     seed: Annotated[int, Parameter(group=REPLICAS)] = 0,
     force: Annotated[Flag, Parameter(group=OUTPUT)] = False,
     computer: ComputerOptions = Computer(),  # noqa: B008  # frozen
+    settings: SettingsFile = None,
 ) -> None:
     """Write the map of a method's g-factor on one frame, by pseudo multiple replicas.
 
@@ -71,7 +72,8 @@ def gfactor(
     if method is None:
         raise InputError("No method was named; give one that is linear, such as --method grappa.")
     volume = open_scan(file, **(more or {}))
-    check_output(output, IMAGE_SUFFIXES, volume.path, force)
+    inputs = (volume.path, *prepare.files, (more or {}).get("trajectory"), settings)
+    check_output(output, IMAGE_SUFFIXES, inputs, force)
     computer.claim()
     scan = prepare(volume.load(len(volume) // 2 if frame is None else frame)).to(computer.device)
     solver = own or find_method(method)()
@@ -84,8 +86,8 @@ def gfactor(
         notes=(*scan.source.notes, "The values are the g-factor.", *notes),
         details={"replicas": replicas, "seed": seed},
     )
-    save(replace(image, image=found[None].to(image.image.dtype), record=record), output)
+    save(replace(image, image=found[None].to(image.image.dtype), record=record), output, replace=force)
     inside = crop_centre(found, (found.shape[0] // 2, found.shape[1] // 2))
-    print(f"{output}: g-factor of '{solver.name}', mean {float(inside.mean()):.2f} in the middle of the image")
+    say(f"{output}: g-factor of '{solver.name}', mean {float(inside.mean()):.2f} in the middle of the image")
     for note in notes:
         remark(note)

@@ -11,7 +11,10 @@ from importlib import metadata
 from cyclopts import CycloptsError
 
 from fourfold.cli.flags import Tokens, new_app, run
+from fourfold.cli.mistakes import explain
+from fourfold.cli.text import accept_any_encoding, say
 from fourfold.errors import InputError
+from fourfold.memory import is_out_of_memory
 
 __all__ = ["main"]
 
@@ -39,6 +42,13 @@ _COMMANDS = {
 }
 
 
+_LACK_OF_MEMORY = (
+    "The memory does not suffice: choose fewer frames, a smaller matrix, fewer coils (--coils) or another method, or "
+    "take a computer with more memory."
+)
+_LONGEST = 2000
+"""Characters of a refusal; what a file holds may be quoted in it."""
+
 # What the first word after a command says, where it makes a command of its own.
 _BRANCHES = {"study": ("transfer", "losses", "shift")}
 
@@ -48,6 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     A user's mistake becomes one line on stderr; only a fault of fourfold leaves with a traceback.
     """
+    accept_any_encoding()
     app = new_app("fourfold", help=_HELP, version=lambda: metadata.version("fourfold"))
     for order, (name, text) in enumerate(_COMMANDS.items()):
         app.command(partial(_run, name), name=name, help=text, sort_key=order, help_flags=[], version_flags=[])
@@ -56,13 +67,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _refuse("Interrupted; files that were being written have been removed.", 130)
     except CycloptsError as error:
-        return _refuse(_explain(error), 2)
+        return _refuse(explain(error), 2)
     except InputError as error:
         return _refuse(str(error), 2)
     except BrokenPipeError:
         # The reader of the output, such as head, has seen enough; Python must not try to write the rest at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except OSError as error:
+    except (MemoryError, RuntimeError, OSError) as error:
+        if is_out_of_memory(error):
+            return _refuse(_LACK_OF_MEMORY, 2)
+        if not isinstance(error, OSError):
+            raise
         where = f": '{error.filename}'" if error.filename else ""
         return _refuse(f"{error.strerror or error}{where}.", 2)
     return 0
@@ -76,15 +91,9 @@ def _run(name: str, /, *tokens: Tokens) -> None:
         run(name, *tokens)
 
 
-def _explain(error: CycloptsError) -> str:
-    """Return the sentence of `error`, or of the InputError that a method's validation raised below it."""
-    from pydantic import ValidationError
-
-    if isinstance(error.__cause__, ValidationError):
-        return str(error.__cause__.errors()[0]["ctx"]["error"])
-    return str(error)
-
-
 def _refuse(sentence: str, status: int) -> int:
-    print("fourfold:", " ".join(sentence.split()), file=sys.stderr)
+    words = " ".join(sentence.split())
+    if len(words) > _LONGEST:
+        words = f"{words[: _LONGEST // 2]} … {words[-_LONGEST // 2 :]}"
+    say(f"fourfold: {words}", sys.stderr)
     return status

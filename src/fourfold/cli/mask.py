@@ -10,7 +10,7 @@ from cyclopts import Parameter
 
 from fourfold.cli.console import print_facts, print_json
 from fourfold.cli.files import check_output
-from fourfold.cli.flags import OUTPUT, Flag
+from fourfold.cli.flags import OUTPUT, Flag, SettingsFile
 from fourfold.errors import InputError
 from fourfold.sampling import SamplingOptions, make_sampling, write_sampling
 from fourfold.sampling.write import WRITERS
@@ -31,6 +31,7 @@ def mask(
     output: Annotated[Path, Parameter(alias="-o", group=OUTPUT)],
     json: Annotated[Flag, Parameter(group=OUTPUT)] = False,
     force: Annotated[Flag, Parameter(group=OUTPUT)] = False,
+    settings: SettingsFile = None,
 ) -> None:
     """Make a sampling pattern and write it to a file.
 
@@ -66,9 +67,9 @@ def mask(
     grid = re.fullmatch(r"(\d+)[x×](\d+)", shape)
     if grid is None:
         raise InputError(f"The shape is '{shape}'; it must be two sizes such as 256x256 (ky × kx).")
-    check_output(output, tuple(WRITERS), force=force)
+    check_output(output, tuple(WRITERS), (settings,), force)
     size = int(grid[1]), int(grid[2])
     sampling = make_sampling(pattern, size, acceleration, seed=seed, axis=axis, frames=frames, **(more or {}))
-    write_sampling(sampling, output)
+    write_sampling(sampling, output, replace=force)
     facts = {"output": str(output), "shape": list(size), **sampling.summary()}
     (print_json if json else print_facts)(facts)

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from torch import Tensor
+
 from fourfold.errors import InputError
 from fourfold.formats import read_maps
 from fourfold.physics.compression import compress_coils
@@ -34,13 +36,18 @@ class Preparation:
     """With `--coils`: one mixture of coils for all positions (svd, unless given), or one for every position along a
     fully sampled readout (geometric), where fewer virtual coils keep the same energy."""
 
+    @property
+    def files(self) -> tuple[Path | None, ...]:
+        """The files that are read."""
+        return self.mask, self.maps
+
     def __call__(self, scan: Scan) -> Scan:
         """Return `scan` (of one frame) with the options applied."""
         if self.mask is not None:
             size = scan.mask.shape[1], scan.mask.shape[2]
             scan = scan.with_sampling(read_sampling(self.mask, size, scan.line_axis))
         if self.maps is not None:
-            scan = scan.replace(coil_maps=read_maps(self.maps))
+            scan = scan.replace(coil_maps=_maps_for(scan, self.maps))
         if self.prewhiten or (self.prewhiten is None and scan.noise is not None):
             scan = prewhiten(scan)
         if self.coils is not None:
@@ -57,3 +64,12 @@ class Preparation:
         if self.prewhiten and scan.noise is None:
             return ("The coils' noise was made white with the corners of k-space, for want of a noise scan.",)
         return ()
+
+
+def _maps_for(scan: Scan, file: Path) -> Tensor:
+    """Return the maps in a file, without those of coils that the scan had to leave out."""
+    maps = read_maps(file)
+    left_out = scan.source.details.get("coils_left_out", [])
+    if maps.shape[2] != scan.coils + len(left_out):
+        return maps
+    return maps[:, :, [coil for coil in range(maps.shape[2]) if coil not in left_out]]

@@ -12,11 +12,12 @@ from cyclopts import Group, Parameter
 
 from fourfold.choose import choose_method
 from fourfold.cli.computer import Computer, ComputerOptions
-from fourfold.cli.console import part_of, print_json, progress_bar, remark
+from fourfold.cli.console import part_of, print_json, progress_bar, remark, say
 from fourfold.cli.files import FormatOptions, check_output, frames_in_words, select_frames
-from fourfold.cli.flags import DATA, OUTPUT, Flag, MethodName
+from fourfold.cli.flags import DATA, OUTPUT, Flag, MethodName, SettingsFile
 from fourfold.cli.preparation import Preparation
 from fourfold.cli.unfinished import Unfinished
+from fourfold.errors import InputError
 from fourfold.formats import ScanFile, open_scan, writer
 from fourfold.formats.writing import IMAGE_SUFFIXES, image_paths, join
 from fourfold.method import Method
@@ -49,13 +50,15 @@ def recon(
     force: Annotated[Flag, Parameter(group=OUTPUT)] = False,
     resume: Annotated[bool, Parameter(group=OUTPUT)] = True,
     computer: ComputerOptions = Computer(),  # noqa: B008  # frozen
+    settings: SettingsFile = None,
 ) -> None:
     """Reconstruct a raw file and write the image.
 
     Frames (slices) are read, reconstructed and written one after the other, so a file may be larger than the memory;
-    methods for series, such as kt-tv, need all chosen frames at once. Ctrl-C keeps the frames so far, with the best
-    image of the last one, where the method fits a network. Such methods keep every finished frame in a hidden folder
-    beside the output until the volume is written: the same command goes on where it was ended, by whatever.
+    methods for series, such as kt-tv, need all chosen frames at once. Finished frames that took longer than half a
+    second are kept in a hidden folder beside the output until the volume is written: the same command goes on where it
+    was ended, by whatever. Where the method fits a network, Ctrl-C also writes the frames so far, with the best image
+    of the last one.
     Without `--method` one that suits the data is chosen, and the choice and its reason are told. The settings of a
     method are options of this command once it is named: see `fourfold recon --method tv --help`.
 
@@ -76,7 +79,7 @@ def recon(
     method
         Name of the method; `fourfold methods` lists them.
     frames
-        One frame (3) or a range without its end (2:5), counted from 0; all unless given.
+        One frame (3) or a range without its end (2:5, or every fourth frame 0:40:4), counted from 0; all unless given.
     output
         Image to write: .nii.gz, .nii, .h5, .npz, .cfl or .png; FILE_METHOD.nii.gz in the current folder unless given.
     report
@@ -86,30 +89,33 @@ def recon(
     force
         Replace files that exist.
     resume
-        Go on with the frames that the same command has finished before; otherwise start anew. Slow methods alone.
+        Go on with the frames that the same command has finished before; otherwise start anew.
     """
     volume = open_scan(file, **(more or {}))
     chosen = select_frames(frames, len(volume))
     solver = None if method is None else own or find_method(method)()
-    if output is None and solver is not None:
-        output = _output_of(file, solver)
-    unfinished = None
-    if output is not None and solver is not None and _is_long(solver, chosen):
-        unfinished = Unfinished(output, _call(volume, solver, prepare, more, chosen))
-    replaced = force or (resume and unfinished is not None and unfinished.exists)
-    if output is not None:
-        _check_images(output, volume, chosen, replaced)
-    if report is not None:
-        check_output(report, (".html",), volume.path, replaced)
+    inputs = (volume.path, *prepare.files, (more or {}).get("trajectory"), settings)
+    # Whether they exist and may be replaced depends on the method, which may depend on the data.
+    for path, suffixes in ((output, IMAGE_SUFFIXES), (report, (".html",))):
+        if path is not None:
+            check_output(path, suffixes, inputs, force=True)
     computer.claim()
     first = volume[chosen[0]]
     told = prepare.remarks(first)
     if solver is None:
         solver, reason = choose_method(prepare(first))
         told = (f"The method '{solver.name}' was chosen: {reason}.", *told)
-    if output is None:
-        output = _output_of(file, solver)
-        _check_images(output, volume, chosen, force)
+    output = output or Path(f"{file.name.split('.')[0]}_{solver.name}.nii.gz")
+    unfinished = None
+    if solver.scope == "frame" and len(chosen) > 1:
+        unfinished = Unfinished(output, _call(volume, solver, prepare, more, chosen))
+    going_on = unfinished if resume else None
+    images = _image_files(output, volume, chosen)
+    reached = {path for path in (*images, report) if path and going_on is not None and going_on.wrote(path)}
+    for path in images:
+        check_output(path, IMAGE_SUFFIXES, inputs, force or path in reached)
+    if report is not None:
+        check_output(report, (".html",), inputs, force or report in reached)
     for sentence in told:
         remark(sentence)
     if unfinished is not None and not resume:
@@ -117,7 +123,11 @@ def recon(
 
     parts = _series(volume, chosen) if solver.scope == "series" else _frames(volume, chosen)
     middle = chosen[len(chosen) // 2]
-    with writer(output) as image, progress_bar() as show, _going_on(unfinished, len(chosen)):
+    with (
+        _going_on(unfinished, len(chosen)),
+        writer(output, replace=force or not reached.isdisjoint(images)) as image,
+        progress_bar() as show,
+    ):
         for done, (words, indices, scan) in enumerate(parts):
             ready = prepare(scan).to(computer.device)
             result = unfinished.frame(words, ready) if unfinished is not None else None
@@ -131,15 +141,13 @@ def recon(
             if result.record.interrupted:
                 break
     if report is not None:
-        write_report(page[0], report, page[1], scan=page[2])
+        write_report(page[0], report, page[1], scan=page[2], replace=force or report in reached)
     made = join(image.parts)
     for sentence in made.record.notes[len(told) :]:
         remark(sentence)
-    if made.record.interrupted and unfinished is not None:
-        unfinished.mark()
+    if unfinished is not None and made.record.interrupted:
+        unfinished.mark(*image.written, report)
         remark("The volume is not finished; the same command goes on with the frames that are missing.")
-    elif indices[-1] < chosen[-1]:
-        remark(f"The others are missing; go on with: --frames {indices[-1] + 1}:{chosen[-1] + 1}")
     elif unfinished is not None:
         unfinished.remove()
     if json:
@@ -153,29 +161,19 @@ def recon(
     else:
         size = "×".join(str(length) for length in made.image.shape[1:])
         files = ", ".join(map(str, image.written))
-        print(f"{files}: {made.image.shape[0]} frame(s) of {size} by '{solver.name}' in {made.record.seconds:.1f} s")
+        say(f"{files}: {made.image.shape[0]} frame(s) of {size} by '{solver.name}' in {made.record.seconds:.1f} s")
 
 
-def _output_of(file: Path, solver: Method) -> Path:
-    return Path(f"{file.name.split('.')[0]}_{solver.name}.nii.gz")
-
-
-def _check_images(output: Path, volume: ScanFile, chosen: range, replaced: bool) -> None:
-    """Check each file of the image, and say which they are where the frames are no single stack."""
+def _image_files(output: Path, volume: ScanFile, chosen: range) -> list[Path]:
+    """Return the files of the image, and say which they are where the frames are no single stack."""
     labels = None if volume.labels is None else [volume.labels[frame] for frame in chosen]
     paths = image_paths(output, volume.geometry(chosen), labels, len(chosen))
-    for path in {output, *paths}:
-        check_output(path, IMAGE_SUFFIXES, volume.path, replaced)
     if len(paths) > 1:
         remark(
             f"The {len(chosen)} frames are not one stack of parallel, equidistant slices but {len(paths)} stacks; "
             f"each is written to a file of its own, {paths[0].name} to {paths[-1].name}."
         )
-
-
-def _is_long(solver: Method, chosen: range) -> bool:
-    """Return whether finished frames are worth keeping until the volume is."""
-    return solver.slow and solver.scope == "frame" and len(chosen) > 1
+    return paths
 
 
 def _call(
@@ -202,9 +200,9 @@ def _going_on(unfinished: Unfinished | None, frames: int) -> Iterator[None]:
         )
     try:
         yield
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, InputError):
         if unfinished is not None and unfinished.frames:
-            remark(f"{unfinished.frames} of {frames} frames are finished; the same command goes on with the others.")
+            remark(f"{unfinished.frames} of {frames} frames are kept; the same command goes on with the others.")
         raise
 
 
@@ -218,4 +216,4 @@ def _frames(volume: ScanFile, frames: range) -> Iterator[tuple[str, range, Scan]
 
 def _series(volume: ScanFile, frames: range) -> Iterator[tuple[str, range, Scan]]:
     """Yield all frames at once; raises InputError where they would fill the memory."""
-    yield frames_in_words(frames, len(volume)), frames, volume.load(slice(frames.start, frames.stop))
+    yield frames_in_words(frames, len(volume)), frames, volume.load(slice(frames.start, frames.stop, frames.step))

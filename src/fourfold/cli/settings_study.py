@@ -10,8 +10,8 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from fourfold.cli.computer import Computer
-from fourfold.cli.console import print_json, print_table, progress_bar, remark
-from fourfold.errors import InputError
+from fourfold.cli.console import print_json, print_table, progress_bar, remark, say
+from fourfold.cli.files import PAGES, check_folder
 from fourfold.method import Progress
 from fourfold.report.tables import AnyTable, Written
 
@@ -28,8 +28,7 @@ def carry_out(
     json: bool,
 ) -> None:
     """Do a study with progress on the screen, write its folder, and print its tables and findings."""
-    if folder.exists() and not folder.is_dir():
-        raise InputError(f"The output '{folder}' is a file: name a folder.")
+    check_folder(folder, PAGES)
     Computer(threads=threads).claim()
     with progress_bar() as show:
         try:
@@ -42,11 +41,11 @@ def carry_out(
         print_json(written.to_json())
         return
     for table in written.tables:
-        print(table.caption)
+        say(table.caption)
         print_table(_table(table))
     for finding in written.findings:
-        print(f"{finding.verdict}: {finding.sentence}")
-    print(f"Open {written.page} in a browser to see the figures.")
+        say(f"{finding.verdict}: {finding.sentence}")
+    say(f"Open {written.page} in a browser to see the figures.")
 
 
 def _table(table: AnyTable) -> Table:

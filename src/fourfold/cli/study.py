@@ -13,9 +13,9 @@ from rich.table import Table
 
 from fourfold.cli.compare import PATTERN, settings_of
 from fourfold.cli.computer import Computer, ComputerOptions
-from fourfold.cli.console import print_json, print_table, progress_bar, remark
-from fourfold.cli.files import FormatOptions, select_frames
-from fourfold.cli.flags import DATA, OUTPUT, Flag
+from fourfold.cli.console import print_json, print_table, progress_bar, remark, say
+from fourfold.cli.files import PAGES, FormatOptions, check_folder, select_frames
+from fourfold.cli.flags import DATA, OUTPUT, Flag, SettingsFile
 from fourfold.errors import InputError
 from fourfold.formats import ScanFile, open_scan
 from fourfold.method import Method
@@ -57,6 +57,7 @@ def study(
     output: Annotated[Path, Parameter(alias="-o", group=OUTPUT)] = Path("fourfold-study"),
     json: Annotated[Flag, Parameter(group=OUTPUT)] = False,
     computer: ComputerOptions = Computer(),  # noqa: B008  # frozen
+    settings: SettingsFile = None,  # noqa: ARG001  # read before
 ) -> None:
     """Do a published study on fully sampled data of your own: tables, figures and a page.
 
@@ -117,8 +118,7 @@ def study(
         crop,
     )
     cases = list(_cases(data, frames, more or FormatOptions()))
-    if output.exists() and not output.is_dir():
-        raise InputError(f"The output '{output}' is a file: name a folder.")
+    check_folder(output, PAGES)
     computer.claim()
     with progress_bar() as show:
         try:
@@ -132,7 +132,7 @@ def study(
         print_json(found.to_json())
         return
     print_table(_table(found))
-    print(f"Open {page} in a browser to see the figures.")
+    say(f"Open {page} in a browser to see the figures.")
 
 
 def _methods(shared: dict[str, Any], own: Any) -> Iterator[Method]:

@@ -11,10 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from fourfold.formats.metadata import plain
+from fourfold.output import atomically
 from fourfold.scan import Reconstruction, Scan
 from fourfold.studies.finished import Finished, Piece, fingerprint
 
 __all__ = ["Unfinished"]
+
+WORTH_KEEPING = 0.5
+"""Seconds; a frame that took less is made again as fast as it is found again."""
 
 
 class Unfinished:
@@ -34,12 +38,15 @@ class Unfinished:
         text = json.dumps(self.agreed, sort_keys=True)
         self._stem = f".{output.name}.unfinished-"
         self._folder = output.with_name(self._stem + hashlib.sha256(text.encode()).hexdigest()[:16])
+        self._written = self._folder / "written.json"
         self._finished = Finished(self._folder)
 
-    @property
-    def exists(self) -> bool:
-        """Whether the same call was ended before; an output that is there is then what it had reached."""
-        return self._folder.is_dir()
+    def wrote(self, path: Path) -> bool:
+        """Return whether a file is what the same call, ended before, had reached, and no one has changed it since."""
+        if not self._written.exists():
+            return False
+        known = json.loads(self._written.read_text(encoding="utf-8"))
+        return path.name in known and path.exists() and known[path.name] == _hash(path)
 
     @property
     def frames(self) -> int:
@@ -48,16 +55,22 @@ class Unfinished:
 
     def frame(self, name: str, scan: Scan) -> Reconstruction | None:
         """Return the reconstruction of a frame, None where none was kept or the samples have changed."""
+        if not self.frames:
+            return None
         piece = self._piece(name, scan)
         return self._finished.reconstruction(piece) if self._finished.holds(piece) else None
 
     def keep(self, name: str, scan: Scan, made: Reconstruction) -> None:
-        """Keep the reconstruction of a frame."""
-        self._finished.keep(self._piece(name, scan), made, {})
+        """Keep the reconstruction of a frame, where it took longer than reading and writing what is kept."""
+        if made.record.seconds > WORTH_KEEPING:
+            self._finished.keep(self._piece(name, scan), made, {})
 
-    def mark(self) -> None:
-        """Leave the folder for the next call to find, also where no frame is finished."""
+    def mark(self, *outputs: Path | None) -> None:
+        """Remember files of an unfinished volume, which the next call may replace; also where no frame is finished."""
         self._folder.mkdir(exist_ok=True)
+        hashes = {path.name: _hash(path) for path in outputs if path is not None}
+        with atomically(self._written, ".json") as file:
+            file.write_text(json.dumps(hashes), encoding="utf-8")
 
     def remove(self) -> None:
         """Remove what this call, and other calls for the same output, have left."""
@@ -68,3 +81,8 @@ class Unfinished:
     def _piece(self, name: str, scan: Scan) -> Piece:
         agreed = {**self.agreed, "sampling": scan.sampling_summary(), "data": fingerprint(scan)}
         return Piece(name, str(self.agreed["method"]), agreed)
+
+
+def _hash(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from cyclopts import Parameter
 from rich.table import Table
 
-from fourfold.cli.console import print_json, print_table, progress_bar
+from fourfold.cli.console import print_json, print_table, progress_bar, say
 from fourfold.cli.flags import OUTPUT, Flag
 from fourfold.errors import InputError
 from fourfold.weights.annotate import annotate
@@ -61,10 +61,10 @@ def weights(
     if json:
         print_json(facts)
     elif not facts:
-        print("No weights ship with this fourfold; train some with 'fourfold train'.")
+        say("No weights ship with this fourfold; train some with 'fourfold train'.")
     elif action == "verify":
         for name, found in facts.items():
-            print(
+            say(
                 f"{name}: SHA-256 {found['sha256'][:12]}… as in the manifest, {found['parameters']:,} parameters "
                 f"loaded into '{found['network']}', {found['answered']}."
             )
@@ -85,7 +85,7 @@ def _describe(names: Sequence[str]) -> None:
     with progress_bar() as bar:
         domain = training_domain(TrainingSettings(**read_settings(Path(file))), progress=bar)
     annotate(folder, domain=domain)
-    print(f"{folder}: {domain.scans} training examples described; the limit is {domain.limit:.2f}.")
+    say(f"{folder}: {domain.scans} training examples described; the limit is {domain.limit:.2f}.")
 
 
 def _facts(folders: Mapping[str, Path], verify: bool) -> Iterator[tuple[str, dict[str, Any]]]:

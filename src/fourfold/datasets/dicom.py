@@ -12,6 +12,7 @@ from fourfold.datasets.images import Stack, compact
 from fourfold.datasets.settings import Images
 from fourfold.datasets.volume import subject_in
 from fourfold.errors import InputError
+from fourfold.memory import array_bytes, require_memory
 
 __all__ = ["DicomImages"]
 
@@ -34,7 +35,10 @@ class DicomImages(Stack):
             ) from None
         try:
             file = pydicom.dcmread(path)
+            require_memory(_pixel_bytes(file), f"The image in '{path}'", "give fewer frames in a file")
             pixels = np.asarray(file.pixel_array)
+        except (InputError, MemoryError):
+            raise
         # Damaged files, compression that needs further packages, …: pydicom raises much, and says what it needs.
         except Exception as error:
             raise InputError(f"'{path}' cannot be decoded ({error}); copy it again or convert it to NIfTI.") from error
@@ -52,3 +56,9 @@ class DicomImages(Stack):
 
 
 RESCALE = {"RescaleSlope": 1.0, "RescaleIntercept": 0.0}
+
+
+def _pixel_bytes(file: Any) -> int:
+    """Return the bytes of the decoded pixels, as the header gives their number."""
+    sizes = [int(getattr(file, name, None) or 1) for name in ("NumberOfFrames", "Rows", "Columns", "SamplesPerPixel")]
+    return array_bytes(sizes, max(1, int(getattr(file, "BitsAllocated", 8)) // 8))

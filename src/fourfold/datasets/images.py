@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from abc import abstractmethod
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from fourfold.arrays import array_names, is_single_array, stored_array
 from fourfold.datasets.settings import Images
 from fourfold.datasets.volume import Volume, subject_in
 from fourfold.errors import InputError
@@ -147,22 +147,15 @@ def _before_mark(name: str) -> str:
 
 
 def _read(path: Path) -> tuple[npt.NDArray[Any], npt.NDArray[Any] | None]:
-    """Return the images and their names, unpacked whole."""
-    try:
-        loaded = np.load(path, allow_pickle=False)
-        if isinstance(loaded, np.ndarray):
-            return loaded, None
-        with loaded:
-            key = next((name for name in STACKS if name in loaded), None)
-            if key is None:
-                raise InputError(
-                    f"'{path}' holds {', '.join(loaded.files) or 'nothing'} but none of {', '.join(STACKS)}; give the "
-                    "images one of these names."
-                )
-            ids = next((name for name in NAMES if name in loaded), None)
-            return loaded[key], None if ids is None else loaded[ids]
-    except InputError:
-        raise
-    except (OSError, ValueError, EOFError, RuntimeError, zipfile.BadZipFile) as error:
-        # zipfile raises RuntimeErrors for encrypted members and for compression that it does not know.
-        raise InputError(f"'{path}' is damaged or holds Python objects ({error}); write it again.") from error
+    """Return the images and their names."""
+    if is_single_array(path):
+        return stored_array(path, STACKS[0]).load(), None
+    names = array_names(path)
+    key = next((name for name in STACKS if name in names), None)
+    if key is None:
+        raise InputError(
+            f"'{path}' holds {', '.join(names) or 'nothing'} but none of {', '.join(STACKS)}; give the images one of "
+            "these names."
+        )
+    ids = next((name for name in NAMES if name in names), None)
+    return stored_array(path, key).load(), None if ids is None else stored_array(path, ids).load()

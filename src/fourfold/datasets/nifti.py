@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import nibabel
 import numpy as np
@@ -13,9 +14,11 @@ from fourfold.datasets.images import Stack, compact
 from fourfold.datasets.settings import Images
 from fourfold.datasets.volume import in_share, subject_in
 from fourfold.errors import InputError
+from fourfold.memory import array_bytes, require_memory
 
 __all__ = ["NiftiImages"]
 
+ADVICE = "give a smaller volume, or take a computer with more memory"
 NORMAL = {"sagittal": 0, "coronal": 1, "axial": 2}
 """The axis across the slices of a volume whose axes run to the right, to the front and up."""
 
@@ -38,8 +41,13 @@ class NiftiImages(Stack):
 
     def __init__(self, path: Path, settings: Images) -> None:
         try:
-            volume = nibabel.as_closest_canonical(nibabel.load(path))
+            volume: Any = nibabel.load(path)
+            # Scaled numbers are made in double precision.
+            require_memory(array_bytes(volume.shape, 8), f"The volume in '{path}'", ADVICE)
+            volume = nibabel.as_closest_canonical(volume)
             array = np.asanyarray(volume.dataobj)
+        except (InputError, MemoryError):
+            raise
         # nibabel raises almost anything on damaged files.
         except Exception as error:
             raise InputError(f"'{path}' is damaged or no NIfTI file ({error}); copy it again.") from error

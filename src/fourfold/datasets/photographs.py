@@ -88,7 +88,7 @@ class Photographs(ImageVolume):
             with Image.open(path) as picture:
                 upright = picture if _orientation(picture) == UPRIGHT else ImageOps.exif_transpose(picture)
                 values = np.asarray(upright if upright.mode in ("L", "I;16") else upright.convert("RGB"))
-        except (OSError, ValueError, SyntaxError) as error:
+        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
             raise InputError(f"'{path}' is damaged ({error}); copy it again or leave it out.") from error
         return torch.from_numpy(lightness(values))
 
@@ -98,7 +98,7 @@ def _size(path: Path) -> tuple[int, int]:
         with Image.open(path) as picture:
             nx, ny = picture.size
             turned = _orientation(picture) in TURNED
-    except (OSError, UnidentifiedImageError) as error:
+    except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
         raise InputError(f"'{path}' is no picture that can be read ({error}); leave it out.") from error
     return (nx, ny) if turned else (ny, nx)
 

@@ -15,7 +15,7 @@ from pydantic import (
     model_validator,
 )
 
-from fourfold.errors import InputError
+from fourfold.errors import InputError, shown
 
 __all__ = [
     "Augmentation",
@@ -31,7 +31,11 @@ __all__ = [
 ]
 
 Part: TypeAlias = Literal["training", "validation", "test"]
-Size: TypeAlias = tuple[PositiveInt, PositiveInt]
+# Limits far beyond every use, so that a wrong number in a file is refused before memory is taken.
+Length: TypeAlias = Annotated[int, Field(gt=0, le=2**15)]
+Coils: TypeAlias = Annotated[int, Field(gt=0, le=1024)]
+Zoom: TypeAlias = Annotated[float, Field(gt=0, le=16)]
+Size: TypeAlias = tuple[Length, Length]
 Positive: TypeAlias = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Share: TypeAlias = Annotated[float, Field(gt=0, lt=1)]
 AtMostOne: TypeAlias = Annotated[float, Field(gt=0, le=1)]
@@ -79,7 +83,7 @@ class RawData(_Settings):
     """Which part of the file's frames: (0, 0.8) leaves out the last fifth."""
     crop: Size | None = None
     """Size (ny, nx) of the field of view that is cut out around the centre; None keeps all of it."""
-    coils: PositiveInt | None = None
+    coils: Coils | None = None
     """Compress to so many virtual coils."""
     prewhiten: bool = True
     """Make the coils' noise white where the file has a noise scan, as reconstruction does."""
@@ -150,7 +154,7 @@ class Masks(_Settings):
 class Simulation(_Settings):
     """How an image becomes an acquisition; each example has numbers of its own."""
 
-    coils: PositiveInt | tuple[PositiveInt, ...] = 8
+    coils: Coils | tuple[Coils, ...] = 8
     """Number of coils; of several one is drawn. One coil sees the image alike everywhere."""
     snr: Drawn | None = (20.0, 60.0)
     """Mean magnitude within the object over the noise of one coil's real part, or two ends; None adds no noise."""
@@ -168,7 +172,7 @@ class Augmentation(_Settings):
     """Mirror along either axis, each at even odds."""
     rotation: Annotated[float, Field(ge=0, le=180)] = 0.0
     """Turn images by up to so many degrees; raw data is left alone."""
-    zoom: tuple[Positive, Positive] = (1.0, 1.0)
+    zoom: tuple[Zoom, Zoom] = (1.0, 1.0)
     """Enlarge images by a factor between these, before they are cropped; raw data is left alone."""
     resolution: tuple[AtMostOne, AtMostOne] = (1.0, 1.0)
     """Keep a share between these of the k-space of images along either axis, its centre, before they are cropped. Files
@@ -277,4 +281,4 @@ def _explain(error: ValidationError) -> str:
     if first["type"] == "missing":
         return f"The data's setting '{where}' is missing; give it."
     expected = first["msg"][0].lower() + first["msg"][1:]
-    return f"The data's setting '{where}' is {first['input']!r}; {expected}."
+    return f"The data's setting '{where}' is {shown(first['input'])}; {expected}."

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from fourfold.arrays import array_names, is_single_array
 from fourfold.datasets.dicom import DicomImages
 from fourfold.datasets.images import NumpyImages
 from fourfold.datasets.nifti import NiftiImages
@@ -13,7 +14,7 @@ from fourfold.datasets.raw import RawVolume
 from fourfold.datasets.settings import Images, RawData, Source
 from fourfold.datasets.volume import Volume
 from fourfold.errors import InputError, nearest
-from fourfold.formats.numpy_file import NumpyFile, array_names
+from fourfold.formats.numpy_file import NumpyFile
 from fourfold.formats.probe import check_file, first_bytes
 from fourfold.formats.reading import FORMATS
 
@@ -100,4 +101,4 @@ def _is_raw(path: Path) -> bool:
         return False
     kind = next((kind for kind in FORMATS if kind.recognises(path)), None)
     # An archive of arrays may as well hold images.
-    return kind is not None and (kind is not NumpyFile or "kspace" in array_names(path))
+    return kind is not None and (kind is not NumpyFile or is_single_array(path) or "kspace" in array_names(path))

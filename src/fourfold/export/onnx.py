@@ -29,7 +29,9 @@ _FRAMES, _COILS = 2, 3
 _FEWEST_PIXELS = 32
 
 
-def export_onnx(weights: str, path: str | PathLike[str], size: tuple[int, int] | None = None) -> dict[str, Any]:
+def export_onnx(
+    weights: str, path: str | PathLike[str], size: tuple[int, int] | None = None, *, replace: bool = True
+) -> dict[str, Any]:
     """Write a trained network, whole, as an ONNX file for other runtimes.
 
     Inputs, float32 but for the mask: ``kspace`` (frame, coil, ky, kx, 2), centred, zero where nothing was acquired,
@@ -46,6 +48,8 @@ def export_onnx(weights: str, path: str | PathLike[str], size: tuple[int, int] |
         The file to write.
     size
         (ny, nx) for a file of this size alone, which may be any.
+    replace
+        Whether a file that exists is replaced; else it is kept and an InputError raised.
 
     Returns
     -------
@@ -80,7 +84,7 @@ def export_onnx(weights: str, path: str | PathLike[str], size: tuple[int, int] |
     assert program is not None
     facts = _facts(manifest, third, size, multiple)
     program.model.metadata_props.update({name: json.dumps(value) for name, value in facts.items()})
-    with atomically(Path(path), ".onnx") as file:
+    with atomically(Path(path), ".onnx", replace) as file:
         program.save(file)
     return facts
 

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import scipy.fft
 
 __all__ = ["crop_field_of_view", "inverse_rows", "to_image"]
 
@@ -19,6 +18,9 @@ Array = npt.NDArray[Any]
 
 def to_image(kspace: Array, axis: int = -1) -> Array:
     """Return the inverse transform of `kspace` along `axis`; dtype kept."""
+    # Loaded where it is used: most commands start without.
+    import scipy.fft
+
     shifted = np.fft.ifftshift(kspace, axes=axis)
     image: Array = np.fft.fftshift(scipy.fft.ifft(shifted, axis=axis, norm="ortho"), axes=axis)
     return image
@@ -29,6 +31,8 @@ def crop_field_of_view(kspace: Array, size: int) -> Array:
     total = kspace.shape[-1]
     if size == total:
         return kspace
+    import scipy.fft
+
     start = total // 2 - size // 2
     image = np.fft.ifftshift(to_image(kspace)[..., start : start + size], axes=-1)
     cropped: Array = np.fft.fftshift(scipy.fft.fft(image, axis=-1, norm="ortho"), axes=-1)

@@ -19,8 +19,11 @@ from fourfold.errors import InputError
 from fourfold.formats.centred import inverse_rows
 from fourfold.formats.masks import line_axis_of, measured, merge_frames
 from fourfold.formats.metadata import image_record, read_record, sampling_from, scan_record
-from fourfold.formats.probe import first_bytes
-from fourfold.formats.scan_file import ScanFile
+from fourfold.formats.probe import check_file, first_bytes
+from fourfold.formats.scan_file import FrameLabels, ScanFile
+from fourfold.input import read_text
+from fourfold.memory import require_memory
+from fourfold.output import write_buffer, write_text
 from fourfold.scan import Axis, Geometry, Reconstruction, Scan
 
 __all__ = ["CflFile", "read_header", "write_image", "write_scan"]
@@ -80,6 +83,7 @@ class CflFile(ScanFile):
         self.details = {"bart_dimensions": list(dimensions)}
         self.volume = Geometry()
         self.transformed = self._choose_transformed()
+        self.plain = self.transformed is None and not record
         self.plane = self._choose_plane()
         self.matrix = dimensions[self.plane[0]], dimensions[self.plane[1]]
         # The readout is never the axis along which lines are left out.
@@ -87,12 +91,13 @@ class CflFile(ScanFile):
         self.inner = 1 if self.transformed is None else dimensions[self.transformed]
         self.frames = self.inner * self.outer
         self.block = min(self.inner, max(1, BLOCK_BYTES // (8 * self.coils * math.prod(self.matrix))))
-        self.labels = [self._label(index) for index in range(self.frames)] if self.frames > 1 else None
+        self.labels = FrameLabels(self.frames, self._label) if self.frames > 1 else None
         self.restore(record)
 
     def _check_size(self, dimensions: tuple[int, ...]) -> None:
-        if not self.path.exists():
+        if not self.path.exists() and not self.path.is_symlink():
             raise InputError(f"'{self.header_path}' has no '{self.path.name}' beside it: copy both files of the pair.")
+        check_file(self.path)
         found, expected = self.path.stat().st_size, 8 * math.prod(dimensions)
         if found != expected:
             word = "truncated" if found < expected else "too long"
@@ -102,16 +107,19 @@ class CflFile(ScanFile):
                 "copy both files again."
             )
 
-    def _samples(self) -> Array:
-        """Return the samples as a map of the file: complex64 (outer, coil, z, y, x); nothing is read yet."""
+    def _samples(self, outer: int) -> Array:
+        """Return a map of one volume of the file, complex64 (coil, z, y, x); nothing is read yet."""
         x, y, z = self.dimensions[:3]
-        return np.memmap(self.path, np.complex64, mode="r", shape=(self.outer, self.coils, z, y, x))
+        shape = (self.coils, z, y, x)
+        return np.memmap(self.path, np.complex64, mode="r", offset=8 * outer * math.prod(shape), shape=shape)
 
     def _choose_transformed(self) -> int | None:
         """Return the spatial dimension along which the volume is Fourier transformed, None for two dimensions."""
         if min(self.dimensions[:3]) == 1:
             return None
-        samples = self._samples()[0]
+        advice = "export a smaller volume, or take a computer with more memory"
+        require_memory(math.prod(self.dimensions[:3]), f"One coil of the volume in '{self.path}'", advice)
+        samples = self._samples(0)
         pattern = next((found for found in (_non_zero(coil) for coil in samples) if found.any()), None)
         if pattern is None:
             raise InputError(f"'{self.path}' contains only zeros: export the k-space again.")
@@ -144,15 +152,14 @@ class CflFile(ScanFile):
 
     def read(self, frames: Sequence[int]) -> Scan:
         """Read frames; of a volume, its coils are gone through once, some planes at a time."""
-        samples = self._samples()
         if self.transformed is None:
-            array = np.stack([self._plane_of(samples[index]) for index in frames])
+            array = np.stack([self._plane_of(self._samples(index)) for index in frames])
         else:
             array = np.empty((len(frames), self.coils, *self.matrix), np.complex64)
             for outer in {index // self.inner for index in frames}:
                 places = [place for place, index in enumerate(frames) if index // self.inner == outer]
                 points = [frames[place] % self.inner for place in places]
-                for coil, volume in enumerate(samples[outer]):
+                for coil, volume in enumerate(self._samples(outer)):
                     array[places, coil] = self._transform(volume, points)
         kspace = torch.from_numpy(array)
         mask = merge_frames(measured(kspace, frames, self.path))
@@ -199,7 +206,7 @@ def read_header(path: Path) -> tuple[tuple[int, ...], dict[str, Any]]:
     """
     if not path.exists():
         raise InputError(f"'{path.with_suffix('.cfl')}' has no '{path.name}' beside it: copy both files of the pair.")
-    lines = path.read_text(errors="replace").splitlines()
+    lines = read_text(path, errors="replace").splitlines()
     sections = {line[1:].strip(): text for line, text in pairwise(lines) if line.startswith("#")}
     try:
         sizes = tuple(int(size) for size in sections["Dimensions"].split())
@@ -218,8 +225,9 @@ def read_header(path: Path) -> tuple[tuple[int, ...], dict[str, Any]]:
 def _write(path: Path, samples: Array, dimensions: dict[int, int], record: str) -> None:
     sizes = [dimensions.get(axis, 1) for axis in range(DIMENSIONS)]
     text = f"# Dimensions\n{' '.join(map(str, sizes))}\n# Creator\nfourfold\n# Record\n{record}\n"
-    np.ascontiguousarray(samples, np.complex64).tofile(path)
-    path.with_suffix(".hdr").write_text(text)
+    with path.open("wb") as file:
+        write_buffer(file, np.ascontiguousarray(samples, np.complex64))
+    write_text(path.with_suffix(".hdr"), text)
 
 
 def write_image(path: Path, reconstruction: Reconstruction) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import zipfile
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -13,9 +12,11 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from fourfold.errors import InputError
+from fourfold.arrays import array_names, is_numpy, is_single_array, stored_array
+from fourfold.errors import InputError, as_path
 from fourfold.formats.cfl import read_header
 from fourfold.formats.probe import check_file
+from fourfold.memory import require_memory
 
 __all__ = ["read_maps"]
 
@@ -41,7 +42,7 @@ def read_maps(path: str | PathLike[str]) -> Tensor:
     InputError
         When the file is missing, damaged, of another kind, or holds no maps.
     """
-    path = Path(path)
+    path = as_path(path)
     check_file(path)
     array = _from_cfl(path) if path.suffix in (".cfl", ".hdr") else _from_numpy(path)
     if array.dtype.kind != "c" or not 3 <= array.ndim <= 5:
@@ -53,33 +54,30 @@ def read_maps(path: str | PathLike[str]) -> Tensor:
 
 
 def _from_numpy(path: Path) -> npt.NDArray[Any]:
-    try:
-        loaded = np.load(path, allow_pickle=False)
-        if isinstance(loaded, np.ndarray):
-            return loaded
-        with loaded:
-            name = next((name for name in NAMES if name in loaded), None)
-            if name is not None:
-                return np.asarray(loaded[name])
-            found = ", ".join(loaded) or "no array"
-    except (ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise InputError(
-            f"'{path}' cannot be read as coil maps ({error}); give .npz or .npy, or BART's .cfl."
-        ) from None
-    raise InputError(f"'{path}' holds {found}; name the coil maps 'coil_maps' (coil, y, x).")
+    if not is_numpy(path):
+        raise InputError(f"'{path}' cannot be read as coil maps; give .npz or .npy, or BART's .cfl.")
+    names = list(NAMES) if is_single_array(path) else array_names(path)
+    name = next((name for name in NAMES if name in names), None)
+    if name is None:
+        found = ", ".join(names) or "no array"
+        raise InputError(f"'{path}' holds {found}; name the coil maps 'coil_maps' (coil, y, x).")
+    return stored_array(path, name).load()
 
 
 def _from_cfl(path: Path) -> npt.NDArray[Any]:
     sizes = read_header(path.with_suffix(".hdr"))[0]
-    samples = np.fromfile(path.with_suffix(".cfl"), np.complex64)
+    file = path.with_suffix(".cfl")
+    check_file(file)
+    count = file.stat().st_size // np.dtype(np.complex64).itemsize
     spatial, coils, sets = sizes[:3], sizes[3], sizes[4]
-    if samples.size != math.prod(sizes) or math.prod(sizes[5:]) > 1 or 1 not in spatial:
+    if count != math.prod(sizes) or math.prod(sizes[5:]) > 1 or 1 not in spatial:
         found = " × ".join(str(size) for size in sizes if size > 1)
         raise InputError(
-            f"'{path}' has the dimensions {found} and {samples.size:,} values; coil maps are needed for one slice: "
+            f"'{path}' has the dimensions {found} and {count:,} values; coil maps are needed for one slice: "
             "two spatial dimensions, coils in dimension 3, sets in dimension 4."
         )
-    array: npt.NDArray[Any] = samples.reshape((sets, coils, *spatial[::-1]))
+    require_memory(file.stat().st_size, f"The coil maps in '{path}'", "take maps of the size of the scan")
+    array: npt.NDArray[Any] = np.fromfile(file, np.complex64).reshape((sets, coils, *spatial[::-1]))
     unused = 4 - spatial.index(1) if spatial.count(1) == 1 else 2
     plane: npt.NDArray[Any] = np.take(array, 0, axis=unused)
     return plane.swapaxes(-1, -2)

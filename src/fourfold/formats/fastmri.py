@@ -17,11 +17,13 @@ import torch
 from torch import Tensor
 
 from fourfold.errors import InputError
+from fourfold.formats.content import to_complex64
 from fourfold.formats.ismrmrd_header import Encoding, Limits, check_limits, parse_header, voxel_size, write_header
 from fourfold.formats.masks import acquired, as_bool, check_mask, line_axis_of, measured, merge_frames, without_empty
 from fourfold.formats.metadata import image_record, plain, read_record, sampling_from, scan_record
-from fourfold.formats.probe import is_hdf5, open_hdf5
-from fourfold.formats.scan_file import ScanFile
+from fourfold.formats.probe import check_dataset, is_hdf5, open_hdf5, read_dataset
+from fourfold.formats.scan_file import FrameLabels, ScanFile
+from fourfold.output import late_refusal
 from fourfold.scan import Axis, Geometry, Reconstruction, Sampling, Scan
 
 __all__ = ["FastMRIFile", "write_image", "write_scan"]
@@ -63,13 +65,15 @@ class FastMRIFile(ScanFile):
             self.reference_name = self._find_reference(file)
             reference_size = self._reference_size(file) if self.reference_name else None
             attributes = plain(dict(file.attrs))
-            header = parse_header(file["ismrmrd_header"][()], path) if "ismrmrd_header" in file else None
-            self.record = read_record(file["fourfold"][()], path) if "fourfold" in file else {}
+            xml = read_dataset(file["ismrmrd_header"], path) if "ismrmrd_header" in file else None
+            header = None if xml is None else parse_header(xml, path)
+            self.record = read_record(read_dataset(file["fourfold"], path), path) if "fourfold" in file else {}
         self.encoding = header.encodings[0] if header else None
         self._check_encoding()
         self.volume = self._volume(reference_size)
         self.details = {**attributes, **(header.facts if header else {})}
-        self.labels = [{"slice": index} for index in range(self.frames)]
+        self.plain = not self.record
+        self.labels = FrameLabels(self.frames, _label)
         self.restore(self.record)
 
     def _find_reference(self, file: h5py.File) -> str | None:
@@ -129,8 +133,9 @@ class FastMRIFile(ScanFile):
     def read(self, frames: Sequence[int]) -> Scan:
         """Read slices; only these are loaded from the file."""
         with open_hdf5(self.path) as file:
-            samples = np.stack([file["kspace"][index] for index in frames]).astype(np.complex64, copy=False)
-            stored = as_bool(file["mask"][()], self.path) if self.has_mask else None
+            check_dataset(file["kspace"], self.path, len(frames))
+            samples = to_complex64(np.stack([file["kspace"][index] for index in frames]))
+            stored = as_bool(read_dataset(file["mask"], self.path), self.path) if self.has_mask else None
             companions: dict[str, Any] = {
                 name: self._companion(file[name], frames) for name in COMPANIONS if name in file
             }
@@ -150,6 +155,7 @@ class FastMRIFile(ScanFile):
     def _companion(self, dataset: h5py.Dataset, frames: Sequence[int]) -> Tensor:
         """Read coil maps, calibration or noise; the first two have a frame axis of their own."""
         per_frame = dataset.name != "/noise" and dataset.shape[0] == self.frames > 1
+        check_dataset(dataset, self.path, len(frames) if per_frame else None)
         array = np.stack([dataset[index] for index in frames]) if per_frame else dataset[()]
         return torch.from_numpy(array.astype(np.complex64, copy=False))
 
@@ -218,12 +224,17 @@ class FastMRIFile(ScanFile):
         if self.reference_name is None:
             return None
         with open_hdf5(self.path) as file:
+            check_dataset(file[self.reference_name], self.path, 1)
             return torch.from_numpy(np.asarray(file[self.reference_name][index], dtype=np.float32))
+
+
+def _label(index: int) -> dict[str, int]:
+    return {"slice": index}
 
 
 def write_image(path: Path, reconstruction: Reconstruction) -> None:
     """Write fastMRI's ``reconstruction`` (slice, y, x) float32, and ``image`` complex64, ``std``, ``record`` (JSON)."""
-    with h5py.File(path, "w") as file:
+    with late_refusal(path) as target, h5py.File(target, "w") as file:
         file["reconstruction"] = reconstruction.magnitude.cpu().numpy()
         file["image"] = reconstruction.image.cpu().numpy()
         if reconstruction.std is not None:
@@ -236,7 +247,7 @@ def write_scan(path: Path, scan: Scan) -> None:
     """Write k-space in fastMRI's layout, with its companions and all that is known of it."""
     mask = scan.mask.cpu().numpy()
     columns_alone = mask.shape[0] == 1 and bool((mask == mask[:, :1]).all())
-    with h5py.File(path, "w") as file:
+    with late_refusal(path) as target, h5py.File(target, "w") as file:
         file["kspace"] = scan.kspace.cpu().numpy()
         file["mask"] = mask[0, 0] if columns_alone else mask
         file["ismrmrd_header"] = write_header(_encoding_of(scan))

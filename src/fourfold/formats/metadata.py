@@ -61,7 +61,7 @@ def read_record(text: str | bytes, path: Path) -> dict[str, Any]:
             and isinstance(source["details"], dict)
             and all(isinstance(note, str) for note in source.get("notes", ()))
         )
-    except (AttributeError, KeyError, TypeError, ValueError):
+    except (AttributeError, KeyError, RecursionError, TypeError, ValueError):
         intact = False
     if not intact:
         raise InputError(

@@ -30,7 +30,8 @@ from fourfold.formats.ismrmrd_header import (
     voxel_size,
 )
 from fourfold.formats.masks import merge_frames
-from fourfold.formats.mrd_lines import REVERSE, Indices, read_samples, read_table, roles
+from fourfold.formats.mrd_centre import FROM_DATA, Centre, Survey, parse_centre
+from fourfold.formats.mrd_lines import LINES_AT_ONCE, Indices, is_reversed, read_samples, read_table, roles, valid_range
 from fourfold.formats.mrd_repeats import (
     LARGEST_DIFFERENCE,
     NOTED_DIFFERENCE,
@@ -40,9 +41,11 @@ from fourfold.formats.mrd_repeats import (
     difference,
     ranks,
 )
-from fourfold.formats.probe import is_hdf5, open_hdf5
-from fourfold.formats.scan_file import ScanFile
-from fourfold.formats.stacks import TURN, slice_spacing
+from fourfold.formats.probe import is_hdf5, open_hdf5, read_dataset
+from fourfold.formats.scan_file import FrameLabels, ScanFile
+from fourfold.formats.stacks import FRAME_BYTES, TURN, slice_spacing
+from fourfold.kspace_checks import check_mask_centre
+from fourfold.memory import array_bytes, require_memory
 from fourfold.scan import Geometry, Placement, Sampling, Scan, centre_slice, crop_centre
 
 __all__ = ["MRDFile"]
@@ -89,6 +92,11 @@ class Grid:
     dx: float | None
     dy: float | None
     dz: float | None
+
+    @property
+    def sizes(self) -> tuple[int, int, int]:
+        """Encoded matrix (x, y, z)."""
+        return self.nx, self.ny, self.nz
 
     @classmethod
     def of(cls, encoding: Encoding) -> Grid:
@@ -139,10 +147,14 @@ class MRDFile(ScanFile):
         What becomes of lines that were acquired more than once, as averages or under the same counters: ``average``
         averages them, ``frames`` makes a frame of each repeat. None averages them and refuses those that differ far
         beyond noise.
+    centre
+        Where the centre of k-space lies, where the header is wrong: ``data``, or places such as ``line=32,sample=60``.
+    embedded
+        Whether lines that are flagged as calibration alone belong to the image too; None: as the header says.
     """
 
     format: ClassVar[str] = "MRD (ISMRMRD) HDF5"
-    options: ClassVar[tuple[str, ...]] = ("dataset", "encoding", "repeats")
+    options: ClassVar[tuple[str, ...]] = ("dataset", "encoding", "repeats", "centre", "embedded")
 
     @classmethod
     def recognises(cls, path: Path) -> bool:
@@ -153,13 +165,19 @@ class MRDFile(ScanFile):
             return bool(_groups(file))
 
     def __init__(
-        self, path: Path, dataset: str | None = None, encoding: int = 0, repeats: Repeats | None = None
+        self,
+        path: Path,
+        dataset: str | None = None,
+        encoding: int = 0,
+        repeats: Repeats | None = None,
+        centre: str | None = None,
+        embedded: bool | None = None,
     ) -> None:
         check_choice(repeats)
         self.path, self.repeats = path, repeats
         with open_hdf5(path) as file:
             self.group = self._choose_group(_groups(file), dataset)
-            header = parse_header(np.asarray(file[self.group]["xml"][()]).item(), path)
+            header = parse_header(np.asarray(read_dataset(file[self.group]["xml"], path)).item(), path)
             self.table = read_table(file[self.group]["data"], path)
         if not 0 <= encoding < len(header.encodings):
             raise InputError(
@@ -168,15 +186,17 @@ class MRDFile(ScanFile):
             )
         space = header.encodings[encoding]
         self._check_trajectory(space.trajectory)
-        self.roles = roles(self.table, encoding, embedded=space.calibration_mode == "embedded")
+        in_image = space.calibration_mode == "embedded" if embedded is None else embedded
+        self.roles = roles(self.table, encoding, embedded=in_image)
         if not self.roles.imaging.size:
             raise InputError(
                 f"'{path}' has no imaging line in encoding space {encoding}: convert the scanner's file again."
             )
-        space = self._place_lines(space)
+        self.groups = self._group_lines()
+        space = self._place_lines(space, centre)
         self._check_lines()
         self.coils = int(self.table["active_channels"][self.roles.imaging[0]])
-        self.groups = self._group_lines()
+        self._check_matrix()
         self.by_readout = not self._partitions_are_full()
         self._describe(header, space)
 
@@ -195,7 +215,18 @@ class MRDFile(ScanFile):
                 f"'{self.path}' has the trajectory '{trajectory}'; fourfold reads Cartesian MRD files: {advice}."
             )
 
-    def _place_lines(self, space: Encoding) -> Encoding:
+    def _check_matrix(self) -> None:
+        """Refuse a matrix that does not fit into the memory: a frame, a few lines, and the steps of a volume."""
+        grid = self.grid
+        plane = (grid.kept_x, grid.ny) if grid.nz == 1 else (grid.ny, min(grid.nz, grid.kept_x))
+        for shape in ((self.coils, *plane), (LINES_AT_ONCE, self.coils, grid.nx), (grid.ny, grid.nz)):
+            require_memory(
+                array_bytes(shape, np.dtype(np.complex64).itemsize),
+                f"The encoded matrix {grid.nx}×{grid.ny}×{grid.nz} of '{self.path}', with {self.coils} coils,",
+                "convert the scanner's file again, or take a computer with more memory",
+            )
+
+    def _place_lines(self, space: Encoding, centre: str | None) -> Encoding:
         """Set the grid and each line's place on it; return the encoding space, without partitions where all are one."""
         step_1, step_2 = (self.table["idx"][name].astype(int) for name in STEPS)
         check_limits(space.lines, STEPS[0], self.path)
@@ -203,23 +234,59 @@ class MRDFile(ScanFile):
         if len(partitions) > 1:
             check_limits(space.partitions, STEPS[1], self.path)
             self.grid = Grid.of(space)
-            self.kz = step_2 - self.grid.partition_centre + self.grid.nz // 2
         else:
             if space.matrix[2] > 1:
-                self.notes = (
+                self.notes += (
                     f"The header's matrix has {space.matrix[2]} partitions, but all lines are of the same one "
                     f"({STEPS[1]} is {partitions[0]}); the scan was read as two-dimensional.",
                 )
             space = _two_dimensional(space)
             self.grid = Grid.of(space)
-            self.kz = np.zeros_like(step_2)
-        self.ky = step_1 - self.grid.line_centre + self.grid.ny // 2
+        self.centre = self._choose_centre(centre)
+        self.kz = step_2 - self.centre.partition + self.grid.nz // 2 if len(partitions) > 1 else np.zeros_like(step_2)
+        self.ky = step_1 - self.centre.line + self.grid.ny // 2
         return space
 
     def _cells(self) -> tuple[Array, Array]:
         """Return the counters that say which sample an imaging line gives, (line, counter), and its average counter."""
         idx = self.table["idx"][self.roles.imaging]
         return np.stack([idx[name].astype(int) for name in (*COUNTERS, *STEPS)], axis=1), idx["average"].astype(int)
+
+    def _choose_centre(self, asked: str | None) -> Centre:
+        """Return where the centre of k-space lies: as the header says, but for what `asked` takes from elsewhere."""
+        stated = Centre(self.grid.line_centre, self.grid.partition_centre)
+        if asked is None:
+            return stated
+        if asked == FROM_DATA:
+            changes = self._survey_clear_group().contradictions(stated, self.grid.sizes)
+        else:
+            changes = parse_centre(asked)
+            if "sample" in changes:
+                rows, sample = self.table[self.roles.imaging], changes.pop("sample")
+                for name, chosen in (("forward", ~is_reversed(rows)), ("reverse", is_reversed(rows))):
+                    if chosen.any():
+                        changes[name] = sample - int(rows["center_sample"][chosen][0])
+        centre = replace(stated, **changes)
+        if centre != stated:
+            source = "the data" if asked == FROM_DATA else "the option"
+            self.notes += (f"The centre of k-space was taken from {source}: {centre.differences(stated)}.",)
+        return centre
+
+    def _survey_clear_group(self) -> Survey:
+        """Return the energies of the first group of lines, from the middle on, whose peak is clear."""
+        middle = len(self.groups) // 2
+        with open_hdf5(self.path) as file:
+            lines = file[self.group]["data"]
+            for group in self.groups[middle:] + self.groups[:middle]:
+                survey = Survey(self.table, group)
+                for part, samples in read_samples(lines, self.table, group, self.path):
+                    survey.add(part, samples)
+                if survey.is_clear:
+                    return survey
+        raise InputError(
+            f"The lines of '{self.path}' have no clear peak, which would show their centre: give its place, such as "
+            "--centre line=32 (in Python centre='line=32')."
+        )
 
     def _check_lines(self) -> None:
         """Refuse lines that do not fit the encoded grid, and lines of different coils."""
@@ -229,7 +296,8 @@ class MRDFile(ScanFile):
                 found = self.table["idx"][name][used]
                 raise InputError(
                     f"'{self.path}' has {name} from {found.min()} to {found.max()}, not fitting the {size} steps "
-                    "of its encoded matrix around the header's centre: convert the scanner's file again."
+                    "of its encoded matrix around the header's centre: convert the scanner's file again, or take the "
+                    "centre from the data with --centre data (in Python centre='data')."
                 )
         first, last = self._spans(used)
         if first.min() < 0 or last.max() >= grid.nx:
@@ -255,16 +323,15 @@ class MRDFile(ScanFile):
 
     def _starts(self, lines: Indices) -> Array:
         """Return the place on the encoded grid of each line's first sample."""
-        return self.grid.nx // 2 - self.table["center_sample"][lines].astype(int)
+        rows = self.table[lines]
+        shift = np.where(is_reversed(rows), self.centre.reverse, self.centre.forward)
+        return self.grid.nx // 2 - rows["center_sample"].astype(int) - shift
 
     def _spans(self, lines: Indices) -> tuple[Array, Array]:
         """Return the places on the encoded grid of each line's first and last valid sample."""
-        rows = self.table[lines]
-        before, after = rows["discard_pre"].astype(int), rows["discard_post"].astype(int)
-        reverse = (rows["flags"] & np.uint64(REVERSE)) != 0
-        before, after = np.where(reverse, after, before), np.where(reverse, before, after)
-        first = self._starts(lines)
-        return first + before, first + rows["number_of_samples"].astype(int) - after - 1
+        first, end = valid_range(self.table[lines])
+        starts = self._starts(lines)
+        return starts + first, starts + end - 1
 
     def _group_lines(self) -> list[Indices]:
         """Return the imaging lines of each frame (of each volume in 3D), parallel slices in the order of position."""
@@ -298,9 +365,11 @@ class MRDFile(ScanFile):
             self.matrix, self.image_size = (grid.ny, grid.kept_x), (grid.kept_y, grid.kept_x)
             self.points = range(grid.nz)[centre_slice(grid.nz, grid.kept_z)]
         self.frames = len(self.groups) * len(self.points)
+        what = f"A list of the {self.frames} frames of '{self.path}'"
+        require_memory(self.frames * FRAME_BYTES, what, "convert the scanner's file again")
         frame_bytes = 8 * self.coils * self.matrix[0] * self.matrix[1]
         self.block = min(len(self.points), max(1, BLOCK_BYTES // frame_bytes))
-        self.labels = [self._label(index) for index in range(self.frames)]
+        self.labels = FrameLabels(self.frames, self._label)
         self.dtype = "complex64"
         # Siemens gives directions for images made by the forward transform; ours are made by the inverse one,
         # which the conjugate of the samples makes up for.
@@ -415,7 +484,11 @@ class MRDFile(ScanFile):
 
     def _read_group(self, lines: h5py.Dataset, group: int, points: Sequence[int]) -> Part:
         notes = self._compare_repeats(lines, group)
-        kspace, mask = self._assemble(lines, self.groups[group], points)
+        survey = Survey(self.table, self.groups[group]) if self.check_content else None
+        kspace, mask = self._assemble(lines, self.groups[group], points, survey)
+        if survey is not None:
+            survey.check(self.centre, self.grid.sizes, f"'{self.path}'")
+        self._check_pattern(mask)
         calibration = None
         chosen = self._calibration_of(group)
         if chosen.size:
@@ -481,6 +554,21 @@ class MRDFile(ScanFile):
                 by_place.setdefault((int(self.ky[index]), int(self.kz[index])), []).append(readout[:, span])
         return [np.stack(repeats) for repeats in by_place.values()]
 
+    def _check_pattern(self, mask: Tensor) -> None:
+        """Refuse imaging lines that leave out the centre of k-space where calibration lines would fill it."""
+        try:
+            check_mask_centre(mask[None])
+        except InputError:
+            if not np.setdiff1d(self.roles.calibration, self.roles.imaging).size:
+                raise
+            raise InputError(
+                f"The imaging lines of '{self.path}' leave out the centre of k-space, whose lines are flagged as "
+                "calibration alone: if these belong to the image too, say so with --embedded (in Python embedded=True)."
+            ) from None
+
+    def check_frame(self, kspace: Array, where: str) -> None:  # as in the base
+        """Do nothing: the centre has been looked for among the lines."""
+
     def _calibration_of(self, group: int) -> Indices:
         """Return the calibration lines of the group's slice, of its own contrast, repetition, … where there are any."""
         lines: Indices = self.roles.calibration
@@ -490,14 +578,19 @@ class MRDFile(ScanFile):
             lines = own if own.size else lines
         return lines
 
-    def _assemble(self, lines: h5py.Dataset, chosen: Indices, points: Sequence[int]) -> tuple[Tensor, Tensor]:
-        """Return the k-space (point, coil, *matrix) of these lines, repeated ones averaged, and its mask (*matrix)."""
+    def _assemble(
+        self, lines: h5py.Dataset, chosen: Indices, points: Sequence[int], survey: Survey | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Return the k-space (point, coil, *matrix) of these lines, repeated ones averaged, and its mask (*matrix).
+
+        Lines are added to the `survey` on their way.
+        """
         kspace = np.zeros((len(points), self.coils, *self.matrix), np.complex64)
         place = self.ky * self.grid.nz + self.kz
         repeats = np.bincount(place[chosen])
         wanted = [self.points[point] for point in points]
         rows = inverse_rows(self.grid.nz, [0] if self.by_readout else wanted)
-        for part, samples in self._readouts(lines, chosen):
+        for part, samples in self._readouts(lines, chosen, survey):
             readouts = (
                 to_image(samples)[..., wanted] if self.by_readout else crop_field_of_view(samples, self.grid.kept_x)
             )
@@ -511,9 +604,13 @@ class MRDFile(ScanFile):
         mask = self._pattern(chosen)
         return torch.from_numpy(np.where(mask, kspace, 0)), torch.from_numpy(mask)
 
-    def _readouts(self, lines: h5py.Dataset, chosen: Indices) -> Iterator[tuple[Indices, Array]]:
+    def _readouts(
+        self, lines: h5py.Dataset, chosen: Indices, survey: Survey | None = None
+    ) -> Iterator[tuple[Indices, Array]]:
         """Yield (indices, samples on the encoded grid): zeros where an echo is cut short."""
         for part, samples in read_samples(lines, self.table, chosen, self.path):
+            if survey is not None:
+                survey.add(part, samples)
             grid = np.zeros((len(part), self.coils, self.grid.nx), np.complex64)
             first, last = self._spans(part)
             for row, line, begin, end, start in zip(grid, samples, first, last, self._starts(part), strict=True):

@@ -13,8 +13,19 @@ import numpy.typing as npt
 from numpy.lib.recfunctions import repack_fields
 
 from fourfold.errors import InputError
+from fourfold.formats.probe import check_dataset
 
-__all__ = ["REVERSE", "Roles", "read_samples", "read_table", "roles"]
+__all__ = [
+    "LINES_AT_ONCE",
+    "Indices",
+    "Roles",
+    "Table",
+    "is_reversed",
+    "read_samples",
+    "read_table",
+    "roles",
+    "valid_range",
+]
 
 Table = npt.NDArray[np.void]
 Indices = npt.NDArray[np.intp]
@@ -66,6 +77,7 @@ def read_table(lines: h5py.Dataset, path: Path) -> Table:
     head = lines.dtype["head"]
     if not (set(COLUMNS) <= set(head.names or ()) and set(COUNTERS) <= set(head["idx"].names or ())):
         raise InputError(f"The line headers of '{path}' are not those of ISMRMRD: convert the scanner's file again.")
+    check_dataset(lines, path)
     layout = lines.id.get_create_plist()
     plain = layout.get_layout() == h5py.h5d.CHUNKED and layout.get_nfilters() == 0
     blocks = _stored_heads(lines) if plain else _converted_heads(lines)
@@ -113,6 +125,19 @@ def roles(table: Table, encoding: int, embedded: bool) -> Roles:
     )
 
 
+def is_reversed(rows: Table) -> npt.NDArray[np.bool_]:
+    """Return which lines were acquired from the end to the start."""
+    return np.asarray((rows["flags"] & np.uint64(REVERSE)) != 0)
+
+
+def valid_range(rows: Table) -> tuple[Indices, Indices]:
+    """Return each line's first valid sample and the one after its last, counted in the turned line."""
+    before, after = rows["discard_pre"].astype(int), rows["discard_post"].astype(int)
+    reverse = is_reversed(rows)
+    before, after = np.where(reverse, after, before), np.where(reverse, before, after)
+    return before, rows["number_of_samples"].astype(int) - after
+
+
 def read_samples(lines: h5py.Dataset, table: Table, indices: Indices, path: Path) -> Iterator[tuple[Indices, Any]]:
     """Yield (indices, samples): a few lines at a time, all of one length, complex64 (line, coil, sample).
 
@@ -132,6 +157,6 @@ def read_samples(lines: h5py.Dataset, table: Table, indices: Indices, path: Path
                         f"coils of {shape[1]}: the file is damaged, convert the scanner's file again."
                     )
             samples = np.stack(list(stored)).view(np.complex64).reshape(-1, *shape)
-            reverse = (table["flags"][part] & np.uint64(REVERSE)) != 0
+            reverse = is_reversed(table[part])
             samples[reverse] = samples[reverse, :, ::-1]
             yield part, samples

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import struct
 import zipfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any, ClassVar
@@ -16,7 +14,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from fourfold.arrays import StoredArray, array_names, is_single_array, stored_array
 from fourfold.errors import InputError
+from fourfold.formats.content import to_complex64
 from fourfold.formats.masks import as_bool, check_mask, line_axis_of, measured, merge_frames, without_empty
 from fourfold.formats.metadata import image_record, read_record, sampling_from, scan_record
 from fourfold.formats.probe import check_file, first_bytes
@@ -24,7 +24,7 @@ from fourfold.formats.scan_file import ScanFile
 from fourfold.formats.trajectories import DENSITIES, POINTS, read_trajectory
 from fourfold.scan import Axis, Geometry, Reconstruction, Scan, Trajectory
 
-__all__ = ["NumpyFile", "array_names", "write_image", "write_scan"]
+__all__ = ["NumpyFile", "write_image", "write_scan"]
 
 Array = npt.NDArray[Any]
 
@@ -33,6 +33,7 @@ AXES = {"kspace": 4, "coil_maps": 5, "calibration": 4, "noise": 2}
 COMPANIONS = ("coil_maps", "calibration", "noise")
 KNOWN = ("kspace", "mask", *COMPANIONS, "maps", "line_axis", "voxel_size", "image_size", "label", "fourfold")
 WITH_TRAJECTORY = ("matrix", *POINTS, *DENSITIES)
+BLOCK_BYTES = 2**30
 
 
 class NumpyFile(ScanFile):
@@ -40,7 +41,8 @@ class NumpyFile(ScanFile):
 
     Beside it ``mask``, ``coil_maps`` (or ``maps``), ``calibration``, ``noise``, ``line_axis``, ``voxel_size``,
     ``image_size`` and ``label`` may stand; a ``.npy`` file is k-space alone. Arrays that are not compressed are mapped,
-    so that only the frames asked for are read; compressed ones are unpacked whole, one array at a time.
+    so that only the frames asked for are read; compressed ones are unpacked from their beginning, of which only the
+    frames asked for are kept.
 
     With a trajectory (`fourfold.formats.trajectories.read_trajectory`), k-space is (…, shot, sample) or (…, sample,
     shot): neighbouring points along a shot lie closer together than those of neighbouring shots.
@@ -76,16 +78,18 @@ class NumpyFile(ScanFile):
         self, path: Path, trajectory: str | PathLike[str] | None = None, matrix: Sequence[int] | None = None
     ) -> None:
         self.path = path
-        self.names = array_names(path)
+        self.names = ["kspace"] if is_single_array(path) else array_names(path)
         if "kspace" not in self.names:
             found = ", ".join(self.names) or "nothing"
             raise InputError(f"'{path}' holds {found} but no 'kspace': give the complex k-space that name.")
-        kspace = self._open("kspace")
+        kspace = stored_array(path, "kspace")
         self._check_layout(kspace)
         self.dtype = str(kspace.dtype)
-        self.frames, self.coils, ny, nx = (1,) * (4 - kspace.ndim) + kspace.shape
+        self.frames, self.coils, ny, nx = (1,) * (4 - len(kspace.shape)) + kspace.shape
         self.stored = self.matrix = ny, nx
-        self.block = 1 if isinstance(kspace, np.memmap) else self.frames
+        self.plain = "fourfold" not in self.names
+        frame_bytes = self.coils * ny * nx * kspace.dtype.itemsize
+        self.block = 1 if kspace.is_mapped else min(self.frames, max(1, BLOCK_BYTES // frame_bytes))
         self.details = {}
         self.record: dict[str, Any] = read_record(str(self._open("fourfold")), path) if "fourfold" in self.names else {}
         self.trajectory, self.turned = self._find_trajectory(trajectory, matrix)
@@ -111,8 +115,10 @@ class NumpyFile(ScanFile):
         if beside is None:
             found = read_trajectory(self.names, self._open, self.path, matrix)
         else:
-            arrays = _arrays_of(Path(beside))
-            found = read_trajectory(list(arrays), arrays.__getitem__, Path(beside), matrix)
+            path = Path(beside)
+            check_file(path)
+            names = ["trajectory"] if is_single_array(path) else array_names(path)
+            found = read_trajectory(names, lambda name: stored_array(path, name).load(), path, matrix)
         if (found.shots, found.samples) != self.stored or found.frames not in (1, self.frames):
             raise InputError(
                 f"The trajectory has {found.frames}×{found.shots}×{found.samples} points but the k-space in "
@@ -126,25 +132,15 @@ class NumpyFile(ScanFile):
         return dataclasses.replace(found, kind=self.record.get("trajectory", found.kind)), turned
 
     def _open(self, name: str) -> Array:
-        """Return an array, mapped where it is not compressed and large enough to matter."""
-        with _explained(self.path):
-            if first_bytes(self.path, 1) == b"\x93":
-                return np.asanyarray(np.load(self.path, mmap_mode="r", allow_pickle=False))
-            with zipfile.ZipFile(self.path) as archive:
-                member = archive.getinfo(f"{name}.npy")
-            mapped = _map_member(self.path, member) if member.compress_type == zipfile.ZIP_STORED else None
-            if mapped is not None:
-                return mapped
-            with np.load(self.path, allow_pickle=False) as arrays:
-                return np.asarray(arrays[name])
+        return stored_array(self.path, name).load()
 
-    def _check_layout(self, kspace: Array) -> None:
+    def _check_layout(self, kspace: StoredArray) -> None:
         found = f"kspace in '{self.path}' is {kspace.dtype} of shape {kspace.shape}"
         if kspace.dtype.kind != "c":
-            pair = kspace.ndim > 2 and kspace.shape[-1] == 2
+            pair = len(kspace.shape) > 2 and kspace.shape[-1] == 2
             advice = "join real and imaginary parts: k[..., 0] + 1j * k[..., 1]" if pair else "store complex samples"
             raise InputError(f"{found}; it must be complex64: {advice}.")
-        if kspace.ndim not in (2, 3, 4) or 0 in kspace.shape:
+        if len(kspace.shape) not in (2, 3, 4) or 0 in kspace.shape:
             raise InputError(
                 f"{found}; it must be (ky, kx), (coil, ky, kx) or (frame, coil, ky, kx), none of them empty: "
                 "reshape it."
@@ -204,32 +200,32 @@ class NumpyFile(ScanFile):
 
     def _array(self, name: str, field: str, frames: Sequence[int]) -> Tensor:
         """Return an array with all its axes, of these frames where it has frames."""
-        array, axes = self._open(name), AXES[field]
-        if array.dtype.kind != "c" or array.ndim > axes:
+        stored, axes = stored_array(self.path, name), AXES[field]
+        if stored.dtype.kind != "c" or len(stored.shape) > axes:
             raise InputError(
-                f"{name} in '{self.path}' is {array.dtype} with {array.ndim} axes; it must be complex64 with at most "
-                f"{axes}: convert it."
+                f"{name} in '{self.path}' is {stored.dtype} with {len(stored.shape)} axes; it must be complex64 with "
+                f"at most {axes}: convert it."
             )
-        array = array[(None,) * (axes - array.ndim)]
-        if field != "noise" and array.shape[0] == self.frames:
-            array = np.stack([array[index] for index in frames])
+        missing = axes - len(stored.shape)
+        per_frame = field != "noise" and not missing and stored.shape[0] == self.frames
+        array = (stored.rows(frames) if per_frame else stored.load())[(None,) * missing]
         if name == "kspace" and self.turned:
             array = array.swapaxes(2, 3)
-        return torch.from_numpy(np.array(array, np.complex64))
+        return torch.from_numpy(to_complex64(array))
 
     def _mask(self, frames: Sequence[int]) -> Tensor | None:
         if "mask" not in self.names:
             return None
-        mask = as_bool(self._open("mask"), self.path)
-        mask = mask[(None,) * (3 - mask.ndim)]
-        if mask.ndim != 3 or mask.shape[0] not in (1, self.frames) or mask.shape[1:] != self.stored:
+        stored = stored_array(self.path, "mask")
+        shape = (1,) * (3 - len(stored.shape)) + stored.shape
+        if len(shape) != 3 or shape[0] not in (1, self.frames) or shape[1:] != self.stored:
             ny, nx = self.stored
             raise InputError(
-                f"The mask in '{self.path}' has shape {mask.shape}; this k-space needs ({ny}, {nx}) or "
+                f"The mask in '{self.path}' has shape {shape}; this k-space needs ({ny}, {nx}) or "
                 f"({self.frames}, {ny}, {nx}): it belongs to other data."
             )
-        mask = mask.swapaxes(1, 2) if self.turned else mask
-        return torch.from_numpy(mask if mask.shape[0] == 1 else mask[list(frames)])
+        mask = as_bool(stored.load().reshape(shape) if shape[0] == 1 else stored.rows(frames), self.path)
+        return torch.from_numpy(mask.swapaxes(1, 2) if self.turned else mask)
 
     def _line_axis(self, mask: Tensor) -> Axis:
         if self.record:
@@ -240,64 +236,10 @@ class NumpyFile(ScanFile):
         return axis  # Scan refuses any other text
 
 
-def array_names(path: Path) -> list[str]:
-    """Return the names of the arrays in a file; the one of a ``.npy`` file is called ``kspace``.
-
-    Raises
-    ------
-    InputError
-        When the file is damaged.
-    """
-    if first_bytes(path, 1) == b"\x93":
-        return ["kspace"]
-    with _explained(path), zipfile.ZipFile(path) as archive:
-        return [name.removesuffix(".npy") for name in archive.namelist()]
-
-
-def _arrays_of(path: Path) -> dict[str, Array]:
-    """Return the arrays of a file with a trajectory; the one of a ``.npy`` file is that."""
-    check_file(path)
-    with _explained(path):
-        loaded = np.load(path, allow_pickle=False)
-        return {"trajectory": loaded} if isinstance(loaded, np.ndarray) else dict(loaded.items())
-
-
 def _runs_down(points: Tensor) -> bool:
     """Whether neighbours along a shot of points (frame, a, b, 2) follow each other in axis a rather than b."""
     down, across = (points.diff(dim=axis).norm(dim=-1) for axis in (1, 2))
     return down.numel() > 0 and (across.numel() == 0 or bool(down.median() < across.median()))
-
-
-@contextmanager
-def _explained(path: Path) -> Iterator[None]:
-    """Turn what NumPy and zip raise on damaged files into one sentence."""
-    try:
-        yield
-    except InputError:
-        raise
-    # NumPy parses the header as Python, so that damage raises almost anything: ValueError, TokenError, zlib.error, …
-    except Exception as error:
-        reason = " ".join(str(error).split())
-        raise InputError(
-            f"'{path}' ({path.stat().st_size:,} bytes) is truncated, damaged or holds Python objects ({reason}): "
-            "write it again as plain arrays."
-        ) from error
-
-
-def _map_member(path: Path, member: zipfile.ZipInfo) -> Array | None:
-    """Return the uncompressed array at `member` as a map of the file, None for arrays that are better read whole."""
-    with path.open("rb") as file:
-        # The local header's name and extra field, of lengths at byte 26, stand before the data.
-        file.seek(member.header_offset + 26)
-        lengths = struct.unpack("<HH", file.read(4))
-        file.seek(member.header_offset + 30 + sum(lengths))
-        version = np.lib.format.read_magic(file)
-        if version != (1, 0):
-            return None
-        shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
-        if dtype.hasobject or len(shape) < 2 or 0 in shape:
-            return None
-        return np.memmap(path, dtype, "r", file.tell(), shape, "F" if fortran else "C")
 
 
 def write_image(path: Path, reconstruction: Reconstruction) -> None:

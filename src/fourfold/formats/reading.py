@@ -6,7 +6,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from fourfold.errors import InputError, nearest
+from fourfold.errors import InputError, as_path, nearest
 from fourfold.formats.cfl import CflFile
 from fourfold.formats.fastmri import FastMRIFile
 from fourfold.formats.foreign import refuse
@@ -21,15 +21,19 @@ __all__ = ["FORMATS", "load", "open_scan"]
 FORMATS: tuple[type[ScanFile], ...] = (FastMRIFile, MRDFile, NumpyFile, CflFile)
 
 
-def open_scan(path: str | PathLike[str], **options: Any) -> ScanFile:
+def open_scan(path: str | PathLike[str], *, check_content: bool = True, **options: Any) -> ScanFile:
     """Open a raw file of any known format, recognised by its content; frames are read on demand.
 
     Parameters
     ----------
     path
         fastMRI HDF5, MRD (ISMRMRD) HDF5, BART cfl (either file of the pair, or their common name), NumPy npz or npy.
+    check_content
+        Refuse frames that do not look like k-space: axes in another order, images, data that are transformed along one
+        axis, the centre in another place. Noise passes; False takes everything.
     options
-        Of MRD: `dataset`, the group to read; `encoding`, the index of the encoding space. Of NumPy: `trajectory`, a
+        Of MRD: `dataset`, the group to read; `encoding`, the index of the encoding space; `centre`, where the header's
+        is wrong; `embedded`, whether calibration lines belong to the image too. Of NumPy: `trajectory`, a
         file with the trajectory, and `matrix`, the size (ny, nx) of its image.
 
     Raises
@@ -37,7 +41,7 @@ def open_scan(path: str | PathLike[str], **options: Any) -> ScanFile:
     InputError
         When the file is missing, empty, damaged, in another format, or the format has no such option.
     """
-    path = Path(path)
+    path = as_path(path)
     header = Path(f"{path}.hdr")
     path = header if header.is_file() and not path.is_file() else path
     check_file(path)
@@ -51,10 +55,11 @@ def open_scan(path: str | PathLike[str], **options: Any) -> ScanFile:
                 f"{kind.format} has no option '{name}'; it has: {known}: leave it out.{nearest(name, kind.options)}"
             )
     opened: ScanFile = kind(path, **options)  # type: ignore[call-arg]  # every format takes a path and its options
+    opened.check_content = check_content
     return opened
 
 
-def load(path: str | PathLike[str], frames: int | slice | None = None) -> Scan:
+def load(path: str | PathLike[str], frames: int | slice | None = None, **options: Any) -> Scan:
     """Read a raw file, or some of its frames, into one scan.
 
     Parameters
@@ -63,10 +68,12 @@ def load(path: str | PathLike[str], frames: int | slice | None = None) -> Scan:
         As in `open_scan`.
     frames
         One index, a slice of indices, or None for all.
+    options
+        As in `open_scan`.
 
     Raises
     ------
     InputError
         As `open_scan`; and when the frames do not exist, or would fill more than half of the memory at hand.
     """
-    return open_scan(path).load(frames)
+    return open_scan(path, **options).load(frames)

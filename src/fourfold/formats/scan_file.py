@@ -3,25 +3,49 @@
 from __future__ import annotations
 
 import dataclasses
-import math
-import os
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, overload
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from fourfold.errors import InputError
+from fourfold.errors import InputError, SilentCoils, check_type
+from fourfold.formats.content import SHORTEST, check_axes, check_centre, check_frames, energy_of
 from fourfold.formats.metadata import geometry_from
 from fourfold.formats.orientation import axis_codes
 from fourfold.formats.stacks import find_stacks, slice_spacing
+from fourfold.memory import array_bytes, require_memory
 from fourfold.scan import Axis, Geometry, Scan, Source
 
-__all__ = ["ScanFile"]
+__all__ = ["FrameLabels", "ScanFile"]
 
 Frames = int | slice | None
+MOST_SORTED = 100_000
+"""Frames that a summary sorts into stacks."""
+
+
+class FrameLabels(Sequence[Mapping[str, int]]):
+    """What each frame is: made when asked for, since a header can declare any number of frames."""
+
+    def __init__(self, frames: int, label: Callable[[int], Mapping[str, int]]) -> None:
+        self.frames, self.label = frames, label
+
+    def __len__(self) -> int:
+        return self.frames
+
+    @overload
+    def __getitem__(self, index: int) -> Mapping[str, int]: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Mapping[str, int]]: ...
+
+    def __getitem__(self, index: int | slice) -> Mapping[str, int] | Sequence[Mapping[str, int]]:
+        chosen = range(self.frames)[index]
+        return self.label(chosen) if isinstance(chosen, int) else [self.label(each) for each in chosen]
 
 
 class ScanFile(ABC):
@@ -52,6 +76,11 @@ class ScanFile(ABC):
         What each frame is, for example ``{"slice": 3, "repetition": 0}``; None where the file does not tell.
     block
         Frames that one pass over the file yields at no further cost; iteration reads so many at a time.
+    check_content
+        Whether frames are refused whose samples do not look like k-space (`fourfold.formats.content`).
+    plain
+        Whether frames, coils and samples are axes of a plain array that has not been looked at yet: what they stand
+        for only its user knows.
     """
 
     format: ClassVar[str]
@@ -73,6 +102,8 @@ class ScanFile(ABC):
     notes: tuple[str, ...] = ()
     labels: Sequence[Mapping[str, int]] | None = None
     block: int = 1
+    check_content: bool = True
+    plain: bool = False
 
     @classmethod
     @abstractmethod
@@ -82,6 +113,44 @@ class ScanFile(ABC):
     @abstractmethod
     def read(self, frames: Sequence[int]) -> Scan:
         """Read the frames with these indices (each from 0 to ``len(self) - 1``) into one scan."""
+
+    def read_checked(self, frames: Sequence[int]) -> Scan:
+        """Read frames; refuse those that do not look like k-space, unless `check_content` is off."""
+        self._require_memory(len(frames), "export a smaller part of the data, or take a computer with more memory")
+        scan = self._read(frames)
+        if self.check_content and scan.trajectory is None:
+            self.check_array()
+            for index, kspace in zip(frames, scan.kspace, strict=True):
+                self.check_frame(kspace.numpy(), f"'{self.path}', frame {index}")
+        return scan
+
+    def check_array(self) -> None:
+        """Refuse an array whose axes stand for something else; looks once, at the middle frame and some around it.
+
+        Frames at an object's rim are no judge: what is seen there is small, and its k-space is wide.
+        """
+        if not self.plain:
+            return
+        self.plain = False
+        middle, away = self.frames // 2, self.frames // 8
+        indices = [middle]
+        if self.frames >= SHORTEST:
+            indices += [middle - 1, middle + 1, middle - away, middle + away]
+        energies: list[float] = []
+        for start in range(0, len(indices), self.block):
+            try:
+                stack = self._read(indices[start : start + self.block]).kspace.numpy()
+            except InputError:  # raised again when this frame is asked for
+                return
+            if start == 0:
+                check_axes(stack[0], f"'{self.path}', frame {middle}")
+            energies += [energy_of(frame) for frame in stack]
+        if len(indices) > 1:
+            check_frames(energies, stack[-1], f"'{self.path}'")
+
+    def check_frame(self, kspace: npt.NDArray[np.complex64], where: str) -> None:
+        """Refuse a frame (coil, ky, kx) whose centre lies elsewhere."""
+        check_centre(kspace, where)
 
     def geometry(self, frames: Sequence[int]) -> Geometry:
         """Return size and place of these frames."""
@@ -129,16 +198,14 @@ class ScanFile(ABC):
         """Read one frame; raises IndexError past the last one, as sequences do."""
         if not -self.frames <= index < self.frames:
             raise IndexError(f"'{self.path}' has frames 0 to {self.frames - 1}; {index} was asked for")
-        return self.read([index % self.frames])
+        return self.read_checked([index % self.frames])
 
     def __iter__(self) -> Iterator[Scan]:
         for start in range(0, self.frames, self.block):
             indices = range(start, min(start + self.block, self.frames))
-            scan = self.read(indices)
+            scan = self.read_checked(indices)
             for position, index in enumerate(indices):
-                geometry = self.geometry([index])
-                source = dataclasses.replace(self.source([index]), notes=scan.source.notes)
-                yield scan if len(indices) == 1 else scan.frame(position).replace(geometry=geometry, source=source)
+                yield scan if len(indices) == 1 else scan.frame(position).replace(geometry=self.geometry([index]))
 
     def load(self, frames: Frames = None) -> Scan:
         """Read several frames into one scan.
@@ -154,16 +221,48 @@ class ScanFile(ABC):
             When the frames do not exist, or would fill more than half of the memory at hand.
         """
         indices = self._indices(frames)
-        needed = len(indices) * math.prod(self.shape[1:]) * torch.complex64.itemsize
-        free = _memory_at_hand()
-        if free is not None and needed > free / 2:
-            raise InputError(
-                f"{len(indices)} frame(s) of '{self.path}' need {needed / 2**30:.1f} GiB but {free / 2**30:.1f} GiB of "
-                "memory are free: load a part of the frames, or go through open_scan(path) frame by frame."
-            )
-        return self.read(indices)
+        self._require_memory(len(indices), "load a part of the frames, or go through open_scan(path) frame by frame")
+        return self.read_checked(indices)
+
+    def _read(self, frames: Sequence[int]) -> Scan:
+        """Read frames; coils that are silent in them, but not in the whole file, are left out, and a note says so."""
+        try:
+            return self._numbered(self.read(frames), frames)
+        except SilentCoils as refusal:
+            heard = self._heard(frames, len(refusal.coils))
+            if heard is None:
+                raise
+            part = heard.without_coils(refusal.coils, frames).part(0, len(frames))
+            return part.replace(geometry=self.geometry(frames))
+
+    def _numbered(self, scan: Scan, frames: Sequence[int]) -> Scan:
+        """Return `scan` with the frames' numbers in the file where a coil is silent in some, for the note on it."""
+        if not scan.has_silent_coils:
+            return scan
+        details = {**scan.source.details, "file_frames": list(frames)}
+        return scan.replace(source=dataclasses.replace(scan.source, details=details))
+
+    def _heard(self, frames: Sequence[int], silent: int) -> Scan | None:
+        """Return the frames followed by others in which their `silent` coils are not, None where there are none."""
+        wider = list(frames)
+        for other in range(self.frames):
+            if other not in frames:
+                try:
+                    return self.read([*wider, other])
+                except SilentCoils as refusal:
+                    if len(refusal.coils) < silent:
+                        silent = len(refusal.coils)
+                        wider.append(other)
+        return None
+
+    def _require_memory(self, count: int, advice: str) -> None:
+        needed = array_bytes((count, *self.shape[1:]), torch.complex64.itemsize)
+        what = "One frame" if count == 1 else f"A block of {count} frames"
+        require_memory(needed, f"{what} of '{self.path}'", advice)
 
     def _indices(self, frames: Frames) -> Sequence[int]:
+        if frames is not None:
+            check_type("The choice of frames", frames, (int, slice), "give an index, or slice(first, last + 1)")
         if isinstance(frames, int):
             if not -self.frames <= frames < self.frames:
                 raise InputError(
@@ -194,7 +293,7 @@ class ScanFile(ABC):
             "image_size": list(geometry.image_size or self.matrix),
             "voxel_size_mm": _rounded(geometry.voxel_size),
             "orientation": " ".join(dict.fromkeys(map(axis_codes, self.volume.placements))) or None,
-            "stacks": len(find_stacks(self.volume, self.labels, self.frames)),
+            "stacks": self._count_stacks(),
             "line_axis": scan.line_axis,
             "sampling": scan.sampling_summary(),
             "noise_samples": None if scan.noise is None else scan.noise.shape[1],
@@ -205,6 +304,10 @@ class ScanFile(ABC):
             "details": self.details,
         }
 
+    def _count_stacks(self) -> int | None:
+        """Return the number of stacks; None of files with so many frames that nobody has looked at all of them."""
+        return len(find_stacks(self.volume, self.labels, self.frames)) if self.frames <= MOST_SORTED else None
+
     def __repr__(self) -> str:
         ny, nx = self.matrix
         return f"<{self.format} '{self.path}': {self.frames} frame(s), {self.coils} coil(s), {ny}×{nx}>"
@@ -214,16 +317,3 @@ def _rounded(sizes: tuple[float | None, ...]) -> list[float | None] | None:
     if all(size is None for size in sizes):
         return None
     return [None if size is None else round(size, 4) for size in sizes]
-
-
-def _memory_at_hand() -> int | None:
-    """Return the bytes of memory that are free for new work, None where the system does not tell."""
-    meminfo = Path("/proc/meminfo")
-    if meminfo.exists():
-        for line in meminfo.read_text().splitlines():
-            if line.startswith("MemAvailable:"):
-                return int(line.split()[1]) * 1024
-    try:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, ValueError, OSError):
-        return None

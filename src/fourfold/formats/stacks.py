@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from fourfold.memory import require_memory
 from fourfold.scan import Geometry, Placement, Reconstruction
 
 __all__ = ["TURN", "Labels", "Stack", "find_stacks", "slice_spacing", "split_stacks"]
@@ -22,6 +23,8 @@ PLACES = ("partition", "readout", "slice")
 """Labels that say where a frame lies: the first of them that it has. The others tell slabs and times apart."""
 DEVIATION = 0.1
 """How far a slice may lie beside its place in a stack, as a part of the smallest side of a voxel."""
+FRAME_BYTES = 1000
+"""What label, placement and index of a frame take in memory."""
 SMALL = 0.1
 """The side in mm that this is a part of where none is known."""
 TURN = 1e-3
@@ -65,6 +68,7 @@ def find_stacks(geometry: Geometry, labels: Labels, frames: int) -> list[Stack]:
     frames
         Their number.
     """
+    require_memory(frames * FRAME_BYTES, f"Sorting {frames} frames into stacks", "choose a part of the frames")
     labels = labels if labels and len(labels) == frames else None
     tolerance = DEVIATION * min((size for size in geometry.voxel_size if size is not None), default=SMALL)
     lines = _lines(geometry.placements, tolerance) or [0] * frames

@@ -15,11 +15,20 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fourfold.errors import InputError
+from fourfold.errors import InputError, as_path, check_type
 from fourfold.formats import cfl, fastmri, nifti, numpy_file, png
 from fourfold.formats.stacks import Labels, find_stacks
-from fourfold.output import atomically, check_target, suffix_of
-from fourfold.scan import Geometry, Reconstruction, Record, Scan
+from fourfold.output import atomically, check_target, refusals_explained, suffix_of, write_buffer
+from fourfold.scan import (
+    FrameRecord,
+    Geometry,
+    Reconstruction,
+    Record,
+    Scan,
+    agreed_details,
+    check_scan,
+    mean_scale,
+)
 
 __all__ = ["IMAGE_SUFFIXES", "SCAN_SUFFIXES", "check_writable", "image_paths", "join", "save", "save_scan", "writer"]
 
@@ -66,7 +75,7 @@ def image_paths(path: Path, geometry: Geometry, labels: Labels, frames: int) -> 
     return nifti.stack_paths(path, len(find_stacks(geometry, labels, frames)))
 
 
-def save(reconstruction: Reconstruction, path: str | PathLike[str]) -> list[Path]:
+def save(reconstruction: Reconstruction, path: str | PathLike[str], *, replace: bool = True) -> list[Path]:
     """Write an image in the format of the suffix; the file appears when it is whole.
 
     Parameters
@@ -78,6 +87,9 @@ def save(reconstruction: Reconstruction, path: str | PathLike[str]) -> list[Path
         (complex image, standard deviation, record), ``.cfl`` (complex image) or ``.png`` (8-bit magnitude). NIfTI holds
         frames that are one stack; where they are several, as in a localiser of three planes, each is written to a file
         of its own: ``a.stack1.nii.gz``, ``a.stack2.nii.gz``, …
+    replace
+        Whether a file that exists is replaced; else it is kept and an InputError raised, also where another process
+        has written it since the call.
 
     Returns
     -------
@@ -89,8 +101,9 @@ def save(reconstruction: Reconstruction, path: str | PathLike[str]) -> list[Path
     InputError
         As `check_writable`; when the image would overwrite its own raw data; when the system refuses to write.
     """
+    check_type("The image", reconstruction, Reconstruction, "reconstruct a scan with a method, or save_scan the scan")
     source = reconstruction.record.source
-    path = _write(reconstruction, IMAGE_WRITERS, path, source.get("path"))
+    path = _write(reconstruction, IMAGE_WRITERS, path, source.get("path"), replace)
     labels = source.get("details", {}).get("frames")
     return image_paths(path, reconstruction.geometry, labels, len(reconstruction.image))
 
@@ -111,19 +124,24 @@ def save_scan(scan: Scan, path: str | PathLike[str]) -> Path:
     InputError
         As `save`.
     """
-    if scan.trajectory is not None and suffix_of(Path(path), SCAN_WRITERS) != ".npz":
+    check_scan(scan)
+    if scan.trajectory is not None and suffix_of(as_path(path), SCAN_WRITERS) != ".npz":
         raise InputError(f"'{path}' cannot hold the scan's trajectory: choose a name that ends in .npz.")
     return _write(scan, SCAN_WRITERS, path, scan.source.path)
 
 
 def _write(
-    value: Any, writers: Mapping[str, Callable[[Path, Any], None]], path: str | PathLike[str], raw: str | None
+    value: Any,
+    writers: Mapping[str, Callable[[Path, Any], None]],
+    path: str | PathLike[str],
+    raw: str | None,
+    replace: bool = True,
 ) -> Path:
     path = check_target(path, writers)
     if raw is not None and path.exists() and Path(raw).exists() and path.samefile(raw):
         raise InputError(f"The output '{path}' is the raw file itself: choose another name.")
     suffix = suffix_of(path, writers)
-    with atomically(path, suffix) as temporary:
+    with atomically(path, suffix, replace) as temporary:
         writers[suffix](temporary, value)
     return path
 
@@ -136,7 +154,7 @@ class writer:  # noqa: N801  # used like a function, as open() is
 
     Parameters
     ----------
-    path
+    path, replace
         As in `save`.
 
     Attributes
@@ -151,8 +169,8 @@ class writer:  # noqa: N801  # used like a function, as open() is
     ...         volume.add(method(scan))
     """
 
-    def __init__(self, path: str | PathLike[str]) -> None:
-        self.path = check_writable(path)
+    def __init__(self, path: str | PathLike[str], *, replace: bool = True) -> None:
+        self.path, self.replace = check_writable(path), replace
         self.parts: list[Reconstruction] = []
         self.written: list[Path] = []
 
@@ -161,21 +179,23 @@ class writer:  # noqa: N801  # used like a function, as open() is
 
     def add(self, reconstruction: Reconstruction) -> None:
         """Append frames; raises InputError when their size differs from that of the first ones."""
+        check_type("The image", reconstruction, Reconstruction, "reconstruct a scan with a method")
         if self.parts and reconstruction.image.shape[1:] != self.parts[0].image.shape[1:]:
             found, first = reconstruction.image.shape[1:], self.parts[0].image.shape[1:]
             raise InputError(
                 f"A frame of {found[0]}×{found[1]} cannot follow frames of {first[0]}×{first[1]} in '{self.path}': "
                 "write it to a file of its own."
             )
-        std = None if reconstruction.std is None else _on_disk(reconstruction.std, self.path.parent)
-        image = _on_disk(reconstruction.image, self.path.parent)
+        with refusals_explained(self.path):
+            std = None if reconstruction.std is None else _on_disk(reconstruction.std, self.path.parent)
+            image = _on_disk(reconstruction.image, self.path.parent)
         self.parts.append(dataclasses.replace(reconstruction, image=image, std=std, members=None, estimate=None))
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if kind is None and self.parts:
-            self.written = save(join(self.parts), self.path)
+            self.written = save(join(self.parts), self.path, replace=self.replace)
 
 
 def _on_disk(array: Tensor, folder: Path) -> Tensor:
@@ -186,7 +206,7 @@ def _on_disk(array: Tensor, folder: Path) -> Tensor:
     """
     with tempfile.TemporaryFile(dir=folder) as file:
         values = array.cpu().contiguous().numpy()
-        values.tofile(file)
+        write_buffer(file, values)
         mapped = np.memmap(file, values.dtype, "c", shape=values.shape)
     return torch.from_numpy(mapped)
 
@@ -194,13 +214,14 @@ def _on_disk(array: Tensor, folder: Path) -> Tensor:
 def join(parts: Sequence[Reconstruction]) -> Reconstruction:
     """Return the frames of all `parts`, made by one method from one scan, as one reconstruction.
 
-    Seconds and iterations are summed, notes united, members and estimates left out; settings, scale, sampling and
-    other details are the first part's.
+    Seconds and iterations are summed, notes united, members and estimates left out, and each frame's account is kept;
+    settings and sampling are the first part's.
     """
     first = dataclasses.replace(parts[0], members=None, estimate=None)
     records = [part.record for part in parts]
     placements = [part.geometry.placements for part in parts]
     stds = [part.std for part in parts if part.std is not None]
+    by_frame = [frame for part in parts for frame in _by_frame(part)]
     return dataclasses.replace(
         first,
         image=torch.cat([part.image for part in parts]),
@@ -215,14 +236,24 @@ def join(parts: Sequence[Reconstruction]) -> Reconstruction:
             notes=tuple(dict.fromkeys(note for record in records for note in record.notes)),
             source=_join_sources(records),
             interrupted=records[-1].interrupted,
+            scale=mean_scale(by_frame),
+            details=agreed_details(by_frame),
+            by_frame=tuple(by_frame) if len(parts) > 1 else first.record.by_frame,
         ),
     )
 
 
+def _by_frame(part: Reconstruction) -> tuple[FrameRecord, ...]:
+    record = part.record
+    whole = FrameRecord(record.iterations, record.scale, record.details)
+    return record.by_frame or (whole,) * len(part.image)
+
+
 def _join_sources(records: Sequence[Record]) -> dict[str, Any]:
     source = dict(records[0].source)
-    details = dict(source.get("details", {}))
-    labels = [record.source.get("details", {}).get("frames") for record in records]
+    each = [record.source.get("details", {}) for record in records]
+    details = {name: fact for name, fact in each[0].items() if all(other.get(name) == fact for other in each)}
+    labels = [facts.get("frames") for facts in each]
     if all(labels):
         details["frames"] = [label for part in labels for label in part]
     return {**source, "details": details} if details else source

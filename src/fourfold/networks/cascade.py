@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 
-from pydantic import NonNegativeFloat, PositiveInt
+from pydantic import NonNegativeFloat
 from torch import Tensor, nn
 
 from fourfold.networks.channels import as_channels, as_complex
 from fourfold.networks.conv_stack import ConvStack
 from fourfold.networks.interface import Reconstructor, require_maps, zero_filled
+from fourfold.networks.sizes import Channels, Count, Seed
 from fourfold.physics.consistency import DataConsistency
 
 __all__ = ["Cascade"]
@@ -39,12 +40,12 @@ class Cascade(Reconstructor):
 
     def __init__(
         self,
-        subnetworks: PositiveInt = 5,
-        channels: PositiveInt = 64,
-        layers: PositiveInt = 4,
+        subnetworks: Count = 5,
+        channels: Channels = 64,
+        layers: Count = 4,
         weight: NonNegativeFloat | None = None,
         learned: bool = False,
-        seed: int = 0,
+        seed: Seed = 0,
     ) -> None:
         super().__init__()
         self.subnetworks = nn.ModuleList(

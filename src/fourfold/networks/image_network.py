@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import torch
-from pydantic import PositiveInt
 from torch import Tensor, nn
 
 from fourfold.networks.channels import as_channels, as_complex
 from fourfold.networks.interface import Reconstructor, require_maps, zero_filled
 from fourfold.networks.resnet import ResNet
+from fourfold.networks.sizes import Channels, Count, Pools, Seed
 from fourfold.networks.unet import Pooling, UNet
 from fourfold.physics.consistency import DataConsistency
 
@@ -83,13 +83,13 @@ class ImageNetwork(Reconstructor):
 
 
 def unet(
-    channels: PositiveInt = 32,
-    pools: PositiveInt = 4,
+    channels: Channels = 32,
+    pools: Pools = 4,
     pooling: Pooling = "average",
     complex: bool = True,  # noqa: A002  # the setting's name
     residual: bool = True,
     consistency: bool = False,
-    seed: int = 0,
+    seed: Seed = 0,
 ) -> ImageNetwork:
     """Return an `ImageNetwork` of a `fourfold.networks.unet.UNet`; the parameters are theirs."""
     parts = 2 if complex else 1
@@ -97,12 +97,12 @@ def unet(
 
 
 def resnet(
-    blocks: PositiveInt = 4,
-    channels: PositiveInt = 32,
+    blocks: Count = 4,
+    channels: Channels = 32,
     complex: bool = True,  # noqa: A002  # the setting's name
     residual: bool = True,
     consistency: bool = False,
-    seed: int = 0,
+    seed: Seed = 0,
 ) -> ImageNetwork:
     """Return an `ImageNetwork` of a `fourfold.networks.resnet.ResNet`; the parameters are theirs."""
     parts = 2 if complex else 1

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pydantic import PositiveInt
 from torch import Tensor
 
 from fourfold.networks.channels import as_channels, as_complex
 from fourfold.networks.conv_stack import ConvStack
 from fourfold.networks.interface import Reconstructor, require_maps
+from fourfold.networks.sizes import Channels, Count, Seed
 
 __all__ = ["KspaceCnn"]
 
@@ -24,7 +24,7 @@ class KspaceCnn(Reconstructor):
         As in `fourfold.networks.conv_stack.ConvStack`.
     """
 
-    def __init__(self, channels: PositiveInt = 64, layers: PositiveInt = 4, seed: int = 0) -> None:
+    def __init__(self, channels: Channels = 64, layers: Count = 4, seed: Seed = 0) -> None:
         super().__init__()
         self.stack = ConvStack(2, 2, channels, layers, seed)
 

@@ -8,6 +8,8 @@ import torch
 from torch import nn
 from torch.nn.utils import skip_init
 
+from fourfold.memory import array_bytes, require_memory
+
 __all__ = ["conv", "draw_weights", "transposed_conv"]
 
 _CONVOLUTIONS = (nn.Conv2d, nn.ConvTranspose2d)
@@ -32,6 +34,10 @@ def transposed_conv(inputs: int, outputs: int) -> nn.ConvTranspose2d:
 @torch.no_grad()
 def draw_weights(network: nn.Module, seed: int) -> None:
     """Draw weights and biases of all convolutions, uniform in ±1/√(inputs of the sum), which is torch's own choice."""
+    # Until they are drawn, weights take no memory.
+    count = sum(parameter.numel() for parameter in network.parameters())
+    advice = "choose one with fewer channels or layers"
+    require_memory(array_bytes((count,), torch.float32.itemsize), f"A network of {count:,} weights", advice)
     generator = torch.Generator().manual_seed(seed)
     for layer in network.modules():
         if isinstance(layer, _CONVOLUTIONS):

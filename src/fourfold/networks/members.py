@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from fourfold.memory import array_bytes, require_memory
 from fourfold.networks.layers import conv
 
 __all__ = ["Members", "convolution", "normalisation"]
@@ -61,6 +62,13 @@ class Members(nn.Module):
 
     def draw(self, input_channels: int, input_size: tuple[int, int]) -> None:
         """Draw the fixed input, uniform in ±½, and all weights, uniform in ±1/√(inputs of a convolution's sum)."""
+        # Until they are drawn, the numbers take no memory.
+        count = sum(parameter.numel() for parameter in self.parameters())
+        require_memory(
+            array_bytes((count + self.members * input_channels * math.prod(input_size),), torch.float32.itemsize),
+            f"A set of {self.members} networks of {count // self.members:,} weights",
+            "choose fewer members, channels or layers",
+        )
         fixed_input = torch.empty(1, self.members * input_channels, *input_size)
         self.register_buffer("fixed_input", fixed_input)
         layers = [layer for layer in self.modules() if isinstance(layer, nn.Conv2d)]

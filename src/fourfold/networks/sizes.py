@@ -1,8 +1,22 @@
-"""Sizes of images from layer to layer."""
+"""Sizes of images from layer to layer, and the limits of the sizes of networks."""
 
 from __future__ import annotations
 
-__all__ = ["growing_sizes"]
+from typing import Annotated, TypeAlias
+
+from pydantic import Field
+
+__all__ = ["Channels", "Count", "Pools", "Seed", "growing_sizes"]
+
+# Far beyond every network that was published, and small enough that a wrong number in a file is refused at once.
+Count: TypeAlias = Annotated[int, Field(gt=0, le=256)]
+"""Of layers, blocks or cascades."""
+Channels: TypeAlias = Annotated[int, Field(gt=0, le=4096)]
+"""Of a layer; pooling doubles them."""
+Pools: TypeAlias = Annotated[int, Field(gt=0, le=12)]
+"""How many times images are halved."""
+Seed: TypeAlias = Annotated[int, Field(ge=0, lt=2**31)]
+"""Of weights that are drawn."""
 
 
 def growing_sizes(first: tuple[int, int], last: tuple[int, int], steps: int) -> list[tuple[int, int]]:

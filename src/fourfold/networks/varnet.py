@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 import torch
-from pydantic import NonNegativeFloat, NonNegativeInt, PositiveInt
+from pydantic import NonNegativeFloat
 from torch import Tensor, nn
 
 from fourfold.errors import InputError
@@ -16,6 +16,7 @@ from fourfold.networks.interface import Reconstructor
 from fourfold.networks.layers import draw_weights
 from fourfold.networks.normalised_unet import NormalisedUNet
 from fourfold.networks.sensitivity import Grid, SensitivityNetwork
+from fourfold.networks.sizes import Channels, Count, Pools, Seed
 from fourfold.physics.encoding import Encoding
 from fourfold.physics.fourier import fft, ifft
 
@@ -77,15 +78,15 @@ class VarNet(Reconstructor):
 
     def __init__(
         self,
-        cascades: PositiveInt = 12,
-        channels: PositiveInt = 18,
-        pools: PositiveInt = 4,
-        sensitivity_channels: NonNegativeInt = 8,
-        sensitivity_pools: PositiveInt = 4,
+        cascades: Count = 12,
+        channels: Channels = 18,
+        pools: Pools = 4,
+        sensitivity_channels: Channels | Literal[0] = 8,
+        sensitivity_pools: Pools = 4,
         sensitivity_grid: Grid = "full",
         form: Form = "kspace",
         total_variation: NonNegativeFloat = 0.0,
-        seed: int = 0,
+        seed: Seed = 0,
     ) -> None:
         super().__init__()
         if total_variation and form not in _CONSISTENT:

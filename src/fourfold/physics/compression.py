@@ -34,6 +34,7 @@ def compress_coils(scan: Scan, coils: int | None = None, energy: float | None = 
     InputError
         When both or neither are given, or one lies outside its range.
     """
+    scan = scan.without_silent_coils()
     samples = scan.kspace.movedim(1, 0).flatten(1)
     samples = samples / samples.abs().max()
     energies, mixtures = torch.linalg.eigh((samples @ samples.mH).to(torch.complex128))

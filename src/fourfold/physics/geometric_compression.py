@@ -44,6 +44,7 @@ def compress_coils_geometrically(scan: Scan, coils: int | None = None, energy: f
     """
     dim = -1 if scan.line_axis == "ky" else -2
     _check(scan, dim)
+    scan = scan.without_silent_coils()
     hybrid = ifft(scan.kspace, (dim,)).movedim(dim, 0)
     hybrid = hybrid.movedim(2, 1).flatten(2) / hybrid.abs().max()
     mixtures, kept = _mixtures(hybrid)

@@ -85,6 +85,7 @@ def prewhiten(scan: Scan) -> Scan:
     InputError
         When there are too few noise samples, or the coils' noise is linearly dependent.
     """
+    scan = scan.without_silent_coils()
     covariance = noise_covariance(scan).to(torch.complex128)
     deviation = covariance.diagonal().real.sqrt()
     silent = [coil for coil, value in enumerate(deviation.tolist()) if value == 0]

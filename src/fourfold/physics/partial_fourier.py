@@ -155,13 +155,15 @@ def has_gaps(known: Tensor) -> bool:
 def lacks_a_side(acquired: Tensor) -> bool:
     """Return whether the pattern, bool (ky, kx), reaches clearly less far to one side of the centre along an axis.
 
-    Random lines may leave a few at an edge as well: partial Fourier acquisitions leave out an eighth of k-space, a
-    quarter of one side, at least.
+    Random lines may leave out an edge as well, but hardly more of it than of other places: what is missing there must
+    be more than twice as wide as any gap.
     """
     for lines in (acquired.any(dim=1), acquired.any(dim=0)):
-        places = lines.nonzero().flatten() - len(lines) // 2
-        reaches = sorted((-int(places[0]), int(places[-1])))
-        if reaches[0] < _SHORTER_SIDE * reaches[1]:
+        places = lines.nonzero().flatten()
+        half = len(lines) // 2
+        shorter, longer = sorted((half - int(places[0]), int(places[-1]) - half))
+        widest = int((places.diff() - 1).max()) if len(places) > 1 else 0
+        if shorter < _SHORTER_SIDE * longer and half - shorter > 2 * widest:
             return True
     return False
 

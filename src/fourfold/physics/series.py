@@ -23,6 +23,7 @@ def time_average(scan: Scan) -> Scan:
     scan
         The frames of one slice, moving or not. Calibration data and coil maps of several frames are averaged too.
     """
+    scan = scan.without_silent_coils()
     if scan.trajectory is not None:
         return _joined_shots(scan, scan.trajectory)
     times = scan.mask.expand(scan.frames, -1, -1).sum(dim=0)

@@ -13,6 +13,7 @@ from scipy.special import ellipe, ellipkm1
 from torch import Tensor
 
 from fourfold.errors import InputError
+from fourfold.memory import array_bytes, require_memory
 from fourfold.physics.fourier import fft
 from fourfold.physics.nufft import Nufft
 from fourfold.sampling.budget import check_frames, check_shape, is_whole
@@ -102,7 +103,7 @@ def beating_phantom(shape: Sequence[int], frames: int = 24) -> Tensor:
         Unless the size is two positive whole numbers and there is at least one frame.
     """
     size = check_shape(shape)
-    phases = 2 * math.pi * np.arange(check_frames(frames)) / frames
+    phases = 2 * math.pi * np.arange(check_frames(frames, size)) / frames
     return torch.stack([_draw((*CHEST, *_heart((1 - math.cos(phase)) / 2)), size) for phase in phases])
 
 
@@ -160,6 +161,11 @@ def loop_maps(shape: Sequence[int], coils: int = 8, distance: float = 1.25) -> T
     ny, nx = check_shape(shape)
     if not is_whole(coils) or coils < 1:
         raise InputError(f"{coils} coils were asked for; simulate a whole number from 1.")
+    require_memory(
+        array_bytes((coils, ny, nx), 16),
+        f"A simulation of {coils} coils of {ny}×{nx}",
+        "simulate fewer, or a smaller grid",
+    )
     if not distance > 1:
         raise InputError(f"The coils' distance is {distance:g} half fields of view; it must exceed 1, the edges.")
     longer = max(ny, nx)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 
 import torch
-from scipy.fft import next_fast_len
 from torch import Tensor
 
 from fourfold.physics.nufft import grid_values
@@ -32,6 +31,9 @@ class Toeplitz(LinearOperator):
     """
 
     def __init__(self, trajectory: Trajectory, weights: Tensor) -> None:
+        # Loaded where it is used: Cartesian scans do without.
+        from scipy.fft import next_fast_len
+
         self.matrix = trajectory.matrix
         self.size = next_fast_len(self.matrix[0]), next_fast_len(self.matrix[1])
         frames = max(trajectory.frames, weights.shape[0])

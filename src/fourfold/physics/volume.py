@@ -7,7 +7,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from fourfold.errors import InputError
+from fourfold.errors import InputError, check_type
 from fourfold.physics.fourier import ifft
 from fourfold.scan import Geometry, Placement, Reconstruction, Sampling, Scan, Source
 
@@ -38,6 +38,7 @@ def split_volume(kspace: Tensor, geometry: Geometry | None = None, source: Sourc
     InputError
         For another type or shape, and where the readout is not fully sampled.
     """
+    check_type("The volume's k-space", kspace, Tensor, "convert it with torch.from_numpy")
     if kspace.dtype != torch.complex64 or kspace.ndim != 4:
         raise InputError(
             f"The volume's k-space is {kspace.dtype} of shape {tuple(kspace.shape)}; it must be complex64 of shape "
@@ -61,6 +62,7 @@ def split_volume(kspace: Tensor, geometry: Geometry | None = None, source: Sourc
 
 def join_volume(reconstruction: Reconstruction) -> Tensor:
     """Return the image (z, y, x) of a volume that was split along its readout, complex64."""
+    check_type("The image", reconstruction, Reconstruction, "reconstruct the scan of split_volume with a method first")
     return reconstruction.image.permute(2, 1, 0)
 
 

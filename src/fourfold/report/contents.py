@@ -17,7 +17,7 @@ from fourfold.report.ensembles import ensembles
 from fourfold.report.pictures import AMPLIFICATIONS, KSPACE_FLOOR, Box, Gallery, amplification, kspace_codes
 from fourfold.report.results import Results
 from fourfold.report.wording import decimal, number, pairs, sampling_words
-from fourfold.scan import Placement, Record, Scan
+from fourfold.scan import FrameRecord, Placement, Record, Scan
 
 __all__ = ["contents"]
 
@@ -243,7 +243,14 @@ def _record(label: str, record: Record, own_sampling: bool) -> dict[str, Any]:
         "settings": pairs(record.settings),
         "sampling": pairs(record.sampling) if own_sampling else [],
         "details": pairs({name: _without_curves(fact) for name, fact in record.details.items()}),
+        "by_frame": pairs({f"frame {place}": _frame(frame) for place, frame in enumerate(record.by_frame)}),
     }
+
+
+def _frame(frame: FrameRecord) -> dict[str, Any]:
+    """Return what a page says of one frame of several that were reconstructed one by one."""
+    details = {name: _without_curves(fact) for name, fact in frame.details.items()}
+    return {"iterations": frame.iterations, "intensity scale": frame.scale, **details}
 
 
 def _without_curves(fact: Any) -> Any:

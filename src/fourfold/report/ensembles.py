@@ -40,7 +40,7 @@ def ensembles(results: Results, gallery: Gallery, frame: int) -> list[dict[str, 
             "count": 0 if made.members is None else len(made.members),
             "pictures": _pictures(results, made, known, gallery, frame),
             "deviation": _deviation(results, made, gallery, frame),
-            "charts": _curves(made) + _score_charts(results, known),
+            "charts": _curves(made, frame) + _score_charts(results, known),
             "rows": _rows(results, known),
         }
         for label, made, known in zip(results.labels, results.reconstructions, scores, strict=True)
@@ -55,7 +55,7 @@ def _pictures(
     window = gallery.window()
     shown = [("Mean", "", made.magnitude)]
     if made.members is not None and len(made.members) > 1:
-        facts = _facts(made, scores, results)
+        facts = _facts(made, scores, results, frame)
         shown += [
             (f"Member {place}", fact, member.abs())
             for place, (fact, member) in enumerate(zip(facts, made.members, strict=True), start=1)
@@ -70,7 +70,7 @@ def _pictures(
     ]
 
 
-def _facts(made: Reconstruction, scores: EnsembleScores | None, results: Results) -> list[str]:
+def _facts(made: Reconstruction, scores: EnsembleScores | None, results: Results, frame: int) -> list[str]:
     """Return a few words on each member: its score or its seed."""
     assert made.members is not None
     protocol = next((protocol for protocol in results.protocols if protocol.name == FIRST), None)
@@ -80,7 +80,7 @@ def _facts(made: Reconstruction, scores: EnsembleScores | None, results: Results
             f"{protocol.name} {decimal(value, protocol.decimals)}{' · best' if place == best else ''}"
             for place, value in enumerate(scores.single[protocol.name])
         ]
-    known = made.record.details.get("members", ())
+    known = made.record.details_of(frame).get("members", ())
     return [f"seed {member['seed']}" for member in known] or [""] * len(made.members)
 
 
@@ -97,9 +97,9 @@ def _deviation(results: Results, made: Reconstruction, gallery: Gallery, frame: 
     }
 
 
-def _curves(made: Reconstruction) -> list[dict[str, str]]:
-    """Return the charts of the members' curves; of a volume those of its first frame."""
-    members = [member for member in made.record.details.get("members", ()) if member["curve"]]
+def _curves(made: Reconstruction, frame: int) -> list[dict[str, str]]:
+    """Return the charts of the members' curves in a frame."""
+    members = [member for member in made.record.details_of(frame).get("members", ()) if member["curve"]]
     if not members:
         return []
     held_out = all(look[HELD_OUT] is not None for member in members for look in member["curve"])

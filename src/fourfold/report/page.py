@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from fourfold.output import atomically, check_target
+from fourfold.output import atomically, check_target, write_text
 from fourfold.report.contents import contents
 from fourfold.report.pictures import Box, Gallery
 from fourfold.report.results import Results
@@ -27,6 +27,7 @@ def write_report(
     title: str = "Reconstruction report",
     *,
     scan: Scan | None = None,
+    replace: bool = True,
 ) -> Path:
     """Write one self-contained HTML page with the images, scores and provenance of `results`.
 
@@ -35,11 +36,13 @@ def write_report(
     results
         A comparison, or reconstructions of one scan without a reference (no scores and error maps then).
     path
-        The file to write; an existing one is replaced only once the new one is complete.
+        The file to write; it appears when it is complete.
     title
         The page's heading.
     scan
         The scan that plain reconstructions were made from, to show its mask and k-space; a comparison brings its own.
+    replace
+        Whether a file that exists is replaced; else it is kept and an InputError raised.
 
     Returns
     -------
@@ -62,8 +65,8 @@ def write_report(
         style=part("page.css") + _proportions(gallery, box),
         **contents(shown, gallery, box),
     )
-    with atomically(path, path.suffix) as file:
-        file.write_text(html, encoding="utf-8")
+    with atomically(path, path.suffix, replace) as file:
+        write_text(file, html)
     return path
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from numpy.typing import NDArray
 from torch import Tensor
 
-from fourfold.errors import InputError
+from fourfold.errors import InputError, check_type
 from fourfold.formats.orientation import View, orient_for_display, views
 from fourfold.metrics import Protocol
 from fourfold.registry import methods
@@ -66,7 +66,12 @@ class Results:
     def of(cls, results: Comparison | Sequence[Reconstruction], scan: Scan | None = None) -> Results:
         """Return the results of a comparison, or of reconstructions without a reference (then `scan` may help)."""
         if not isinstance(results, Comparison):
+            check_type(
+                "What the report shows", results, (list, tuple), "give a comparison or a list of reconstructions"
+            )
             made = tuple(results)
+            for each in made:
+                check_type("An image of the report", each, Reconstruction, "reconstruct a scan with a method")
             return cls(made, _labels(made), tuple({} for _ in made), scan=scan)
         made = tuple(entry.reconstruction for entry in results.entries)
         return cls(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
@@ -11,10 +10,11 @@ from typing import Any
 
 from fourfold.errors import InputError
 from fourfold.metrics import Protocol
-from fourfold.output import atomically
+from fourfold.output import atomically, write_text
 from fourfold.report.charts import chart_png
 from fourfold.report.encoding import data_url
 from fourfold.report.study_figures import Drawn, ensemble_chart, spread_words, study_figures
+from fourfold.report.tables import write_csv
 from fourfold.report.template import part, render
 from fourfold.report.wording import decimal, pairs, sampling_words
 from fourfold.studies.reference import REFERENCES
@@ -53,20 +53,11 @@ def write_study(study: Study, subject: str, folder: Path, title: str) -> Path:
     html = render("study.html", title=title, style=style, **_contents(study, figures))
     page = folder / "index.html"
     with atomically(page, ".html") as file:
-        file.write_text(html, encoding="utf-8")
+        write_text(file, html)
     with atomically(folder / "scores.json", ".json") as file:
-        file.write_text(json.dumps(study.to_json(), indent=2, ensure_ascii=False), encoding="utf-8")
-    with atomically(folder / "scores.csv", ".csv") as file:
-        _write_csv(study.rows(), file)
+        write_text(file, json.dumps(study.to_json(), indent=2, ensure_ascii=False))
+    write_csv(folder / "scores.csv", study.rows())
     return page
-
-
-def _write_csv(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, names)
-        writer.writeheader()
-        writer.writerows(rows)
 
 
 def _contents(study: Study, figures: Sequence[Drawn]) -> dict[str, Any]:

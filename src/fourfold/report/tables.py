@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 from fourfold.formats.metadata import plain
 from fourfold.metrics import Protocol
-from fourfold.output import atomically
+from fourfold.output import atomically, write_text
 from fourfold.report.encoding import data_url
 from fourfold.report.study_figures import Drawn, spread_words
 from fourfold.report.template import part, render
@@ -21,6 +21,11 @@ from fourfold.studies.finding import Finding
 from fourfold.studies.study import Spread
 
 __all__ = ["AnyTable", "NumberTable", "ScoreTable", "Written", "write_csv", "write_page"]
+
+# A name that the system gave and that is no text is written as code writes it.
+_ERRORS = "backslashreplace"
+# What a spreadsheet takes for the beginning of a formula.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(frozen=True)
@@ -150,13 +155,18 @@ class Written:
 
 
 def write_csv(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
-    """Write rows of names and values."""
-    rows = list(rows)
+    """Write rows of names and values; text that a spreadsheet would compute gets an apostrophe in front."""
+    rows = [{_as_text(name): _as_text(value) for name, value in row.items()} for row in rows]
     names = list(dict.fromkeys(name for row in rows for name in row))
-    with atomically(path, ".csv") as target, target.open("w", newline="", encoding="utf-8") as file:
+    with atomically(path, ".csv") as target, target.open("w", newline="", encoding="utf-8", errors=_ERRORS) as file:
         writer = csv.DictWriter(file, names)
         writer.writeheader()
         writer.writerows(rows)
+
+
+def _as_text(value: Any) -> Any:
+    """Return text, from a file's name or label, such that no spreadsheet takes it for a formula; all else as it is."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
 
 
 def write_page(
@@ -207,7 +217,7 @@ def write_page(
         software={"fourfold": version("fourfold")},
     )
     with atomically(written.page, ".html") as file:
-        file.write_text(html, encoding="utf-8")
+        write_text(file, html)
     with atomically(folder / "scores.json", ".json") as file:
-        file.write_text(json.dumps(written.to_json(), indent=2, ensure_ascii=False), encoding="utf-8")
+        write_text(file, json.dumps(written.to_json(), indent=2, ensure_ascii=False))
     return written

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from fourfold.documents import read_json, read_settings
 from fourfold.errors import InputError
 from fourfold.metrics import PROTOCOLS
-from fourfold.output import atomically
+from fourfold.output import atomically, write_text
 from fourfold.report.charts import chart_png, history_chart
 from fourfold.report.encoding import data_url
 from fourfold.report.template import part, render
@@ -47,13 +45,12 @@ def write_training(folder: Path) -> Path:
     InputError
         When there is no training in the folder, or the page cannot be written.
     """
-    try:
-        settings = yaml.safe_load((folder / "settings.yaml").read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InputError(f"'{folder}' holds no training; name the folder that 'fourfold train' wrote.") from None
+    if not (folder / "settings.yaml").exists():
+        raise InputError(f"'{folder}' holds no training; name the folder that 'fourfold train' wrote.")
+    settings = read_settings(folder / "settings.yaml")
     losses, scores = _rows(folder / "losses.csv"), _rows(folder / "scores.csv")
     manifest = folder / "manifest.json"
-    finished = json.loads(manifest.read_text(encoding="utf-8")) if manifest.exists() else {}
+    finished = read_json(manifest) if manifest.exists() else {}
     names = [name for name in (scores[0] if scores else ()) if name not in _PLACE]
     html = render(
         "training.html",
@@ -71,7 +68,7 @@ def write_training(folder: Path) -> Path:
     )
     page = folder / PAGE
     with atomically(page, ".html") as file:
-        file.write_text(html, encoding="utf-8")
+        write_text(file, html)
     return page
 
 

@@ -9,11 +9,16 @@ from collections.abc import Sequence
 import numpy as np
 
 from fourfold.errors import InputError
+from fourfold.memory import array_bytes, require_memory
 
 __all__ = ["TOLERANCE", "check_box", "check_frames", "check_shape", "count_for", "generator", "is_whole"]
 
 TOLERANCE = 0.01
 """Largest relative difference between the asked and the realised acceleration."""
+
+
+_ITEMSIZE = 8
+"""Bytes of a point of the grid: a sample of k-space, or its distance from the centre."""
 
 
 def is_whole(value: object) -> bool:
@@ -22,16 +27,19 @@ def is_whole(value: object) -> bool:
 
 
 def check_shape(shape: Sequence[int]) -> tuple[int, int]:
-    """Return `shape` as (ny, nx); raises InputError unless it is two positive whole numbers."""
+    """Return `shape` as (ny, nx); raises InputError unless it is two positive whole numbers of a size that fits."""
     if len(shape) != 2 or not all(is_whole(size) and size > 0 for size in shape):
         raise InputError(f"The grid is {tuple(shape)}; give its size as (ny, nx), two positive whole numbers.")
-    return int(shape[0]), int(shape[1])
+    ny, nx = int(shape[0]), int(shape[1])
+    require_memory(array_bytes((ny, nx), _ITEMSIZE), f"A grid of {ny}×{nx}", "ask for a smaller one")
+    return ny, nx
 
 
-def check_frames(frames: int) -> int:
-    """Return `frames`; raises InputError unless it is a positive whole number."""
+def check_frames(frames: int, shape: tuple[int, int]) -> int:
+    """Return `frames` of a grid; raises InputError unless it is a positive whole number that fits into the memory."""
     if not is_whole(frames) or frames < 1:
         raise InputError(f"{frames} frames were asked for; a sampling pattern needs a whole number from 1.")
+    require_memory(array_bytes((frames, *shape), 1), f"A pattern of {frames} frames", "ask for fewer")
     return int(frames)
 
 

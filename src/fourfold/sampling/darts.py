@@ -90,7 +90,8 @@ def poisson_disc(
             f"Acceleration {acceleration:g} needs {free + height * width} samples but the ellipse holds "
             f"{int(board.sum()) + height * width} of {ny}×{nx}; sample the corners too (elliptical=False)."
         )
-    masks = np.stack([inside | _throw(board, distance**power, free, rng) for _ in range(check_frames(frames))])
+    count = check_frames(frames, (ny, nx))
+    masks = np.stack([inside | _throw(board, distance**power, free, rng) for _ in range(count)])
     details = {"box": [height, width], "power": float(power), "elliptical": bool(elliptical)}
     return Sampling(torch.from_numpy(masks), "poisson-disc", int(seed), float(acceleration), details)
 

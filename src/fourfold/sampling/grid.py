@@ -60,7 +60,7 @@ def regular_2d(
     acquired = rows[:, None] & columns
     acquired[centre_slice(ny, height), centre_slice(nx, width)] = True
     details = {"box": [height, width], "undersampling": [int(step) for step in undersampling]}
-    mask = torch.from_numpy(acquired).repeat(check_frames(frames), 1, 1)
+    mask = torch.from_numpy(acquired).repeat(check_frames(frames, (ny, nx)), 1, 1)
     return Sampling(mask, "regular-2d", details=details)
 
 

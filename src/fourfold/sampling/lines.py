@@ -204,7 +204,7 @@ def regular(
     acquired = (np.arange(size) - size // 2) % int(undersampling) == 0
     acquired[centre_slice(size, calibration)] = True
     details = {"axis": axis, "calibration_lines": calibration, "undersampling": int(undersampling)}
-    masks = np.tile(acquired, (check_frames(frames), 1))
+    masks = np.tile(acquired, (check_frames(frames, (ny, nx)), 1))
     return Sampling(_spread(masks, (ny, nx), axis), "regular", details=details)
 
 
@@ -292,7 +292,7 @@ class _Budget:
 
     def sampling(self, kind: str, seed: int, frames: int, choose: Choice, **details: Any) -> Sampling:
         """Return the pattern of the centre and, in each frame, the chosen ones of the outer lines."""
-        acquired = np.zeros((check_frames(frames), self.size), dtype=bool)
+        acquired = np.zeros((check_frames(frames, self.shape), self.size), dtype=bool)
         acquired[:, centre_slice(self.size, self.calibration)] = True
         for frame, row in enumerate(acquired):
             row[self.outer[choose(frame)]] = True

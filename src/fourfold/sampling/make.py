@@ -6,11 +6,11 @@ import inspect
 from collections.abc import Callable, Sequence
 from typing import Any, TypedDict, Unpack
 
-from fourfold.errors import InputError, nearest
+from fourfold.errors import InputError, check_type, nearest
 from fourfold.sampling.darts import poisson_disc
 from fourfold.sampling.grid import balanced_factors, regular_2d
 from fourfold.sampling.lines import equispaced, gaussian, kt_interleaved, random, regular
-from fourfold.scan import Axis, Sampling, Scan
+from fourfold.scan import Axis, Sampling, Scan, check_scan
 
 __all__ = ["KINDS", "SamplingOptions", "make_sampling", "undersample"]
 
@@ -83,6 +83,8 @@ def make_sampling(
     InputError
         For an unknown kind, an option that the kind does not have, or an acceleration that cannot be met.
     """
+    check_type("The kind of sampling", kind, str, f"choose one of {', '.join(KINDS)}")
+    check_type("The acceleration", acceleration, (int, float), "give a number such as 4")
     if kind not in KINDS:
         raise InputError(f"There is no sampling '{kind}'; known are {', '.join(KINDS)}.{nearest(kind, KINDS)}")
     make = KINDS[kind]
@@ -137,6 +139,7 @@ def undersample(
         As in `make_sampling`, where the pattern asks for samples that were not acquired, and for a scan with a
         trajectory.
     """
+    check_scan(scan)
     if scan.trajectory is not None:
         raise InputError(
             f"The scan has a trajectory ({scan.trajectory.kind}) and '{kind}' is a pattern of the grid; leave "

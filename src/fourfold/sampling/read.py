@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
@@ -15,7 +14,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from fourfold.errors import InputError, nearest
+from fourfold.arrays import array_names, stored_array
+from fourfold.documents import parse_json
+from fourfold.errors import InputError, as_path, nearest
+from fourfold.input import check_file, read_text
+from fourfold.memory import array_bytes, require_memory
 from fourfold.sampling.budget import check_shape
 from fourfold.scan import Axis, Sampling
 
@@ -23,6 +26,7 @@ __all__ = ["read_sampling"]
 
 BART_DIMENSIONS = 16
 PROVENANCE = ("kind", "seed", "asked", "details")
+MASK_ADVICE = "give the mask that belongs to this data"
 
 
 def read_sampling(path: str | Path, shape: Sequence[int] | None = None, axis: Axis | None = None) -> Sampling:
@@ -53,15 +57,14 @@ def read_sampling(path: str | Path, shape: Sequence[int] | None = None, axis: Ax
         For a missing, damaged or unknown file, other values than 0 and 1, or a mask that does not fit
         `shape`.
     """
-    path = Path(path)
+    path = as_path(path)
     reader = READERS.get(path.suffix.lower())
     if reader is None:
         raise InputError(
             f"A mask cannot be read from a '{path.suffix}' file ('{path}'); use {', '.join(READERS)}."
             f"{nearest(path.suffix, READERS)}"
         )
-    if not path.is_file():
-        raise InputError(f"There is no mask file '{path}'; check the spelling.")
+    check_file(path)
     values, found = reader(path)
     if values.dtype.kind not in "buifc" or not np.isin(values, (0, 1)).all():
         raise InputError(
@@ -83,18 +86,19 @@ def read_sampling(path: str | Path, shape: Sequence[int] | None = None, axis: Ax
 
 
 def _read_npz(path: Path) -> tuple[NDArray[Any], dict[str, Any]]:
-    with _damage_refused(path), np.load(path, allow_pickle=False) as archive:
-        if "mask" not in archive:
-            raise InputError(f"'{path}' holds {', '.join(archive) or 'nothing'} but no array 'mask'; name it so.")
-        if "provenance" not in archive:
-            return archive["mask"], {}
-        provenance = json.loads(str(archive["provenance"]))
-        return archive["mask"], {"provenance": {name: provenance[name] for name in PROVENANCE}}
+    names = array_names(path)
+    if "mask" not in names:
+        raise InputError(f"'{path}' holds {', '.join(names) or 'nothing'} but no array 'mask'; name it so.")
+    mask = stored_array(path, "mask").load()
+    if "provenance" not in names:
+        return mask, {}
+    provenance = parse_json(str(stored_array(path, "provenance").load()), f"'provenance' in '{path}'")
+    with _damage_refused(path):
+        return mask, {"provenance": {name: provenance[name] for name in PROVENANCE}}
 
 
 def _read_npy(path: Path) -> tuple[NDArray[Any], dict[str, Any]]:
-    with _damage_refused(path):
-        return np.load(path, allow_pickle=False), {}
+    return stored_array(path, "mask").load(), {}
 
 
 def _read_hdf5(path: Path) -> tuple[NDArray[Any], dict[str, Any]]:
@@ -104,15 +108,19 @@ def _read_hdf5(path: Path) -> tuple[NDArray[Any], dict[str, Any]]:
         found: dict[str, Any] = {"axis": "kx"}
         if isinstance(file.get("kspace"), h5py.Dataset):
             found["shape"] = file["kspace"].shape[-2:]
-        return file["mask"][()], found
+        mask = file["mask"]
+        require_memory(array_bytes(mask.shape, mask.dtype.itemsize), f"The mask in '{path}'", MASK_ADVICE)
+        return mask[()], found
 
 
 def _read_cfl(path: Path) -> tuple[NDArray[Any], dict[str, Any]]:
+    header, samples = read_text(path.with_suffix(".hdr"), errors="replace").splitlines(), path.with_suffix(".cfl")
+    check_file(samples)
+    require_memory(samples.stat().st_size, f"The mask in '{path}'", MASK_ADVICE)
     with _damage_refused(path):
-        header = path.with_suffix(".hdr").read_text().splitlines()
         sizes = [int(size) for size in header[1].split()]
         sizes += [1] * (BART_DIMENSIONS - len(sizes))
-        values = np.fromfile(path.with_suffix(".cfl"), np.complex64).reshape(sizes, order="F")
+        values = np.fromfile(samples, np.complex64).reshape(sizes, order="F")
     if 1 not in sizes[:3] or sizes[3:5] != [1, 1]:
         raise InputError(
             f"'{path}' has BART's dimensions {sizes[:5]}…; a mask has two in space and none of coils or maps."
@@ -170,8 +178,9 @@ def _place_lines(
 def _fit(mask: NDArray[np.bool_], path: Path, shape: tuple[int, int]) -> NDArray[np.bool_]:
     """Return the mask (frame, ky, kx) with axes of size one repeated to `shape`."""
     if any(found not in (1, size) for found, size in zip(mask.shape[1:], shape, strict=True)):
+        turned = ", or transpose this one, which then fits" if mask.shape[:0:-1] == shape else ""
         raise InputError(
             f"The mask in '{path}' is for a grid of {mask.shape[1]}×{mask.shape[2]} but this one is "
-            f"{shape[0]}×{shape[1]}; give the mask that belongs to this data."
+            f"{shape[0]}×{shape[1]}; give the mask that belongs to this data{turned}."
         )
     return np.broadcast_to(mask, (len(mask), *shape))

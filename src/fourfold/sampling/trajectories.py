@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from fourfold.errors import InputError
+from fourfold.memory import array_bytes, require_memory
 from fourfold.sampling.budget import check_shape, is_whole
 from fourfold.scan import Trajectory
 
@@ -16,6 +17,10 @@ __all__ = ["radial", "spiral"]
 
 GOLDEN_ANGLE = math.pi * (math.sqrt(5) - 1) / 2
 """About 111.25°: however many spokes are taken, they are spread almost evenly (Winkelmann 2007, IEEE TMI 26:68)."""
+
+
+# Bytes of a point (ky, kx) in double precision.
+_POINT = 16
 
 
 def radial(
@@ -120,3 +125,5 @@ def _check_counts(**counts: int) -> None:
     for name, count in counts.items():
         if not is_whole(count) or count < 1:
             raise InputError(f"{count} {name} were asked for; give a whole number from 1.")
+    found = " × ".join(f"{count} {name}" for name, count in counts.items())
+    require_memory(array_bytes(tuple(counts.values()), _POINT), f"A trajectory of {found}", "ask for fewer")

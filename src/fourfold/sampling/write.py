@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +11,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from fourfold.output import atomically, check_target, suffix_of
+from fourfold.output import atomically, check_target, suffix_of, write_buffer, write_text
 from fourfold.scan import Sampling
 
 __all__ = ["write_sampling"]
@@ -19,7 +20,7 @@ BART_DIMENSIONS = 16
 BART_SLICES = 13
 
 
-def write_sampling(sampling: Sampling, path: str | Path) -> None:
+def write_sampling(sampling: Sampling, path: str | Path, *, replace: bool = True) -> None:
     """Write a sampling pattern; the file appears whole or not at all.
 
     Parameters
@@ -30,6 +31,8 @@ def write_sampling(sampling: Sampling, path: str | Path) -> None:
         ``.npz`` keeps the provenance; ``.npy`` is the bool mask (frame, ky, kx); ``.cfl`` is BART's pair,
         with the axes in the dimensions in which `fourfold.formats.save_scan` writes the k-space that it is for;
         ``.png`` is a picture, white where acquired, the frames side by side.
+    replace
+        Whether a file that exists is replaced; else it is kept and an InputError raised.
 
     Raises
     ------
@@ -38,7 +41,7 @@ def write_sampling(sampling: Sampling, path: str | Path) -> None:
     """
     path = check_target(path, WRITERS)
     suffix = suffix_of(path, WRITERS)
-    with atomically(path, suffix) as file:
+    with atomically(path, suffix, replace) as file:
         WRITERS[suffix](sampling, file)
 
 
@@ -54,8 +57,9 @@ def _write_npz(sampling: Sampling, path: Path) -> None:
 
 
 def _write_npy(sampling: Sampling, path: Path) -> None:
-    with path.open("wb") as file:
-        np.save(file, sampling.mask.cpu().numpy())
+    content = io.BytesIO()
+    np.save(content, sampling.mask.cpu().numpy())
+    path.write_bytes(content.getvalue())
 
 
 def _write_cfl(sampling: Sampling, path: Path) -> None:
@@ -66,8 +70,9 @@ def _write_cfl(sampling: Sampling, path: Path) -> None:
     sizes[BART_SLICES], sizes[first], sizes[first + 1] = mask.shape
     # BART's first dimension is the fastest.
     values = mask.numpy().swapaxes(1, 2).astype(np.complex64)
-    values.tofile(path)
-    path.with_suffix(".hdr").write_text("# Dimensions\n" + " ".join(map(str, sizes)) + "\n")
+    with path.open("wb") as file:
+        write_buffer(file, np.ascontiguousarray(values))
+    write_text(path.with_suffix(".hdr"), "# Dimensions\n" + " ".join(map(str, sizes)) + "\n")
 
 
 def _write_png(sampling: Sampling, path: Path) -> None:

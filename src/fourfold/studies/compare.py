@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from fourfold.errors import InputError
+from fourfold.errors import InputError, check_type
 from fourfold.method import Method, Progress
 from fourfold.metrics import PROTOCOLS, Protocol, check_magnitude, find_protocol
 from fourfold.registry import find_method, quick_methods
 from fourfold.sampling import undersample
-from fourfold.scan import Reconstruction, Sampling, Scan
+from fourfold.scan import Reconstruction, Sampling, Scan, check_scan
 from fourfold.studies.comparison import Comparison, Entry
 from fourfold.studies.ensemble import ensemble_scores
 from fourfold.studies.reference import REFERENCES, Reference, image_shape, reference_image
@@ -58,6 +59,7 @@ def compare(
         For an unknown method, protocol or reference, a sampling or reference that does not fit the scan, and a
         protocol asked for by name that does not suit the reference.
     """
+    check_scan(scan)
     truth, truth_name = _reference(scan, reference)
     suitable, omitted = _protocols(protocols, truth)
     undersampled = _undersampled(scan, sampling)
@@ -79,9 +81,17 @@ def compare(
 def _methods(asked: Sequence[Method | str] | None, scan: Scan) -> list[Method]:
     if asked is None:
         asked = list(quick_methods(scan))
+    _check_list("methods", asked, (Method, str), "['grappa', 'tv']")
     if not asked:
         raise InputError("No method was given to compare; name at least one, or none at all for all of them.")
     return [find_method(method)() if isinstance(method, str) else method for method in asked]
+
+
+def _check_list(name: str, values: Any, kind: tuple[type, ...], example: str) -> None:
+    """Refuse what is no list of this kind; a text would be taken for a list of its letters."""
+    check_type(f"The list of {name}", values, (list, tuple), f"give a list such as {example}")
+    for value in values:
+        check_type(f"An entry of the list of {name}", value, kind, f"give a list such as {example}")
 
 
 def _reference(scan: Scan, asked: Tensor | Reference | None) -> tuple[Tensor | None, str]:
@@ -96,6 +106,8 @@ def _reference(scan: Scan, asked: Tensor | Reference | None) -> tuple[Tensor | N
         return asked.to(scan.kspace.device, torch.float32), "given image"
     if asked is None and not scan.fully_sampled:
         return None, "none, the data is undersampled as acquired"
+    if asked is not None:
+        check_type("The reference", asked, (Tensor, str), "give 'rss', 'matched', or magnitudes as a torch tensor")
     kind: Reference = "rss" if asked is None else asked
     return reference_image(scan, kind), REFERENCES[kind]
 
@@ -104,6 +116,8 @@ def _protocols(
     asked: Sequence[str] | None, truth: Tensor | None
 ) -> tuple[tuple[Protocol, ...], tuple[tuple[str, str], ...]]:
     """Return the protocols that suit the reference, and the names and refusals of the others."""
+    if asked is not None:
+        _check_list("protocols", asked, (str,), "['psnr']")
     candidates = [find_protocol(name) for name in (PROTOCOLS if asked is None else asked)]
     if truth is None:
         return (), ()

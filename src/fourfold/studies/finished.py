@@ -18,7 +18,7 @@ import torch
 from fourfold.errors import InputError
 from fourfold.formats.metadata import geometry_from, image_record, plain
 from fourfold.output import atomically
-from fourfold.scan import Reconstruction, Record, Scan
+from fourfold.scan import FrameRecord, Reconstruction, Record, Scan
 
 __all__ = ["Finished", "Piece", "fingerprint"]
 
@@ -79,6 +79,7 @@ class Finished:
         record = json.loads(arrays.pop("facts").item())["record"]
         geometry = geometry_from(record.pop("geometry"))
         record["notes"] = tuple(record["notes"])
+        record["by_frame"] = tuple(FrameRecord(**frame) for frame in record.get("by_frame", ()))
         known = {field.name: record[field.name] for field in fields(Record)}
         tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
         return Reconstruction(**tensors, record=Record(**known), geometry=geometry)

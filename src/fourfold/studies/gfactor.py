@@ -7,11 +7,11 @@ import math
 import torch
 from torch import Tensor
 
-from fourfold.errors import InputError
+from fourfold.errors import InputError, check_type
 from fourfold.method import Method, Progress
 from fourfold.physics.calibration import calibration_kspace
 from fourfold.physics.scale import intensity_scale
-from fourfold.scan import Scan
+from fourfold.scan import Scan, check_scan
 
 __all__ = ["gfactor", "smoothing_note"]
 
@@ -59,6 +59,8 @@ def gfactor(
     InputError
         For several frames, a trajectory, a method for series, or too few replicas.
     """
+    check_scan(scan)
+    check_type("The method", method, Method, "give one with its settings, such as fourfold.CgSense()")
     if scan.frames > 1 or method.scope == "series":
         raise InputError("A g-factor map is that of a single frame and a method for frames: choose one of each.")
     if scan.trajectory is not None:

@@ -8,7 +8,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from fourfold.output import atomically
+from fourfold.documents import read_json
+from fourfold.output import atomically, write_text
 from fourfold.studies.study import Spread
 
 __all__ = ["Scores", "keep_scores", "kept_scores"]
@@ -54,7 +55,7 @@ def kept_scores(path: Path, agreed: str) -> Scores | None:
     """Return the scores in a file, or None where there are none or they are of something else than was `agreed`."""
     if not path.is_file():
         return None
-    content = json.loads(path.read_text(encoding="utf-8"))
+    content = read_json(path)
     if content["agreed"] != agreed:
         return None
     values = {name: tuple(each) for name, each in content["values"].items()}
@@ -64,4 +65,4 @@ def kept_scores(path: Path, agreed: str) -> Scores | None:
 def keep_scores(path: Path, agreed: str, scores: Scores) -> None:
     """Write scores, and what they are scores of; the file appears when it is whole."""
     with atomically(path, ".json") as file:
-        file.write_text(json.dumps({"agreed": agreed, **asdict(scores)}, ensure_ascii=False), encoding="utf-8")
+        write_text(file, json.dumps({"agreed": agreed, **asdict(scores)}, ensure_ascii=False))

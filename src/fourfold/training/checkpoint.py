@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from fourfold.errors import InputError
-from fourfold.output import atomically
+from fourfold.input import check_file
+from fourfold.output import atomically, late_refusal
 
 __all__ = ["BEST", "LAST", "Best", "Checkpoint", "keep_as_best", "read_checkpoint", "write_checkpoint"]
 
@@ -66,8 +67,8 @@ def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
     """Write ``last.ckpt``, whole or not at all."""
     content = {each.name: getattr(checkpoint, each.name) for each in fields(checkpoint)}
     content["best"] = checkpoint.best and asdict(checkpoint.best)
-    with atomically(folder / LAST, ".ckpt") as path:
-        torch.save(content, path)
+    with atomically(folder / LAST, ".ckpt") as path, late_refusal(path) as file:
+        torch.save(content, file)
 
 
 def keep_as_best(folder: Path) -> None:
@@ -80,10 +81,13 @@ def read_checkpoint(path: Path) -> Checkpoint | None:
     """Return a checkpoint, on the CPU; None where there is none; raises InputError where it is broken."""
     if not path.exists():
         return None
+    check_file(path)
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
         best = content.pop("best")
         return Checkpoint(**content, best=best and Best(**best))
+    except MemoryError:
+        raise
     except Exception as error:
         raise InputError(
             f"'{path}' is no checkpoint that this version can read ({type(error).__name__}); remove it to begin the "

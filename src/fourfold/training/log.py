@@ -6,7 +6,7 @@ import csv
 from collections.abc import Mapping
 from pathlib import Path
 
-from fourfold.output import atomically
+from fourfold.output import atomically, refusals_explained
 
 __all__ = ["LOSSES", "SCORES", "Log"]
 
@@ -47,7 +47,7 @@ class Log:
         """
         path = self._folder / name
         is_new = not path.exists()
-        with path.open("a", newline="", encoding="utf-8") as file:
+        with refusals_explained(path), path.open("a", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
             if is_new:
                 writer.writerow([*place, *values])

@@ -10,7 +10,8 @@ from typing import Any
 
 import yaml
 
-from fourfold.errors import InputError, nearest
+from fourfold.documents import read_settings as read_file
+from fourfold.errors import InputError, nearest, shown
 
 __all__ = ["joined", "preset", "presets", "read_settings", "with_preset"]
 
@@ -26,31 +27,22 @@ def preset(name: str) -> dict[str, Any]:
     """Return the settings of a published training, all but the data; InputError for one that does not exist."""
     known = presets()
     if name not in known:
-        raise InputError(f"There is no preset '{name}'; known are {', '.join(known)}.{nearest(str(name), known)}")
+        raise InputError(f"There is no preset {shown(name)}; known are {', '.join(known)}.{nearest(str(name), known)}")
     content: dict[str, Any] = yaml.safe_load((_FOLDER / f"{name}.yaml").read_text(encoding="utf-8"))
     return content
 
 
 def read_settings(path: str | PathLike[str]) -> dict[str, Any]:
-    """Return the settings in a YAML file.
+    """Return the settings in a YAML or TOML file.
 
     Where it names a ``preset``, these are the preset's settings with the file's on top, see `with_preset`.
 
     Raises
     ------
     InputError
-        When the file is missing, is not YAML, or holds no names with values.
+        When the file is missing, is not valid, gives a name twice, or holds no names with values.
     """
-    path = Path(path)
-    try:
-        given = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"The settings file '{path}' cannot be read: {error.strerror}.") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"The settings file '{path}' is not valid YAML: {error}.") from None
-    if not isinstance(given, dict) or not all(isinstance(name, str) for name in given):
-        raise InputError(f"The settings file '{path}' holds no names with values; write lines such as 'batch_size: 8'.")
-    return with_preset(given)
+    return with_preset(read_file(Path(path)))
 
 
 def with_preset(given: Mapping[str, Any]) -> dict[str, Any]:

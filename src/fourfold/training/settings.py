@@ -15,7 +15,7 @@ from pydantic import (
 )
 
 from fourfold.datasets import DataSettings
-from fourfold.errors import InputError, nearest
+from fourfold.errors import InputError, nearest, shown
 from fourfold.losses.weighted_sum import AnyLoss
 from fourfold.metrics import find_protocol
 from fourfold.networks.precision import Precision
@@ -128,11 +128,11 @@ class TrainingSettings(Settings):
     """Steps between checkpoints, which a training goes on from; after every validation there is one too."""
     log_every: PositiveInt = 10
     """Steps whose mean loss makes a row of the log; fewer in a short stage, so that it has ten rows and a curve."""
-    workers: Annotated[int, Field(ge=0)] = 0
+    workers: Annotated[int, Field(ge=0, le=256)] = 0
     """Processes that make examples, for each device; 0 makes them where the network is."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where to compute; auto takes cuda where there is one."""
-    devices: PositiveInt = 1
+    devices: Annotated[int, Field(gt=0, le=256)] = 1
     """How many devices, or processes on the CPU, of each node."""
     nodes: PositiveInt = 1
     """How many machines; several are started by torchrun or a cluster's scheduler."""
@@ -227,4 +227,4 @@ def _explain(error: ValidationError) -> str:
         tag, tags = first["ctx"]["tag"], first["ctx"]["expected_tags"].replace("'", "")
         return f"The training's setting '{where}' names '{tag}'; there are {tags}.{nearest(tag, tags.split(', '))}"
     expected = first["msg"][0].lower() + first["msg"][1:]
-    return f"The training's setting '{where}' is {first['input']!r}; {expected}."
+    return f"The training's setting '{where}' is {shown(first['input'])}; {expected}."

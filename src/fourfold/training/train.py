@@ -16,11 +16,12 @@ import torch
 import yaml
 
 from fourfold.datasets import Examples, training_set, validation_set
+from fourfold.documents import read_settings
 from fourfold.domain import FEWEST_SCANS
 from fourfold.errors import InputError
 from fourfold.method import Progress
 from fourfold.networks.reconstructor import Reconstructor, build
-from fourfold.output import atomically
+from fourfold.output import atomically, write_text
 from fourfold.training.checkpoint import BEST, LAST, Checkpoint, read_checkpoint
 from fourfold.training.domain import examples_domain
 from fourfold.training.quiet import quiet
@@ -29,7 +30,7 @@ from fourfold.training.settings import TrainingSettings
 from fourfold.training.stages import Stage, plan
 from fourfold.weights.answer import answer
 from fourfold.weights.find import find_weights
-from fourfold.weights.folder import MANIFEST, fill, read_manifest, read_weights, write_weights
+from fourfold.weights.folder import MANIFEST, WEIGHTS, fill, read_manifest, read_weights, write_weights
 from fourfold.weights.half import halved
 from fourfold.weights.manifest import Domain, Manifest, TrainingData
 
@@ -148,11 +149,14 @@ def _claim(folder: Path, settings: TrainingSettings, base: Manifest | None, resu
     if base is not None:
         content["start"] = f"{base.name} {base.sha256}"
     if not path.exists():
+        if any((folder / name).exists() for name in (WEIGHTS, MANIFEST)):
+            raise InputError(f"'{folder}' holds weights that no training here has written: name another folder.")
         folder.mkdir(parents=True, exist_ok=True)
-        with atomically(path, ".yaml") as file:
-            file.write_text(yaml.safe_dump(content, sort_keys=False, allow_unicode=True), encoding="utf-8")
+        # Of two trainings that claim the folder at once, one is refused.
+        with atomically(path, ".yaml", replace=False) as file:
+            write_text(file, yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
         return
-    found = yaml.safe_load(path.read_text(encoding="utf-8"))
+    found = read_settings(path)
     differing = [name for name in content | found if name not in _PLACES and content.get(name) != found.get(name)]
     if differing or not resume:
         how = f" with other settings ({', '.join(differing)})" if differing else ""

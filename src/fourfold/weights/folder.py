@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
@@ -14,8 +13,11 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
+from fourfold.documents import read_json
 from fourfold.errors import InputError
-from fourfold.output import atomically
+from fourfold.input import check_file
+from fourfold.memory import require_memory
+from fourfold.output import atomically, write_text
 from fourfold.weights.manifest import Manifest
 
 __all__ = ["MANIFEST", "WEIGHTS", "fill", "read_manifest", "read_weights", "write_weights"]
@@ -47,19 +49,16 @@ def write_weights(folder: str | PathLike[str], state: Mapping[str, Tensor], know
     with atomically(folder / WEIGHTS, ".safetensors") as path:
         path.write_bytes(data)
     with atomically(folder / MANIFEST, ".json") as path:
-        path.write_text(manifest.model_dump_json(indent=2) + "\n")
+        write_text(path, manifest.model_dump_json(indent=2) + "\n")
     return manifest
 
 
 def read_manifest(folder: str | PathLike[str]) -> Manifest:
     """Return the manifest of a folder of weights; raises InputError where there is none or it is not one."""
     folder = Path(folder)
-    try:
-        content = json.loads((folder / MANIFEST).read_text())
-    except FileNotFoundError:
-        raise InputError(f"'{folder}' has no {MANIFEST}; a folder of weights holds {WEIGHTS} and {MANIFEST}.") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"'{folder / MANIFEST}' is not JSON ({error}); copy the folder of weights anew.") from None
+    if not (folder / MANIFEST).exists():
+        raise InputError(f"'{folder}' has no {MANIFEST}; a folder of weights holds {WEIGHTS} and {MANIFEST}.")
+    content = read_json(folder / MANIFEST)
     if not isinstance(content, dict):
         raise InputError(f"'{folder / MANIFEST}' holds no manifest; copy the folder of weights anew.")
     return _manifest(content, folder)
@@ -75,10 +74,12 @@ def read_weights(folder: str | PathLike[str]) -> tuple[dict[str, Tensor], Manife
     """
     folder = Path(folder)
     manifest = read_manifest(folder)
-    try:
-        data = (folder / WEIGHTS).read_bytes()
-    except FileNotFoundError:
-        raise InputError(f"'{folder}' has a manifest but no {WEIGHTS}; copy the folder of weights anew.") from None
+    file = folder / WEIGHTS
+    if not file.exists():
+        raise InputError(f"'{folder}' has a manifest but no {WEIGHTS}; copy the folder of weights anew.")
+    check_file(file)
+    require_memory(file.stat().st_size, f"The weights '{file}'", "choose smaller ones")
+    data = file.read_bytes()
     found = hashlib.sha256(data).hexdigest()
     if found != manifest.sha256:
         raise InputError(
