@@ -27,7 +27,6 @@ __all__ = ["read_sampling"]
 
 BART_DIMENSIONS = 16
 PROVENANCE = ("kind", "seed", "asked", "details")
-MASK_ADVICE = "give the mask that belongs to this data"
 
 
 def read_sampling(path: str | Path, shape: Sequence[int] | None = None, axis: Axis | None = None) -> Sampling:
@@ -115,7 +114,7 @@ def _read_hdf5(path: Path) -> tuple[NDArray[Any], dict[str, Any]]:
 def _read_cfl(path: Path) -> tuple[NDArray[Any], dict[str, Any]]:
     header, samples = read_text(path.with_suffix(".hdr"), errors="replace").splitlines(), path.with_suffix(".cfl")
     check_file(samples)
-    require_memory(samples.stat().st_size, f"The mask in '{path}'", MASK_ADVICE)
+    require_memory(samples.stat().st_size, f"The mask in '{path}'", "give the mask that belongs to this data")
     with _damage_refused(path):
         sizes = [int(size) for size in header[1].split()]
         sizes += [1] * (BART_DIMENSIONS - len(sizes))
