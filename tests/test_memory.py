@@ -254,6 +254,8 @@ def test_arrays_that_are_mapped_must_fit_before_they_are_copied(tmp_path, free):
     free(2 * KSPACE.nbytes - 2)
     with pytest.raises(InputError, match=NEEDS):
         read_maps(tmp_path / "a.npz")
+    with pytest.raises(InputError, match=rf"Reading 800 of 900 entries of 'mask' of shape \(900, 16, 16\) .* {NEEDS}"):
+        stored_array(tmp_path / "a.npz", "mask").rows(range(800))
     with pytest.raises(InputError, match=NEEDS):
         read_sampling(tmp_path / "a.npz")
     with pytest.raises(InputError, match=NEEDS):
