@@ -278,15 +278,27 @@ class MRDFile(ScanFile):
         with open_hdf5(self.path) as file:
             lines = file[self.group]["data"]
             for group in self.groups[middle:] + self.groups[:middle]:
-                survey = Survey(self.table, group)
-                for part, samples in read_samples(lines, self.table, group, self.path):
-                    survey.add(part, samples)
+                survey = self._survey(lines, group)
                 if survey.is_clear:
                     return survey
         raise InputError(
             f"The lines of '{self.path}' have no clear peak, which would show their centre: give its place, such as "
             "--centre line=32 (in Python centre='line=32')."
         )
+
+    def _survey(self, lines: h5py.Dataset, chosen: Indices) -> Survey:
+        """Return the energies of these lines."""
+        survey = Survey(self.table, chosen)
+        for part, samples in read_samples(lines, self.table, chosen, self.path):
+            survey.add(part, samples)
+        return survey
+
+    def _check_centre(self, lines: h5py.Dataset, group: int, survey: Survey) -> tuple[str, ...]:
+        """Refuse a centre that this group contradicts; notes where its slice's first group confirms the centre."""
+        first = int(np.argmax(self.counters[:, -1] == self.counters[group][-1]))
+        contradicted = first != group and survey.contradictions(self.centre, self.grid.sizes)
+        reference = self._survey(lines, self.groups[first]) if contradicted else None
+        return survey.check(self.centre, self.grid.sizes, f"'{self.path}'", reference)
 
     def _check_lines(self) -> None:
         """Refuse lines that do not fit the encoded grid, and lines of different coils."""
@@ -487,7 +499,7 @@ class MRDFile(ScanFile):
         survey = Survey(self.table, self.groups[group]) if self.check_content else None
         kspace, mask = self._assemble(lines, self.groups[group], points, survey)
         if survey is not None:
-            survey.check(self.centre, self.grid.sizes, f"'{self.path}'")
+            notes += self._check_centre(lines, group, survey)
         self._check_pattern(mask)
         calibration = None
         chosen = self._calibration_of(group)
