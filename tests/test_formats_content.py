@@ -93,6 +93,33 @@ def test_what_is_no_kspace_is_refused_with_its_cause(file, kspace, fault, suffix
         assert file(spoil(kspace).astype(np.complex64), suffix, check_content=False)[0].frames == 1
 
 
+def swapped_series(kspace, share):
+    """Frames of a series, each with its own lines, where the coils should be."""
+    pattern = np.random.default_rng(0).random((20, 240)) < share
+    pattern[:, 112:128] = True
+    return kspace[0] * pattern[:, :, None]
+
+
+@pytest.mark.parametrize("share", [0.1, 0.25, 0.6])
+def test_frames_in_the_place_of_coils_are_refused(file, kspace, share):
+    series = swapped_series(kspace, share)
+    with pytest.raises(InputError, match=r"stands for the coils looks like one of frames.*swapaxes"):
+        file(series)[0]
+    assert file(series, check_content=False)[0].coils == 20
+    assert file(series[:, None])[0].frames == 1
+
+
+def test_coils_that_read_zeros_in_whole_numbers_are_taken(file, kspace):
+    weak = kspace * np.logspace(0, -2, 8)[:, None, None]
+    counts = np.round(200 * weak / abs(weak).max())
+    assert file(counts.astype(np.complex64))[0].coils == 8
+
+
+def test_padding_with_zeros_to_twice_the_size_is_taken(file, kspace):
+    padded = np.pad(kspace, ((0, 0), (120, 120), (100, 100)))
+    assert file(padded)[0].acceleration == pytest.approx(4, rel=0.01)
+
+
 @pytest.mark.parametrize("kind", ["random", "regular", "equispaced", "poisson-disc", "gaussian"])
 @pytest.mark.parametrize("axis", ["ky", "kx"])
 def test_undersampled_kspace_is_taken(file, kspace, kind, axis):

@@ -157,3 +157,25 @@ def test_imaging_lines_without_the_centre_are_told_from_a_wrong_mask(tmp_path, k
     whole = open_scan(write(tmp_path / "b.h5", modes, lines))
     assert whole[0].fully_sampled
     check_mask_centre(whole[0].mask)
+
+
+def ramped(kspace, lines, samples=0):
+    """Return k-space whose peak a linear phase moves by `lines` and `samples`, as fields do in late echoes."""
+    return np.roll(kspace, (lines, samples), axis=(1, 2))
+
+
+def echoes(path, first, second, **fields):
+    lines = [line(k[:, ky], ky, contrast=echo, **fields) for echo, k in enumerate((first, second)) for ky in range(NY)]
+    return open_scan(write(path, protocol(NY // 2), lines))
+
+
+@pytest.mark.parametrize("shift", [(14, 0), (0, 14)])
+def test_a_late_echo_may_peak_elsewhere(tmp_path, kspace, shift):
+    file = echoes(tmp_path / "a.h5", kspace, ramped(kspace, *shift))
+    axis = "lines" if shift[0] else "readout"
+    assert file[0].source.notes == ()
+    assert f"Along the {axis} the energy peaks 14 off the centre" in file[1].source.notes[0]
+    with pytest.raises(InputError, match="peak"):
+        echoes(tmp_path / "b.h5", ramped(kspace, *shift), kspace)[0]
+    with pytest.raises(InputError, match="peak"):
+        echoes(tmp_path / "c.h5", ramped(kspace, *shift), ramped(kspace, *shift))[1]

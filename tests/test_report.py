@@ -61,7 +61,7 @@ MASK = torch.zeros(1, NY, NX, dtype=torch.bool)
 MASK[:, ::4] = True
 MASK[:, NY // 2 - 4 : NY // 2 + 4] = True
 SAMPLING = Sampling(MASK, "regular", 7, 4.0)
-SOURCE = Source(path="/data/knee.h5", format="fastmri", label=NASTY, simulated=True)
+SOURCE = Source(path="/data/knee.h5", format="fastmri", label=NASTY + "\x1b]0;title\x07", simulated=True)
 GEOMETRY = Geometry(voxel_size=(5.0, 1.5, 1.0))
 
 
@@ -134,6 +134,7 @@ def test_texts_are_escaped(page):
     assert "<script>alert" not in code
     assert "<b>" not in code.replace('<b class="best">', "").replace("<b>grappa-like</b>", "")
     assert code.count("</script>") == 2
+    assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f]", code)
     assert "use &lt;another&gt; method" in code
 
 

@@ -91,7 +91,7 @@ def check_centred(energy: Tensor) -> None:
     moved = {axes: torch.fft.fftshift(energy, dim=axes)[box] for axes in ((0,), (1,), (0, 1))}
     sums = {axes: float(part.sum()) for axes, part in moved.items()}
     # One axis before both: where the other one is flat, moving it too changes little.
-    strongest = next(axes for axes, total in sums.items() if total > 0.5 * max(sums.values()))
+    strongest = next(axes for axes, total in sums.items() if total >= 0.5 * max(sums.values()))
     if sums[strongest] <= UNCENTRED * float(energy[box].sum()):
         return
     names = " and ".join(("ky", "kx")[axis] for axis in strongest)

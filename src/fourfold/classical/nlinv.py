@@ -71,8 +71,8 @@ class JointEstimate:
         if not self.errors or min(self.errors) < _FAILED:
             return ()
         return (
-            f"Image and coil maps, estimated together, predict held-back samples to {100 * min(self.errors):.0f} % "
-            "only: aliasing stays. Acquire some lines next to one another at the centre of k-space.",
+            f"Image and coil maps, estimated together, miss held-back samples by {100 * min(self.errors):.0f} %: "
+            "aliasing stays. Acquire some lines next to one another at the centre of k-space.",
         )
 
 

@@ -61,6 +61,9 @@ MOST_COILS = 128
 # Of the "coils" that are lines of k-space at least 0.79 of the energy lie in one eighth, and their contrast is at least
 # 140; coils of arrays reach 0.3 and 10, compressed ones more, but at the first of them and not at the middle.
 COIL_GATHERED, COIL_CONTRAST = 0.7, 50
+# Coils hear every sample at once. Where receivers count in whole numbers many samples may be zero, but then the least
+# of a weak coil's others is not far below their median, which that of noise is.
+MOST_MISSING, COUNTS = 0.2, 0.01
 
 
 def to_complex64(array: Array) -> Array:
@@ -128,6 +131,13 @@ def check_axes(kspace: Array, where: str) -> None:
             f"{where}: the axis of {len(coils)} that stands for the coils looks like one of k-space; the order must be "
             "(frame, coil, ky, kx): move the axes (of coils that are last numpy.moveaxis(kspace, -1, -3)), or "
             f"{UNCHECKED}."
+        )
+    missing = _missing(energy)
+    if missing > MOST_MISSING:
+        raise InputError(
+            f"{where}: the axis that stands for the coils looks like one of frames, since its entries were not sampled "
+            f"alike (half of them lack {missing:.0%} or more of the stronger samples); the order must be (frame, coil, "
+            f"ky, kx): move the axes (numpy.swapaxes(kspace, 0, 1)), or {UNCHECKED}."
         )
     profiles = {axis: energy.sum(axis=(0, 3 - axis), dtype=float) for axis in (1, 2)}
     if not kspace.imag.any() and bool((kspace.real >= 0).all()) and find_peak(profiles[1]) is not None:
@@ -208,6 +218,22 @@ def _gathered(energy: Array) -> tuple[float, int]:
     sums = np.convolve(np.concatenate([energy, energy[: width - 1]]), np.ones(width), "valid")
     first = int(sums.argmax())
     return float(sums[first] / energy.sum()), (first + width // 2) % size
+
+
+def _missing(energy: Array) -> float:
+    """Return the share of the stronger half of all acquired samples that half of the coils (coil, ky, kx) lack."""
+    total = energy.sum(axis=0)
+    acquired = total[total > 0]
+    if not acquired.size:
+        return 0.0
+    strong = total >= np.median(acquired)
+    return float(np.median([_lacking(coil, strong) for coil in energy if coil.any()]))
+
+
+def _lacking(coil: Array, strong: Array) -> float:
+    """Return the share of zeros where `strong` in the energies (ky, kx) of a coil, 0 if it counts in whole numbers."""
+    held = coil[coil > 0]
+    return 0.0 if held.min() > COUNTS * np.median(held) else float((coil[strong] == 0).mean())
 
 
 def _is_spectrum(coils: Array) -> bool:

@@ -278,15 +278,27 @@ class MRDFile(ScanFile):
         with open_hdf5(self.path) as file:
             lines = file[self.group]["data"]
             for group in self.groups[middle:] + self.groups[:middle]:
-                energies = LineEnergies(self.table, group)
-                for part, samples in read_samples(lines, self.table, group, self.path):
-                    energies.add(part, samples)
+                energies = self._line_energies(lines, group)
                 if energies.has_clear_peak:
                     return energies
         raise InputError(
             f"The lines of '{self.path}' have no clear peak, which would show their centre: give its place, such as "
             "--centre line=32 (in Python centre='line=32')."
         )
+
+    def _line_energies(self, lines: h5py.Dataset, chosen: Indices) -> LineEnergies:
+        """Return the energies of these lines."""
+        energies = LineEnergies(self.table, chosen)
+        for part, samples in read_samples(lines, self.table, chosen, self.path):
+            energies.add(part, samples)
+        return energies
+
+    def _check_centre(self, lines: h5py.Dataset, group: int, energies: LineEnergies) -> tuple[str, ...]:
+        """Refuse a centre that this group contradicts; notes where its slice's first group confirms the centre."""
+        first = int(np.argmax(self.counters[:, -1] == self.counters[group][-1]))
+        contradicted = first != group and energies.contradictions(self.centre, self.grid.sizes)
+        reference = self._line_energies(lines, self.groups[first]) if contradicted else None
+        return energies.check(self.centre, self.grid.sizes, f"'{self.path}'", reference)
 
     def _check_lines(self) -> None:
         """Refuse lines that do not fit the encoded grid, and lines of different coils."""
@@ -487,7 +499,7 @@ class MRDFile(ScanFile):
         energies = LineEnergies(self.table, self.groups[group]) if self.check_content else None
         kspace, mask = self._assemble(lines, self.groups[group], points, energies)
         if energies is not None:
-            energies.check(self.centre, self.grid.sizes, f"'{self.path}'")
+            notes += self._check_centre(lines, group, energies)
         self._check_pattern(mask)
         calibration = None
         chosen = self._calibration_of(group)

@@ -24,6 +24,7 @@ FIELDS = {
     "forward": "samples after the lines' center_sample",
     "reverse": "samples after the reversed lines' center_sample",
 }
+AXES = {"line": "the lines", "partition": "the partitions", "forward": "the readout", "reverse": "the readout"}
 ADVICE = (
     "convert the scanner's file again, take the centre from the data with --centre data (in Python centre='data'), or "
     "give it, such as --centre"
@@ -156,7 +157,54 @@ class LineEnergies:
             f"{ADVICE} sample={start + found}"
         )
 
-    def check(self, centre: Centre, sizes: tuple[int, int, int], where: str) -> None:
-        """Refuse a centre that the samples contradict, by the first of its fields."""
+    def confirms(self, name: str, centre: Centre, sizes: tuple[int, int, int], other: LineEnergies) -> bool:
+        """Whether these lines have a clear peak where `centre` says, in the field `name`, as `other` says of its own.
+
+        Along the readout they must count their samples as those of `other` do.
+        """
+        if name in ("line", "partition"):
+            profile = self._profiles()[name == "partition"]
+        else:
+            reverse = name == "reverse"
+            profile = self.readouts[reverse]
+            if not np.array_equal(self._counted(reverse), other._counted(reverse)):
+                return False
+        return find_peak(profile) is not None and name not in self.contradictions(centre, sizes)
+
+    def _counted(self, reverse: bool) -> Array:
+        """Return how the first line of a kind counts its samples; empty without such lines."""
+        row = self.typical[reverse]
+        return np.concatenate([row["number_of_samples"], row["center_sample"]])
+
+    def check(
+        self, centre: Centre, sizes: tuple[int, int, int], where: str, first: LineEnergies | None
+    ) -> tuple[str, ...]:
+        """Refuse a centre that the samples contradict, by the first of its fields.
+
+        Parameters
+        ----------
+        centre
+            What is taken for the centre.
+        sizes
+            Encoded matrix (x, y, z).
+        where
+            The file, for messages.
+        first
+            Energies of the first frame of the same slice, if these lines are of another one. Where that confirms the
+            centre, the header is right, and the field or a flow has shifted the energy of a later echo or phase.
+
+        Returns
+        -------
+        notes
+            What has been shifted.
+        """
+        notes = []
         for name, found in self.contradictions(centre, sizes).items():
-            raise InputError(f"{where}: {self.complaint(name, found, centre)}; or {UNCHECKED}.")
+            if first is None or not first.confirms(name, centre, sizes, self):
+                raise InputError(f"{where}: {self.complaint(name, found, centre)}; or {UNCHECKED}.")
+            off = abs(found - getattr(centre, name))
+            notes.append(
+                f"Along {AXES[name]} the energy peaks {off} off the centre, where the first frame of the slice has it, "
+                "as off-resonance or flow shift it in a late echo."
+            )
+        return tuple(notes)

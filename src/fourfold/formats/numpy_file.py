@@ -34,6 +34,8 @@ COMPANIONS = ("coil_maps", "calibration", "noise")
 KNOWN = ("kspace", "mask", *COMPANIONS, "maps", "line_axis", "voxel_size", "image_size", "label", "fourfold")
 WITH_TRAJECTORY = ("matrix", *POINTS, *DENSITIES)
 BLOCK_BYTES = 2**30
+# A message names so many of the arrays in a file.
+MOST_NAMED = 12
 
 
 class NumpyFile(ScanFile):
@@ -80,7 +82,8 @@ class NumpyFile(ScanFile):
         self.path = path
         self.names = ["kspace"] if is_single_array(path) else array_names(path)
         if "kspace" not in self.names:
-            found = ", ".join(self.names) or "nothing"
+            more = f" and {len(self.names) - MOST_NAMED} more" if len(self.names) > MOST_NAMED else ""
+            found = ", ".join(name[:60] for name in self.names[:MOST_NAMED]) + more or "nothing"
             raise InputError(f"'{path}' holds {found} but no 'kspace': give the complex k-space that name.")
         kspace = stored_array(path, "kspace")
         self._check_layout(kspace)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from importlib.resources import files
 from typing import Any
 
@@ -14,6 +15,9 @@ from fourfold.report.wording import number
 
 __all__ = ["part", "render"]
 
+# HTML knows no control characters but tabs and ends of lines, and a page may be shown in a terminal.
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
 
 def part(name: str) -> str:
     """Return the text of a style sheet or script beside the templates."""
@@ -21,7 +25,7 @@ def part(name: str) -> str:
 
 
 def render(template: str, **variables: Any) -> str:
-    """Return the page of a template; a variable that it lacks is an error."""
+    """Return the page of a template; a variable that it lacks is an error. Control characters are replaced."""
     environment = Environment(
         loader=PackageLoader("fourfold.report", ""),
         autoescape=True,
@@ -30,7 +34,7 @@ def render(template: str, **variables: Any) -> str:
         lstrip_blocks=True,
     )
     environment.filters.update(fingerprint=_fingerprint, number=number, verbatim=Markup)
-    return environment.get_template(template).render(**variables)
+    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", environment.get_template(template).render(**variables))
 
 
 def _fingerprint(code: str) -> str:
