@@ -81,7 +81,7 @@ class JointEstimate:
         if self.noise >= _FAILED:
             return (
                 f"Away from the centre of k-space the samples are mostly noise ({100 * min(self.noise, 1.0):.0f} %): "
-                "details below it are lost, and NLINV's image is less noisy with the combination 'maps'.",
+                "details weaker than it are lost, in the image and in the coil maps.",
             )
         return (
             f"Image and coil maps, estimated together, predict held-back samples to {100 * min(self.errors):.0f} % "

@@ -35,6 +35,10 @@ _ESPIRIT_LINES = 12
 # From this part of the image's brightness on, a sample's noise leaves methods for series little to go on: of two series
 # with more, low rank + sparse was 2 dB above zero-filled frames and 2 dB below.
 _MUCH_NOISE = 0.1
+_UNTOLD = (
+    "Held-back samples are predicted no better than by zeros: too few were measured to tell the others or the weight. "
+    "The image may be worse than a zero-filled one; acquire more lines."
+)
 # To choose a weight, images need not be as exact as the one that is shown.
 _TRIAL_TOLERANCE = 2.0
 
@@ -159,7 +163,12 @@ class SenseMethod(MappedMethod):
             image,
             found.iterations,
             problem.scale,
-            (*told, *problem.notes, *self._noise_notes(problem)),
+            (
+                *told,
+                *problem.notes,
+                *self._noise_notes(problem),
+                *(() if choice is None or choice.tells else (_UNTOLD,)),
+            ),
             {**found.details, **({} if choice is None else {"weight": choice.summary()})},
             estimate=problem.image(found.x, "maps") if self.combination == "rss" else None,
         )
