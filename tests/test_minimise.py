@@ -30,6 +30,8 @@ from fourfold.sampling import undersample
 SHAPE = (33, 38)
 WEIGHT = 0.005
 SOLVERS = ["fista", "admm", "primal-dual", "nlcg"]
+# Of nonlinear conjugate gradient, which sees the regulariser rounded: it settles within 300 to 700.
+MOST_ITERATIONS = {"fista": 400, "admm": 400, "primal-dual": 400, "nlcg": 1000}
 PENALTIES = {
     "tv": TotalVariationPenalty,
     "anisotropic": lambda: TotalVariationPenalty(isotropic=False),
@@ -77,8 +79,8 @@ def data():
 @pytest.mark.parametrize("name", PENALTIES)
 def test_solvers_agree(name, data):
     found = {
-        solver: minimise(data, PENALTIES[name](), WEIGHT, solver=solver, iterations=1000, tolerance=1e-6)
-        for solver in SOLVERS
+        solver: minimise(data, PENALTIES[name](), WEIGHT, solver=solver, iterations=most, tolerance=1e-6)
+        for solver, most in MOST_ITERATIONS.items()
     }
     reference = found["fista"].details["objective"]
     for solver, minimum in found.items():
