@@ -139,7 +139,7 @@ def test_noise_scan_tells_the_noise(scan):
     records = [LowRankSparse(iterations=2)(scan.replace(noise=level * noise)).record for level in (0.2, 0.4)]
     weights = [record.details["weight"]["weight"] for record in records]
     assert weights[1] == pytest.approx(2 * weights[0], rel=1e-3)
-    assert weights[0] == pytest.approx(0.6 * 0.2 / records[0].scale, rel=0.05)
+    assert weights[0] == pytest.approx(0.5 * 0.2 / records[0].scale, rel=0.05)
 
 
 @pytest.mark.parametrize("method", METHODS, ids=IDS)

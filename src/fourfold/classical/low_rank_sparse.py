@@ -32,7 +32,7 @@ class LowRankSparse(SenseMethod):
     scope: ClassVar[Scope] = "series"
 
     first_weight: ClassVar[float] = 0.006
-    noise_share: ClassVar[float | None] = 0.6
+    noise_share: ClassVar[float | None] = 0.5
 
     weight: Weight = "auto"
     """Weight of the sparse part, relative to the image's brightness, larger is smoother; auto follows the noise."""
