@@ -393,7 +393,13 @@ def test_compare_takes_names_as_words_as_options_and_from_a_file(full, capsys):
 
 @pytest.mark.parametrize(
     ("command", "absent"),
-    [("--help", "torch numpy h5py"), ("info scan.npz", "scipy.fft fourfold.untrained fourfold.trained")],
+    [
+        ("--help", "torch numpy h5py"),
+        ("methods --help", "torch h5py nibabel"),
+        ("weights list", "torch h5py nibabel"),
+        ("weights verify --help", "torch h5py nibabel"),
+        ("info scan.npz", "scipy.fft fourfold.untrained fourfold.trained"),
+    ],
 )
 def test_commands_start_without_what_they_do_not_need(command, absent, under):
     save_scan(under.frame(0), "scan.npz")

@@ -16,7 +16,7 @@ from fourfold.samples import sample
 from fourfold.sampling import undersample
 from fourfold.scan import Sampling, Scan
 from fourfold.weights.annotate import annotate
-from fourfold.weights.folder import read_manifest
+from fourfold.weights.files import read_manifest
 from fourfold.weights.manifest import TrainingData
 from fourfold.weights.network import load_network
 

@@ -21,7 +21,7 @@ from fourfold.cli import console
 from fourfold.cli.main import main
 from fourfold.cli.text import json_safe, printable
 from fourfold.documents import parse_json, read_json, read_settings, read_yaml
-from fourfold.errors import InputError, shown
+from fourfold.errors import InputError, short_repr
 from fourfold.formats import open_scan, read_maps, save, save_scan, writer
 from fourfold.input import check_file, read_text
 from fourfold.output import check_target
@@ -32,7 +32,8 @@ from fourfold.scan import Source
 from fourfold.studies.finished import Finished, Piece
 from fourfold.training.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from fourfold.training.log import LOSSES, Log
-from fourfold.weights.folder import read_manifest, read_weights, write_weights
+from fourfold.weights.files import read_manifest
+from fourfold.weights.folder import read_weights, write_weights
 
 ESCAPE = "\x1b]0;owned\x07\x1b[31m\x9b2J"
 TURNED = "\u202egnp.exe"
@@ -125,8 +126,8 @@ def test_a_refusal_is_not_longer_than_a_screen(capsys):
 
 
 def test_long_values_are_cut_in_sentences():
-    assert len(shown([["x" * 1000] * 1000] * 1000)) < 2000
-    assert shown(0.5) == "0.5"
+    assert len(short_repr([["x" * 1000] * 1000] * 1000)) < 2000
+    assert short_repr(0.5) == "0.5"
     with pytest.raises(InputError) as error:
         ff.TotalVariation(weight=["x" * 1000] * 100_000)
     assert len(str(error.value)) < 2000
@@ -317,6 +318,23 @@ def test_files_that_a_file_points_to_must_be_files():
             open_scan(pointing(kind, "pipe.h5"))[0]
     with pytest.raises(InputError, match="'/dev/zero' is a device"):
         open_scan(pointing("storage", "/dev/zero"))[0]
+
+
+def test_files_that_a_mask_points_to_must_be_files():
+    mask = np.ones((16, 16), np.uint8)
+    with h5py.File("other.h5", "w") as file:
+        file["mask"] = mask
+    os.mkfifo("pipe.h5")
+    for other in ("other.h5", "pipe.h5"):
+        with h5py.File(f"to_{other}", "w") as file:
+            file["mask"] = h5py.ExternalLink(other, "mask")
+    assert read_sampling("to_other.h5").mask.all()
+    with pytest.raises(InputError, match=r"'pipe\.h5' is a pipe"):
+        read_sampling("to_pipe.h5")
+    with h5py.File("device.h5", "w") as file:
+        file.create_dataset("mask", mask.shape, np.uint8, external=[("/dev/zero", 0, h5py.h5f.UNLIMITED)])
+    with pytest.raises(InputError, match="'/dev/zero' is a device"):
+        read_sampling("device.h5")
 
 
 def test_weights_and_checkpoints_must_be_files():

@@ -24,7 +24,7 @@ from fourfold.datasets.photographs import Photographs
 from fourfold.datasets.settings import DataSettings, Images
 from fourfold.errors import InputError
 from fourfold.formats import open_scan, read_maps
-from fourfold.formats.probe import open_hdf5
+from fourfold.hdf5 import open_hdf5
 from fourfold.memory import array_bytes, is_out_of_memory, memory_at_hand, readable_size, require_memory
 from fourfold.networks.reconstructor import build
 from fourfold.physics.simulate import loop_maps
@@ -238,7 +238,7 @@ def test_arrays_that_do_not_fit_are_refused(tmp_path):
     with pytest.raises(InputError, match=rf"One frame of '.*a.npz' {NEEDS}"):
         open_scan(path)[0]
     path.write_bytes(declared((10**6, 10**6), "<U9", "label", kspace=KSPACE))
-    with pytest.raises(InputError, match=rf"The array 'label' of shape .* {NEEDS}"):
+    with pytest.raises(InputError, match=rf"Reading all of 'label' of shape .* {NEEDS}"):
         open_scan(path)
     path.write_bytes(declared((3, 10**6, 10**6), "<c8", "coil_maps"))
     with pytest.raises(InputError, match=NEEDS):
@@ -254,6 +254,8 @@ def test_arrays_that_are_mapped_must_fit_before_they_are_copied(tmp_path, free):
     free(2 * KSPACE.nbytes - 2)
     with pytest.raises(InputError, match=NEEDS):
         read_maps(tmp_path / "a.npz")
+    with pytest.raises(InputError, match=rf"Reading 800 of 900 entries of 'mask' of shape \(900, 16, 16\) .* {NEEDS}"):
+        stored_array(tmp_path / "a.npz", "mask").rows(range(800))
     with pytest.raises(InputError, match=NEEDS):
         read_sampling(tmp_path / "a.npz")
     with pytest.raises(InputError, match=NEEDS):

@@ -9,6 +9,7 @@ import time
 
 import numpy as np
 import pytest
+import torch
 
 import fourfold
 import fourfold.fitting.fit as fit_module
@@ -17,6 +18,7 @@ from fourfold.cli.main import main
 from fourfold.formats import writer
 from fourfold.physics.simulate import phantom, simulate
 from fourfold.sampling import undersample
+from fourfold.scan import Geometry, Placement, Scan, Source
 from fourfold.untrained.conv_decoder import ConvDecoder
 
 FRAMES = 3
@@ -245,6 +247,35 @@ def test_an_image_that_was_changed_since_the_interruption_is_not_replaced(monkey
     np.savez("image.npz", image=np.zeros((1, 2, 2)))
     assert main(COMMAND) == 2
     assert "The output 'image.npz' exists" in capsys.readouterr().err
+
+
+def test_the_files_of_an_interrupted_series_of_volumes_are_checked(scan, tmp_path, monkeypatch, capsys):
+    """Without the last frame the second volume lacks a slice, and each has a file of its own."""
+    kspace = torch.cat([scan.kspace, scan.kspace[:1]])
+    axes = (1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)
+    placements = tuple(Placement(*axes, centre=(0.0, 0.0, 5.0 * index)) for index in (0, 1, 0, 1))
+    labels = [{"slice": frame % 2, "repetition": frame // 2} for frame in range(4)]
+    source = Source(details={"frames": labels})
+    fourfold.save_scan(Scan(kspace, geometry=Geometry((5.0, 1.0, 1.0), None, placements), source=source), "scan.npz")
+    command = [*COMMAND[:-1], "a.nii"]
+
+    def interrupted(look):
+        with monkeypatch.context() as patch:
+            ends_at_look(patch, look)
+            return main(command)
+
+    (tmp_path / "a.stack2.nii").write_text("precious")
+    assert interrupted(6) == 2
+    assert "The output 'a.stack2.nii' exists" in capsys.readouterr().err
+    assert (tmp_path / "a.stack2.nii").read_text() == "precious"
+    (tmp_path / "a.stack2.nii").unlink()
+    for _ in range(2):
+        assert interrupted(2) == 0
+        assert sorted(path.name for path in tmp_path.glob("*.nii")) == ["a.stack1.nii", "a.stack2.nii"]
+    capsys.readouterr()
+    assert main(command) == 0
+    assert (tmp_path / "a.nii").exists()
+    assert "Files of the unfinished volume are still there: a.stack1.nii, a.stack2.nii." in capsys.readouterr().err
 
 
 def test_fast_frames_and_single_frames_leave_nothing(tmp_path, monkeypatch):

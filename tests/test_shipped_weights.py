@@ -16,8 +16,9 @@ from fourfold.registry import find_method
 from fourfold.samples import sample
 from fourfold.sampling import undersample
 from fourfold.scan import Sampling, Scan
+from fourfold.weights.files import WEIGHTS, count_parameters, read_manifest
 from fourfold.weights.find import choose_weights, find_weights, shipped
-from fourfold.weights.folder import WEIGHTS, read_manifest
+from fourfold.weights.network import load_network
 
 MEGABYTES = 8
 # No file is larger, as a repository is no place for large ones.
@@ -36,6 +37,13 @@ def test_what_ships_is_whole_and_answers_as_when_it_was_written(capsys):
     assert set(found) == set(shipped())
     assert {each["answered"] for each in found.values()} == {"answer as stored"}
     assert {each["network"] for each in found.values()} == {"cascade", "resnet", "varnet"}
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_the_file_s_header_has_as_many_parameters_as_the_network(name):
+    """Batch norms keep statistics beside theirs."""
+    network, _ = load_network(name)
+    assert count_parameters(find_weights(name)) == sum(values.numel() for values in network.parameters())
 
 
 def test_all_of_it_is_small():

@@ -116,6 +116,8 @@ def test_a_note_counts_frames_as_the_file_does(tmp_path):
     expected = ("Coil 1 contained only zeros in frame 3 and was left out.",)
     assert part.frame(1).source.notes == part.without_silent_coils().source.notes == expected
     assert part.replace(kspace=part.kspace.flip(0)).part(0, 1).source.details["file_frames"] == [1]
+    save_scan(part, tmp_path / "part.npz")
+    assert load(tmp_path / "part.npz", 1).source.notes == ("Coil 1 contained only zeros in frame 1 and was left out.",)
 
 
 @pytest.mark.parametrize("name", ["scan.npz", "scan.h5", "scan.cfl"])

@@ -1,6 +1,7 @@
 """Which frames make one NIfTI volume: decided by where they lie, whatever order they come in."""
 
 import dataclasses
+import json
 
 import nibabel
 import numpy as np
@@ -12,7 +13,17 @@ from hypothesis import strategies as st
 from fourfold.cli.main import main
 from fourfold.formats import open_scan, save, save_scan, writer
 from fourfold.formats.stacks import find_stacks, slice_spacing, split_stacks
-from fourfold.scan import Geometry, Placement, Reconstruction, Record, Scan, Source
+from fourfold.scan import (
+    FrameRecord,
+    Geometry,
+    Placement,
+    Reconstruction,
+    Record,
+    Scan,
+    Source,
+    agreed_details,
+    mean_scale,
+)
 
 AXIAL = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
 CORONAL = ((1.0, 0.0, 0.0), (0.0, 0.0, -1.0), (0.0, 1.0, 0.0))
@@ -179,6 +190,24 @@ def test_labels_and_deviations_follow_their_frames():
     assert part.record.source["details"]["frames"] == labels[::-1]
     assert part.std[:, 0, 0].tolist() == [2, 1]
     assert part.geometry.placements == tuple(at(0, 5))
+
+
+def test_each_stack_has_the_records_of_its_own_frames(tmp_path):
+    image = image_of([*at(20, 25), *at(-10, axes=CORONAL)])
+    frames = tuple(FrameRecord(2, float(number), {"solver": "fista", "weight": number}) for number in (1, 3, 5))
+    record = dataclasses.replace(
+        image.record, by_frame=frames, scale=mean_scale(frames), details=agreed_details(frames), seconds=7.0
+    )
+    for path, own, scale, details in zip(
+        save(dataclasses.replace(image, record=record), tmp_path / "a.nii"),
+        (frames[:2], frames[2:]),
+        (2.0, 5.0),
+        ({"solver": "fista"}, {"solver": "fista", "weight": 5}),
+        strict=True,
+    ):
+        found = json.loads(nibabel.load(path).header.extensions[0].get_content())
+        assert [frame["details"]["weight"] for frame in found["by_frame"]] == [frame.details["weight"] for frame in own]
+        assert (found["scale"], found["details"], found["seconds"]) == (scale, details, 7.0)
 
 
 def test_recon_names_every_file_and_checks_them_before_the_work(tmp_path, capsys, monkeypatch):

@@ -38,7 +38,7 @@ from fourfold.training.stages import Seen, plan
 from fourfold.training.supervision import ByReference, BySplit, supervision
 from fourfold.training.task import Task
 from fourfold.training.train import finetune, train
-from fourfold.weights.folder import read_manifest
+from fourfold.weights.files import read_manifest
 from fourfold.weights.half import halved
 from fourfold.weights.network import load_network
 

@@ -21,7 +21,7 @@ from fourfold.studies.shift import ShiftSettings
 from fourfold.studies.transfer import Cell, Transfer, TransferSettings, grid, transfer
 from fourfold.studies.transfer_findings import transfer_findings
 from fourfold.training.presets import read_settings
-from fourfold.weights.folder import read_manifest
+from fourfold.weights.files import read_manifest
 from fourfold.weights.network import load_network
 
 

@@ -8,7 +8,8 @@ import torch
 from fourfold.errors import InputError
 from fourfold.networks.resnet import ResNet
 from fourfold.networks.varnet import VarNet
-from fourfold.weights.folder import fill, read_manifest, read_weights, write_weights
+from fourfold.weights.files import read_manifest
+from fourfold.weights.folder import fill, read_weights, write_weights
 
 KNOWN = {
     "name": "test-resnet",

@@ -67,7 +67,7 @@ class StoredArray:
 
     def rows(self, indices: Sequence[int]) -> Array:
         """Return a copy of these entries along the first axis; of a compressed array no others are kept."""
-        self._require_memory((len(indices), *self.shape[1:]))
+        self._require_memory((len(indices), *self.shape[1:]), f"{len(indices)} of {self.shape[0]} entries")
         if self.fortran:
             array = self.read()
             return np.stack([array[index] for index in indices])
@@ -89,10 +89,10 @@ class StoredArray:
         with explained(self.path):
             return np.memmap(self.path, self.dtype, "r", start, self.shape[1:])
 
-    def _require_memory(self, shape: Sequence[int]) -> None:
+    def _require_memory(self, shape: Sequence[int], part: str = "all") -> None:
         require_memory(
             array_bytes(shape, self.dtype.itemsize),
-            f"The array '{self.name}' of shape {self.shape} in '{self.path}'",
+            f"Reading {part} of '{self.name}' of shape {self.shape} in '{self.path}'",
             "store it uncompressed, export a smaller part of the data, or take a computer with more memory",
         )
 

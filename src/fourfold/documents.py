@@ -1,19 +1,23 @@
-"""YAML, TOML and JSON: read strictly, so that no line of a file is dropped in silence and none fills the memory."""
+"""YAML, TOML and JSON: read strictly, so that no line of a file is dropped in silence and none fills the memory.
+
+And values as the types that JSON knows.
+"""
 
 from __future__ import annotations
 
 import json
+import math
 import tomllib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from fourfold.errors import InputError, shown
+from fourfold.errors import InputError, short_repr
 from fourfold.input import read_text
 
-__all__ = ["parse_json", "read_json", "read_settings", "read_yaml"]
+__all__ = ["parse_json", "plain", "read_json", "read_settings", "read_yaml"]
 
 # Values that a file may stand for once its aliases are followed.
 _MOST_VALUES = 100_000
@@ -71,7 +75,7 @@ def _without_duplicates(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, value in pairs:
         if name in found:
-            raise ValueError(f"the name {shown(name)} is given twice")
+            raise ValueError(f"the name {short_repr(name)} is given twice")
         found[name] = value
     return found
 
@@ -107,5 +111,24 @@ def _check_names(keys: Sequence[yaml.ScalarNode]) -> None:
     seen: set[str] = set()
     for key in keys:
         if key.value in seen:
-            raise ValueError(f"the name {shown(key.value)} is given twice, again in line {key.start_mark.line + 1}")
+            line = key.start_mark.line + 1
+            raise ValueError(f"the name {short_repr(key.value)} is given twice, again in line {line}")
         seen.add(key.value)
+
+
+def plain(value: Any) -> Any:
+    """Return `value` as JSON types: NumPy numbers and arrays unpacked, bytes decoded, NaN as None."""
+    # Loaded where it is used: the help needs none of it.
+    import numpy as np
+
+    if isinstance(value, Mapping):
+        return {str(key): plain(entry) for key, entry in value.items()}
+    if isinstance(value, np.ndarray | np.generic):
+        return plain(value.tolist())
+    if isinstance(value, list | tuple):
+        return [plain(entry) for entry in value]
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value if isinstance(value, bool | int | str | None) else str(value)

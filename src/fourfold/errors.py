@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pydantic import ValidationError
 
-__all__ = ["InputError", "SilentCoils", "as_path", "check_type", "explain_settings", "kind_of", "nearest", "shown"]
+__all__ = ["InputError", "SilentCoils", "as_path", "check_type", "explain_settings", "kind_of", "nearest", "short_repr"]
 
 _SHORT = reprlib.Repr()
 _SHORT.maxstring = _SHORT.maxother = 120
@@ -65,7 +65,7 @@ def as_path(path: Any) -> Path:
     return Path(path)
 
 
-def shown(value: Any) -> str:
+def short_repr(value: Any) -> str:
     """Return `value` as code shows it, cut short where it is long, for a sentence."""
     text = _SHORT.repr(value)
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
@@ -96,4 +96,4 @@ def explain_settings(error: ValidationError, kind: str, name: str, known: Collec
         return f"The {kind} '{name}' has no setting '{setting}'; it has: {listed}.{nearest(setting, known)}"
     wrong = dict.fromkeys(each["msg"] for each in complaints if each["loc"][0] == setting)
     expected = " or ".join(message[0].lower() + message[1:] for message in wrong)
-    return f"The setting '{setting}' of '{name}' is {shown(first['input'])}; {expected}."
+    return f"The setting '{setting}' of '{name}' is {short_repr(first['input'])}; {expected}."

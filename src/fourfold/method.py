@@ -14,6 +14,7 @@ from torch import Tensor
 
 from fourfold.errors import InputError, explain_settings
 from fourfold.scan import (
+    PLACE_LABELS,
     FrameRecord,
     Reconstruction,
     Record,
@@ -32,10 +33,6 @@ Scope = Literal["frame", "series"]
 
 Progress: TypeAlias = Callable[[float, str], None]
 """Called with the done fraction (0 to 1) and a few words on what is being done; raising in it interrupts the work."""
-
-
-# Labels of a frame that say where it lies; all others say when, or how it was acquired.
-_PLACES = ("slice", "partition", "readout")
 
 
 @dataclass(frozen=True)
@@ -232,7 +229,7 @@ def _check_times(scan: Scan, name: str) -> tuple[str, ...]:
     labels = scan.source.details.get("frames") or ()
     if len(labels) != scan.frames:
         return (f"The data does not say what its {scan.frames} frames are; '{name}' took them for one slice in time.",)
-    places = [tuple(label.get(name) for name in _PLACES) for label in labels]
+    places = [tuple(label.get(name) for name in PLACE_LABELS) for label in labels]
     if len(set(places)) == 1:
         return ()
     here = [index for index, place in enumerate(places) if place == places[0]]

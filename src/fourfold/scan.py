@@ -17,6 +17,7 @@ from fourfold.kspace_checks import check_centred, check_kspace, check_mask_centr
 from fourfold.trajectory import Trajectory
 
 __all__ = [
+    "PLACE_LABELS",
     "Axis",
     "FrameRecord",
     "Geometry",
@@ -39,6 +40,8 @@ __all__ = [
 Axis = Literal["ky", "kx"]
 Vector = tuple[float, float, float]
 """Coordinates or a direction along DICOM's patient axes: left, posterior, superior."""
+PLACE_LABELS = ("partition", "readout", "slice")
+"""Labels of a frame that say where it lies, the innermost first; all others say when, or how it was acquired."""
 
 
 def centre_slice(size: int, width: int) -> slice:

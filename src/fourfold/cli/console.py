@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
@@ -16,11 +16,14 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
-from fourfold.cli.text import is_unicode, json_safe, printable, say
-from fourfold.formats.metadata import plain
-from fourfold.method import Progress
+from fourfold.cli.text import is_unicode, json_safe, print_line, printable
+from fourfold.documents import plain
 
-__all__ = ["part_of", "print_facts", "print_json", "print_table", "progress_bar", "remark", "say"]
+if TYPE_CHECKING:
+    # It would load torch, which tables and sentences need not.
+    from fourfold.method import Progress
+
+__all__ = ["part_of", "print_facts", "print_json", "print_line", "print_table", "progress_bar", "remark"]
 
 
 class _Console(Console):
@@ -56,7 +59,7 @@ def print_facts(facts: Mapping[str, Any]) -> None:
     """Print names and values on stdout, one a line."""
     width = max(len(name) for name in facts)
     for name, value in facts.items():
-        say(f"{name.replace('_', ' '):<{width}}  {_words(value)}")
+        print_line(f"{name.replace('_', ' '):<{width}}  {_words(value)}")
 
 
 def _words(value: Any) -> str:
@@ -79,7 +82,7 @@ def print_table(table: Table) -> None:
 
 def remark(sentence: str) -> None:
     """Print a sentence on stderr."""
-    say(sentence, sys.stderr)
+    print_line(sentence, sys.stderr)
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from fourfold.cli.computer import Computer, ComputerOptions
-from fourfold.cli.console import print_table, progress_bar, remark, say
+from fourfold.cli.console import print_line, print_table, progress_bar, remark
 from fourfold.cli.files import PAGES, FormatOptions, check_folder
 from fourfold.cli.flags import DATA, OUTPUT
 from fourfold.errors import InputError
@@ -57,7 +57,7 @@ def demo(
         comparison = compare(scan.to(computer.device), sampling=sampling, progress=show)
     page = write_report(comparison, output / "index.html", f"fourfold demo: {what}")
     print_table(comparison.render())
-    say(f"Open {page} in a browser to see the images.")
+    print_line(f"Open {page} in a browser to see the images.")
 
 
 def _every_fourth_line(scan: Scan) -> Sampling:

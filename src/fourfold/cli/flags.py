@@ -13,7 +13,7 @@ from cyclopts import App, Group, Parameter
 from cyclopts.config import Dict
 
 from fourfold.documents import read_settings
-from fourfold.errors import InputError, shown
+from fourfold.errors import InputError, short_repr
 
 __all__ = ["DATA", "METHODS", "OUTPUT", "Flag", "MethodName", "SettingsFile", "Tokens", "new_app", "run"]
 
@@ -70,7 +70,7 @@ def run(name: str, /, *tokens: Tokens) -> None:
     given = read_settings(file) if file else {}
     method = looked.get("method", given.get("method"))
     if not isinstance(method, str | None):
-        raise InputError(f"The method in '{file}' is {shown(method)}; write a name such as 'method: tv'.")
+        raise InputError(f"The method in '{file}' is {short_repr(method)}; write a name such as 'method: tv'.")
     app = new_app(
         f"fourfold {name}",
         default_command=_with_own(function, module.own_type(method)) if "own" in parameters else function,

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from cyclopts import Group, Parameter
 
 from fourfold.cli.computer import Computer, ComputerOptions
-from fourfold.cli.console import progress_bar, remark, say
+from fourfold.cli.console import print_line, progress_bar, remark
 from fourfold.cli.files import FormatOptions, check_output
 from fourfold.cli.flags import DATA, OUTPUT, Flag, MethodName, SettingsFile
 from fourfold.cli.preparation import Preparation
@@ -88,6 +88,6 @@ def gfactor(
     )
     save(replace(image, image=found[None].to(image.image.dtype), record=record), output, replace=force)
     inside = crop_centre(found, (found.shape[0] // 2, found.shape[1] // 2))
-    say(f"{output}: g-factor of '{solver.name}', mean {float(inside.mean()):.2f} in the middle of the image")
+    print_line(f"{output}: g-factor of '{solver.name}', mean {float(inside.mean()):.2f} in the middle of the image")
     for note in notes:
         remark(note)

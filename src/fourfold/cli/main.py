@@ -12,7 +12,7 @@ from cyclopts import CycloptsError
 
 from fourfold.cli.flags import Tokens, new_app, run
 from fourfold.cli.mistakes import explain
-from fourfold.cli.text import accept_any_encoding, say
+from fourfold.cli.text import accept_any_encoding, print_line
 from fourfold.errors import InputError
 from fourfold.memory import is_out_of_memory
 
@@ -95,5 +95,5 @@ def _refuse(sentence: str, status: int) -> int:
     words = " ".join(sentence.split())
     if len(words) > _LONGEST:
         words = f"{words[: _LONGEST // 2]} … {words[-_LONGEST // 2 :]}"
-    say(f"fourfold: {words}", sys.stderr)
+    print_line(f"fourfold: {words}", sys.stderr)
     return status

@@ -9,7 +9,6 @@ from rich.table import Table
 
 from fourfold.cli.console import print_json, print_table
 from fourfold.cli.flags import OUTPUT, Flag
-from fourfold.registry import methods as known_methods
 
 __all__ = ["methods"]
 
@@ -24,6 +23,9 @@ def methods(*, json: Annotated[Flag, Parameter(group=OUTPUT)] = False) -> None:
     json
         Print the JSON schema of the methods' settings on stdout instead of the table.
     """
+    # Loads torch, which the help does not need.
+    from fourfold.registry import methods as known_methods
+
     found = known_methods()
     if json:
         print_json({name: method.model_json_schema() for name, method in found.items()})

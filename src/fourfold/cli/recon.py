@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -12,18 +12,18 @@ from cyclopts import Group, Parameter
 
 from fourfold.choose import choose_method
 from fourfold.cli.computer import Computer, ComputerOptions
-from fourfold.cli.console import part_of, print_json, progress_bar, remark, say
+from fourfold.cli.console import part_of, print_json, print_line, progress_bar, remark
 from fourfold.cli.files import FormatOptions, check_output, frames_in_words, select_frames
 from fourfold.cli.flags import DATA, OUTPUT, Flag, MethodName, SettingsFile
 from fourfold.cli.preparation import Preparation
 from fourfold.cli.unfinished import Unfinished
 from fourfold.errors import InputError
 from fourfold.formats import ScanFile, open_scan, writer
-from fourfold.formats.writing import IMAGE_SUFFIXES, image_paths, join
+from fourfold.formats.writing import IMAGE_SUFFIXES, image_paths, join, paths_of
 from fourfold.method import Method
 from fourfold.registry import find_method
 from fourfold.report import write_report
-from fourfold.scan import Scan
+from fourfold.scan import Reconstruction, Scan
 
 __all__ = ["own_type", "recon"]
 
@@ -101,22 +101,19 @@ def recon(
             check_output(path, suffixes, inputs, force=True)
     computer.claim()
     first = volume[chosen[0]]
-    told = prepare.remarks(first)
+    remarks = prepare.remarks(first)
     if solver is None:
         solver, reason = choose_method(prepare(first))
-        told = (f"The method '{solver.name}' was chosen: {reason}.", *told)
+        remarks = (f"The method '{solver.name}' was chosen: {reason}.", *remarks)
     output = output or Path(f"{file.name.split('.')[0]}_{solver.name}.nii.gz")
     unfinished = None
     if solver.scope == "frame" and len(chosen) > 1:
         unfinished = Unfinished(output, _call(volume, solver, prepare, more, chosen))
     going_on = unfinished if resume else None
     images = _image_files(output, volume, chosen)
-    reached = {path for path in (*images, report) if path and going_on is not None and going_on.wrote(path)}
-    for path in images:
-        check_output(path, IMAGE_SUFFIXES, inputs, force or path in reached)
-    if report is not None:
-        check_output(report, (".html",), inputs, force or report in reached)
-    for sentence in told:
+    replace_image = _may_replace(images, IMAGE_SUFFIXES, inputs, force, going_on)
+    replace_report = report is not None and _may_replace([report], (".html",), inputs, force, going_on)
+    for sentence in remarks:
         remark(sentence)
     if unfinished is not None and not resume:
         unfinished.remove()
@@ -125,7 +122,7 @@ def recon(
     middle = chosen[len(chosen) // 2]
     with (
         _going_on(unfinished, len(chosen)),
-        writer(output, replace=force or not reached.isdisjoint(images)) as image,
+        writer(output, replace=replace_image) as image,
         progress_bar() as show,
     ):
         for done, (words, indices, scan) in enumerate(parts):
@@ -135,20 +132,27 @@ def recon(
                 result = solver(ready, part_of(show, done, len(chosen) // len(indices), words))
                 if unfinished is not None and not result.record.interrupted:
                     unfinished.keep(words, ready, result)
-            image.add(replace(result, record=replace(result.record, notes=(*told, *result.record.notes))))
+            result = replace(result, record=replace(result.record, notes=(*remarks, *result.record.notes)))
+            image.add(result)
             if indices[0] <= middle:
                 page = [result], f"{file.name}, {words}" if len(volume) > 1 else file.name, ready
             if result.record.interrupted:
+                # Fewer frames can be other stacks, in files of other names.
+                reached = paths_of(join(image.parts), output)
+                image.replace = _may_replace(reached, IMAGE_SUFFIXES, inputs, force, going_on)
                 break
     if report is not None:
-        write_report(page[0], report, page[1], scan=page[2], replace=force or report in reached)
+        write_report(page[0], report, page[1], scan=page[2], replace=replace_report)
     made = join(image.parts)
-    for sentence in made.record.notes[len(told) :]:
+    for sentence in made.record.notes[len(remarks) :]:
         remark(sentence)
     if unfinished is not None and made.record.interrupted:
         unfinished.mark(*image.written, report)
         remark("The volume is not finished; the same command goes on with the frames that are missing.")
     elif unfinished is not None:
+        left_over = unfinished.left_over([*image.written, report])
+        if left_over:
+            remark(f"Files of the unfinished volume are still there: {', '.join(path.name for path in left_over)}.")
         unfinished.remove()
     if json:
         facts = {
@@ -159,9 +163,31 @@ def recon(
         }
         print_json({**facts, **made.record.summary()})
     else:
-        size = "×".join(str(length) for length in made.image.shape[1:])
-        files = ", ".join(map(str, image.written))
-        say(f"{files}: {made.image.shape[0]} frame(s) of {size} by '{solver.name}' in {made.record.seconds:.1f} s")
+        print_line(f"{', '.join(map(str, image.written))}: {_in_words(made)}")
+
+
+def _in_words(made: Reconstruction) -> str:
+    """Return how much was made, by which method, in what time."""
+    frames, *size = made.image.shape
+    record = made.record
+    return f"{frames} frame(s) of {'×'.join(map(str, size))} by '{record.method}' in {record.seconds:.1f} s"
+
+
+def _may_replace(
+    paths: Sequence[Path],
+    suffixes: Sequence[str],
+    inputs: Iterable[Path | None],
+    force: bool,
+    earlier: Unfinished | None,
+) -> bool:
+    """Return whether outputs may be replaced: by `force`, or where the same call, ended `earlier`, has written them.
+
+    Raises InputError where one of them exists and may not, or is an input.
+    """
+    written = [earlier is not None and earlier.wrote(path) for path in paths]
+    for path, own in zip(paths, written, strict=True):
+        check_output(path, suffixes, inputs, force or own)
+    return force or any(written)
 
 
 def _image_files(output: Path, volume: ScanFile, chosen: range) -> list[Path]:

@@ -10,7 +10,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from fourfold.cli.computer import Computer
-from fourfold.cli.console import print_json, print_table, progress_bar, remark, say
+from fourfold.cli.console import print_json, print_line, print_table, progress_bar, remark
 from fourfold.cli.files import PAGES, check_folder
 from fourfold.method import Progress
 from fourfold.report.tables import AnyTable, Written
@@ -41,11 +41,11 @@ def carry_out(
         print_json(written.to_json())
         return
     for table in written.tables:
-        say(table.caption)
+        print_line(table.caption)
         print_table(_table(table))
     for finding in written.findings:
-        say(f"{finding.verdict}: {finding.sentence}")
-    say(f"Open {written.page} in a browser to see the figures.")
+        print_line(f"{finding.verdict}: {finding.sentence}")
+    print_line(f"Open {written.page} in a browser to see the figures.")
 
 
 def _table(table: AnyTable) -> Table:

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from fourfold.cli.compare import PATTERN, settings_of
 from fourfold.cli.computer import Computer, ComputerOptions
-from fourfold.cli.console import print_json, print_table, progress_bar, remark, say
+from fourfold.cli.console import print_json, print_line, print_table, progress_bar, remark
 from fourfold.cli.files import PAGES, FormatOptions, check_folder, select_frames
 from fourfold.cli.flags import DATA, OUTPUT, Flag, SettingsFile
 from fourfold.errors import InputError
@@ -132,7 +132,7 @@ def study(
         print_json(found.to_json())
         return
     print_table(_table(found))
-    say(f"Open {page} in a browser to see the figures.")
+    print_line(f"Open {page} in a browser to see the figures.")
 
 
 def _methods(shared: dict[str, Any], own: Any) -> Iterator[Method]:

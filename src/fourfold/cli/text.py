@@ -8,7 +8,7 @@ import re
 import sys
 from typing import TextIO
 
-__all__ = ["accept_any_encoding", "is_unicode", "json_safe", "printable", "say"]
+__all__ = ["accept_any_encoding", "is_unicode", "json_safe", "print_line", "printable"]
 
 # Control characters (ESC and CSI among them), lone surrogates, line and paragraph separators, and what turns the
 # direction of reading round.
@@ -28,7 +28,7 @@ def json_safe(text: str) -> str:
     return _UNSAFE.sub(lambda found: found[0] if found[0] == "\n" else f"\\u{ord(found[0]):04x}", text)
 
 
-def say(sentence: str, file: TextIO | None = None) -> None:
+def print_line(sentence: str, file: TextIO | None = None) -> None:
     """Print a sentence, on stdout unless another `file` is given."""
     print(printable(sentence), file=file)
 

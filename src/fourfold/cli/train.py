@@ -10,7 +10,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from fourfold.cli.computer import Computer
-from fourfold.cli.console import print_facts, print_json, progress_bar, remark, say
+from fourfold.cli.console import print_facts, print_json, print_line, progress_bar, remark
 from fourfold.cli.flags import OUTPUT, Flag
 from fourfold.method import Progress
 from fourfold.report.training import write_training
@@ -77,4 +77,4 @@ def carry_out(work: Callable[[Progress], Manifest], folder: Path, threads: int |
         print_json(manifest.model_dump(mode="json"))
         return
     print_facts({"weights": str(folder), "network": manifest.network, **manifest.scores})
-    say(f"Open {folder / 'training.html'} in a browser to see the loss curves.")
+    print_line(f"Open {folder / 'training.html'} in a browser to see the loss curves.")

@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from fourfold.formats.metadata import plain
+from fourfold.documents import plain
 from fourfold.output import atomically
 from fourfold.scan import Reconstruction, Scan
 from fourfold.studies.finished import Finished, Piece, fingerprint
@@ -43,10 +43,20 @@ class Unfinished:
 
     def wrote(self, path: Path) -> bool:
         """Return whether a file is what the same call, ended before, had reached, and no one has changed it since."""
-        if not self._written.exists():
-            return False
-        known = json.loads(self._written.read_text(encoding="utf-8"))
+        known = self._known()
         return path.name in known and path.exists() and known[path.name] == _hash(path)
+
+    def left_over(self, outputs: Sequence[Path | None]) -> list[Path]:
+        """Return the files of the unfinished volume that are none of the whole one's `outputs`."""
+        known = (self._folder.with_name(name) for name in self._known())
+        return [path for path in known if path not in outputs and self.wrote(path)]
+
+    def _known(self) -> dict[str, str]:
+        """Return the names and hashes of the files that `mark` remembers."""
+        if not self._written.exists():
+            return {}
+        known: dict[str, str] = json.loads(self._written.read_text(encoding="utf-8"))
+        return known
 
     @property
     def frames(self) -> int:

@@ -9,14 +9,11 @@ from typing import Annotated, Any, Literal
 from cyclopts import Parameter
 from rich.table import Table
 
-from fourfold.cli.console import print_json, print_table, progress_bar, say
+from fourfold.cli.console import print_json, print_line, print_table, progress_bar
 from fourfold.cli.flags import OUTPUT, Flag
 from fourfold.errors import InputError
-from fourfold.weights.annotate import annotate
-from fourfold.weights.answer import check_answer
+from fourfold.weights.files import WEIGHTS, count_parameters, read_bytes, read_manifest
 from fourfold.weights.find import find_weights, shipped
-from fourfold.weights.folder import WEIGHTS, read_manifest
-from fourfold.weights.network import load_network
 
 __all__ = ["weights"]
 
@@ -61,10 +58,10 @@ def weights(
     if json:
         print_json(facts)
     elif not facts:
-        say("No weights ship with this fourfold; train some with 'fourfold train'.")
+        print_line("No weights ship with this fourfold; train some with 'fourfold train'.")
     elif action == "verify":
         for name, found in facts.items():
-            say(
+            print_line(
                 f"{name}: SHA-256 {found['sha256'][:12]}… as in the manifest, {found['parameters']:,} parameters "
                 f"loaded into '{found['network']}', {found['answered']}."
             )
@@ -75,35 +72,44 @@ def weights(
 def _describe(names: Sequence[str]) -> None:
     if len(names) != 2:
         raise InputError("To describe weights give their folder and the settings file of their training.")
-    # Training is an extra's room; weights are listed without it.
+    # Training is an extra's room; weights are listed without it, and without torch.
     from fourfold.training.domain import training_domain
     from fourfold.training.presets import read_settings
     from fourfold.training.settings import TrainingSettings
+    from fourfold.weights.annotate import annotate
 
     folder, file = names
     read_manifest(folder)
     with progress_bar() as bar:
         domain = training_domain(TrainingSettings(**read_settings(Path(file))), progress=bar)
     annotate(folder, domain=domain)
-    say(f"{folder}: {domain.scans} training examples described; the limit is {domain.limit:.2f}.")
+    print_line(f"{folder}: {domain.scans} training examples described; the limit is {domain.limit:.2f}.")
 
 
 def _facts(folders: Mapping[str, Path], verify: bool) -> Iterator[tuple[str, dict[str, Any]]]:
     for name, folder in folders.items():
-        manifest = read_manifest(folder)
-        network, _ = load_network(str(folder))
+        _, manifest = read_bytes(folder)
         found = {
             **manifest.model_dump(mode="json", exclude={"domain", "answer"}),
-            "parameters": sum(parameter.numel() for parameter in network.parameters()),
+            "parameters": count_parameters(folder),
             "megabytes": round((folder / WEIGHTS).stat().st_size / 1e6, 2),
             "path": str(folder),
         }
         if verify:
-            found["answered"] = "no answer stored to compare with"
-            if manifest.answer is not None:
-                check_answer(network, manifest.answer, name)
-                found["answered"] = "answer as stored"
+            found["answered"] = _verified_answer(folder, name)
         yield name, found
+
+
+def _verified_answer(folder: Path, name: str) -> str:
+    """Load weights into their network and compare its answer with the stored one; return what came of it."""
+    from fourfold.weights.answer import check_answer
+    from fourfold.weights.network import load_network
+
+    network, manifest = load_network(str(folder))
+    if manifest.answer is None:
+        return "no answer stored to compare with"
+    check_answer(network, manifest.answer, name)
+    return "answer as stored"
 
 
 def _table(facts: Mapping[str, Mapping[str, Any]]) -> Table:

@@ -15,7 +15,7 @@ from pydantic import (
     model_validator,
 )
 
-from fourfold.errors import InputError, shown
+from fourfold.errors import InputError, short_repr
 
 __all__ = [
     "Augmentation",
@@ -281,4 +281,4 @@ def _explain(error: ValidationError) -> str:
     if first["type"] == "missing":
         return f"The data's setting '{where}' is missing; give it."
     expected = first["msg"][0].lower() + first["msg"][1:]
-    return f"The data's setting '{where}' is {shown(first['input'])}; {expected}."
+    return f"The data's setting '{where}' is {short_repr(first['input'])}; {expected}."

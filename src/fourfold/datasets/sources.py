@@ -15,8 +15,8 @@ from fourfold.datasets.settings import Images, RawData, Source
 from fourfold.datasets.volume import Volume
 from fourfold.errors import InputError, nearest
 from fourfold.formats.numpy_file import NumpyFile
-from fourfold.formats.probe import check_file, first_bytes
 from fourfold.formats.reading import FORMATS
+from fourfold.input import check_file, first_bytes
 
 __all__ = ["open_source"]
 

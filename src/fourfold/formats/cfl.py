@@ -19,9 +19,8 @@ from fourfold.errors import InputError
 from fourfold.formats.centred import inverse_rows
 from fourfold.formats.masks import line_axis_of, measured, merge_frames
 from fourfold.formats.metadata import image_record, read_record, sampling_from, scan_record
-from fourfold.formats.probe import check_file, first_bytes
 from fourfold.formats.scan_file import FrameLabels, ScanFile
-from fourfold.input import read_text
+from fourfold.input import check_file, first_bytes, read_text
 from fourfold.memory import require_memory
 from fourfold.output import write_buffer, write_text
 from fourfold.scan import Axis, Geometry, Reconstruction, Scan
@@ -83,7 +82,7 @@ class CflFile(ScanFile):
         self.details = {"bart_dimensions": list(dimensions)}
         self.volume = Geometry()
         self.transformed = self._choose_transformed()
-        self.plain = self.transformed is None and not record
+        self.axes_unchecked = self.transformed is None and not record
         self.plane = self._choose_plane()
         self.matrix = dimensions[self.plane[0]], dimensions[self.plane[1]]
         # The readout is never the axis along which lines are left out.

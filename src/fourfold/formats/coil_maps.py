@@ -15,7 +15,7 @@ from torch import Tensor
 from fourfold.arrays import array_names, is_numpy, is_single_array, stored_array
 from fourfold.errors import InputError, as_path
 from fourfold.formats.cfl import read_header
-from fourfold.formats.probe import check_file
+from fourfold.input import check_file
 from fourfold.memory import require_memory
 
 __all__ = ["read_maps"]

@@ -23,7 +23,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import scipy.fft
 
 from fourfold.errors import InputError
 from fourfold.kspace_checks import check_largest
@@ -232,7 +231,7 @@ def _is_transformed(kspace: Array, energy: Array, axis: int) -> bool:
     if _gathered(energy)[0] > SPREAD:
         return False
     others = tuple(other for other in range(3) if other != axis)
-    transform = _energy(scipy.fft.fft(kspace, axis=axis)).sum(axis=others, dtype=float)
+    transform = _energy(np.fft.fft(kspace, axis=axis)).sum(axis=others, dtype=float)
     after, middle = _gathered(transform)
     # Without fftshift before it the transform has zero frequency at the middle.
     off = min(middle, abs(middle - size // 2), size - middle)

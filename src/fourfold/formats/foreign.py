@@ -8,7 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from fourfold.errors import InputError
-from fourfold.formats.probe import first_bytes, is_hdf5, open_hdf5
+from fourfold.hdf5 import is_hdf5, open_hdf5
+from fourfold.input import first_bytes
 
 __all__ = ["refuse"]
 

@@ -9,30 +9,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from torch import Tensor
 
+from fourfold.documents import plain
 from fourfold.errors import InputError
 from fourfold.scan import Geometry, Placement, Reconstruction, Sampling, Scan
 
-__all__ = ["geometry_from", "image_record", "plain", "read_record", "sampling_from", "scan_record"]
+__all__ = ["geometry_from", "image_record", "read_record", "sampling_from", "scan_record"]
 
 SAMPLING = ("kind", "seed", "asked", "details")
-
-
-def plain(value: Any) -> Any:
-    """Return `value` as JSON types: NumPy numbers and arrays unpacked, bytes decoded, NaN as None."""
-    if isinstance(value, Mapping):
-        return {str(key): plain(entry) for key, entry in value.items()}
-    if isinstance(value, np.ndarray | np.generic):
-        return plain(value.tolist())
-    if isinstance(value, list | tuple):
-        return [plain(entry) for entry in value]
-    if isinstance(value, bytes):
-        return value.decode("utf-8", "replace")
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    return value if isinstance(value, bool | int | str | None) else str(value)
 
 
 def scan_record(scan: Scan) -> str:

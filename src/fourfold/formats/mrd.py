@@ -30,7 +30,7 @@ from fourfold.formats.ismrmrd_header import (
     voxel_size,
 )
 from fourfold.formats.masks import merge_frames
-from fourfold.formats.mrd_centre import FROM_DATA, Centre, Survey, parse_centre
+from fourfold.formats.mrd_centre import FROM_DATA, Centre, LineEnergies, parse_centre
 from fourfold.formats.mrd_lines import LINES_AT_ONCE, Indices, is_reversed, read_samples, read_table, roles, valid_range
 from fourfold.formats.mrd_repeats import (
     LARGEST_DIFFERENCE,
@@ -41,9 +41,9 @@ from fourfold.formats.mrd_repeats import (
     difference,
     ranks,
 )
-from fourfold.formats.probe import is_hdf5, open_hdf5, read_dataset
 from fourfold.formats.scan_file import FrameLabels, ScanFile
 from fourfold.formats.stacks import FRAME_BYTES, TURN, slice_spacing
+from fourfold.hdf5 import is_hdf5, open_hdf5, read_dataset
 from fourfold.kspace_checks import check_mask_centre
 from fourfold.memory import array_bytes, require_memory
 from fourfold.scan import Geometry, Placement, Sampling, Scan, centre_slice, crop_centre
@@ -258,7 +258,7 @@ class MRDFile(ScanFile):
         if asked is None:
             return stated
         if asked == FROM_DATA:
-            changes = self._survey_clear_group().contradictions(stated, self.grid.sizes)
+            changes = self._energies_of_clear_group().contradictions(stated, self.grid.sizes)
         else:
             changes = parse_centre(asked)
             if "sample" in changes:
@@ -272,17 +272,17 @@ class MRDFile(ScanFile):
             self.notes += (f"The centre of k-space was taken from {source}: {centre.differences(stated)}.",)
         return centre
 
-    def _survey_clear_group(self) -> Survey:
+    def _energies_of_clear_group(self) -> LineEnergies:
         """Return the energies of the first group of lines, from the middle on, whose peak is clear."""
         middle = len(self.groups) // 2
         with open_hdf5(self.path) as file:
             lines = file[self.group]["data"]
             for group in self.groups[middle:] + self.groups[:middle]:
-                survey = Survey(self.table, group)
+                energies = LineEnergies(self.table, group)
                 for part, samples in read_samples(lines, self.table, group, self.path):
-                    survey.add(part, samples)
-                if survey.is_clear:
-                    return survey
+                    energies.add(part, samples)
+                if energies.has_clear_peak:
+                    return energies
         raise InputError(
             f"The lines of '{self.path}' have no clear peak, which would show their centre: give its place, such as "
             "--centre line=32 (in Python centre='line=32')."
@@ -484,10 +484,10 @@ class MRDFile(ScanFile):
 
     def _read_group(self, lines: h5py.Dataset, group: int, points: Sequence[int]) -> Part:
         notes = self._compare_repeats(lines, group)
-        survey = Survey(self.table, self.groups[group]) if self.check_content else None
-        kspace, mask = self._assemble(lines, self.groups[group], points, survey)
-        if survey is not None:
-            survey.check(self.centre, self.grid.sizes, f"'{self.path}'")
+        energies = LineEnergies(self.table, self.groups[group]) if self.check_content else None
+        kspace, mask = self._assemble(lines, self.groups[group], points, energies)
+        if energies is not None:
+            energies.check(self.centre, self.grid.sizes, f"'{self.path}'")
         self._check_pattern(mask)
         calibration = None
         chosen = self._calibration_of(group)
@@ -579,18 +579,18 @@ class MRDFile(ScanFile):
         return lines
 
     def _assemble(
-        self, lines: h5py.Dataset, chosen: Indices, points: Sequence[int], survey: Survey | None = None
+        self, lines: h5py.Dataset, chosen: Indices, points: Sequence[int], energies: LineEnergies | None = None
     ) -> tuple[Tensor, Tensor]:
         """Return the k-space (point, coil, *matrix) of these lines, repeated ones averaged, and its mask (*matrix).
 
-        Lines are added to the `survey` on their way.
+        Lines are added to the `energies` on their way.
         """
         kspace = np.zeros((len(points), self.coils, *self.matrix), np.complex64)
         place = self.ky * self.grid.nz + self.kz
         repeats = np.bincount(place[chosen])
         wanted = [self.points[point] for point in points]
         rows = inverse_rows(self.grid.nz, [0] if self.by_readout else wanted)
-        for part, samples in self._readouts(lines, chosen, survey):
+        for part, samples in self._readouts(lines, chosen, energies):
             readouts = (
                 to_image(samples)[..., wanted] if self.by_readout else crop_field_of_view(samples, self.grid.kept_x)
             )
@@ -605,12 +605,12 @@ class MRDFile(ScanFile):
         return torch.from_numpy(np.where(mask, kspace, 0)), torch.from_numpy(mask)
 
     def _readouts(
-        self, lines: h5py.Dataset, chosen: Indices, survey: Survey | None = None
+        self, lines: h5py.Dataset, chosen: Indices, energies: LineEnergies | None = None
     ) -> Iterator[tuple[Indices, Array]]:
         """Yield (indices, samples on the encoded grid): zeros where an echo is cut short."""
         for part, samples in read_samples(lines, self.table, chosen, self.path):
-            if survey is not None:
-                survey.add(part, samples)
+            if energies is not None:
+                energies.add(part, samples)
             grid = np.zeros((len(part), self.coils, self.grid.nx), np.complex64)
             first, last = self._spans(part)
             for row, line, begin, end, start in zip(grid, samples, first, last, self._starts(part), strict=True):

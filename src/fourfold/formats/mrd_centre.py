@@ -12,7 +12,7 @@ from fourfold.errors import InputError
 from fourfold.formats.content import UNCHECKED, find_peak, misplaced, tolerance
 from fourfold.formats.mrd_lines import Indices, Table, is_reversed, valid_range
 
-__all__ = ["FROM_DATA", "Centre", "Survey", "parse_centre"]
+__all__ = ["FROM_DATA", "Centre", "LineEnergies", "parse_centre"]
 
 Array = npt.NDArray[Any]
 
@@ -62,7 +62,7 @@ def parse_centre(text: str) -> dict[str, int]:
     return places
 
 
-class Survey:
+class LineEnergies:
     """Sums the energy of imaging lines by encoding step, and along the readout of forward and of reversed lines.
 
     Parameters
@@ -99,7 +99,7 @@ class Survey:
             self.counts[step] += 1
 
     @property
-    def is_clear(self) -> bool:
+    def has_clear_peak(self) -> bool:
         """Whether the lines have a clear peak."""
         return find_peak(self._profiles()[0]) is not None
 

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from numpy.lib.recfunctions import repack_fields
 
 from fourfold.errors import InputError
-from fourfold.formats.probe import check_dataset
+from fourfold.hdf5 import check_dataset
 
 __all__ = [
     "LINES_AT_ONCE",

@@ -19,9 +19,9 @@ from fourfold.errors import InputError
 from fourfold.formats.content import to_complex64
 from fourfold.formats.masks import as_bool, check_mask, line_axis_of, measured, merge_frames, without_empty
 from fourfold.formats.metadata import image_record, read_record, sampling_from, scan_record
-from fourfold.formats.probe import check_file, first_bytes
 from fourfold.formats.scan_file import ScanFile
 from fourfold.formats.trajectories import DENSITIES, POINTS, read_trajectory
+from fourfold.input import check_file, first_bytes
 from fourfold.scan import Axis, Geometry, Reconstruction, Scan, Trajectory
 
 __all__ = ["NumpyFile", "write_image", "write_scan"]
@@ -87,7 +87,7 @@ class NumpyFile(ScanFile):
         self.dtype = str(kspace.dtype)
         self.frames, self.coils, ny, nx = (1,) * (4 - len(kspace.shape)) + kspace.shape
         self.stored = self.matrix = ny, nx
-        self.plain = "fourfold" not in self.names
+        self.axes_unchecked = "fourfold" not in self.names
         frame_bytes = self.coils * ny * nx * kspace.dtype.itemsize
         self.block = 1 if kspace.is_mapped else min(self.frames, max(1, BLOCK_BYTES // frame_bytes))
         self.details = {}

@@ -12,8 +12,8 @@ from fourfold.formats.fastmri import FastMRIFile
 from fourfold.formats.foreign import refuse
 from fourfold.formats.mrd import MRDFile
 from fourfold.formats.numpy_file import NumpyFile
-from fourfold.formats.probe import check_file
 from fourfold.formats.scan_file import ScanFile
+from fourfold.input import check_file
 from fourfold.scan import Scan
 
 __all__ = ["FORMATS", "load", "open_scan"]

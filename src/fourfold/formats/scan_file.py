@@ -78,9 +78,9 @@ class ScanFile(ABC):
         Frames that one pass over the file yields at no further cost; iteration reads so many at a time.
     check_content
         Whether frames are refused whose samples do not look like k-space (`fourfold.formats.content`).
-    plain
-        Whether frames, coils and samples are axes of a plain array that has not been looked at yet: what they stand
-        for only its user knows.
+    axes_unchecked
+        Whether frames, coils and samples are axes of a plain array, whose order the file does not state and
+        `check_array` has not checked yet.
     """
 
     format: ClassVar[str]
@@ -103,7 +103,7 @@ class ScanFile(ABC):
     labels: Sequence[Mapping[str, int]] | None = None
     block: int = 1
     check_content: bool = True
-    plain: bool = False
+    axes_unchecked: bool = False
 
     @classmethod
     @abstractmethod
@@ -112,34 +112,47 @@ class ScanFile(ABC):
 
     @abstractmethod
     def read(self, frames: Sequence[int]) -> Scan:
-        """Read the frames with these indices (each from 0 to ``len(self) - 1``) into one scan."""
+        """Read the frames with these indices (each from 0 to ``len(self) - 1``) into one scan, as the format has them.
+
+        What formats write; users call `load` or index the file, which check the samples and leave out silent coils.
+        """
 
     def read_checked(self, frames: Sequence[int]) -> Scan:
-        """Read frames; refuse those that do not look like k-space, unless `check_content` is off."""
+        """Read frames that fit into the memory, without silent coils; refuse those that do not look like k-space.
+
+        The latter unless `check_content` is off.
+        """
         self._require_memory(len(frames), "export a smaller part of the data, or take a computer with more memory")
-        scan = self._read(frames)
+        scan = self._read_without_silent_coils(frames)
         if self.check_content and scan.trajectory is None:
-            self.check_array()
-            for index, kspace in zip(frames, scan.kspace, strict=True):
-                self.check_frame(kspace.numpy(), f"'{self.path}', frame {index}")
+            arrays = dict(zip(frames, scan.kspace.numpy(), strict=True))
+            self.check_array(arrays)
+            for index, kspace in arrays.items():
+                self.check_frame(kspace, f"'{self.path}', frame {index}")
         return scan
 
-    def check_array(self) -> None:
+    def check_array(self, known: Mapping[int, npt.NDArray[np.complex64]]) -> None:
         """Refuse an array whose axes stand for something else; looks once, at the middle frame and some around it.
 
         Frames at an object's rim are no judge: what is seen there is small, and its k-space is wide.
+
+        Parameters
+        ----------
+        known
+            Frames (coil, ky, kx) that have been read, by their indices; others are read.
         """
-        if not self.plain:
+        if not self.axes_unchecked:
             return
-        self.plain = False
+        self.axes_unchecked = False
         middle, away = self.frames // 2, self.frames // 8
         indices = [middle]
         if self.frames >= SHORTEST:
             indices += [middle - 1, middle + 1, middle - away, middle + away]
         energies: list[float] = []
         for start in range(0, len(indices), self.block):
+            part = indices[start : start + self.block]
             try:
-                stack = self._read(indices[start : start + self.block]).kspace.numpy()
+                stack = self._arrays(part, known)
             except InputError:  # raised again when this frame is asked for
                 return
             if start == 0:
@@ -147,6 +160,14 @@ class ScanFile(ABC):
             energies += [energy_of(frame) for frame in stack]
         if len(indices) > 1:
             check_frames(energies, stack[-1], f"'{self.path}'")
+
+    def _arrays(
+        self, frames: Sequence[int], known: Mapping[int, npt.NDArray[np.complex64]]
+    ) -> Sequence[npt.NDArray[np.complex64]]:
+        """Return frames (coil, ky, kx): those that are `known`, or read together."""
+        if all(frame in known for frame in frames):
+            return [known[frame] for frame in frames]
+        return list(self._read_without_silent_coils(frames).kspace.numpy())
 
     def check_frame(self, kspace: npt.NDArray[np.complex64], where: str) -> None:
         """Refuse a frame (coil, ky, kx) whose centre lies elsewhere."""
@@ -180,6 +201,8 @@ class ScanFile(ABC):
             self.details = dict(source["details"])
             self.notes = tuple(source.get("notes", ()))
             labels = self.details.pop("frames", None)
+            # Numbers of another file's frames: in this one they count from 0.
+            self.details.pop("file_frames", None)
             self.labels = labels if labels and len(labels) == self.frames else None
 
     def reference(self, index: int) -> Tensor | None:  # noqa: ARG002  # most formats carry none
@@ -224,26 +247,26 @@ class ScanFile(ABC):
         self._require_memory(len(indices), "load a part of the frames, or go through open_scan(path) frame by frame")
         return self.read_checked(indices)
 
-    def _read(self, frames: Sequence[int]) -> Scan:
+    def _read_without_silent_coils(self, frames: Sequence[int]) -> Scan:
         """Read frames; coils that are silent in them, but not in the whole file, are left out, and a note says so."""
         try:
-            return self._numbered(self.read(frames), frames)
+            return self._with_file_frames(self.read(frames), frames)
         except SilentCoils as refusal:
-            heard = self._heard(frames, len(refusal.coils))
-            if heard is None:
+            wider = self._read_with_further_frames(frames, len(refusal.coils))
+            if wider is None:
                 raise
-            part = heard.without_coils(refusal.coils, frames).part(0, len(frames))
+            part = wider.without_coils(refusal.coils, frames).part(0, len(frames))
             return part.replace(geometry=self.geometry(frames))
 
-    def _numbered(self, scan: Scan, frames: Sequence[int]) -> Scan:
+    def _with_file_frames(self, scan: Scan, frames: Sequence[int]) -> Scan:
         """Return `scan` with the frames' numbers in the file where a coil is silent in some, for the note on it."""
         if not scan.has_silent_coils:
             return scan
         details = {**scan.source.details, "file_frames": list(frames)}
         return scan.replace(source=dataclasses.replace(scan.source, details=details))
 
-    def _heard(self, frames: Sequence[int], silent: int) -> Scan | None:
-        """Return the frames followed by others in which their `silent` coils are not, None where there are none."""
+    def _read_with_further_frames(self, frames: Sequence[int], silent: int) -> Scan | None:
+        """Return frames followed by others in which their `silent` coils have signal, None where no others have."""
         wider = list(frames)
         for other in range(self.frames):
             if other not in frames:

@@ -13,14 +13,12 @@ from typing import Any
 import numpy as np
 
 from fourfold.memory import require_memory
-from fourfold.scan import Geometry, Placement, Reconstruction
+from fourfold.scan import PLACE_LABELS, Geometry, Placement, Reconstruction, Record, agreed_details, mean_scale
 
 __all__ = ["TURN", "Labels", "Stack", "find_stacks", "slice_spacing", "split_stacks"]
 
 Labels = Sequence[Mapping[str, Any]] | None
 
-PLACES = ("partition", "readout", "slice")
-"""Labels that say where a frame lies: the first of them that it has. The others tell slabs and times apart."""
 DEVIATION = 0.1
 """How far a slice may lie beside its place in a stack, as a part of the smallest side of a voxel."""
 FRAME_BYTES = 1000
@@ -71,21 +69,21 @@ def find_stacks(geometry: Geometry, labels: Labels, frames: int) -> list[Stack]:
     require_memory(frames * FRAME_BYTES, f"Sorting {frames} frames into stacks", "choose a part of the frames")
     labels = labels if labels and len(labels) == frames else None
     tolerance = DEVIATION * min((size for size in geometry.voxel_size if size is not None), default=SMALL)
-    lines = _lines(geometry.placements, tolerance) or [0] * frames
-    known = _heights(geometry.placements, lines)
+    columns = _columns(geometry.placements, tolerance) or [0] * frames
+    known = _heights(geometry.placements, columns)
     heights = _merge(known, tolerance) if known else _ranks(labels, frames)
     volumes: dict[Hashable, list[int]] = defaultdict(list)
     seen: dict[Hashable, int] = defaultdict(int)
     for frame in range(frames):
         time = () if labels is None else _time(labels[frame])
         # What was imaged again without a label that says so belongs to a time of its own.
-        again = seen[lines[frame], time, heights[frame]]
-        seen[lines[frame], time, heights[frame]] += 1
-        volumes[lines[frame], time, again].append(frame)
+        again = seen[columns[frame], time, heights[frame]]
+        seen[columns[frame], time, heights[frame]] += 1
+        volumes[columns[frame], time, again].append(frame)
     rows: dict[Hashable, list[tuple[int, ...]]] = defaultdict(list)
     for volume in volumes.values():
         for row in _equidistant(sorted(volume, key=heights.__getitem__), heights, tolerance):
-            rows[lines[row[0]], tuple(heights[frame] for frame in row)].append(row)
+            rows[columns[row[0]], tuple(heights[frame] for frame in row)].append(row)
     found = [Stack(tuple(group), _spacing(heights, group[0]) if known else None) for group in rows.values()]
     return sorted(found, key=lambda stack: stack.frames[0])
 
@@ -105,11 +103,8 @@ def split_stacks(reconstruction: Reconstruction) -> list[tuple[Reconstruction, i
 
 def _part(reconstruction: Reconstruction, stack: Stack) -> Reconstruction:
     frames = stack.frames
-    geometry, source = reconstruction.geometry, reconstruction.record.source
+    geometry = reconstruction.geometry
     spacing, dy, dx = geometry.voxel_size
-    details = dict(source.get("details", {}))
-    if details.get("frames"):
-        details["frames"] = [details["frames"][frame] for frame in frames]
     everything = frames == list(range(len(reconstruction.image)))
     return replace(
         reconstruction,
@@ -122,21 +117,33 @@ def _part(reconstruction: Reconstruction, stack: Stack) -> Reconstruction:
             voxel_size=(stack.spacing or spacing, dy, dx),
             placements=tuple(geometry.placements[frame] for frame in frames) if geometry.placements else (),
         ),
-        record=replace(reconstruction.record, source={**source, "details": details} if source else source),
+        record=_part_of_record(reconstruction.record, frames),
     )
 
 
-def _lines(placements: Sequence[Placement], tolerance: float) -> list[int]:
-    """Return for each frame the first one on its line: parallel slices that lie straight behind one another."""
+def _part_of_record(record: Record, frames: Sequence[int]) -> Record:
+    """Return the record with what it says of these frames; seconds and iterations stay those of all frames."""
+    source = dict(record.source)
+    if source.get("details", {}).get("frames"):
+        labels = source["details"]["frames"]
+        source["details"] = {**source["details"], "frames": [labels[frame] for frame in frames]}
+    if not record.by_frame:
+        return replace(record, source=source)
+    chosen = tuple(record.by_frame[frame] for frame in frames)
+    return replace(record, source=source, by_frame=chosen, scale=mean_scale(chosen), details=agreed_details(chosen))
+
+
+def _columns(placements: Sequence[Placement], tolerance: float) -> list[int]:
+    """Return for each frame the first one of its column: parallel slices that lie straight behind one another."""
     first: list[int] = []
-    lines = []
+    columns = []
     for frame, placement in enumerate(placements):
-        # The latest line first: a patient who moves is followed line by line.
-        line = next((each for each in reversed(first) if _aligned(placement, placements[each], tolerance)), frame)
-        if line == frame:
+        # The latest column first, which most frames belong to, also where a patient has moved.
+        column = next((each for each in reversed(first) if _aligned(placement, placements[each], tolerance)), frame)
+        if column == frame:
             first.append(frame)
-        lines.append(line)
-    return lines
+        columns.append(column)
+    return columns
 
 
 def _aligned(placement: Placement, other: Placement, tolerance: float) -> bool:
@@ -154,12 +161,14 @@ def _aligned(placement: Placement, other: Placement, tolerance: float) -> bool:
     return all(abs(sum(map(mul, axis, shift))) <= tolerance for axis in (other.x_axis, other.y_axis))
 
 
-def _heights(placements: Sequence[Placement], lines: Sequence[int]) -> list[float]:
-    """Return the position of each frame along its line; none where one of them is not known."""
+def _heights(placements: Sequence[Placement], columns: Sequence[int]) -> list[float]:
+    """Return the position of each frame along its column; none where one of them is not known."""
     centres = [placement.centre for placement in placements if placement.centre is not None]
     if len(centres) < len(placements):
         return []
-    return [float(np.dot(centre, placements[line].slice_axis)) for centre, line in zip(centres, lines, strict=False)]
+    return [
+        float(np.dot(centre, placements[column].slice_axis)) for centre, column in zip(centres, columns, strict=False)
+    ]
 
 
 def _merge(heights: Sequence[float], tolerance: float) -> list[float]:
@@ -181,11 +190,11 @@ def _ranks(labels: Labels, frames: int) -> list[float]:
 
 
 def _place(label: Mapping[str, Any]) -> str:
-    return next((name for name in PLACES if name in label), "")
+    return next((name for name in PLACE_LABELS if name in label), "")
 
 
 def _time(label: Mapping[str, Any]) -> Hashable:
-    """Return all that a label says but the place."""
+    """Return all that a label says but the place: it tells times, and the slabs of partitions, apart."""
     return tuple((name, value) for name, value in label.items() if name != _place(label))
 
 

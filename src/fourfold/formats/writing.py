@@ -30,7 +30,17 @@ from fourfold.scan import (
     mean_scale,
 )
 
-__all__ = ["IMAGE_SUFFIXES", "SCAN_SUFFIXES", "check_writable", "image_paths", "join", "save", "save_scan", "writer"]
+__all__ = [
+    "IMAGE_SUFFIXES",
+    "SCAN_SUFFIXES",
+    "check_writable",
+    "image_paths",
+    "join",
+    "paths_of",
+    "save",
+    "save_scan",
+    "writer",
+]
 
 IMAGE_WRITERS: dict[str, Callable[[Path, Reconstruction], None]] = {
     ".h5": fastmri.write_image,
@@ -103,8 +113,12 @@ def save(reconstruction: Reconstruction, path: str | PathLike[str], *, replace: 
     """
     check_type("The image", reconstruction, Reconstruction, "reconstruct a scan with a method, or save_scan the scan")
     source = reconstruction.record.source
-    path = _write(reconstruction, IMAGE_WRITERS, path, source.get("path"), replace)
-    labels = source.get("details", {}).get("frames")
+    return paths_of(reconstruction, _write(reconstruction, IMAGE_WRITERS, path, source.get("path"), replace))
+
+
+def paths_of(reconstruction: Reconstruction, path: Path) -> list[Path]:
+    """Return the files that `save` writes for this reconstruction."""
+    labels = reconstruction.record.source.get("details", {}).get("frames")
     return image_paths(path, reconstruction.geometry, labels, len(reconstruction.image))
 
 

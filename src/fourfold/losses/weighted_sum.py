@@ -9,7 +9,7 @@ import torch
 from pydantic import Field, TypeAdapter, ValidationError
 from torch import Tensor
 
-from fourfold.errors import InputError, nearest, shown
+from fourfold.errors import InputError, nearest, short_repr
 from fourfold.losses.loss import Loss
 from fourfold.losses.perceptual import Perceptual
 from fourfold.losses.pixelwise import L1, L2, Hybrid, Psnr
@@ -76,7 +76,7 @@ def _loss(settings: Mapping[str, Any]) -> Loss:
     kind = settings.get("kind")
     if kind not in LOSSES:
         hint = nearest(str(kind), LOSSES)
-        raise InputError(f"There is no loss {shown(kind)}; there are {', '.join(LOSSES)}.{hint}")
+        raise InputError(f"There is no loss {short_repr(kind)}; there are {', '.join(LOSSES)}.{hint}")
     try:
         return _LOSS.validate_python(dict(settings))
     except ValidationError as error:
@@ -90,4 +90,4 @@ def _explain(loss: type[Loss], error: ValidationError) -> str:
         hint = nearest(setting, loss.model_fields)
         return f"The loss '{kind}' has no setting '{setting}'; it has: {', '.join(loss.model_fields)}.{hint}"
     expected = first["msg"][0].lower() + first["msg"][1:]
-    return f"The setting '{setting}' of the loss '{kind}' is {shown(first['input'])}; {expected}."
+    return f"The setting '{setting}' of the loss '{kind}' is {short_repr(first['input'])}; {expected}."

@@ -27,7 +27,7 @@ class Mask(LinearOperator):
         bool, (frame or 1, ky, kx).
     """
 
-    plain: ClassVar[bool] = True
+    torch_differentiates: ClassVar[bool] = True
 
     def __init__(self, mask: Tensor) -> None:
         self.mask = mask[:, None]
@@ -54,7 +54,7 @@ class CoilMaps(LinearOperator):
         complex64, (frame or 1, set, coil, y, x).
     """
 
-    plain: ClassVar[bool] = True
+    torch_differentiates: ClassVar[bool] = True
 
     def __init__(self, maps: Tensor) -> None:
         self.maps = maps
@@ -89,7 +89,7 @@ class Encoding(LinearOperator):
         When mask and maps differ in size.
     """
 
-    plain: ClassVar[bool] = True
+    torch_differentiates: ClassVar[bool] = True
 
     def __init__(self, mask: Tensor, coil_maps: Tensor) -> None:
         if mask.shape[-2:] != coil_maps.shape[-2:]:

@@ -54,7 +54,7 @@ class Fourier(LinearOperator):
         The transformed axes, counted from the end.
     """
 
-    plain: ClassVar[bool] = True
+    torch_differentiates: ClassVar[bool] = True
 
     def __init__(self, axes: tuple[int, ...] = IMAGE_AXES) -> None:
         self.axes = axes

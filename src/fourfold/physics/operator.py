@@ -31,7 +31,7 @@ class LinearOperator(ABC):
     adds, ``a * A`` scales, ``A.H`` is the adjoint operator.
     """
 
-    plain: ClassVar[bool] = False
+    torch_differentiates: ClassVar[bool] = False
     """Whether `forward` and `adjoint` are made of operations that torch differentiates. A call then leaves it to torch,
     and gradients reach whatever the operator is made of, such as coil maps."""
 
@@ -53,8 +53,8 @@ class LinearOperator(ABC):
         return Adjoint(self)
 
     def __call__(self, x: Tensor) -> Tensor:
-        """Return A x, differentiable in x through the true adjoint, and in what a `plain` operator is made of."""
-        if self.plain:
+        """Return A x, differentiable in x, and in what the operator is made of where `torch_differentiates`."""
+        if self.torch_differentiates:
             return self.forward(x)
         result: Tensor = _Apply.apply(x, self)  # type: ignore[no-untyped-call]
         return result
@@ -129,7 +129,7 @@ class Adjoint(LinearOperator):
 
     def __call__(self, x: Tensor) -> Tensor:
         """Return Aᴴ x, differentiable as the operator is."""
-        return self.forward(x) if self.operator.plain else super().__call__(x)
+        return self.forward(x) if self.operator.torch_differentiates else super().__call__(x)
 
     @property
     def H(self) -> LinearOperator:  # noqa: N802

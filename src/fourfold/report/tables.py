@@ -10,7 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from fourfold.formats.metadata import plain
+from fourfold.documents import plain
 from fourfold.metrics import Protocol
 from fourfold.output import atomically, write_text
 from fourfold.report.encoding import data_url

@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from fourfold.arrays import array_names, stored_array
 from fourfold.documents import parse_json
 from fourfold.errors import InputError, as_path, nearest
+from fourfold.hdf5 import open_hdf5, read_dataset
 from fourfold.input import check_file, read_text
-from fourfold.memory import array_bytes, require_memory
+from fourfold.memory import require_memory
 from fourfold.sampling.budget import check_shape
 from fourfold.scan import Axis, Sampling
 
@@ -26,7 +27,6 @@ __all__ = ["read_sampling"]
 
 BART_DIMENSIONS = 16
 PROVENANCE = ("kind", "seed", "asked", "details")
-MASK_ADVICE = "give the mask that belongs to this data"
 
 
 def read_sampling(path: str | Path, shape: Sequence[int] | None = None, axis: Axis | None = None) -> Sampling:
@@ -102,21 +102,19 @@ def _read_npy(path: Path) -> tuple[NDArray[Any], dict[str, Any]]:
 
 
 def _read_hdf5(path: Path) -> tuple[NDArray[Any], dict[str, Any]]:
-    with _damage_refused(path), h5py.File(path, "r") as file:
+    with open_hdf5(path) as file:
         if not isinstance(file.get("mask"), h5py.Dataset):
             raise InputError(f"'{path}' holds {', '.join(file) or 'nothing'} but no data set 'mask'; name it so.")
         found: dict[str, Any] = {"axis": "kx"}
         if isinstance(file.get("kspace"), h5py.Dataset):
             found["shape"] = file["kspace"].shape[-2:]
-        mask = file["mask"]
-        require_memory(array_bytes(mask.shape, mask.dtype.itemsize), f"The mask in '{path}'", MASK_ADVICE)
-        return mask[()], found
+        return read_dataset(file["mask"], path), found
 
 
 def _read_cfl(path: Path) -> tuple[NDArray[Any], dict[str, Any]]:
     header, samples = read_text(path.with_suffix(".hdr"), errors="replace").splitlines(), path.with_suffix(".cfl")
     check_file(samples)
-    require_memory(samples.stat().st_size, f"The mask in '{path}'", MASK_ADVICE)
+    require_memory(samples.stat().st_size, f"The mask in '{path}'", "give the mask that belongs to this data")
     with _damage_refused(path):
         sizes = [int(size) for size in header[1].split()]
         sizes += [1] * (BART_DIMENSIONS - len(sizes))

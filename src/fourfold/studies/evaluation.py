@@ -15,16 +15,16 @@ import torch
 from torch import Tensor
 
 from fourfold.datasets import Batch, Example, Examples, collate, loader
+from fourfold.documents import plain
 from fourfold.errors import InputError
-from fourfold.formats.metadata import plain
 from fourfold.method import Method, Progress
 from fourfold.metrics import score
 from fourfold.networks.interface import Reconstructor
 from fourfold.scan import Reconstruction, Record, Sampling, Scan, Source
 from fourfold.studies.finished import Finished, Piece
 from fourfold.studies.scores import Scores, keep_scores, kept_scores
+from fourfold.weights.files import read_manifest
 from fourfold.weights.find import find_weights
-from fourfold.weights.folder import read_manifest
 from fourfold.weights.network import load_network
 
 __all__ = ["Unseen", "classical_image", "classical_scores", "network_image", "network_scores"]

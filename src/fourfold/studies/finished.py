@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from fourfold.documents import plain
 from fourfold.errors import InputError
-from fourfold.formats.metadata import geometry_from, image_record, plain
+from fourfold.formats.metadata import geometry_from, image_record
 from fourfold.output import atomically
 from fourfold.scan import FrameRecord, Reconstruction, Record, Scan
 

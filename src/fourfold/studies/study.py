@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeAlias
 
 from torch import Tensor
 
-from fourfold.formats.metadata import plain
+from fourfold.documents import plain
 from fourfold.method import Method
 from fourfold.metrics import Protocol
 from fourfold.scan import Reconstruction, Scan

@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from fourfold.documents import read_settings as read_file
-from fourfold.errors import InputError, nearest, shown
+from fourfold.errors import InputError, nearest, short_repr
 
 __all__ = ["joined", "preset", "presets", "read_settings", "with_preset"]
 
@@ -27,7 +27,8 @@ def preset(name: str) -> dict[str, Any]:
     """Return the settings of a published training, all but the data; InputError for one that does not exist."""
     known = presets()
     if name not in known:
-        raise InputError(f"There is no preset {shown(name)}; known are {', '.join(known)}.{nearest(str(name), known)}")
+        hint = nearest(str(name), known)
+        raise InputError(f"There is no preset {short_repr(name)}; known are {', '.join(known)}.{hint}")
     content: dict[str, Any] = yaml.safe_load((_FOLDER / f"{name}.yaml").read_text(encoding="utf-8"))
     return content
 

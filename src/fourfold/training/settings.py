@@ -15,7 +15,7 @@ from pydantic import (
 )
 
 from fourfold.datasets import DataSettings
-from fourfold.errors import InputError, nearest, shown
+from fourfold.errors import InputError, nearest, short_repr
 from fourfold.losses.weighted_sum import AnyLoss
 from fourfold.metrics import find_protocol
 from fourfold.networks.precision import Precision
@@ -227,4 +227,4 @@ def _explain(error: ValidationError) -> str:
         tag, tags = first["ctx"]["tag"], first["ctx"]["expected_tags"].replace("'", "")
         return f"The training's setting '{where}' names '{tag}'; there are {tags}.{nearest(tag, tags.split(', '))}"
     expected = first["msg"][0].lower() + first["msg"][1:]
-    return f"The training's setting '{where}' is {shown(first['input'])}; {expected}."
+    return f"The training's setting '{where}' is {short_repr(first['input'])}; {expected}."

@@ -29,8 +29,9 @@ from fourfold.training.relay import relayed
 from fourfold.training.settings import TrainingSettings
 from fourfold.training.stages import Stage, plan
 from fourfold.weights.answer import answer
+from fourfold.weights.files import MANIFEST, WEIGHTS, read_manifest
 from fourfold.weights.find import find_weights
-from fourfold.weights.folder import MANIFEST, WEIGHTS, fill, read_manifest, read_weights, write_weights
+from fourfold.weights.folder import fill, read_weights, write_weights
 from fourfold.weights.half import halved
 from fourfold.weights.manifest import Domain, Manifest, TrainingData
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from fourfold.errors import InputError, nearest
-from fourfold.weights.folder import MANIFEST, read_manifest
+from fourfold.weights.files import MANIFEST, read_manifest
 from fourfold.weights.hub import HUB, download
 
 __all__ = ["choose_weights", "find_weights", "shipped"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from fourfold.errors import InputError
-from fourfold.weights.folder import MANIFEST, WEIGHTS
+from fourfold.weights.files import MANIFEST, WEIGHTS
 
 __all__ = ["HUB", "download"]
 

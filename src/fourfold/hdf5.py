@@ -1,4 +1,4 @@
-"""What every reader needs before it knows the format: is the file there, its first bytes, HDF5 opened safely."""
+"""HDF5 files, opened safely: links lead to files, and what is declared fits into the memory before it is read."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from fourfold.errors import InputError
 from fourfold.input import check_file, first_bytes
 from fourfold.memory import array_bytes, require_memory
 
-__all__ = ["check_dataset", "check_file", "first_bytes", "is_hdf5", "open_hdf5", "read_dataset"]
+__all__ = ["check_dataset", "is_hdf5", "open_hdf5", "read_dataset"]
 
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
@@ -75,8 +75,8 @@ def check_dataset(dataset: h5py.Dataset, path: Path, rows: int | None = None) ->
     packed = dataset.chunks if dataset.chunks and dataset.id.get_create_plist().get_nfilters() else ()
     advice = "export a smaller part of the data, or take a computer with more memory"
     name = f"'{dataset.name.lstrip('/')}' of shape {dataset.shape} in '{path}'"
-    what = "all of" if rows is None else f"{rows} of the first axis of"
-    require_memory(array_bytes(shape, dataset.dtype.itemsize), f"Reading {what} {name}", advice)
+    what = "all" if rows is None else f"{rows} of {dataset.shape[0]} entries"
+    require_memory(array_bytes(shape, dataset.dtype.itemsize), f"Reading {what} of {name}", advice)
     require_memory(array_bytes(packed, dataset.dtype.itemsize), f"Unpacking a chunk {packed} of {name}", advice)
 
 
