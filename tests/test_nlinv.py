@@ -7,7 +7,7 @@ import torch
 
 from fourfold.choose import choose_method
 from fourfold.classical.cg_sense import CgSense
-from fourfold.classical.nlinv import Nlinv, estimate_jointly
+from fourfold.classical.nlinv import Nlinv, _last_good_step, estimate_jointly
 from fourfold.classical.wavelet import Wavelet
 from fourfold.classical.zero_filled import ZeroFilled
 from fourfold.errors import InputError
@@ -113,6 +113,29 @@ def test_steps_are_found_without_a_reference_and_told(full, scan):
     reference = root_sum_of_squares(ifft(full.kspace))
     best = max(psnr(Nlinv(steps=steps)(scan).image, reference) for steps in range(5, 13))
     assert psnr(Nlinv()(scan).image, reference) > best - 1
+
+
+@pytest.mark.parametrize(
+    ("errors", "noise", "step"),
+    [
+        ([1.0, 0.4, 0.30, 0.31, 0.35], 0.0, 4),
+        ([1.0, 0.4, 0.30, 0.31, 0.35], 0.295, 3),
+        ([1.0, 0.4, 0.30, 0.31, 0.35], 0.5, 4),
+        ([1.0, 0.95, 0.94, 0.95, 0.97], 0.0, 3),
+    ],
+    ids=["no noise", "mostly noise", "noise that is signal", "nothing predicted"],
+)
+def test_noise_is_no_reason_for_more_steps(errors, noise, step):
+    assert _last_good_step(errors, noise) == step
+
+
+@pytest.mark.parametrize(("acceleration", "lines"), [(2, 8), (4, 4), (4, 16)])
+def test_noisy_scans_of_many_coils_are_no_worse_than_zero_filled(acceleration, lines):
+    image = phantom((96, 96))
+    noisy = undersample(simulate(image, coils=16, snr=8, seed=1), "random", acceleration, lines=lines, seed=0)
+    result = Nlinv()(noisy)
+    assert psnr(result.image, image) > psnr(ZeroFilled()(noisy).image, image)
+    assert any("samples are mostly noise" in note for note in result.record.notes)
 
 
 @pytest.mark.parametrize("factor", [1e-6, 1e6])

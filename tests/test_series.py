@@ -11,6 +11,7 @@ from fourfold.classical.kt_total_variation import KtTotalVariation
 from fourfold.classical.locally_low_rank import LocallyLowRank
 from fourfold.classical.low_rank_sparse import LowRankSparse
 from fourfold.classical.total_variation import TotalVariation
+from fourfold.classical.zero_filled import ZeroFilled
 from fourfold.cli.main import main
 from fourfold.errors import InputError
 from fourfold.formats import save_scan
@@ -109,6 +110,36 @@ def test_beats_total_variation_frame_by_frame(method, alone, truth, scan):
     # What moves must move: errors of the cavity's area stay below a tenth of its change.
     area, expected = ((image[:, 12:40, 16:44] > 0.8).float().sum(dim=(1, 2)) for image in (result.magnitude, truth))
     assert float((area - expected).abs().max()) < 0.1 * float(expected.max() - expected.min()) + 4
+
+
+@pytest.mark.parametrize("method", METHODS, ids=IDS)
+def test_weight_follows_the_noise(method, truth):
+    """Of noisy data a weight for clean ones keeps the noise; of clean data the weight is the least one."""
+    noisy, clean = (
+        undersample(simulate(truth, coils=4, snr=snr, seed=1), "kt-interleaved", 8, lines=2) for snr in (6, None)
+    )
+    result, fixed = method(noisy), type(method)(weight=method.first_weight)(noisy)
+    assert psnr(result.magnitude, truth) > psnr(fixed.magnitude, truth) + 1
+    assert psnr(result.magnitude, truth) > psnr(ZeroFilled()(noisy).magnitude, truth) + 1
+    assert result.record.details["weight"]["weight"] > 2 * method.first_weight
+    details = type(method)(iterations=2)(clean).record.details
+    assert details["weight"]["weight"] == pytest.approx(method.first_weight, rel=0.5)
+
+
+@pytest.mark.parametrize("weight", [0.01, "auto"])
+def test_series_with_much_noise_have_a_note(weight, truth, scan):
+    noisy = undersample(simulate(truth, coils=6, snr=3, seed=1), "kt-interleaved", 64 / 12, lines=2, seed=0)
+    told, quiet = (LowRankSparse(weight=weight, iterations=2)(data).record.notes for data in (noisy, scan))
+    assert any("of the image's brightness" in note for note in told)
+    assert not any("of the image's brightness" in note for note in quiet)
+
+
+def test_noise_scan_tells_the_noise(scan):
+    noise = torch.randn(6, 2000, dtype=torch.complex64, generator=torch.Generator().manual_seed(0))
+    records = [LowRankSparse(iterations=2)(scan.replace(noise=level * noise)).record for level in (0.2, 0.4)]
+    weights = [record.details["weight"]["weight"] for record in records]
+    assert weights[1] == pytest.approx(2 * weights[0], rel=1e-3)
+    assert weights[0] == pytest.approx(0.5 * 0.2 / records[0].scale, rel=0.05)
 
 
 @pytest.mark.parametrize("method", METHODS, ids=IDS)

@@ -71,7 +71,7 @@ def test_the_search_finds_the_lowest_point_of_a_curve(best, monkeypatch):
         tried.append(weight)
         return Minimum(part.rhs, 10)
 
-    monkeypatch.setattr(Trial, "score", lambda *_: 1 + math.log(tried[-1] / best) ** 2)
+    monkeypatch.setattr(Trial, "score", lambda *_: 0.5 + math.log(tried[-1] / best) ** 2)
     choice = choose_weight(problem, solve, first=0.002)
     assert choice.weight == pytest.approx(best, rel=1e-3)
     assert list(choice.scores) == tried
@@ -82,6 +82,30 @@ def test_a_weight_stays_where_the_data_do_not_tell(monkeypatch):
     monkeypatch.setattr(Trial, "score", lambda *_: 0.7)
     choice = choose_weight(problem, lambda part, *_: Minimum(part.rhs, 1), first=0.002)
     assert choice.weight == 0.002
+
+
+def test_a_weight_stays_where_nothing_is_predicted(monkeypatch):
+    problem = SenseProblem.of(a_scan("poisson-disc"))
+    tried: list[float] = []
+
+    def solve(part: SenseProblem, weight: float, *_: object) -> Minimum:
+        tried.append(weight)
+        return Minimum(part.rhs, 1)
+
+    monkeypatch.setattr(Trial, "score", lambda *_: 1 + 1e-3 / tried[-1])
+    choice = choose_weight(problem, solve, first=0.002)
+    assert choice.weight == 0.002
+    assert not choice.tells
+    assert max(choice.scores) > 0.02
+
+
+def test_samples_too_few_to_tell_a_weight_are_stated():
+    full = simulate(phantom((96, 96)), coils=1, snr=3, seed=1)
+    few, enough = (undersample(full, "equispaced", factor, lines=2, seed=0) for factor in (8, 2))
+    told, quiet = (TotalVariation()(scan).record for scan in (few, enough))
+    assert told.details["weight"]["weight"] == TotalVariation.first_weight
+    assert any("no better than by zeros" in note for note in told.notes)
+    assert not any("no better than by zeros" in note for note in quiet.notes)
 
 
 @pytest.mark.parametrize("method", [TotalVariation(iterations=40), Wavelet(iterations=40), CgSense()], ids=str)

@@ -28,9 +28,10 @@ class KtTotalVariation(Regularised):
     scope: ClassVar[Scope] = "series"
 
     first_weight: ClassVar[float] = 0.004
+    noise_share: ClassVar[float | None] = 0.25
 
-    weight: Weight = 0.004
-    """Weight of the total variation, relative to the brightness of the image, larger is smoother; auto chooses it."""
+    weight: Weight = "auto"
+    """Weight of the variation, relative to the brightness of the image, larger is smoother; auto follows the noise."""
     space: NonNegativeFloat = 0.25
     """Total variation in the plane, in parts of the one along time; 0 leaves it out."""
 

@@ -29,9 +29,10 @@ class LocallyLowRank(Regularised):
     scope: ClassVar[Scope] = "series"
 
     first_weight: ClassVar[float] = 0.003
+    noise_share: ClassVar[float | None] = 0.2
 
-    weight: Weight = 0.003
-    """Weight of the nuclear norms, relative to the brightness of the image, larger is smoother; auto chooses it."""
+    weight: Weight = "auto"
+    """Weight of the norms, relative to the brightness of the image, larger is smoother; auto follows the noise."""
     block: PositiveInt = 8
     """Width of a block in pixels."""
     grids: PositiveInt = 2

@@ -32,9 +32,10 @@ class LowRankSparse(SenseMethod):
     scope: ClassVar[Scope] = "series"
 
     first_weight: ClassVar[float] = 0.006
+    noise_share: ClassVar[float | None] = 0.5
 
-    weight: Weight = 0.006
-    """Weight of the sparse part, relative to the brightness of the image, larger is smoother; auto chooses it."""
+    weight: Weight = "auto"
+    """Weight of the sparse part, relative to the image's brightness, larger is smoother; auto follows the noise."""
     low_rank: NonNegativeFloat = 0.5
     """Weight of the low-rank part in parts of the sparse part's; larger leaves more to the sparse part."""
     sparsity: Literal["fourier", "variation"] = "fourier"

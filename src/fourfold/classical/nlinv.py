@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import ClassVar, Literal
@@ -17,6 +19,7 @@ from fourfold.physics.combine import root_sum_of_squares
 from fourfold.physics.consistency import consistent_kspace
 from fourfold.physics.fourier import fft, ifft
 from fourfold.physics.joint_model import JointModel, require_neighbours
+from fourfold.physics.noise_level import noise_deviation
 from fourfold.physics.operator import norm
 from fourfold.physics.scale import intensity_scale
 from fourfold.physics.sense import Combination
@@ -33,9 +36,11 @@ _PATIENCE = 3
 _HELD_BACK = 0.05
 # Samples around the centre that are never held back: an image's contrast hangs on them.
 _KEPT_CENTRE = 8
-# All samples bear a little more than those without the held-back ones: the last step within 5 % of the least error.
-_SLACK = 1.05
-# Held-back samples that were predicted no better than this tell of aliasing that stayed.
+# All samples bear a little more than those without the held-back ones: the last step within 5 % of the least error. No
+# step predicts the noise of the held-back samples: without it, within 25 %.
+_SLACK, _SLACK_WITHOUT_NOISE = 1.05, 1.25
+_NOISE_EXCESS = 1.1
+# Held-back samples that were predicted no better than this tell of aliasing that stayed, or are noise.
 _FAILED = 0.6
 _TINY = torch.finfo(torch.float32).tiny
 
@@ -56,6 +61,8 @@ class JointEstimate:
         The unit of intensity.
     errors
         Of automatic steps: relative error of the prediction of held-back samples after each step.
+    noise
+        Of automatic steps: the part of this error that is the samples' own noise.
     """
 
     image: Tensor
@@ -64,12 +71,18 @@ class JointEstimate:
     iterations: int
     scale: float
     errors: tuple[float, ...] = ()
+    noise: float = 0.0
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What a reader must know."""
         if not self.errors or min(self.errors) < _FAILED:
             return ()
+        if self.noise >= _FAILED:
+            return (
+                f"Away from the centre of k-space the samples are mostly noise ({100 * min(self.noise, 1.0):.0f} %): "
+                "details weaker than it are lost, in the image and in the coil maps.",
+            )
         return (
             f"Image and coil maps, estimated together, miss held-back samples by {100 * min(self.errors):.0f} %: "
             "aliasing stays. Acquire some lines next to one another at the centre of k-space.",
@@ -104,10 +117,13 @@ def estimate_jointly(scan: Scan, steps: Steps = "auto", progress: Progress = lam
     kspace, mask = scan.kspace[0] / scale, scan.mask[0]
     model = JointModel(kspace, mask)
     x, done = model.start(), 0
-    iterations, errors = 0, list[float]()
+    iterations, errors, noise = 0, list[float](), 0.0
     if steps == "auto":
-        tried, iterations, errors = _try_steps(kspace, mask, progress)
-        wanted = max(n for n, error in enumerate(errors, 1) if error <= _SLACK * min(errors))
+        held = _held_back(mask)
+        tried, iterations, errors = _try_steps(kspace, mask, held, progress)
+        noise = noise_deviation(scan) / scale * math.sqrt(scan.coils * int(held.sum()))
+        noise /= max(norm(kspace[:, held]), _TINY)
+        wanted = _last_good_step(errors, noise)
         done = wanted - 1
         x = tried[done]
     else:
@@ -120,12 +136,25 @@ def estimate_jointly(scan: Scan, steps: Steps = "auto", progress: Progress = lam
     image, maps = model.parts(x)
     strength = root_sum_of_squares(maps)
     maps = torch.view_as_complex(torch.view_as_real(maps) / strength[..., None].clamp_min(_TINY))
-    return JointEstimate(image * strength * scale, maps[None, None], wanted, iterations, scale, tuple(errors))
+    return JointEstimate(image * strength * scale, maps[None, None], wanted, iterations, scale, tuple(errors), noise)
 
 
-def _try_steps(kspace: Tensor, mask: Tensor, progress: Progress) -> tuple[list[Tensor], int, list[float]]:
+def _last_good_step(errors: Sequence[float], noise: float) -> int:
+    """Return the last step whose error, with and without the part that is noise, is nearly as small as the least one.
+
+    An estimate of the noise above the error of all steps is of signal, and tells nothing. Of samples that no step
+    predicts the best step is taken.
+    """
+    if min(errors) >= _FAILED:
+        return errors.index(min(errors)) + 1
+    least = min(errors) ** 2
+    known = 0.0 if noise**2 > _NOISE_EXCESS**2 * least else min(noise**2, least)
+    allowed = min(_SLACK**2 * least, known + _SLACK_WITHOUT_NOISE**2 * (least - known))
+    return max(step for step, error in enumerate(errors, 1) if error**2 <= allowed)
+
+
+def _try_steps(kspace: Tensor, mask: Tensor, held: Tensor, progress: Progress) -> tuple[list[Tensor], int, list[float]]:
     """Return the solutions without the held-back samples (first guess first), the iterations, the steps' errors."""
-    held = _held_back(mask)
     model = JointModel(kspace, mask & ~held)
     solutions, iterations, errors = [model.start()], 0, list[float]()
     for x, used in islice(gauss_newton(model.linearise, solutions[0], ratio=_RATIO), _MOST_STEPS):

@@ -5,11 +5,23 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-__all__ = ["noise_level", "squared_distance"]
+from fourfold.scan import Scan
+
+__all__ = ["noise_deviation", "noise_level", "squared_distance"]
 
 # Samples count by this power of their distance from the centre of k-space: the outermost that were acquired.
 _POWER = 20
 _TINY = torch.finfo(torch.float32).tiny
+
+
+def noise_deviation(scan: Scan) -> float:
+    """Return the standard deviation of the complex noise of a sample of a Cartesian scan, the mean over all frames.
+
+    From the noise scan where there is one, otherwise from the outermost samples (`noise_level`).
+    """
+    if scan.noise is not None:
+        return float(scan.noise.abs().square().mean().sqrt())
+    return float(noise_level(scan.kspace, scan.mask).square().mean().sqrt())
 
 
 def noise_level(kspace: Tensor, mask: Tensor) -> Tensor:

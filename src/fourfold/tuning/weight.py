@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import mean
 from typing import Any, TypeAlias
 
@@ -55,6 +55,11 @@ class Choice:
     trials: int
     share: float
 
+    @property
+    def tells(self) -> bool:
+        """Whether any candidate predicts held-back samples better than zeros do; True where none was tried."""
+        return min(self.scores.values(), default=0.0) < 1
+
     def summary(self) -> dict[str, Any]:
         """Return candidates, scores and choice as JSON types."""
         return {
@@ -71,7 +76,8 @@ def choose_weight(problem: SenseProblem, solve: Solve, first: float, whole_lines
 
     The curve of the held-out error over the logarithm of the weight is walked downhill from the `first` weight, in
     steps of a factor 2.5; then half a step to either side of the best one, and a parabola through the best three gives
-    the weight between them. Each candidate starts from the image of the nearest one.
+    the weight between them. Each candidate starts from the image of the nearest one. Where none
+    predicts better than zeros do, the data do not tell.
 
     Parameters
     ----------
@@ -94,8 +100,9 @@ def choose_weight(problem: SenseProblem, solve: Solve, first: float, whole_lines
     while len(trials) < round(1 / trials[0].share):
         trials.append(Trial.of(problem, whole_lines, seed + len(trials)))
     search = _Search([_Path(trial, solve) for trial in trials])
-    best = search.downhill(first)
-    return Choice(search.refine(best), search.scores, search.iterations, len(trials), trials[0].share)
+    weight = search.refine(search.downhill(first))
+    choice = Choice(weight, search.scores, search.iterations, len(trials), trials[0].share)
+    return choice if choice.tells else replace(choice, weight=first)
 
 
 class _Path:
