@@ -11,6 +11,7 @@ import torch
 from fourfold.errors import InputError
 from fourfold.formats import open_scan, save_scan
 from fourfold.physics.fourier import fft, ifft
+from fourfold.samples import sample
 from fourfold.scan import Geometry, Scan
 
 
@@ -117,6 +118,17 @@ def test_volume_undersampled_in_both_phase_encodings_is_split_along_the_readout(
     np.testing.assert_allclose(file.load().kspace.numpy(), expected, rtol=1e-4, atol=1e-4)
     np.testing.assert_allclose(file[7].kspace[0].numpy(), expected[7], rtol=1e-4, atol=1e-4)
     np.testing.assert_array_equal(file[0].mask[0].numpy(), pattern)
+
+
+def test_coils_in_the_place_of_partitions_are_refused(tmp_path):
+    kspace = sample().kspace[0, :3].permute(2, 1, 0).numpy()
+    with pytest.raises(
+        InputError, match=r"3 planes in dimension 2 .* seem to be coils, not partitions: .* dimension 3"
+    ):
+        open_scan(write(tmp_path / "coils", kspace))[0]
+    assert open_scan(tmp_path / "coils", check_content=False)[0].coils == 1
+    partitions = kspace[:, :, :1] * np.array([0.2, 1, 0.2], np.float32)
+    assert len(list(open_scan(write(tmp_path / "volume", partitions)))) == 3
 
 
 def test_volume_undersampled_along_all_dimensions_is_refused(tmp_path):

@@ -226,3 +226,12 @@ def test_real_scans_are_taken(data, tmp_path):
             scan = opened.load()
             again = open_scan(save_scan(scan, tmp_path / "again.npz"))
             assert again.load().frames == len(opened)
+
+
+@pytest.mark.parametrize(("signs", "axes"), [((1, 0), "ky"), ((0, 1), "kx"), ((1, 1), "ky and kx")])
+def test_alternating_signs_leave_a_note(kspace, file, signs, axes):
+    ky, kx = np.mgrid[: kspace.shape[1], : kspace.shape[2]]
+    turned = kspace * (-1.0) ** (signs[0] * ky + signs[1] * kx)
+    (note,) = file(turned.astype(np.complex64))[0].source.notes
+    assert f"around the edges of the field of view along {axes}: the samples may alternate in sign" in note
+    assert file(kspace)[0].source.notes == ()

@@ -293,7 +293,7 @@ def test_header_of_another_matrix_is_said(tmp_path):
         (
             "<x>280</x>",
             "<x>0.28</x>",
-            "along x the field of view of encodedSpace is 0.28 mm and that",
+            "along x the field of view of encodedSpace is 0.28 mm, which seems to be in metres",
         ),
         ("<TR>2800.0</TR>", "<TR>long</TR>", "sequenceParameters/TR is 'long', not a number"),
         ("<minimum>0<", "<minimum>30<", "the minimum 30, the centre 20 and the maximum 40; the centre must lie"),

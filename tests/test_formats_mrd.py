@@ -515,6 +515,7 @@ def test_header_that_does_not_fit_is_refused(tmp_path, changes, message):
         ("<x>128.0</x>", "<x>12.8 cm</x>", "encodedSpace/fieldOfView_mm/x is '12.8 cm', not a length in mm"),
         ("<x>128.0</x>", "<x>1e308</x>", "along x the field of view of encodedSpace is 1e.308 mm"),
         ("<x>64.0</x>", "<x>0.064</x>", "that of reconSpace 0.064 mm, which cannot differ by more than 16 times"),
+        ("<x>128.0</x>", "<x>0.128</x>", "0.128 mm, which seems to be in metres: it must be in millimetres"),
         ("<maximum>19<", "<maximum>-1<", "kspace_encoding_step_1/maximum is -1, not a whole number from 0"),
         ("<center>10<", "<center>20<", "the centre 20 and the maximum 19; the centre must lie between"),
         ("<minimum>0<", "<minimum>12<", "the minimum 12, the centre 10 and the maximum 19; the centre must lie"),

@@ -110,6 +110,10 @@ def test_line_axis_comes_from_the_pattern(tmp_path, axis):
         ({"kspace": FULL, "noise": FULL}, "noise in .* with 4 axes; it must be complex64 with at most 2"),
         ({"kspace": FULL, "line_axis": "y"}, "line_axis is 'y'; it must be 'ky' or 'kx'"),
         (
+            {"kspace": FULL, "voxel_size": (4e-3, 1e-3, 1e-3)},
+            r"voxel_size in .* is 0.004 × 0.001 × 0.001 mm, which seems to be in metres: give it in millimetres",
+        ),
+        (
             {"kspace": FULL, "voxel_size": (1.0, 2.0)},
             r"voxel_size in .* is \[1.0, 2.0\]; it must be 3 positive numbers",
         ),

@@ -6,7 +6,7 @@ Uecker et al., BART, https://doi.org/10.5281/zenodo.592960; the dimensions' mean
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, ClassVar
@@ -17,6 +17,7 @@ import torch
 
 from fourfold.errors import InputError
 from fourfold.formats.centred import inverse_rows
+from fourfold.formats.content import UNCHECKED, energy_of
 from fourfold.formats.masks import line_axis_of, measured, merge_frames
 from fourfold.formats.metadata import image_record, read_record, sampling_from, scan_record
 from fourfold.formats.scan_file import FrameLabels, ScanFile
@@ -47,6 +48,8 @@ LABELS = (
 )
 # Planes of a volume that are in memory at a time, and bytes of frames that one pass over it makes.
 PLANES = 16
+# Partitions of k-space at the middle have at least so many times the energy of the outer half.
+FALL = 2
 BLOCK_BYTES = 2**28
 
 
@@ -83,6 +86,7 @@ class CflFile(ScanFile):
         self.volume = Geometry()
         self.transformed = self._choose_transformed()
         self.axes_unchecked = self.transformed is None and not record
+        self.partitions_unchecked = self.transformed is not None and self.coils == 1 and not record
         self.plane = self._choose_plane()
         self.matrix = dimensions[self.plane[0]], dimensions[self.plane[1]]
         # The readout is never the axis along which lines are left out.
@@ -169,6 +173,21 @@ class CflFile(ScanFile):
             geometry=self.geometry(frames),
             source=self.source(frames),
         )
+
+    def check_array(self, known: Mapping[int, Array]) -> None:
+        """Refuse axes that stand for something else, as the base does, and coils in the place of partitions."""
+        super().check_array(known)
+        if self.partitions_unchecked:
+            self.partitions_unchecked = False
+            energies = [energy_of(plane) for plane in self._samples(0)[0]]
+            middle, away = len(energies) // 2, max(1, len(energies) // 4)
+            outer = energies[: middle - away + 1] + energies[middle + away :]
+            if 0 < energies[middle] < FALL * max(outer):
+                raise InputError(
+                    f"'{self.path}' has {len(energies)} planes in dimension 2 whose energy does not fall from the "
+                    "middle one, so they seem to be coils, not partitions: BART keeps coils in dimension 3 (bart "
+                    f"transpose 2 3), or {UNCHECKED}."
+                )
 
     def _plane_of(self, coils: Array) -> Array:
         """Return coils (coil, z, y, x), one of whose axes is single, as (coil, ky, kx)."""

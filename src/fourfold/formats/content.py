@@ -35,6 +35,7 @@ __all__ = [
     "energy_of",
     "find_peak",
     "misplaced",
+    "object_note",
     "to_complex64",
     "tolerance",
 ]
@@ -61,6 +62,10 @@ MOST_COILS = 128
 # Of the "coils" that are lines of k-space at least 0.79 of the energy lie in one eighth, and their contrast is at least
 # 140; coils of arrays reach 0.3 and 10, compressed ones more, but at the first of them and not at the middle.
 COIL_GATHERED, COIL_CONTRAST = 0.7, 50
+# So much of k-space shows where the object lies. Along the axes of 40 raw scans and images the edges have at most 9
+# times the energy of the middle (a chest, whose middle is lung); of heads shifted by half their size mostly above 20.
+COARSE = 64
+AT_EDGES = 15
 # Coils hear every sample at once. Where receivers count in whole numbers many samples may be zero, but then the least
 # of a weak coil's others is not far below their median, which that of noise is.
 MOST_MISSING, COUNTS = 0.2, 0.01
@@ -204,6 +209,33 @@ def check_centre(kspace: Array, where: str) -> None:
                 f"{size // 2}: pad the shorter side with zeros that are not acquired (numpy.pad) until it does{shots}, "
                 f"or {UNCHECKED}."
             )
+
+
+def object_note(kspace: Array) -> str | None:
+    """Return a sentence where the image of k-space (coil, ky, kx) lies around the edges of the field of view.
+
+    Samples that alternate in sign, as some scanners store them, shift the image by half its size.
+    """
+    box = tuple(
+        slice(size // 2 - min(size, COARSE) // 2, size // 2 + min(size, COARSE) // 2) for size in kspace.shape[1:]
+    )
+    image = _energy(np.fft.ifft2(kspace[:, *box])).sum(axis=0)
+    axes = [name for axis, name in enumerate(("ky", "kx")) if _is_at_edges(image.sum(axis=1 - axis))]
+    if not axes:
+        return None
+    return (
+        f"The object lies around the edges of the field of view along {' and '.join(axes)}: the samples may alternate "
+        "in sign, which every second one times −1 mends."
+    )
+
+
+def _is_at_edges(profile: Array) -> bool:
+    """Whether an image's profile, of which fftshift was left out, has its energy at the edges and not in the middle."""
+    size = len(profile)
+    width = max(1, size // 16)
+    middle = profile[:width].sum() + profile[-width:].sum()
+    edges = profile[size // 2 - width : size // 2 + width].sum()
+    return size >= SHORTEST and bool(edges > AT_EDGES * middle)
 
 
 def _energy(kspace: Array) -> Array:

@@ -28,6 +28,8 @@ __all__ = [
 
 LARGEST = 2**16 - 1
 """The schema stores matrix sizes and encoding steps in 16 bits."""
+SMALLEST_FIELD_OF_VIEW = 1.0
+"""In mm; smaller ones are in metres."""
 MOST_OVERSAMPLING = 16
 """Encoded and shown fields of view that differ by more are not both in mm."""
 NAMESPACE = "http://www.ismrm.org/ISMRMRD"
@@ -174,6 +176,11 @@ def _encoding(element: ElementTree.Element) -> Encoding:
         "xyz", encoding.matrix, encoding.field_of_view, encoding.recon_field_of_view, strict=True
     ):
         known = 0 < whole < math.inf and 0 < shown < math.inf
+        if axis != "z" and size > 1 and 0 < whole < SMALLEST_FIELD_OF_VIEW:
+            raise ValueError(
+                f"along {axis} the field of view of encodedSpace is {whole:g} mm, which seems to be in metres: it must "
+                "be in millimetres"
+            )
         if size > 1 and known and not 1 / MOST_OVERSAMPLING <= whole / shown <= MOST_OVERSAMPLING:
             raise ValueError(
                 f"along {axis} the field of view of encodedSpace is {whole:g} mm and that of reconSpace {shown:g} mm, "

@@ -31,6 +31,8 @@ Array = npt.NDArray[Any]
 # Number of axes in a scan; a file may leave out the first ones.
 AXES = {"kspace": 4, "coil_maps": 5, "calibration": 4, "noise": 2}
 COMPANIONS = ("coil_maps", "calibration", "noise")
+# No voxel is as small along all its sides in mm; in metres those of a body's image are.
+LARGEST_IN_METRES = 5e-3
 KNOWN = ("kspace", "mask", *COMPANIONS, "maps", "line_axis", "voxel_size", "image_size", "label", "fourfold")
 WITH_TRAJECTORY = ("matrix", *POINTS, *DENSITIES)
 BLOCK_BYTES = 2**30
@@ -101,9 +103,7 @@ class NumpyFile(ScanFile):
         if others:
             self.details["arrays_not_used"] = others
         self.label = str(self._open("label")) if "label" in self.names else None
-        self.volume = Geometry(
-            voxel_size=self._numbers("voxel_size", 3) or (None, None, None), image_size=self._image_size()
-        )
+        self.volume = Geometry(voxel_size=self._voxel_size(), image_size=self._image_size())
         self.restore(self.record)
 
     def _find_trajectory(
@@ -160,6 +160,19 @@ class NumpyFile(ScanFile):
                 "it, or leave it out."
             )
         return tuple(values.tolist())
+
+    def _voxel_size(self) -> tuple[float | None, float | None, float | None]:
+        """Return the voxel size in mm, unknown where the file gives none."""
+        size = self._numbers("voxel_size", 3)
+        if size is None:
+            return None, None, None
+        if max(size) < LARGEST_IN_METRES:
+            raise InputError(
+                f"voxel_size in '{self.path}' is {' × '.join(f'{each:g}' for each in size)} mm, which seems to be in "
+                "metres: give it in millimetres."
+            )
+        z, y, x = size
+        return z, y, x
 
     def _image_size(self) -> tuple[int, int] | None:
         """Return the size that images are cut to, None where the file gives none."""

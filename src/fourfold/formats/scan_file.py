@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from fourfold.errors import InputError, SilentCoils, check_type
-from fourfold.formats.content import SHORTEST, check_axes, check_centre, check_frames, energy_of
+from fourfold.formats.content import SHORTEST, check_axes, check_centre, check_frames, energy_of, object_note
 from fourfold.formats.metadata import geometry_from
 from fourfold.formats.orientation import axis_codes
 from fourfold.formats.stacks import find_stacks, slice_spacing
@@ -129,6 +129,9 @@ class ScanFile(ABC):
             self.check_array(arrays)
             for index, kspace in arrays.items():
                 self.check_frame(kspace, f"'{self.path}', frame {index}")
+            notes = dict.fromkeys(note for note in map(object_note, arrays.values()) if note is not None)
+            if notes:
+                return scan.replace(source=dataclasses.replace(scan.source, notes=(*scan.source.notes, *notes)))
         return scan
 
     def check_array(self, known: Mapping[int, npt.NDArray[np.complex64]]) -> None:
