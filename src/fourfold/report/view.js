@@ -80,8 +80,8 @@ function centreDetail(x, y) {
   const { width, height } = view.detail;
   change({
     detail: {
-      x: clamp(Math.round(x - width / 2), 0, NX - width),
-      y: clamp(Math.round(y - height / 2), 0, NY - height),
+      x: clamp(Math.floor(x) - Math.floor(width / 2), 0, NX - width),
+      y: clamp(Math.floor(y) - Math.floor(height / 2), 0, NY - height),
       width,
       height,
     },
