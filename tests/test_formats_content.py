@@ -235,3 +235,10 @@ def test_alternating_signs_leave_a_note(kspace, file, signs, axes):
     (note,) = file(turned.astype(np.complex64))[0].source.notes
     assert f"around the edges of the field of view along {axes}: the samples may alternate in sign" in note
     assert file(kspace)[0].source.notes == ()
+
+
+def test_what_was_refused_once_is_refused_again(kspace, file):
+    opened = file(np.moveaxis(kspace, 0, -1))
+    for _ in range(2):
+        with pytest.raises(InputError, match="looks like one of k-space"):
+            opened[0]

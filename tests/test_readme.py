@@ -20,4 +20,4 @@ def test_the_scores_are_those_of_the_sample():
         assert entry.method == name
         for stated, protocol in ((psnr, "psnr"), (ssim, "fastmri-ssim")):
             last_digit = 10.0 ** -len(stated.partition(".")[2])
-            assert entry.scores[protocol] == pytest.approx(float(stated), abs=last_digit)
+            assert entry.scores[protocol] == pytest.approx(float(stated), abs=min(last_digit, 0.2))

@@ -178,7 +178,6 @@ class CflFile(ScanFile):
         """Refuse axes that stand for something else, as the base does, and coils in the place of partitions."""
         super().check_array(known)
         if self.partitions_unchecked:
-            self.partitions_unchecked = False
             energies = [energy_of(plane) for plane in self._samples(0)[0]]
             middle, away = len(energies) // 2, max(1, len(energies) // 4)
             outer = energies[: middle - away + 1] + energies[middle + away :]
@@ -188,6 +187,7 @@ class CflFile(ScanFile):
                     "middle one, so they seem to be coils, not partitions: BART keeps coils in dimension 3 (bart "
                     f"transpose 2 3), or {UNCHECKED}."
                 )
+            self.partitions_unchecked = False
 
     def _plane_of(self, coils: Array) -> Array:
         """Return coils (coil, z, y, x), one of whose axes is single, as (coil, ky, kx)."""

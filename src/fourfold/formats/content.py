@@ -66,7 +66,7 @@ COIL_GATHERED, COIL_CONTRAST = 0.7, 50
 # times the energy of the middle (a chest, whose middle is lung); of heads shifted by half their size mostly above 20.
 COARSE = 64
 AT_EDGES = 15
-# Coils hear every sample at once. Where receivers count in whole numbers many samples may be zero, but then the least
+# All coils receive every sample. Where receivers count in whole numbers many samples may be zero, but then the least
 # of a weak coil's others is not far below their median, which that of noise is.
 MOST_MISSING, COUNTS = 0.2, 0.01
 

@@ -146,7 +146,6 @@ class ScanFile(ABC):
         """
         if not self.axes_unchecked:
             return
-        self.axes_unchecked = False
         middle, away = self.frames // 2, self.frames // 8
         indices = [middle]
         if self.frames >= SHORTEST:
@@ -163,6 +162,7 @@ class ScanFile(ABC):
             energies += [energy_of(frame) for frame in stack]
         if len(indices) > 1:
             check_frames(energies, stack[-1], f"'{self.path}'")
+        self.axes_unchecked = False
 
     def _arrays(
         self, frames: Sequence[int], known: Mapping[int, npt.NDArray[np.complex64]]
