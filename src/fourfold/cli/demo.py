@@ -14,9 +14,9 @@ from fourfold.cli.flags import DATA, OUTPUT
 from fourfold.errors import InputError
 from fourfold.formats import open_scan
 from fourfold.report import write_report
-from fourfold.samples import sample
 from fourfold.sampling import make_sampling
 from fourfold.scan import Sampling, Scan
+from fourfold.simulation.sample import sample
 from fourfold.studies import compare
 
 __all__ = ["demo"]

@@ -17,7 +17,7 @@ from fourfold.cli.recon import own_type
 from fourfold.errors import InputError
 from fourfold.formats import open_scan, save
 from fourfold.formats.writing import IMAGE_SUFFIXES
-from fourfold.registry import find_method
+from fourfold.methods.registry import find_method
 from fourfold.scan import crop_centre
 from fourfold.studies import gfactor as gfactor_map
 from fourfold.studies.gfactor import smoothing_note

@@ -8,11 +8,11 @@ from typing import Literal
 
 from torch import Tensor
 
+from fourfold.coils.compression import compress_coils
+from fourfold.coils.geometric_compression import compress_coils_geometrically
 from fourfold.errors import InputError
 from fourfold.formats import read_maps
-from fourfold.physics.compression import compress_coils
-from fourfold.physics.geometric_compression import compress_coils_geometrically
-from fourfold.physics.noise import prewhiten
+from fourfold.noise.covariance import prewhiten
 from fourfold.sampling import read_sampling
 from fourfold.scan import Scan
 

@@ -10,7 +10,6 @@ from typing import Annotated, Any
 
 from cyclopts import Group, Parameter
 
-from fourfold.choose import choose_method
 from fourfold.cli.computer import Computer, ComputerOptions
 from fourfold.cli.console import part_of, print_json, print_line, progress_bar, remark
 from fourfold.cli.files import FormatOptions, check_output, frames_in_words, select_frames
@@ -20,8 +19,9 @@ from fourfold.cli.unfinished import Unfinished
 from fourfold.errors import InputError
 from fourfold.formats import ScanFile, open_scan, writer
 from fourfold.formats.writing import IMAGE_SUFFIXES, image_paths, join, paths_of
-from fourfold.method import Method
-from fourfold.registry import find_method
+from fourfold.methods.choose import choose_method
+from fourfold.methods.method import Method
+from fourfold.methods.registry import find_method
 from fourfold.report import write_report
 from fourfold.scan import Reconstruction, Scan
 

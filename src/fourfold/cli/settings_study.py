@@ -12,7 +12,7 @@ from rich.table import Table
 from fourfold.cli.computer import Computer
 from fourfold.cli.console import print_json, print_line, print_table, progress_bar, remark
 from fourfold.cli.files import PAGES, check_folder
-from fourfold.method import Progress
+from fourfold.methods.method import Progress
 from fourfold.report.tables import AnyTable, Written
 
 __all__ = ["carry_out"]

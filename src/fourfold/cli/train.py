@@ -12,7 +12,7 @@ from cyclopts import Parameter
 from fourfold.cli.computer import Computer
 from fourfold.cli.console import print_facts, print_json, print_line, progress_bar, remark
 from fourfold.cli.flags import OUTPUT, Flag
-from fourfold.method import Progress
+from fourfold.methods.method import Progress
 from fourfold.report.training import write_training
 from fourfold.training.presets import read_settings
 from fourfold.training.settings import TrainingSettings

@@ -12,10 +12,10 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from fourfold.arrays import array_names, is_numpy, is_single_array, stored_array
 from fourfold.errors import InputError, as_path
+from fourfold.files.input import check_file
+from fourfold.files.numpy_arrays import array_names, is_numpy, is_single_array, stored_array
 from fourfold.formats.cfl import read_header
-from fourfold.input import check_file
 from fourfold.memory import require_memory
 
 __all__ = ["read_maps"]

@@ -11,8 +11,8 @@ from typing import Any
 
 from torch import Tensor
 
-from fourfold.documents import plain
 from fourfold.errors import InputError
+from fourfold.files.documents import plain
 from fourfold.scan import Geometry, Placement, Reconstruction, Sampling, Scan
 
 __all__ = ["geometry_from", "image_record", "read_record", "sampling_from", "scan_record"]

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import nibabel
 
+from fourfold.files.output import suffix_of
 from fourfold.formats.metadata import image_record
 from fourfold.formats.orientation import affine
 from fourfold.formats.stacks import split_stacks
-from fourfold.output import suffix_of
 from fourfold.scan import Reconstruction
 
 __all__ = ["stack_paths", "write_image"]
