@@ -18,47 +18,38 @@ from fourfold.methods.registry import FAMILIES, methods
 ROOT = Path(fourfold.__file__).parent
 
 # A room may import those named with it and nothing else of ours; docs/architecture.md gives the reasons.
-INPUT = {"memory", "input", "documents", "arrays", "hdf5"}
-PHYSICS = {"errors", "memory", "scan", "sampling", "physics"}
-METHODS = PHYSICS | {"method", "optimize", "tuning"}
-FITTING = PHYSICS | {"networks"}
-TRAINING = FITTING | INPUT | {"method", "losses", "metrics", "weights", "domain", "datasets", "output"}
-STUDIES = METHODS | {"registry", "metrics", "formats", "output"} | TRAINING | {"training"}
+VALUES = {"errors", "memory", "scan"}
+IMAGING = VALUES | {"sampling", "operators", "noise", "coils", "kspace"}
+SOLVERS = {"operators", "regularisers", "denoisers", "optimize"}
+NETWORKS = IMAGING | SOLVERS | {"networks"}
+WEIGHTS = NETWORKS | {"files", "simulation", "weights"}
+METHODS = WEIGHTS | {"methods"}
+TRAINING = METHODS | {"losses", "metrics", "datasets", "formats", "training"}
 MAY_IMPORT = {
     "errors": set(),
     "memory": {"errors"},
-    "input": {"errors", "memory"},
-    "documents": {"errors", "input"},
-    "arrays": {"errors", "memory", "input"},
-    "hdf5": {"errors", "memory", "input"},
-    "trajectory": {"errors", "memory", "kspace_checks"},
-    "kspace_checks": {"errors"},
-    "scan": {"errors", "trajectory", "kspace_checks"},
-    "method": {"errors", "scan"},
-    "output": {"errors"},
-    "formats": {"errors", "scan", "kspace_checks", "output"} | INPUT,
-    "sampling": {"errors", "scan", "output"} | INPUT,
-    "physics": PHYSICS,
-    "optimize": {"errors", "physics"},
-    "tuning": PHYSICS | {"optimize"},
-    "networks": PHYSICS | {"optimize"},
-    "fitting": FITTING,
+    "files": {"errors", "memory"},
+    "scan": {"errors", "memory"},
+    "formats": VALUES | {"files"},
+    "sampling": VALUES | {"files"},
+    "operators": VALUES | {"sampling"},
+    "noise": VALUES | {"operators"},
+    "coils": VALUES | {"sampling", "operators", "noise"},
+    "kspace": VALUES | {"sampling", "operators", "noise", "coils"},
+    "simulation": IMAGING,
+    "regularisers": {"errors", "operators"},
+    "denoisers": {"errors"},
+    "optimize": {"errors", "operators", "regularisers"},
     "metrics": {"errors"},
     "losses": {"errors", "metrics"},
-    "weights": FITTING | INPUT | {"output"},
-    "export": FITTING | {"output", "weights"},
-    "domain": PHYSICS | {"weights"},
-    "classical": METHODS,
-    "untrained": METHODS | {"classical", "networks", "fitting"},
-    "trained": METHODS | {"classical", "networks", "weights", "domain"},
-    "custom": METHODS | {"classical"},
-    "registry": {"errors", "scan", "method", *FAMILIES},
-    "choose": METHODS | {"classical"},
-    "datasets": PHYSICS | INPUT | {"formats"},
+    "networks": NETWORKS,
+    "weights": WEIGHTS,
+    "export": WEIGHTS,
+    "methods": METHODS,
+    "datasets": IMAGING | {"files", "formats", "simulation"},
     "training": TRAINING,
-    "samples": PHYSICS,
-    "studies": STUDIES,
-    "report": STUDIES | {"studies"},
+    "studies": TRAINING,
+    "report": TRAINING | {"studies"},
 }
 UNRESTRICTED = {"__init__", "cli"}
 
@@ -111,11 +102,13 @@ def test_the_rules_have_no_cycle():
         done |= free
 
 
-def test_solvers_know_operators_and_not_mri():
-    for path in rooms()["optimize"]:
+@pytest.mark.parametrize("room", ["optimize", "regularisers", "denoisers"])
+def test_solvers_know_operators_and_not_mri(room):
+    general = {"linear_operator", "finite_differences", "wavelets"}
+    for path in rooms()[room]:
         used = imported_modules(path)
-        physics = {name.removeprefix("fourfold.physics.") for name in used if name.startswith("fourfold.physics")}
-        assert physics <= {"operator", "differences", "wavelet"}, path
+        operators = {name.removeprefix("fourfold.operators.") for name in used if name.startswith("fourfold.operators")}
+        assert operators <= general, path
 
 
 def test_only_the_entry_point_knows_the_command_line():
@@ -126,8 +119,8 @@ def test_only_the_entry_point_knows_the_command_line():
 
 def test_the_registry_finds_a_method_in_every_module_of_a_family():
     for family in FAMILIES:
-        for entry in pkgutil.iter_modules(importlib.import_module(f"fourfold.{family}").__path__):
-            module = importlib.import_module(f"fourfold.{family}.{entry.name}")
+        for entry in pkgutil.iter_modules(importlib.import_module(f"fourfold.methods.{family}").__path__):
+            module = importlib.import_module(f"fourfold.methods.{family}.{entry.name}")
             own = [value for value in vars(module).values() if getattr(value, "__module__", "") == module.__name__]
             declared = [value for value in own if isinstance(value, type) and issubclass(value, Method)]
             assert declared, f"{module.__name__} declares no method"

@@ -21,7 +21,7 @@ def methods() -> dict[str, type[Method]]:
     """Return all methods by name, family by family, in the order of `Method.rank`."""
     found: list[type[Method]] = []
     for family in FAMILIES:
-        package = importlib.import_module(f"fourfold.{family}")
+        package = importlib.import_module(f"fourfold.methods.{family}")
         for entry in pkgutil.iter_modules(package.__path__):
             module = importlib.import_module(f"{package.__name__}.{entry.name}")
             found += [

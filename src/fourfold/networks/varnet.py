@@ -148,7 +148,7 @@ class VarNet(Reconstructor):
         return self._in_kspace(encoding, kspace, mask, maps)
 
     def coil_maps(self, calibration: Tensor, shape: tuple[int, int]) -> Tensor:
-        """Return coil maps by the sensitivity network; see `fourfold.networks.reconstructor.Reconstructor.coil_maps`."""
+        """Return coil maps by the sensitivity network; see `Reconstructor.coil_maps`."""
         if self.sensitivity is None:
             return super().coil_maps(calibration, shape)
         maps: Tensor = self.sensitivity(calibration, shape)

@@ -36,7 +36,7 @@ def channels_last(x: Tensor) -> Tensor:
 def normalised_layout(x: Tensor) -> Tensor:
     """Return `x` in the layout in which convolutions with instance norm between them are fastest.
 
-    That is channels last on a CPU, with the norm of `fourfold.networks.layers.instance_norm`. A GPU's own norm takes torch's
+    That is channels last on a CPU, with the norm of `normalised_leaky_relu_`. A GPU's own norm takes torch's
     usual layout alone, and would copy every image into it.
     """
     return channels_last(x) if x.device.type == "cpu" else x.contiguous()
