@@ -3,8 +3,8 @@
 The published fit is a plain loop: one network, contiguous layout, float32, Adam at 0.008 on squared errors of all
 samples, differentiated through the Fourier transform, without early stopping. Ours is `fourfold.methods.fitting.fit`,
 with the settings of the method ``convdecoder``. Both see the same samples and coil maps; PSNR is that after data
-consistency against the root-sum-of-squares of the full data, which neither of them sees; that of an ensemble is of the mean of
-all members' images after equally many iterations, and its time that of all of them, one after the other.
+consistency against the root-sum-of-squares of the full data, which neither of them sees; that of an ensemble is of
+the mean of all members' images after equally many iterations, and its time that of all of them, one after the other.
 
 With ``--quality convdecoder tv`` it prints the scores of these methods instead, with ``--memory`` the peak memory of
 one member's fit at 15×640×368.
