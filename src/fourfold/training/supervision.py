@@ -17,7 +17,7 @@ from fourfold.networks.reconstructor import require_maps
 from fourfold.operators.fourier import fft
 from fourfold.sampling.hold_back import hold_back
 from fourfold.training.settings import FromSplit, TrainingSettings
-from fourfold.training.stages import Seen
+from fourfold.training.stages import NetworkInput
 
 __all__ = ["ByReference", "BySplit", "Supervision", "reference_of", "supervision"]
 
@@ -34,7 +34,7 @@ class Supervision(Protocol):
     def batch(self, examples: Sequence[tuple[int, Example]]) -> Any:
         """Return one batch of examples, each with its epoch; runs where the data is loaded."""
 
-    def seen(self, batch: Any, estimates_maps: bool) -> Seen:
+    def seen(self, batch: Any, estimates_maps: bool) -> NetworkInput:
         """Return what the network sees of a batch; no maps where it estimates them itself."""
 
     def parts(self, images: Tensor, batch: Any) -> dict[str, Tensor]:
@@ -49,34 +49,34 @@ class Supervision(Protocol):
 
 @dataclass(frozen=True)
 class ByReference:
-    """Losses and protocols against the fully sampled image.
+    """Losses and metrics against the fully sampled image.
 
     Attributes
     ----------
     losses
         Their sum is minimised.
-    protocols
+    metrics
         Scores of the modulus; every image is a volume of its own.
     magnitude
         Compare moduli, as is done anyway where only the modulus of the reference is known.
     """
 
     losses: WeightedSum
-    protocols: tuple[str, ...]
+    metrics: tuple[str, ...]
     magnitude: bool
 
     @property
     def scores(self) -> tuple[str, ...]:
-        """The protocols."""
-        return self.protocols
+        """The metrics."""
+        return self.metrics
 
     def batch(self, examples: Sequence[tuple[int, Example]]) -> Batch:
         """Return the examples, stacked."""
         return collate([example for _, example in examples])
 
-    def seen(self, batch: Batch, estimates_maps: bool) -> Seen:
+    def seen(self, batch: Batch, estimates_maps: bool) -> NetworkInput:
         """Return all acquired samples."""
-        return Seen(batch.kspace, batch.mask, None if estimates_maps else batch.maps, batch.calibration)
+        return NetworkInput(batch.kspace, batch.mask, None if estimates_maps else batch.maps, batch.calibration)
 
     def parts(self, images: Tensor, batch: Batch) -> dict[str, Tensor]:
         """Return each loss, weighted."""
@@ -86,11 +86,11 @@ class ByReference:
         return self.losses.parts(images, reference)
 
     def judge(self, images: Tensor, batch: Batch) -> dict[str, list[float]]:
-        """Return the protocols' scores of each image."""
+        """Return the metrics' scores of each image."""
         pairs = list(zip(images.abs().float(), reference_of(batch).abs(), strict=True))
         return {
-            protocol: [score(image[None], reference[None], protocol) for image, reference in pairs]
-            for protocol in self.protocols
+            metric: [score(image[None], reference[None], metric) for image, reference in pairs]
+            for metric in self.metrics
         }
 
     def names(self, batch: Batch) -> tuple[str, ...]:
@@ -157,14 +157,18 @@ class BySplit:
         seed = int(torch.randint(2**31, (1,), generator=drawn))
         settings = self.split
         return hold_back(
-            example.mask[None], settings.share, seed=seed, whole_lines=settings.whole_lines, centre=settings.centre
+            example.mask[None],
+            settings.held_out_fraction,
+            seed=seed,
+            whole_lines=settings.whole_lines,
+            centre=settings.centre_size,
         )[0]
 
-    def seen(self, batch: SplitBatch, estimates_maps: bool) -> Seen:
+    def seen(self, batch: SplitBatch, estimates_maps: bool) -> NetworkInput:
         """Return the samples that were not held back."""
         whole, held = batch.whole, batch.held
         maps = None if estimates_maps else whole.maps
-        return Seen(torch.where(held[:, None], 0, whole.kspace), whole.mask & ~held, maps, whole.calibration)
+        return NetworkInput(torch.where(held[:, None], 0, whole.kspace), whole.mask & ~held, maps, whole.calibration)
 
     def parts(self, images: Tensor, batch: SplitBatch) -> dict[str, Tensor]:
         """Return both terms of the loss."""
@@ -199,4 +203,4 @@ def supervision(settings: TrainingSettings) -> Supervision:
     """Return what settings ask for."""
     if isinstance(settings.supervision, FromSplit):
         return BySplit(settings.supervision, settings.seed)
-    return ByReference(WeightedSum(settings.losses), settings.protocols, settings.compare == "magnitude")
+    return ByReference(WeightedSum(settings.losses), settings.metrics, settings.compare == "magnitude")
