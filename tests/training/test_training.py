@@ -693,7 +693,7 @@ def test_finetuning_begins_with_the_weights(settings, tmp_path):
             {"network": DENOISING, "supervision": "self", "losses": [], "stages": [{"train": "denoiser", "epochs": 1}]},
             "references with noise",
         ),
-        ({"metrics": ["snr"]}, r"no metric protocol 'snr'"),
+        ({"metrics": ["snr"]}, r"no metric 'snr'"),
         ({"supervision": "self"}, "loss of its own"),
         ({"supervision": "self", "losses": [], "network": {**SMALL, "complex": False}}, "does not learn the phase"),
         ({"network": {**SMALL, "complex": False}}, "set 'compare: magnitude'"),
