@@ -34,7 +34,7 @@ from fourfold.methods.registry import find_method
 from fourfold.methods.sense_problem import SenseProblem
 from fourfold.methods.untrained.conv_decoder import ConvDecoder
 from fourfold.methods.untrained_method import UntrainedMethod
-from fourfold.metrics import find_protocol
+from fourfold.metrics import find_metric
 from fourfold.networks.untrained.conv_decoder import ConvDecoder as Network
 from fourfold.operators.fourier import fft
 from fourfold.optimize.minimise import SMOOTHING
@@ -151,7 +151,7 @@ def print_memory() -> None:
 
 def print_quality(case: Case, methods: Sequence[str]) -> None:
     """Print the scores of methods with their default settings; of ensembles also before and without the last step."""
-    protocols = [find_protocol(name) for name in ("psnr", "fastmri-ssim", "ms-ssim", "vif")]
+    metrics = [find_metric(name) for name in ("psnr", "fastmri-ssim", "ms-ssim", "vif")]
     reference = torch.from_numpy(case.reference())[None]
     for name in methods:
         found = find_method(name)()(case.scan())
@@ -162,7 +162,7 @@ def print_quality(case: Case, methods: Sequence[str]) -> None:
         if found.before_data_consistency is not None and found.record.details.get("members"):
             images[", before data consistency"] = found.before_data_consistency.abs()
         for words, image in images.items():
-            scores = ", ".join(f"{each.name} {each.evaluate(image, reference)[0]:.4f}" for each in protocols)
+            scores = ", ".join(f"{each.name} {each.evaluate(image, reference)[0]:.4f}" for each in metrics)
             print(f"{case.name}: {name}{words}: {scores}", flush=True)
 
 

@@ -298,9 +298,7 @@ def test_info_tells_what_the_file_holds(under, capsys):
 def test_compare_prints_the_scores_that_python_computes(full, capsys):
     save_scan(full, "scan.npz")
     arguments = ("compare", "scan.npz", "--methods", "tv,zero-filled", "--tv.iterations", "4", "--lines", "12")
-    shown = json.loads(
-        run(capsys, *arguments, "--acceleration", "2", "--frame", "1", "--protocols", "psnr", "--json")[0]
-    )
+    shown = json.loads(run(capsys, *arguments, "--acceleration", "2", "--frame", "1", "--metrics", "psnr", "--json")[0])
     expected = compare(
         full.frame(1),
         [TotalVariation(iterations=4), ZeroFilled()],

@@ -72,11 +72,11 @@ def test_dssim_is_the_mean_over_patches_side_by_side(patch):
     assert float(Dssim(patch=patch)(image, reference)) == pytest.approx(float(torch.stack(values).mean()), rel=1e-9)
 
 
-@pytest.mark.parametrize(("loss", "protocol"), [(Ssim(), "fastmri-ssim"), (MsSsim(), "ms-ssim")])
-def test_structural_losses_are_the_metrics(pair, loss, protocol):
+@pytest.mark.parametrize(("loss", "metric"), [(Ssim(), "fastmri-ssim"), (MsSsim(), "ms-ssim")])
+def test_structural_losses_are_the_metrics(pair, loss, metric):
     """Frame by frame, because a metric's data range is the volume's and a loss's the frame's."""
     image, reference = pair
-    scores = [score(image[[frame]], reference[[frame]], protocol) for frame in range(2)]
+    scores = [score(image[[frame]], reference[[frame]], metric) for frame in range(2)]
     assert float(loss(image, reference)) == pytest.approx(1 - sum(scores) / 2, abs=1e-5)
 
 
@@ -156,7 +156,7 @@ def test_the_modulus_of_complex_images_is_what_structure_is_seen_in(kind, pair):
         assert float(loss(turned, reference)) == pytest.approx(float(loss(image, reference)), rel=1e-3)
 
 
-def test_the_psnr_loss_is_the_protocol(pair):
+def test_the_psnr_loss_is_the_metric(pair):
     image, reference = pair
     expected = sum(score(image[[frame]], reference[[frame]], "psnr") for frame in range(2)) / 2
     assert float(LOSSES["psnr"]()(image, reference)) == pytest.approx(-expected, rel=1e-4)

@@ -226,7 +226,7 @@ def test_recon_writes_all_frames_of_a_series(scan, tmp_path, monkeypatch, capsys
 def test_compare_on_a_series(full, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     save_scan(full, "cine.npz")
-    methods = ["--methods", "zero-filled,kt-tv", "--kt-tv.iterations", "8", "--protocols", "psnr"]
+    methods = ["--methods", "zero-filled,kt-tv", "--kt-tv.iterations", "8", "--metrics", "psnr"]
     pattern = ["--pattern", "kt-interleaved", "--acceleration", "4", "--lines", "4"]
     assert main(["compare", "cine.npz", *methods, *pattern, "--json", "--report", "page.html"]) == 0
     shown = json.loads(capsys.readouterr().out)

@@ -1,4 +1,4 @@
-"""The metric protocols: agreement with established implementations, laws, and what they refuse."""
+"""The metrics: agreement with established implementations, laws, and what they refuse."""
 
 import math
 from pathlib import Path
@@ -11,10 +11,10 @@ from skimage import metrics as skimage_metrics
 
 from fourfold.coils.root_sum_of_squares import root_sum_of_squares
 from fourfold.errors import InputError
-from fourfold.metrics import PROTOCOLS, score, score_frames
+from fourfold.metrics import METRICS, score, score_frames
 from fourfold.operators.fourier import ifft
 
-NAMES = list(PROTOCOLS)
+NAMES = list(METRICS)
 REAL = ["brain8_full_T1", "brain8_smallfov_T1", "head8_T1_256", "mprage4_T1_256"]
 
 
@@ -155,7 +155,7 @@ def test_reference_scores_best_against_itself(name, smooth):
     image, reference = smooth
     perfect = {"psnr": math.inf, "snr-db": math.inf, "nmse": 0.0}.get(name, 1.0)
     assert score(reference, reference, name) == pytest.approx(perfect, abs=1e-9)
-    sign = 1 if PROTOCOLS[name].higher_is_better else -1
+    sign = 1 if METRICS[name].higher_is_better else -1
     assert sign * score(image, reference, name) < sign * score(reference, reference, name)
 
 
@@ -182,7 +182,7 @@ def test_score_is_the_mean_of_frames_unless_pooled(name, smooth):
     assert len(frames) == 2
     together = score(image, reference, name)
     agrees = together == pytest.approx(sum(frames) / 2, abs=1e-9)
-    assert agrees != PROTOCOLS[name].pooled
+    assert agrees != METRICS[name].pooled
 
 
 def test_data_range_is_of_the_volume_or_of_the_frame(smooth):
@@ -241,14 +241,14 @@ def test_too_small_images_are_refused(name, smallest, smooth):
     assert math.isfinite(score(image, reference, name))
     with pytest.raises(InputError, match=f"{name}: .*176×{smallest - 1} pixels.*{smallest}×{smallest}"):
         score(image[:, :, 1:], reference[:, :, 1:], name)
-    assert f"{smallest}×{smallest}" in PROTOCOLS[name].needs
+    assert f"{smallest}×{smallest}" in METRICS[name].needs
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_an_empty_frame_is_refused_where_it_has_no_score(name, smooth):
     image, reference = smooth
     reference = torch.stack([reference[0], torch.zeros_like(reference[1])])
-    if PROTOCOLS[name].frame_content == "anything":
+    if METRICS[name].frame_content == "anything":
         assert math.isfinite(score(image, reference, name))
     else:
         with pytest.raises(InputError, match=r"frame\(s\) \[1\] of the reference"):
@@ -261,18 +261,18 @@ def test_a_flat_frame_has_no_vif(smooth):
         score(image, torch.ones_like(reference), "vif")
 
 
-def test_a_typo_names_the_nearest_protocol(smooth):
+def test_a_typo_names_the_nearest_metric(smooth):
     with pytest.raises(InputError, match="Did you mean 'psnr'"):
         score(*smooth, "pnsr")
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_protocol_states_itself_also_in_the_documentation(name):
-    protocol = PROTOCOLS[name]
-    assert protocol.name == name
+def test_every_metric_states_itself_also_in_the_documentation(name):
+    metric = METRICS[name]
+    assert metric.name == name
     page = " ".join((Path(__file__).parents[2] / "docs" / "metrics.md").read_text().split())
-    assert f"### {name}: {protocol.title} {protocol.statement} **Needs:** {protocol.needs}" in page
-    for text in (protocol.title, protocol.statement, protocol.needs):
+    assert f"### {name}: {metric.title} {metric.statement} **Needs:** {metric.needs}" in page
+    for text in (metric.title, metric.statement, metric.needs):
         assert text == text.strip()
         assert len(text) > 3
-    assert ("mean over frames" in " ".join(protocol.statement.split())) != protocol.pooled
+    assert ("mean over frames" in " ".join(metric.statement.split())) != metric.pooled

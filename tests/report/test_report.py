@@ -23,7 +23,7 @@ import yaml
 from matplotlib.figure import Figure
 
 from fourfold.errors import InputError
-from fourfold.metrics import PROTOCOLS
+from fourfold.metrics import METRICS
 from fourfold.operators.fourier import fft
 from fourfold.report import contents as report_contents
 from fourfold.report import write_report
@@ -97,8 +97,8 @@ def comparison(scan):
     )
     omitted = (("vif", "vif: the images are 48×40 pixels; it needs 41×41 or more."),)
     failures = (("grappa-like", "There are 8 calibration lines; expected 12 or more; use <another> method."),)
-    protocols = (PROTOCOLS["psnr"], PROTOCOLS["nmse"])
-    return Comparison(reference, "known object", scan, entries, protocols, failures, omitted)
+    metrics = (METRICS["psnr"], METRICS["nmse"])
+    return Comparison(reference, "known object", scan, entries, metrics, failures, omitted)
 
 
 @pytest.fixture(scope="module")
@@ -224,7 +224,7 @@ def test_what_a_reader_must_know_is_said(page):
     ):
         assert sentence in text, sentence
     for name in ("psnr", "nmse"):
-        assert PROTOCOLS[name].statement in text
+        assert METRICS[name].statement in text
 
 
 def test_measured_data_is_not_called_simulated(comparison, tmp_path):
@@ -341,9 +341,9 @@ def with_members(count=3, *, held_out=True):
 
 @pytest.fixture(scope="module")
 def ensemble_comparison(comparison):
-    result, protocols = with_members(), (PROTOCOLS["psnr"], PROTOCOLS["nmse"])
-    scores = {each.name: each.evaluate(result.magnitude, comparison.reference)[0] for each in protocols}
-    ensemble = ensemble_scores(result.members, comparison.reference, protocols)
+    result, metrics = with_members(), (METRICS["psnr"], METRICS["nmse"])
+    scores = {each.name: each.evaluate(result.magnitude, comparison.reference)[0] for each in metrics}
+    ensemble = ensemble_scores(result.members, comparison.reference, metrics)
     entries = (comparison.entries[1], Entry(result, scores, ensemble=ensemble))
     return replace(comparison, entries=entries)
 

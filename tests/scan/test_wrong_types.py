@@ -114,8 +114,8 @@ def test_parts_of_a_scan_and_of_a_comparison(scan, what):
             entry(value)
     with pytest.raises(InputError, match="list of methods"):
         ff.compare(scan, value)
-    with pytest.raises(InputError, match="list of protocols"):
-        ff.compare(scan, ["zero-filled"], protocols=value)
+    with pytest.raises(InputError, match="list of metrics"):
+        ff.compare(scan, ["zero-filled"], metrics=value)
     with pytest.raises(InputError, match=f"^The reference is {what}"):
         ff.compare(scan, ["zero-filled"], reference=value)
     with pytest.raises(InputError, match=f"^The method is {what}"):

@@ -14,7 +14,7 @@ from fourfold.errors import InputError
 from fourfold.methods.classical.zero_filled import ZeroFilled
 from fourfold.methods.method import Method, Solution
 from fourfold.methods.registry import quick_methods
-from fourfold.metrics import PROTOCOLS, score
+from fourfold.metrics import METRICS, score
 from fourfold.operators.fourier import fft, ifft
 from fourfold.sampling import make_sampling
 from fourfold.scan import Geometry, Sampling, Scan, Source
@@ -131,8 +131,8 @@ def test_methods_get_the_undersampled_scan_alone(scan, half, watcher):
     assert torch.equal(seen.kspace, comparison.scan.kspace)
 
 
-def test_scores_are_those_of_the_protocols(scan, half):
-    comparison = compare(scan, [Scaled(factor=0.9)], half, protocols=["nmse", "vif"])
+def test_scores_are_those_of_the_metrics(scan, half):
+    comparison = compare(scan, [Scaled(factor=0.9)], half, metrics=["nmse", "vif"])
     (entry,) = comparison.entries
     image = 0.9 * root_sum_of_squares(ifft(torch.where(half.mask[:, None], scan.kspace, 0)))
     assert list(entry.scores) == ["nmse", "vif"]
@@ -198,9 +198,9 @@ def test_progress_covers_the_whole(scan, half):
     assert any(fraction > 0.5 and words.startswith("zero-filled: ") for fraction, words in calls)
 
 
-def test_protocols_that_do_not_suit_are_told(scan, half):
+def test_metrics_that_do_not_suit_are_told(scan, half):
     comparison = compare(scan, ["zero-filled"], half)
-    assert [protocol.name for protocol in comparison.protocols] == [name for name in PROTOCOLS if name != "ms-ssim"]
+    assert [metric.name for metric in comparison.metrics] == [name for name in METRICS if name != "ms-ssim"]
     ((name, sentence),) = comparison.omitted
     assert name == "ms-ssim"
     assert "64×60" in sentence
@@ -208,9 +208,9 @@ def test_protocols_that_do_not_suit_are_told(scan, half):
     assert sentence in " ".join(printed(comparison).split())
 
 
-def test_a_protocol_asked_for_must_suit(scan, half, watcher):
+def test_a_metric_asked_for_must_suit(scan, half, watcher):
     with pytest.raises(InputError, match=r"ms-ssim: .*161×161"):
-        compare(scan, [watcher], half, protocols=["psnr", "ms-ssim"])
+        compare(scan, [watcher], half, metrics=["psnr", "ms-ssim"])
     assert not watcher.seen
 
 
@@ -219,7 +219,7 @@ def test_a_protocol_asked_for_must_suit(scan, half, watcher):
     [
         ({"methods": ["zero-fild"]}, "Did you mean 'zero-filled'"),
         ({"methods": []}, "No method"),
-        ({"protocols": ["snr-bd"]}, "Did you mean 'snr-db'"),
+        ({"metrics": ["snr-bd"]}, "Did you mean 'snr-db'"),
         ({"reference": "matchd"}, "Did you mean 'matched'"),
         ({"reference": torch.ones(1, 64, 64)}, r"\(1, 64, 64\).*\(1, 64, 60\)"),
         ({"reference": torch.ones(1, 64, 60) * math.nan}, "The reference contains NaN"),
@@ -238,7 +238,7 @@ def test_undersampled_data_has_no_scores(scan, half):
     comparison = compare(acquired, ["zero-filled"])
     assert comparison.reference is None
     assert comparison.entries[0].scores == {}
-    assert comparison.protocols == ()
+    assert comparison.metrics == ()
     assert torch.equal(comparison.scan.mask, half.mask)
     assert "undersampled as acquired" in printed(comparison)
     with pytest.raises(InputError, match="for want of a reference"):
@@ -278,15 +278,15 @@ def test_frames_are_scored_one_by_one_and_together(half):
     for name, value in entry.scores.items():
         frames = entry.frame_scores[name]
         assert len(frames) == 3
-        if not PROTOCOLS[name].pooled:
+        if not METRICS[name].pooled:
             assert value == pytest.approx(sum(frames) / 3)
     assert len(set(entry.frame_scores["snr-db"])) == 3
 
 
-def test_best_follows_the_protocols_direction(scan, half):
+def test_best_follows_the_metrics_direction(scan, half):
     comparison = compare(scan, [Scaled(factor=0.5), Scaled(), Scaled(factor=2)], half)
-    for protocol in ("psnr", "nmse", "ssim-3x3"):
-        assert comparison.best(protocol) is comparison.entries[1]
+    for metric in ("psnr", "nmse", "ssim-3x3"):
+        assert comparison.best(metric) is comparison.entries[1]
     with pytest.raises(InputError, match=r"'ms-ssim'.*this comparison has: psnr, nmse"):
         comparison.best("ms-ssim")
 
@@ -302,10 +302,10 @@ def test_table_shows_the_best_in_bold(scan, half):
     columns = {str(column.header).replace("\n", ""): list(column.cells) for column in comparison.render().columns}
     for name in ("psnr", "nmse", "vif"):
         value = comparison.entries[0].scores[name]
-        assert columns[name][0].plain == f"{value:.{PROTOCOLS[name].decimals}f}"
+        assert columns[name][0].plain == f"{value:.{METRICS[name].decimals}f}"
     assert [cell.style for cell in columns["nmse"]] == ["", "bold"]
-    bold = [sum(cell.style == "bold" for cell in columns[protocol.name]) for protocol in comparison.protocols]
-    assert bold == [1] * len(comparison.protocols)
+    bold = [sum(cell.style == "bold" for cell in columns[metric.name]) for metric in comparison.metrics]
+    assert bold == [1] * len(comparison.metrics)
 
 
 def test_table_fits_a_terminal(raw):
@@ -315,12 +315,12 @@ def test_table_fits_a_terminal(raw):
     assert max(map(len, text.splitlines())) <= 80
     for entry in comparison.entries:
         line = next(line for line in text.splitlines() if line.split()[:1] == [entry.method])
-        scores = [f"{value:.{PROTOCOLS[name].decimals}f}" for name, value in entry.scores.items()]
+        scores = [f"{value:.{METRICS[name].decimals}f}" for name, value in entry.scores.items()]
         assert line.split()[-9:-2] == scores
         assert line.split()[-1] == str(entry.reconstruction.record.iterations)
     assert "head8_T1_256, random sampling, 4.00×" in text
-    for protocol in PROTOCOLS:
-        assert protocol.split("-")[-1] in text
+    for metric in METRICS:
+        assert metric.split("-")[-1] in text
 
 
 def test_simulated_data_is_labelled(scan, half):
@@ -337,8 +337,8 @@ def test_json_tells_where_everything_came_from(scan):
     assert facts["sampling"]["seed"] == 7
     assert facts["sampling"]["asked_acceleration"] == 2
     assert facts["reference"] == comparison.reference_name
-    assert facts["protocols"]["vif"]["statement"] == PROTOCOLS["vif"].statement
-    assert facts["protocols"]["nmse"]["higher_is_better"] is False
+    assert facts["metrics"]["vif"]["statement"] == METRICS["vif"].statement
+    assert facts["metrics"]["nmse"]["higher_is_better"] is False
     assert facts["results"][0]["settings"] == {"factor": 0.5}
     assert facts["results"][1]["scores"] == comparison.entries[1].scores
 
@@ -376,29 +376,29 @@ def test_matched_reference_joins_the_sets_of_a_scans_own_maps():
 
 def test_sense_beats_zero_filling_on_a_real_head(raw):
     comparison = compare(raw("brain8_full_T1"), ["zero-filled", "cg-sense"], reference="matched")
-    for protocol in ("psnr", "ms-ssim", "vif", "snr-db"):
-        assert comparison.best(protocol).method == "cg-sense"
+    for metric in ("psnr", "ms-ssim", "vif", "snr-db"):
+        assert comparison.best(metric).method == "cg-sense"
     zero_filled, sense = (entry.scores["psnr"] for entry in comparison.entries)
     assert sense > zero_filled + 3
 
 
 def test_scores_against_the_number_of_members_are_those_of_their_means(scan):
-    entry = compare(scan, [Several(), "zero-filled"], protocols=["psnr", "nmse"]).entries[0]
+    entry = compare(scan, [Several(), "zero-filled"], metrics=["psnr", "nmse"]).entries[0]
     reference = root_sum_of_squares(ifft(scan.kspace))
     first, second, third = entry.reconstruction.members.abs()
     means = [first, (first + second) / 2, (first + second + third) / 3]
     for name in ("psnr", "nmse"):
-        protocol = PROTOCOLS[name]
+        metric = METRICS[name]
         single = [score(member, reference, name) for member in (first, second, third)]
         assert entry.ensemble.averaged[name] == pytest.approx([score(image, reference, name) for image in means])
         assert entry.ensemble.single[name] == pytest.approx(single)
         assert entry.ensemble.averaged[name][-1] == pytest.approx(entry.scores[name])
-        best = max(single) if protocol.higher_is_better else min(single)
-        assert single[entry.ensemble.best(protocol)] == best
+        best = max(single) if metric.higher_is_better else min(single)
+        assert single[entry.ensemble.best(metric)] == best
 
 
 def test_methods_without_members_have_no_ensemble(scan):
-    comparison = compare(scan, ["zero-filled", Several()], protocols=["psnr"])
+    comparison = compare(scan, ["zero-filled", Several()], metrics=["psnr"])
     assert comparison.entries[0].ensemble is None
     written = json.loads(json.dumps(comparison.to_json()))
     assert written["results"][0]["ensemble"] is None

@@ -105,7 +105,7 @@ def test_finished_networks_are_taken_over(done, monkeypatch):
         ({"images": 60}, "60 were asked for"),
         ({"networks": {"a": {"preset": "varnet"}, "b": {"preset": "dar2018"}}}, "have different data or seeds"),
         ({"networks": {"unet": {"preset": "ghodrati"}}}, "There is no preset 'ghodrati'"),
-        ({"protocols": ["snr"]}, "There is no metric protocol 'snr'"),
+        ({"metrics": ["snr"]}, "There is no metric 'snr'"),
     ],
 )
 def test_what_does_not_fit_is_refused_before_any_work(done, tmp_path, change, sentence):
@@ -121,7 +121,7 @@ def study_of(folder: Path, snr: dict[Arm, np.ndarray], kinds: dict[str, str]) ->
         names = tuple(map(str, range(len(values))))
         return Scores(names, names, {"snr-db": tuple(values.tolist())})
 
-    settings = LossesSettings(**given(folder) | {"protocols": ["snr-db"], "losses": {name: ["l1"] for name in kinds}})
+    settings = LossesSettings(**given(folder) | {"metrics": ["snr-db"], "losses": {name: ["l1"] for name in kinds}})
     made = {arm: scores(values) for arm, values in snr.items()}
     sizes = {"unet": 1300, "resnet": 100}
     return Losses(

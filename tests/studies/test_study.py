@@ -167,9 +167,9 @@ def test_scores_are_those_of_the_kept_images(done):
         mine = [row for row in table if (row["scan"], row["method"]) == ("k1.npz", name)]
         assert {row["image"] for row in mine} == set(expected)
         for row in mine:
-            for protocol in ("psnr", "vif", "fastmri-ssim"):
-                value = score(expected[row["image"]], reference, protocol)
-                assert float(row[protocol]) == pytest.approx(value, rel=1e-5), (name, row["image"], protocol)
+            for metric in ("psnr", "vif", "fastmri-ssim"):
+                value = score(expected[row["image"]], reference, metric)
+                assert float(row[metric]) == pytest.approx(value, rel=1e-5), (name, row["image"], metric)
 
 
 def test_summaries_are_means_and_deviations_over_scans(done):

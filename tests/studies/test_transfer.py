@@ -204,7 +204,7 @@ def test_the_grid_holds_every_cell_or_those_of_the_tables(images):
         ({"train_on": ["photos", "T3"]}, "names the domain 'T3', which is not described"),
         ({"transferred": "T4"}, "'T4' is to be transferred but is not in 'train_on'"),
         ({"shown_tuning": 2}, "show 2 images of tuning"),
-        ({"protocols": ["fastmri-ssim"]}, "add 'psnr'"),
+        ({"metrics": ["fastmri-ssim"]}, "add 'psnr'"),
         ({"tuning": {"network": "varnet"}}, "The tuning gives 'network'"),
         ({"training": {"preset": "dar2018", "data": {"sources": []}}}, "The training's data has 'sources'"),
         ({"training": {"preset": "dar"}}, "There is no preset 'dar'"),

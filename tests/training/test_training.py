@@ -687,7 +687,7 @@ def test_finetuning_begins_with_the_weights(settings, tmp_path):
             {"network": DENOISING, "supervision": "self", "losses": [], "stages": [{"train": "denoiser", "epochs": 1}]},
             "references with noise",
         ),
-        ({"protocols": ["snr"]}, r"no metric protocol 'snr'"),
+        ({"metrics": ["snr"]}, r"no metric 'snr'"),
         ({"supervision": "self"}, "loss of its own"),
         ({"supervision": "self", "losses": [], "network": {**SMALL, "complex": False}}, "does not learn the phase"),
         ({"network": {**SMALL, "complex": False}}, "set 'compare: magnitude'"),
@@ -706,7 +706,7 @@ def test_what_does_not_suit_the_data_is_refused(settings, tmp_path):
     with pytest.raises(InputError, match="8 training examples and a batch takes 9"):
         train(TrainingSettings(**settings(batch_size=9)), tmp_path / "out")
     with pytest.raises(InputError, match=r"Validation .* pieces.npz:subject-\S+: ms-ssim: .* at least 161×161"):
-        train(TrainingSettings(**settings(protocols=["ms-ssim"])), tmp_path / "other")
+        train(TrainingSettings(**settings(metrics=["ms-ssim"])), tmp_path / "other")
 
 
 def test_lightning_is_asked_for_only_where_it_is_needed(settings, tmp_path, monkeypatch):

@@ -60,7 +60,7 @@ def compare(
     seed: Annotated[int, Parameter(group=PATTERN)] = 0,
     details: Annotated[SamplingOptions | None, Parameter(name="*", group=PATTERN)] = None,
     mask: Annotated[Path | None, Parameter(group=PATTERN)] = None,
-    protocols: Annotated[list[str] | None, Parameter(group=OUTPUT)] = None,
+    metrics: Annotated[list[str] | None, Parameter(group=OUTPUT)] = None,
     report: Annotated[Path | None, Parameter(group=OUTPUT)] = None,
     json: Annotated[Flag, Parameter(group=OUTPUT)] = False,
     force: Annotated[Flag, Parameter(group=OUTPUT)] = False,
@@ -106,7 +106,7 @@ def compare(
         Seed of what is drawn at random.
     mask
         Take the pattern from this file instead.
-    protocols
+    metrics
         Scores to compute, separated by commas; all that suit the images unless given.
     report
         HTML page to write, with images, error maps and provenance.
@@ -130,7 +130,7 @@ def compare(
         chosen = [method for method in chosen if method.suits(undersampled)]
     with progress_bar() as show:
         comparison = compare_methods(
-            scan.to(computer.device), chosen, sampling, _names(protocols or ()) or None, reference, progress=show
+            scan.to(computer.device), chosen, sampling, _names(metrics or ()) or None, reference, progress=show
         )
     if report is not None:
         words = f", {frames_in_words(indices, len(volume))}" if len(volume) > 1 else ""

@@ -181,12 +181,12 @@ def _table(found: Study) -> Table:
     kinds: tuple[tuple[Kind, str], ...] = (("image", ""), ("estimate", ", without data consistency"))
     table = Table(box=SIMPLE_HEAD, padding=0)
     table.add_column("method")
-    for protocol in found.protocols:
-        table.add_column(protocol.name, justify="right", no_wrap=True)
+    for metric in found.metrics:
+        table.add_column(metric.name, justify="right", no_wrap=True)
     for method in found.methods:
         for kind, words in kinds:
-            spreads = [found.spread(method.name, protocol, kind) for protocol in found.protocols]
+            spreads = [found.spread(method.name, metric, kind) for metric in found.metrics]
             if any(spread.count for spread in spreads):
-                cells = [spread_words(spread, each) for spread, each in zip(spreads, found.protocols, strict=True)]
+                cells = [spread_words(spread, each) for spread, each in zip(spreads, found.metrics, strict=True)]
                 table.add_row(method.name + words, *cells)
     return table

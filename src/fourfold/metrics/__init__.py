@@ -1,6 +1,6 @@
-"""Image quality as named protocols: a score always goes with its window, data range and averaging."""
+"""Image quality as named metrics: a score always goes with its window, data range and averaging."""
 
-from fourfold.metrics.protocol import Protocol, check_magnitude
-from fourfold.metrics.protocols import PROTOCOLS, find_protocol, score, score_frames
+from fourfold.metrics.metric import Metric, check_magnitude
+from fourfold.metrics.registry import METRICS, find_metric, score, score_frames
 
-__all__ = ["PROTOCOLS", "Protocol", "check_magnitude", "find_protocol", "score", "score_frames"]
+__all__ = ["METRICS", "Metric", "check_magnitude", "find_metric", "score", "score_frames"]

@@ -57,7 +57,7 @@ def contents(results: Results, gallery: Gallery, box: Box) -> dict[str, Any]:
         "panels": _panels(results, gallery, int(frames[start])),
         "profiles": _profiles(results, gallery) if gallery.shape[0] > 1 else None,
         "ensembles": ensembles(results, gallery, int(frames[start])),
-        "protocols": results.protocols,
+        "metrics": results.metrics,
         "rows": _rows(results),
         "omitted": results.omitted,
         "failures": results.failures,
@@ -161,9 +161,9 @@ def _panels(results: Results, gallery: Gallery, frame: int) -> list[dict[str, st
     black, white = gallery.window()
     remarks = [
         " · ".join(
-            f"{protocol.name} {decimal(scores[protocol.name], protocol.decimals)}"
-            for protocol in results.protocols
-            if protocol.name in BESIDE_IMAGES
+            f"{metric.name} {decimal(scores[metric.name], metric.decimals)}"
+            for metric in results.metrics
+            if metric.name in BESIDE_IMAGES
         )
         for scores in results.scores
     ]
@@ -192,8 +192,8 @@ def _profiles(results: Results, gallery: Gallery) -> dict[str, Any]:
 def _rows(results: Results) -> list[dict[str, Any]]:
     """Return the rows of the score table: scores, seconds, iterations."""
     columns = [
-        _column([scores[protocol.name] for scores in results.scores], protocol.decimals, protocol.higher_is_better)
-        for protocol in results.protocols
+        _column([scores[metric.name] for scores in results.scores], metric.decimals, metric.higher_is_better)
+        for metric in results.metrics
     ]
     columns.append(_column([record.seconds for record in results.records], SECOND_DECIMALS))
     columns.append(_column([record.iterations for record in results.records], 0))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from fourfold.metrics import Protocol
+from fourfold.metrics import Metric
 from fourfold.report.charts import HELD_OUT, LOSS, chart_png, curve_chart, score_chart
 from fourfold.report.encoding import data_url, still
 from fourfold.report.pictures import Gallery, amplification
@@ -73,12 +73,12 @@ def _pictures(
 def _facts(made: Reconstruction, scores: EnsembleScores | None, results: Results, frame: int) -> list[str]:
     """Return a few words on each member: its score or its seed."""
     assert made.members is not None
-    protocol = next((protocol for protocol in results.protocols if protocol.name == FIRST), None)
-    if scores is not None and protocol is not None:
-        best = scores.best(protocol)
+    metric = next((metric for metric in results.metrics if metric.name == FIRST), None)
+    if scores is not None and metric is not None:
+        best = scores.best(metric)
         return [
-            f"{protocol.name} {decimal(value, protocol.decimals)}{' · best' if place == best else ''}"
-            for place, value in enumerate(scores.single[protocol.name])
+            f"{metric.name} {decimal(value, metric.decimals)}{' · best' if place == best else ''}"
+            for place, value in enumerate(scores.single[metric.name])
         ]
     known = made.record.details_of(frame).get("members", ())
     return [f"seed {member['seed']}" for member in known] or [""] * len(made.members)
@@ -119,16 +119,16 @@ def _score_charts(results: Results, scores: EnsembleScores | None) -> list[dict[
         return []
     return [
         {
-            "image": data_url(chart_png(_score_chart(protocol, scores))),
-            "words": f"{protocol.title} against the number of averaged members",
+            "image": data_url(chart_png(_score_chart(metric, scores))),
+            "words": f"{metric.title} against the number of averaged members",
         }
-        for protocol in results.protocols
+        for metric in results.metrics
     ]
 
 
-def _score_chart(protocol: Protocol, scores: EnsembleScores) -> Figure:
-    averaged, single = scores.averaged[protocol.name], scores.single[protocol.name]
-    return score_chart(protocol.title, averaged, single, single[scores.best(protocol)])
+def _score_chart(metric: Metric, scores: EnsembleScores) -> Figure:
+    averaged, single = scores.averaged[metric.name], scores.single[metric.name]
+    return score_chart(metric.title, averaged, single, single[scores.best(metric)])
 
 
 def _rows(results: Results, scores: EnsembleScores | None) -> list[tuple[str, list[str]]]:
@@ -137,10 +137,10 @@ def _rows(results: Results, scores: EnsembleScores | None) -> list[tuple[str, li
         return []
 
     def row(values: Mapping[str, float]) -> list[str]:
-        return [decimal(values[protocol.name], protocol.decimals) for protocol in results.protocols]
+        return [decimal(values[metric.name], metric.decimals) for metric in results.metrics]
 
     count = len(next(iter(scores.averaged.values())))
-    best = {protocol.name: scores.single[protocol.name][scores.best(protocol)] for protocol in results.protocols}
+    best = {metric.name: scores.single[metric.name][scores.best(metric)] for metric in results.metrics}
     means = {name: sum(values) / len(values) for name, values in scores.single.items()}
     rows = [("Single members, mean of their scores", row(means)), ("Best single member, by each score", row(best))]
     return rows + [

@@ -84,9 +84,9 @@ def figure(
 def _remarks(shown: Results) -> list[str]:
     """Return the first score beside each image's label."""
     remarks = [""] if shown.reference is not None else []
-    if not shown.protocols:
+    if not shown.metrics:
         return remarks + [""] * len(shown.labels)
-    first = shown.protocols[0]
+    first = shown.metrics[0]
     return remarks + [f"{first.name} {decimal(scores[first.name], first.decimals)}" for scores in shown.scores]
 
 

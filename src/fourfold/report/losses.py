@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fourfold.methods.method import Method
-from fourfold.metrics import Protocol, find_protocol
+from fourfold.metrics import Metric, find_metric
 from fourfold.report.figures import figure
 from fourfold.report.results import Results
 from fourfold.report.study_figures import Drawn
@@ -33,12 +33,12 @@ def write_losses(study: Losses, folder: Path) -> Written:
         An existing folder; files of these names are replaced, each once the new one is complete.
     """
     settings = study.settings
-    protocols = tuple(map(find_protocol, settings.protocols))
-    count = len(protocols)
+    metrics = tuple(map(find_metric, settings.metrics))
+    count = len(metrics)
     tables = (
-        *(_normality(study, protocol, str(2 + place)) for place, protocol in enumerate(protocols)),
-        _quartiles(study, protocols, str(2 + count)),
-        *(_pairs(study, protocol, str(3 + count + place)) for place, protocol in enumerate(protocols)),
+        *(_normality(study, metric, str(2 + place)) for place, metric in enumerate(metrics)),
+        _quartiles(study, metrics, str(2 + count)),
+        *(_pairs(study, metric, str(3 + count + place)) for place, metric in enumerate(metrics)),
     )
     write_csv(folder / "scores.csv", study.rows())
     examples = study.unseen.examples
@@ -54,7 +54,7 @@ def write_losses(study: Losses, folder: Path) -> Written:
             ("Tested on", f"{len(examples)} images of {subjects} unseen subjects"),
         ],
         simulated=any(source.kind == "images" for source in settings.data.sources),
-        protocols=protocols,
+        metrics=metrics,
         notes=[f"{title} is left out: {sentence}" for title, sentence in study.failures],
         records=[
             *((name, pairs(given)) for name, given in settings.networks.items()),
@@ -73,11 +73,11 @@ def _label(made: Arm | Method) -> str:
     return made.label if isinstance(made, Arm) else made.title
 
 
-def _normality(study: Losses, protocol: Protocol, number: str) -> NumberTable:
+def _normality(study: Losses, metric: Metric, number: str) -> NumberTable:
     """Return the tests of normality of a score (Tables 2 and 3)."""
     rows: list[tuple[str, tuple[float | None, ...]]] = []
     for arm, scores in study.arms.items():
-        test = normality(scores.values[protocol.name])
+        test = normality(scores.values[metric.name])
         numbers = (
             (None,) * 5
             if test is None
@@ -86,7 +86,7 @@ def _normality(study: Losses, protocol: Protocol, number: str) -> NumberTable:
         rows.append((arm.label, numbers))
     return NumberTable(
         number,
-        f"Tests of normality of {protocol.title}: p is the chance of such a statistic if the scores were normal.",
+        f"Tests of normality of {metric.title}: p is the chance of such a statistic if the scores were normal.",
         "Network",
         ("Kolmogorov-Smirnov", "p (Lilliefors)", "Shapiro-Wilk", "p (Shapiro-Wilk)", "images"),
         (".3f", ".2g", ".3f", ".2g", ".0f"),
@@ -94,38 +94,38 @@ def _normality(study: Losses, protocol: Protocol, number: str) -> NumberTable:
     )
 
 
-def _quartiles(study: Losses, protocols: Sequence[Protocol], number: str) -> NumberTable:
+def _quartiles(study: Losses, metrics: Sequence[Metric], number: str) -> NumberTable:
     """Return the quartiles of every score (Table 4)."""
     names = ("25 %", "median", "75 %")
     return NumberTable(
         number,
         f"Quartiles over {len(study.unseen.examples)} images.",
         "Reconstruction",
-        tuple(f"{protocol.title}, {name}" for protocol in protocols for name in names),
-        tuple(f".{protocol.decimals}f" for protocol in protocols for _ in names),
+        tuple(f"{metric.title}, {name}" for metric in metrics for name in names),
+        tuple(f".{metric.decimals}f" for metric in metrics for _ in names),
         tuple(
             (
                 _label(made),
-                tuple(value for protocol in protocols for value in quartiles(study.scores(made).values[protocol.name])),
+                tuple(value for metric in metrics for value in quartiles(study.scores(made).values[metric.name])),
             )
             for made in _made(study)
         ),
     )
 
 
-def _pairs(study: Losses, protocol: Protocol, number: str) -> NumberTable:
+def _pairs(study: Losses, metric: Metric, number: str) -> NumberTable:
     """Return every pair of networks with the difference of their scores and its p-value."""
     arms = {arm.label: arm for arm in study.arms}
-    found = compared_pairs({label: study.arms[arm].values[protocol.name] for label, arm in arms.items()})
+    found = compared_pairs({label: study.arms[arm].values[metric.name] for label, arm in arms.items()})
     return NumberTable(
         number,
-        f"{protocol.title} of pairs of networks, image by image; p by Wilcoxon's signed-rank test with Holm's "
+        f"{metric.title} of pairs of networks, image by image; p by Wilcoxon's signed-rank test with Holm's "
         "correction.",
         "Pair",
         ("mean difference", "p"),
-        (f"+.{protocol.decimals}f", ".2g"),
+        (f"+.{metric.decimals}f", ".2g"),
         tuple(
-            (f"{one} − {other}", (study.arms[arms[one]].minus(study.arms[arms[other]], protocol.name).mean, chance))
+            (f"{one} − {other}", (study.arms[arms[one]].minus(study.arms[arms[other]], metric.name).mean, chance))
             for (one, other), chance in found.items()
         ),
     )
@@ -159,16 +159,16 @@ def _figures(study: Losses, folder: Path) -> list[Drawn]:
 
 
 def _side_by_side(study: Losses, shown: Sequence[Arm | Method], number: str, words: str, folder: Path) -> Drawn:
-    index, protocol = study.example(), find_protocol(study.settings.protocols[0])
+    index, metric = study.example(), find_metric(study.settings.metrics[0])
     results = Results(
         tuple(study.image(made, index) for made in shown),
         tuple(map(_label, shown)),
-        tuple({protocol.name: study.scores(made).values[protocol.name][index]} for made in shown),
-        (protocol,),
+        tuple({metric.name: study.scores(made).values[metric.name][index]} for made in shown),
+        (metric,),
         study.unseen.reference(index),
         "fully sampled image",
     )
     name = study.unseen.examples.name(index)
     file = figure(results, folder / f"figure-{number}.png", foot=(f"Shown: {name}.",))
-    caption = f"{words} Image, magnified detail and error of the image with the median {protocol.title} ({name})."
+    caption = f"{words} Image, magnified detail and error of the image with the median {metric.title} ({name})."
     return Drawn(number, caption, file)

@@ -12,7 +12,7 @@ from torch import Tensor
 from fourfold.errors import InputError, check_type
 from fourfold.formats.orientation import View, orient_for_display, views
 from fourfold.methods.registry import methods
-from fourfold.metrics import Protocol
+from fourfold.metrics import Metric
 from fourfold.report.pictures import Gallery
 from fourfold.report.wording import labels
 from fourfold.scan import Geometry, Reconstruction, Record, Scan
@@ -29,15 +29,15 @@ class Results:
     Attributes
     ----------
     reconstructions, labels, scores
-        One for each method; a score is found by its protocol's name.
-    protocols
-        The protocols of the scores, in the order of the columns; empty without a reference.
+        One for each method; a score is found by its metric's name.
+    metrics
+        The metrics of the scores, in the order of the columns; empty without a reference.
     reference
         float32, (frame, y, x), or None.
     reference_name
         What the reference is, in words.
     omitted
-        Name of each protocol that does not suit the reference, with the sentence that says why.
+        Name of each metric that does not suit the reference, with the sentence that says why.
     failures
         Title of each method that the data refused, with the sentence that says why.
     scan
@@ -54,7 +54,7 @@ class Results:
     reconstructions: tuple[Reconstruction, ...]
     labels: tuple[str, ...]
     scores: tuple[Mapping[str, float], ...]
-    protocols: tuple[Protocol, ...] = ()
+    metrics: tuple[Metric, ...] = ()
     reference: Tensor | None = None
     reference_name: str = ""
     omitted: tuple[tuple[str, str], ...] = ()
@@ -78,7 +78,7 @@ class Results:
             made,
             _labels(made),
             tuple(entry.scores for entry in results.entries),
-            results.protocols,
+            results.metrics,
             results.reference,
             results.reference_name,
             results.omitted,

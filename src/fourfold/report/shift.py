@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from fourfold.methods.method import Method
-from fourfold.metrics import Protocol, find_protocol
+from fourfold.metrics import Metric, find_metric
 from fourfold.report.figures import figure
 from fourfold.report.results import Results
 from fourfold.report.study_figures import Drawn
@@ -30,9 +30,9 @@ def write_shift(study: Shift, folder: Path) -> Written:
         An existing folder; files of these names are replaced, each once the new one is complete.
     """
     settings = study.settings
-    protocols = tuple(map(find_protocol, settings.protocols))
+    metrics = tuple(map(find_metric, settings.metrics))
     write_csv(folder / "scores.csv", study.rows())
-    tables = _scores(study, protocols), _differences(study, protocols)
+    tables = _scores(study, metrics), _differences(study, metrics)
     tested = [f"{name}: {len(unseen.examples)} images" for name, unseen in study.unseen.items()]
     given = [network.label for network in dict.fromkeys(network for network, _ in study.networks) if network.given]
     notes = [f"{title} is left out for {domain}: {sentence}" for title, domain, sentence in study.failures]
@@ -45,7 +45,7 @@ def write_shift(study: Shift, folder: Path) -> Written:
         paper=_PAPER,
         facts=[("Tested on", ", ".join(tested)), ("Networks", str(len({network for network, _ in study.networks})))],
         simulated=any(source.kind == "images" for each in settings.domains.values() for source in each.sources),
-        protocols=protocols,
+        metrics=metrics,
         notes=notes,
         records=[
             ("Training", pairs(settings.training)),
@@ -59,7 +59,7 @@ def _label(made: Network | Method) -> str:
     return made.label if isinstance(made, Network) else made.title
 
 
-def _scores(study: Shift, protocols: tuple[Protocol, ...]) -> ScoreTable:
+def _scores(study: Shift, metrics: tuple[Metric, ...]) -> ScoreTable:
     """Return all networks and methods on all domains."""
     domains = study.settings.test_on
     made = list(dict.fromkeys(who for domain in domains for who in study.of(domain)))
@@ -67,15 +67,15 @@ def _scores(study: Shift, protocols: tuple[Protocol, ...]) -> ScoreTable:
         "1",
         "Networks and methods on unseen subjects of each domain: mean ± standard deviation.",
         "Reconstruction",
-        tuple(f"{domain}: {protocol.title}" for domain in domains for protocol in protocols),
-        tuple(protocol for _ in domains for protocol in protocols),
+        tuple(f"{domain}: {metric.title}" for domain in domains for metric in metrics),
+        tuple(metric for _ in domains for metric in metrics),
         tuple(
             (
                 _label(who),
                 tuple(
-                    study.of(domain)[who].spread(protocol.name) if who in study.of(domain) else None
+                    study.of(domain)[who].spread(metric.name) if who in study.of(domain) else None
                     for domain in domains
-                    for protocol in protocols
+                    for metric in metrics
                 ),
             )
             for who in made
@@ -83,37 +83,37 @@ def _scores(study: Shift, protocols: tuple[Protocol, ...]) -> ScoreTable:
     )
 
 
-def _differences(study: Shift, protocols: tuple[Protocol, ...]) -> NumberTable:
+def _differences(study: Shift, metrics: tuple[Metric, ...]) -> NumberTable:
     """Return how far each network is, image by image, from the one that was trained on the domain."""
     rows = []
     for (network, domain), scores in study.networks.items():
         home = study.at_home(domain)
         if home is not None and network != home:
-            values = tuple(scores.minus(study.networks[home, domain], each.name).mean for each in protocols)
+            values = tuple(scores.minus(study.networks[home, domain], each.name).mean for each in metrics)
             rows.append((f"{network.label} on {domain}", values))
     return NumberTable(
         "2",
         "Out of domain less in domain: mean difference, image by image, to the network that was trained on the domain.",
         "Network",
-        tuple(protocol.title for protocol in protocols),
-        tuple(f"+.{protocol.decimals}f" for protocol in protocols),
+        tuple(metric.title for metric in metrics),
+        tuple(f"+.{metric.decimals}f" for metric in metrics),
         tuple(rows),
     )
 
 
 def _side_by_side(study: Shift, domain: str, number: str, folder: Path) -> Drawn:
     """Draw all networks and methods on one image of a domain."""
-    index, protocol = study.example(domain), find_protocol(study.settings.protocols[-1])
+    index, metric = study.example(domain), find_metric(study.settings.metrics[-1])
     made, unseen = study.of(domain), study.unseen[domain]
     results = Results(
         tuple(study.image(who, domain, index) for who in made),
         tuple(map(_label, made)),
-        tuple({protocol.name: scores.values[protocol.name][index]} for scores in made.values()),
-        (protocol,),
+        tuple({metric.name: scores.values[metric.name][index]} for scores in made.values()),
+        (metric,),
         unseen.reference(index),
         "fully sampled image",
     )
     name = unseen.examples.name(index)
     file = figure(results, folder / f"figure-{number}.png", foot=(f"Shown: {name}.",))
-    words = f"Networks and methods on an image of {domain}, the one with the median {protocol.title} ({name})."
+    words = f"Networks and methods on an image of {domain}, the one with the median {metric.title} ({name})."
     return Drawn(number, words, file)

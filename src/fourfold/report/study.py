@@ -10,7 +10,7 @@ from typing import Any
 
 from fourfold.errors import InputError
 from fourfold.files.output import atomically, write_text
-from fourfold.metrics import Protocol
+from fourfold.metrics import Metric
 from fourfold.report.charts import chart_png
 from fourfold.report.encoding import data_url
 from fourfold.report.study_figures import Drawn, ensemble_chart, spread_words, study_figures
@@ -67,7 +67,7 @@ def _contents(study: Study, figures: Sequence[Drawn]) -> dict[str, Any]:
         "simulated": study.simulated,
         "reference_name": REFERENCES[study.reference],
         "count": len(study.cases),
-        "protocols": study.protocols,
+        "metrics": study.metrics,
         "scores": _scores(study),
         "gains": _table(study, "gain", signed=True),
         "datasets": _by_dataset(study),
@@ -97,23 +97,23 @@ def _facts(study: Study) -> list[tuple[str, str]]:
 
 def _row(study: Study, name: str, method: str, kind: Kind, dataset: str | None = None, signed: bool = False) -> Row:
     return name, [
-        {"text": spread_words(spread, protocol, signed), "value": spread.mean, "best": False}
-        for protocol in study.protocols
-        for spread in [study.spread(method, protocol, kind, dataset)]
+        {"text": spread_words(spread, metric, signed), "value": spread.mean, "best": False}
+        for metric in study.metrics
+        for spread in [study.spread(method, metric, kind, dataset)]
     ]
 
 
 def _known(study: Study, method: str, kind: Kind, dataset: str | None = None) -> bool:
     """Return whether a method has any score of a kind."""
-    return any(study.spread(method, protocol, kind, dataset).count for protocol in study.protocols)
+    return any(study.spread(method, metric, kind, dataset).count for metric in study.metrics)
 
 
-def _marked(rows: list[Row], protocols: Sequence[Protocol]) -> list[Row]:
+def _marked(rows: list[Row], metrics: Sequence[Metric]) -> list[Row]:
     """Return the rows with the best cell of each column marked."""
-    for place, protocol in enumerate(protocols):
+    for place, metric in enumerate(metrics):
         column = [cells[place] for _, cells in rows if cells[place]["value"] == cells[place]["value"]]
         if len(column) > 1:
-            sign = 1 if protocol.higher_is_better else -1
+            sign = 1 if metric.higher_is_better else -1
             max(column, key=lambda cell: sign * cell["value"])["best"] = True  # type: ignore[index]
     return rows
 
@@ -127,7 +127,7 @@ def _scores(study: Study) -> list[Row]:
         for kind, words in kinds
         if _known(study, method.name, kind)
     ]
-    return _marked(rows, study.protocols)
+    return _marked(rows, study.metrics)
 
 
 def _table(study: Study, kind: Kind, signed: bool = False) -> list[Row]:
@@ -151,7 +151,7 @@ def _by_dataset(study: Study) -> list[tuple[str, list[Row]]]:
                     for method in study.methods
                     if _known(study, method.name, "image", dataset)
                 ],
-                study.protocols,
+                study.metrics,
             ),
         )
         for dataset in study.datasets
@@ -177,13 +177,13 @@ def _charts(study: Study) -> list[tuple[str, list[dict[str, str]]]]:
     """Return the charts of scores against the number of members, for each method that has them."""
     charts = []
     for method in study.methods:
-        drawn = [(protocol, ensemble_chart(study, method.name, protocol)) for protocol in study.protocols]
+        drawn = [(metric, ensemble_chart(study, method.name, metric)) for metric in study.metrics]
         urls = [
             {
                 "image": data_url(chart_png(chart)),
-                "words": f"{method.title}: {protocol.title} against the number of averaged members",
+                "words": f"{method.title}: {metric.title} against the number of averaged members",
             }
-            for protocol, chart in drawn
+            for metric, chart in drawn
             if chart is not None
         ]
         if urls:
@@ -197,8 +197,7 @@ def _scans(study: Study) -> list[tuple[str, str, list[str]]]:
         (
             result.case.label,
             result.method.title,
-            [decimal(result.value(protocol), protocol.decimals) for protocol in study.protocols]
-            + [decimal(result.seconds, 1)],
+            [decimal(result.value(metric), metric.decimals) for metric in study.metrics] + [decimal(result.seconds, 1)],
         )
         for result in study.results
     ]

@@ -10,7 +10,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from fourfold.files.output import atomically
-from fourfold.metrics import Protocol, find_protocol
+from fourfold.metrics import Metric, find_metric
 from fourfold.report.charts import chart_png, score_chart
 from fourfold.report.figures import figure
 from fourfold.report.results import Results
@@ -80,14 +80,14 @@ def _side_by_side(
     shown = [(name, made) for name in names if (made := study.image(case, name)) is not None]
     titles = {method.name: method.title for method in study.methods}
     labels = [titles[name] for name, _ in shown]
-    psnr = find_protocol("psnr")
+    psnr = find_metric("psnr")
     scores = [next(one.scores for one in study.of(name) if one.case is case) for name, _ in shown]
     reference = study.reference_image(case)
     results = Results(
         tuple(made for _, made in shown), tuple(labels), tuple(scores), (psnr,), reference, study.reference
     )
     below = [_titles(study)] + [
-        [_with_and_without(study, name, protocol, dataset) for protocol in study.protocols] for name, _ in shown
+        [_with_and_without(study, name, metric, dataset) for metric in study.metrics] for name, _ in shown
     ]
     count = sum(dataset in (None, each.dataset) for each in study.cases)
     foot = (
@@ -101,28 +101,28 @@ def _side_by_side(
 
 
 def _titles(study: Study) -> list[str]:
-    return [protocol.title for protocol in study.protocols]
+    return [metric.title for metric in study.metrics]
 
 
-def _with_and_without(study: Study, method: str, protocol: Protocol, dataset: str | None) -> str:
-    words = spread_words(study.spread(method, protocol, dataset=dataset), protocol)
-    without = study.spread(method, protocol, "estimate", dataset)
-    return f"{words} ({decimal(without.mean, protocol.decimals)})" if without.count else words
+def _with_and_without(study: Study, method: str, metric: Metric, dataset: str | None) -> str:
+    words = spread_words(study.spread(method, metric, dataset=dataset), metric)
+    without = study.spread(method, metric, "estimate", dataset)
+    return f"{words} ({decimal(without.mean, metric.decimals)})" if without.count else words
 
 
-def spread_words(spread: Spread, protocol: Protocol, signed: bool = False) -> str:
-    """Return mean ± standard deviation with the protocol's decimals; the mean alone of a single value."""
-    mean = decimal(spread.mean, protocol.decimals)
+def spread_words(spread: Spread, metric: Metric, signed: bool = False) -> str:
+    """Return mean ± standard deviation with the metric's decimals; the mean alone of a single value."""
+    mean = decimal(spread.mean, metric.decimals)
     if signed and spread.mean > 0:
         mean = f"+{mean}"
     if spread.count < 2:  # what a standard deviation needs
         return mean
-    return f"{mean} ± {decimal(spread.deviation, protocol.decimals)}"
+    return f"{mean} ± {decimal(spread.deviation, metric.decimals)}"
 
 
 def _ensemble(study: Study, case: Case, subject: str, folder: Path) -> list[Drawn]:
     """Draw the mean of the members beside the best of them, and PSNR against their number."""
-    made, psnr = study.image(case, subject), find_protocol("psnr")
+    made, psnr = study.image(case, subject), find_metric("psnr")
     found = next(one for one in study.of(subject) if one.case is case)
     if made is None or made.members is None or found.ensemble is None:
         return [Drawn("4", "Figure 4 compares an ensemble with its members, and there is a single member.", None)]
@@ -139,8 +139,7 @@ def _ensemble(study: Study, case: Case, subject: str, folder: Path) -> list[Draw
     )
     kinds: tuple[Kind, ...] = ("best member", "image")
     below = [_titles(study)] + [
-        [spread_words(study.spread(subject, protocol, kind), protocol) for protocol in study.protocols]
-        for kind in kinds
+        [spread_words(study.spread(subject, metric, kind), metric) for metric in study.metrics] for kind in kinds
     ]
     foot = (
         "Scores: mean ± standard deviation over all scans; the best member is chosen by each score.",
@@ -158,13 +157,13 @@ def _ensemble(study: Study, case: Case, subject: str, folder: Path) -> list[Draw
     ]
 
 
-def ensemble_chart(study: Study, method: str, protocol: Protocol) -> Figure | None:
+def ensemble_chart(study: Study, method: str, metric: Metric) -> Figure | None:
     """Return the chart of a score against the number of averaged members, the mean over all cases."""
-    scores = study.averages(method, protocol)
+    scores = study.averages(method, metric)
     if scores is None:
         return None
-    best = study.spread(method, protocol, "best member").mean
-    return score_chart(protocol.title, scores.averaged[protocol.name], scores.single[protocol.name], best)
+    best = study.spread(method, metric, "best member").mean
+    return score_chart(metric.title, scores.averaged[metric.name], scores.single[metric.name], best)
 
 
 def _shift(study: Study, subject: str, trained: Sequence[str], folder: Path) -> list[Drawn]:

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 from fourfold.files.documents import plain
 from fourfold.files.output import atomically, write_text
-from fourfold.metrics import Protocol
+from fourfold.metrics import Metric
 from fourfold.report.encoding import data_url
 from fourfold.report.study_figures import Drawn, spread_words
 from fourfold.report.template import part, render
@@ -38,7 +38,7 @@ class ScoreTable:
         "1" of Table 1; what it shows.
     first
         Heading of the rows' names.
-    columns, protocols
+    columns, metrics
         Heading of each column, and what its scores are.
     rows
         Name and spreads of each row; None where there is no such network.
@@ -48,7 +48,7 @@ class ScoreTable:
     caption: str
     first: str
     columns: tuple[str, ...]
-    protocols: tuple[Protocol, ...]
+    metrics: tuple[Metric, ...]
     rows: tuple[tuple[str, tuple[Spread | None, ...]], ...]
 
     def texts(self) -> list[tuple[str, list[dict[str, Any]]]]:
@@ -59,10 +59,10 @@ class ScoreTable:
                 name,
                 [
                     {
-                        "text": MISSING if spread is None else spread_words(spread, protocol),
+                        "text": MISSING if spread is None else spread_words(spread, metric),
                         "best": spread is not None and spread is best[place],
                     }
-                    for place, (spread, protocol) in enumerate(zip(spreads, self.protocols, strict=True))
+                    for place, (spread, metric) in enumerate(zip(spreads, self.metrics, strict=True))
                 ],
             )
             for name, spreads in self.rows
@@ -72,7 +72,7 @@ class ScoreTable:
         known = [spreads[place] for _, spreads in self.rows if spreads[place] is not None]
         if len(known) < 2:  # nothing to be better than
             return None
-        sign = 1 if self.protocols[place].higher_is_better else -1
+        sign = 1 if self.metrics[place].higher_is_better else -1
         return max(known, key=lambda spread: sign * spread.mean)  # type: ignore[union-attr]
 
     def records(self) -> list[dict[str, Any]]:
@@ -178,7 +178,7 @@ def write_page(
     paper: str,
     facts: Sequence[tuple[str, str]],
     simulated: bool,
-    protocols: Sequence[Protocol],
+    metrics: Sequence[Metric],
     notes: Sequence[str] = (),
     records: Sequence[tuple[str, list[tuple[str, str]]]] = (),
 ) -> Written:
@@ -192,7 +192,7 @@ def write_page(
         Tables and findings, figures.
     title, paper, facts, simulated
         Heading, the paper that the study follows, a few facts, whether k-space was computed from images.
-    protocols
+    metrics
         The scores.
     notes
         Sentences that a reader must know.
@@ -212,7 +212,7 @@ def write_page(
         findings=written.findings,
         figures=[(each.name, each.caption, each.file and data_url(each.file.read_bytes())) for each in figures],
         notes=notes,
-        protocols=protocols,
+        metrics=metrics,
         records=records,
         software={"fourfold": version("fourfold")},
     )

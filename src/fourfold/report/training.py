@@ -11,7 +11,7 @@ from typing import Any
 from fourfold.errors import InputError
 from fourfold.files.documents import read_json, read_settings
 from fourfold.files.output import atomically, write_text
-from fourfold.metrics import PROTOCOLS
+from fourfold.metrics import METRICS
 from fourfold.report.charts import chart_png, history_chart
 from fourfold.report.encoding import data_url
 from fourfold.report.template import part, render
@@ -62,7 +62,7 @@ def write_training(folder: Path) -> Path:
         score_charts=_charts(scores, names),
         stages=_stages(scores, names),
         titles=[_title(name) for name in names],
-        protocols=[PROTOCOLS[name] for name in names if name in PROTOCOLS],
+        metrics=[METRICS[name] for name in names if name in METRICS],
         records=_records(settings, finished),
         software={"fourfold": version("fourfold")},
     )
@@ -88,7 +88,7 @@ def _losses_of(rows: Rows) -> list[str]:
 
 
 def _title(name: str) -> str:
-    return PROTOCOLS[name].title if name in PROTOCOLS else _TITLES.get(name, f"Loss: {name}")
+    return METRICS[name].title if name in METRICS else _TITLES.get(name, f"Loss: {name}")
 
 
 def _charts(rows: Rows, names: Sequence[str]) -> list[dict[str, str]]:
@@ -100,7 +100,7 @@ def _charts(rows: Rows, names: Sequence[str]) -> list[dict[str, str]]:
     charts = []
     for name in names:
         values = [float(row[name]) for row in rows]
-        figure = history_chart(_title(name), steps, values, borders, logarithmic=name not in (*PROTOCOLS, "rate"))
+        figure = history_chart(_title(name), steps, values, borders, logarithmic=name not in (*METRICS, "rate"))
         charts.append({"image": data_url(chart_png(figure)), "words": f"{_title(name)} against the step"})
     return charts
 
@@ -119,11 +119,11 @@ def _stages(rows: Rows, names: Sequence[str]) -> list[tuple[str, str, list[str]]
 
 
 def _score(name: str, value: float) -> str:
-    return decimal(value, PROTOCOLS[name].decimals if name in PROTOCOLS else 4)
+    return decimal(value, METRICS[name].decimals if name in METRICS else 4)
 
 
 def _better(name: str, value: float, other: float) -> bool:
-    higher = name in PROTOCOLS and PROTOCOLS[name].higher_is_better
+    higher = name in METRICS and METRICS[name].higher_is_better
     return value > other if higher else value < other
 
 

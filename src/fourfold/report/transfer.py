@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fourfold.methods.method import Method
-from fourfold.metrics import Protocol, find_protocol
+from fourfold.metrics import Metric, find_metric
 from fourfold.report.tables import ScoreTable, Written, write_csv, write_page
 from fourfold.report.transfer_figures import transfer_figures
 from fourfold.report.wording import pairs
@@ -44,7 +44,7 @@ def write_transfer(study: Transfer, folder: Path) -> Written:
         paper=_PAPER,
         facts=_facts(study),
         simulated=any(source.kind == "images" for each in settings.domains.values() for source in each.sources),
-        protocols=_protocols(study),
+        metrics=_metrics(study),
         notes=notes,
         records=[
             ("Training", pairs(settings.training)),
@@ -70,13 +70,13 @@ def _facts(study: Transfer) -> list[tuple[str, str]]:
     ]
 
 
-def _protocols(study: Transfer) -> tuple[Protocol, ...]:
-    return tuple(map(find_protocol, study.settings.protocols))
+def _metrics(study: Transfer) -> tuple[Metric, ...]:
+    return tuple(map(find_metric, study.settings.metrics))
 
 
 def _networks(study: Transfer, domain: str, number: int) -> ScoreTable:
     """Return the networks of each domain, raw and tuned, beside the methods (Tables 1 and 2)."""
-    settings, protocols = study.settings, _protocols(study)
+    settings, metrics = study.settings, _metrics(study)
     raw = [study.largest(name) for name in settings.train_on]
     tuned = [cell.tuned(domain, settings.tuned) for cell in raw] if settings.tuned else []
     named: list[tuple[str, Cell | Method]] = [
@@ -88,15 +88,15 @@ def _networks(study: Transfer, domain: str, number: int) -> ScoreTable:
         str(number),
         f"Networks and methods on {len(study.unseen[domain].examples)} images of {domain}: mean ± standard deviation.",
         "Reconstruction",
-        tuple(protocol.title for protocol in protocols),
-        protocols,
+        tuple(metric.title for metric in metrics),
+        metrics,
         tuple((name, _spreads(study, made, domain)) for name, made in named),
     )
 
 
 def _sizes(study: Transfer, domain: str, number: int) -> ScoreTable:
     """Return sizes of training and tuning, the networks of the domain itself below (Tables 3 and 4)."""
-    settings, protocols = study.settings, _protocols(study)
+    settings, metrics = study.settings, _metrics(study)
     own = domain if domain in settings.train_on and domain != settings.source else None
     sizes = sorted({*settings.sizes_of(settings.source), *(settings.sizes_of(own) if own else ())})
     rows = [(f"tuned with {images}" if images else "raw", settings.source, images) for images in settings.tunings]
@@ -109,8 +109,8 @@ def _sizes(study: Transfer, domain: str, number: int) -> ScoreTable:
         f"The {settings.source}-trained network on {domain}, against the numbers of images for training (columns) and "
         f"tuning (rows){f'; below the network trained on {own}' if own else ''}.",
         f"{settings.source}-trained",
-        tuple(f"{protocol.title}, {size}" for protocol in protocols for size in sizes),
-        tuple(protocol for protocol in protocols for _ in sizes),
+        tuple(f"{metric.title}, {size}" for metric in metrics for size in sizes),
+        tuple(metric for metric in metrics for _ in sizes),
         tuple(
             (name, _grid_row(study, [Cell(trained, size).tuned(domain, images) for size in sizes], domain))
             for name, trained, images in rows
@@ -120,11 +120,9 @@ def _sizes(study: Transfer, domain: str, number: int) -> ScoreTable:
 
 def _grid_row(study: Transfer, cells: Sequence[Cell], domain: str) -> tuple[Spread | None, ...]:
     found = [study.scores(cell, domain) for cell in cells]
-    return tuple(
-        None if scores is None else scores.spread(name) for name in study.settings.protocols for scores in found
-    )
+    return tuple(None if scores is None else scores.spread(name) for name in study.settings.metrics for scores in found)
 
 
 def _spreads(study: Transfer, made: Cell | Method, domain: str) -> tuple[Spread, ...]:
     scores = study.networks[made, domain] if isinstance(made, Cell) else study.classical[made, domain]
-    return tuple(scores.spread(name) for name in study.settings.protocols)
+    return tuple(scores.spread(name) for name in study.settings.metrics)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from fourfold.files.output import atomically
 from fourfold.methods.method import Method
-from fourfold.metrics import find_protocol
+from fourfold.metrics import find_metric
 from fourfold.report.charts import chart_png, tuning_chart
 from fourfold.report.figures import figure
 from fourfold.report.results import Results
@@ -26,8 +26,8 @@ def transfer_figures(study: Transfer, folder: Path) -> list[Drawn]:
         number = str(2 + count + place)
         drawn.append(_sizes(study, domain, f"{number}a", folder))
         drawn += [
-            _curves(study, domain, protocol, f"{number}{'bcdefgh'[which]}", folder)
-            for which, protocol in enumerate(study.settings.protocols)
+            _curves(study, domain, metric, f"{number}{'bcdefgh'[which]}", folder)
+            for which, metric in enumerate(study.settings.metrics)
         ]
     last = 2 + 2 * count
     return drawn + [_methods(study, domain, f"{last}{'abcdefgh'[place]}", folder) for place, domain in domains]
@@ -76,7 +76,7 @@ def _classical(study: Transfer, domain: str, *, zero_filled: bool) -> list[Metho
 def _side_by_side(
     study: Transfer, domain: str, shown: Sequence[Cell | Method], number: str, words: str, folder: Path
 ) -> Drawn:
-    index, psnr = study.example(domain), find_protocol("psnr")
+    index, psnr = study.example(domain), find_metric("psnr")
     unseen = study.unseen[domain]
     results = Results(
         tuple(study.image(made, domain, index) for made in shown),
@@ -105,7 +105,7 @@ def _label(made: Cell | Method) -> str:
 
 def _curves(study: Transfer, domain: str, name: str, number: str, folder: Path) -> Drawn:
     """Draw a score against the number of images for tuning, a curve for each number of images for training."""
-    settings, protocol = study.settings, find_protocol(name)
+    settings, metric = study.settings, find_metric(name)
     curves = {
         f"{size} images": [
             study.networks[Cell(settings.source, size).tuned(domain, images), domain].spread(name).mean
@@ -122,9 +122,9 @@ def _curves(study: Transfer, domain: str, name: str, number: str, folder: Path) 
         lines[f"{domain}-trained, {own.size}"] = study.networks[own, domain].spread(name).mean
     path = folder / f"figure-{number}.png"
     with atomically(path, ".png") as file:
-        file.write_bytes(chart_png(tuning_chart(f"{protocol.title} on {domain}", settings.tunings, curves, lines)))
+        file.write_bytes(chart_png(tuning_chart(f"{metric.title} on {domain}", settings.tunings, curves, lines)))
     caption = (
-        f"{protocol.title} of the {settings.source}-trained network on {domain} against the number of images for "
+        f"{metric.title} of the {settings.source}-trained network on {domain} against the number of images for "
         "tuning, a curve for each number of images for training; dashed what it is compared with."
     )
     return Drawn(number, caption, path)

@@ -11,7 +11,7 @@ from torch import Tensor
 from fourfold.errors import InputError, check_type
 from fourfold.methods.method import Method, Progress
 from fourfold.methods.registry import find_method, quick_methods
-from fourfold.metrics import PROTOCOLS, Protocol, check_magnitude, find_protocol
+from fourfold.metrics import METRICS, Metric, check_magnitude, find_metric
 from fourfold.sampling import undersample
 from fourfold.scan import Reconstruction, Sampling, Scan, check_scan
 from fourfold.studies.comparison import Comparison, Entry
@@ -25,7 +25,7 @@ def compare(
     scan: Scan,
     methods: Sequence[Method | str] | None = None,
     sampling: Sampling | None = None,
-    protocols: Sequence[str] | None = None,
+    metrics: Sequence[str] | None = None,
     reference: Tensor | Reference | None = None,
     progress: Progress | None = None,
 ) -> Comparison:
@@ -43,8 +43,8 @@ def compare(
     sampling
         The samples to keep. When None, a fully sampled scan keeps every fourth line at random with 8 % of them at
         the centre (seed 0), and an undersampled one keeps all that it has.
-    protocols
-        Names in `fourfold.metrics.PROTOCOLS`; when None all that suit the reference, the others being listed in
+    metrics
+        Names in `fourfold.metrics.METRICS`; when None all that suit the reference, the others being listed in
         ``omitted``.
     reference
         float32 or float64 magnitude image (frame, y, x) in the reconstructions' units, or how to make it from fully
@@ -56,12 +56,12 @@ def compare(
     Raises
     ------
     InputError
-        For an unknown method, protocol or reference, a sampling or reference that does not fit the scan, and a
-        protocol asked for by name that does not suit the reference.
+        For an unknown method, metric or reference, a sampling or reference that does not fit the scan, and a
+        metric asked for by name that does not suit the reference.
     """
     check_scan(scan)
     truth, truth_name = _reference(scan, reference)
-    suitable, omitted = _protocols(protocols, truth)
+    suitable, omitted = _metrics(metrics, truth)
     undersampled = _undersampled(scan, sampling)
     chosen = _methods(methods, undersampled)
     entries: list[Entry] = []
@@ -112,18 +112,18 @@ def _reference(scan: Scan, asked: Tensor | Reference | None) -> tuple[Tensor | N
     return reference_image(scan, kind), REFERENCES[kind]
 
 
-def _protocols(
+def _metrics(
     asked: Sequence[str] | None, truth: Tensor | None
-) -> tuple[tuple[Protocol, ...], tuple[tuple[str, str], ...]]:
-    """Return the protocols that suit the reference, and the names and refusals of the others."""
+) -> tuple[tuple[Metric, ...], tuple[tuple[str, str], ...]]:
+    """Return the metrics that suit the reference, and the names and refusals of the others."""
     if asked is not None:
-        _check_list("protocols", asked, (str,), "['psnr']")
-    candidates = [find_protocol(name) for name in (PROTOCOLS if asked is None else asked)]
+        _check_list("metrics", asked, (str,), "['psnr']")
+    candidates = [find_metric(name) for name in (METRICS if asked is None else asked)]
     if truth is None:
         return (), ()
-    refusals = {protocol.name: protocol.refusal(truth) for protocol in candidates}
+    refusals = {metric.name: metric.refusal(truth) for metric in candidates}
     omitted = tuple((name, refusal) for name, refusal in refusals.items() if refusal is not None)
-    suitable = tuple(protocol for protocol in candidates if refusals[protocol.name] is None)
+    suitable = tuple(metric for metric in candidates if refusals[metric.name] is None)
     if omitted and (asked is not None or not suitable):
         raise InputError(omitted[0][1])
     return suitable, omitted
@@ -142,19 +142,17 @@ def _part(progress: Progress | None, index: int, total: int, name: str) -> Progr
     return lambda fraction, words: progress((index + fraction) / total, f"{name}: {words}")
 
 
-def _entry(
-    method: Method, reconstruction: Reconstruction, truth: Tensor | None, protocols: Sequence[Protocol]
-) -> Entry:
+def _entry(method: Method, reconstruction: Reconstruction, truth: Tensor | None, metrics: Sequence[Metric]) -> Entry:
     settings = method.model_dump(mode="json", exclude_defaults=True)
     if truth is None:
         return Entry(reconstruction, {}, {}, settings)
     image = reconstruction.magnitude
-    scores = {protocol.name: protocol.evaluate(image, truth) for protocol in protocols}
+    scores = {metric.name: metric.evaluate(image, truth) for metric in metrics}
     members = reconstruction.members
     return Entry(
         reconstruction,
         {name: total for name, (total, _) in scores.items()},
         {name: frames for name, (_, frames) in scores.items()},
         settings,
-        None if members is None or len(members) == 1 else ensemble_scores(members, truth, protocols),
+        None if members is None or len(members) == 1 else ensemble_scores(members, truth, metrics),
     )

@@ -14,7 +14,7 @@ from rich.text import Text
 from torch import Tensor
 
 from fourfold.errors import InputError
-from fourfold.metrics import Protocol
+from fourfold.metrics import Metric
 from fourfold.scan import Reconstruction, Scan
 from fourfold.studies.ensemble import EnsembleScores
 
@@ -30,7 +30,7 @@ class Entry:
     reconstruction
         The image and how it was made.
     scores
-        The score of each protocol by name; empty without a reference.
+        The score of each metric by name; empty without a reference.
     frame_scores
         The same for every frame.
     settings
@@ -65,31 +65,31 @@ class Comparison:
         The undersampled scan that the methods were given.
     entries
         The images and scores, in the order of the methods.
-    protocols
-        The protocols of the scores, in the order of the table's columns.
+    metrics
+        The metrics of the scores, in the order of the table's columns.
     failures
         The name of each method that refused the data, with its sentence.
     omitted
-        The name of each protocol that does not suit the reference, with the sentence that says why.
+        The name of each metric that does not suit the reference, with the sentence that says why.
     """
 
     reference: Tensor | None
     reference_name: str
     scan: Scan
     entries: tuple[Entry, ...]
-    protocols: tuple[Protocol, ...]
+    metrics: tuple[Metric, ...]
     failures: tuple[tuple[str, str], ...] = ()
     omitted: tuple[tuple[str, str], ...] = ()
 
-    def best(self, protocol: str) -> Entry:
-        """Return the entry with the best score of a protocol; raises InputError where nothing was scored by it."""
-        known = {each.name: each for each in self.protocols}
-        scored = [entry for entry in self.entries if not math.isnan(entry.scores.get(protocol, math.nan))]
-        if protocol not in known or not scored:
+    def best(self, metric: str) -> Entry:
+        """Return the entry with the best score of a metric; raises InputError where nothing was scored by it."""
+        known = {each.name: each for each in self.metrics}
+        scored = [entry for entry in self.entries if not math.isnan(entry.scores.get(metric, math.nan))]
+        if metric not in known or not scored:
             names = ", ".join(known) if self.reference is not None else "none, for want of a reference"
-            raise InputError(f"Nothing was scored by '{protocol}'; this comparison has: {names}.")
-        sign = 1 if known[protocol].higher_is_better else -1
-        return max(scored, key=lambda entry: sign * entry.scores[protocol])
+            raise InputError(f"Nothing was scored by '{metric}'; this comparison has: {names}.")
+        sign = 1 if known[metric].higher_is_better else -1
+        return max(scored, key=lambda entry: sign * entry.scores[metric])
 
     def table(self) -> list[dict[str, Any]]:
         """Return a row for each entry: method, settings that are not the defaults, scores, seconds, iterations."""
@@ -111,7 +111,7 @@ class Comparison:
             "simulated": self.scan.source.simulated,
             "sampling": self.scan.sampling_summary(),
             "reference": self.reference_name,
-            "protocols": {protocol.name: _statements(protocol) for protocol in self.protocols},
+            "metrics": {metric.name: _statements(metric) for metric in self.metrics},
             "results": [
                 {
                     **entry.reconstruction.record.summary(),
@@ -122,29 +122,29 @@ class Comparison:
                 for entry in self.entries
             ],
             "failures": [{"method": name, "reason": sentence} for name, sentence in self.failures],
-            "omitted_protocols": dict(self.omitted),
+            "omitted_metrics": dict(self.omitted),
         }
         return {name: _json(value) for name, value in result.items()}
 
     def render(self) -> Table:
-        """Return the score table for the terminal: the protocols' names in the header, the best scores bold."""
+        """Return the score table for the terminal: the metrics' names in the header, the best scores bold."""
         # Without inner lines and with names broken at their hyphens it fits a terminal of 80 columns.
         table = Table(box=SIMPLE_HEAD, padding=0)
         table.title, table.title_justify = self._title(), "left"
         table.caption, table.caption_justify = self._caption(), "left"
         table.add_column("method", min_width=11)
-        for name in (*(protocol.name for protocol in self.protocols), "seconds", "itera-tions"):
+        for name in (*(metric.name for metric in self.metrics), "seconds", "itera-tions"):
             table.add_column(name.replace("-", "-\n"), justify="right", no_wrap=True)
         for entry, row in zip(self.entries, self.table(), strict=True):
             method = Text.assemble(row["method"], (f" {row['settings']}" if row["settings"] else "", "dim"))
-            scores = [self._cell(entry, protocol) for protocol in self.protocols]
+            scores = [self._cell(entry, metric) for metric in self.metrics]
             table.add_row(method, *scores, f"{row['seconds']:.1f}", str(row["iterations"]))
         return table
 
-    def _cell(self, entry: Entry, protocol: Protocol) -> Text:
-        value = entry.scores[protocol.name]
-        best = value == self.best(protocol.name).scores[protocol.name]
-        return Text(f"{value:.{protocol.decimals}f}", style="bold" if best and len(self.entries) > 1 else "")
+    def _cell(self, entry: Entry, metric: Metric) -> Text:
+        value = entry.scores[metric.name]
+        best = value == self.best(metric.name).scores[metric.name]
+        return Text(f"{value:.{metric.decimals}f}", style="bold" if best and len(self.entries) > 1 else "")
 
     def _title(self) -> Text:
         label = self.scan.source.label or self.scan.source.path or "scan"
@@ -158,10 +158,8 @@ class Comparison:
         return Text("\n".join(lines))
 
 
-def _statements(protocol: Protocol) -> dict[str, Any]:
-    return {
-        field.name: getattr(protocol, field.name) for field in dataclasses.fields(protocol) if field.name != "measure"
-    }
+def _statements(metric: Metric) -> dict[str, Any]:
+    return {field.name: getattr(metric, field.name) for field in dataclasses.fields(metric) if field.name != "measure"}
 
 
 def _json(value: Any) -> Any:

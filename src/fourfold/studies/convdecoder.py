@@ -14,7 +14,7 @@ from torch import Tensor
 from fourfold.errors import InputError
 from fourfold.methods.method import Method, Progress
 from fourfold.methods.registry import methods
-from fourfold.metrics import Protocol, find_protocol
+from fourfold.metrics import Metric, find_metric
 from fourfold.sampling import SamplingOptions, undersample
 from fourfold.scan import Reconstruction, Scan
 from fourfold.studies.ensemble import EnsembleScores, ensemble_scores
@@ -22,11 +22,11 @@ from fourfold.studies.finished import Finished, Piece, fingerprint
 from fourfold.studies.reference import Reference, reference_image
 from fourfold.studies.study import Case, Result, Study
 
-__all__ = ["PROTOCOLS", "SUBJECT", "Design", "study", "study_methods"]
+__all__ = ["METRICS", "SUBJECT", "Design", "study", "study_methods"]
 
 SUBJECT = "convdecoder"
 
-PROTOCOLS = ("vif", "ms-ssim", "fastmri-ssim", "psnr")
+METRICS = ("vif", "ms-ssim", "fastmri-ssim", "psnr")
 """The scores of the study, in its order."""
 
 
@@ -114,11 +114,11 @@ def study(
     work = _Work(design, finished, len(cases) * len(design.methods), device, progress)
     for case in cases:
         work.do(case)
-    protocols = tuple(each for each in map(find_protocol, PROTOCOLS) if each.name in work.suiting)
+    metrics = tuple(each for each in map(find_metric, METRICS) if each.name in work.suiting)
     return Study(
         tuple(cases),
         design.methods,
-        protocols,
+        metrics,
         tuple(work.results),
         tuple(work.failures),
         tuple(work.omitted),
@@ -159,7 +159,7 @@ class _Work:
         """Reconstruct and score one case with all methods."""
         full = case.load().to(self.device)
         reference = reference_image(full, self.design.reference)
-        protocols = self._protocols(case, reference)
+        metrics = self._metrics(case, reference)
         scan = self.design.undersample(full)
         self.simulated |= full.source.simulated
         self.sampling[case.label] = scan.sampling_summary()
@@ -167,7 +167,7 @@ class _Work:
         for method in self.design.methods:
             piece = Piece(case.label, method.name, self._agreed(method, scan, data))
             try:
-                scores = self.finished.scores(piece) or self._make(piece, method, scan, reference, protocols)
+                scores = self.finished.scores(piece) or self._make(piece, method, scan, reference, metrics)
             except InputError as refusal:
                 self.failures.append((case.label, method.name, str(refusal)))
             else:
@@ -176,13 +176,13 @@ class _Work:
             self.progress(self.done / self.total, f"{case.label}, {method.name}")
 
     def _make(
-        self, piece: Piece, method: Method, scan: Scan, reference: Tensor, protocols: Sequence[Protocol]
+        self, piece: Piece, method: Method, scan: Scan, reference: Tensor, metrics: Sequence[Metric]
     ) -> dict[str, Any]:
         """Reconstruct, score and keep one piece; return its scores."""
         made = method(scan, lambda part, words: self._tell(part, f"{piece.scan}, {method.name}: {words}"))
         if made.record.interrupted:
             raise KeyboardInterrupt
-        scores = _scores(made, reference, protocols)
+        scores = _scores(made, reference, metrics)
         self.finished.keep(piece, made, scores)
         return scores
 
@@ -197,35 +197,35 @@ class _Work:
             "sampling": scan.sampling_summary(),
             "reference": self.design.reference,
             "crop": self.design.crop,
-            "protocols": PROTOCOLS,
+            "metrics": METRICS,
             "data": data,
         }
 
-    def _protocols(self, case: Case, reference: Tensor) -> list[Protocol]:
-        """Return the protocols that suit a reference, and note why others do not."""
+    def _metrics(self, case: Case, reference: Tensor) -> list[Metric]:
+        """Return the metrics that suit a reference, and note why others do not."""
         suiting = []
-        for protocol in map(find_protocol, PROTOCOLS):
-            refusal = protocol.refusal(reference)
+        for metric in map(find_metric, METRICS):
+            refusal = metric.refusal(reference)
             if refusal is None:
-                suiting.append(protocol)
-                self.suiting.add(protocol.name)
+                suiting.append(metric)
+                self.suiting.add(metric.name)
             else:
                 self.omitted.append((case.label, refusal))
         return suiting
 
 
-def _scores(made: Reconstruction, reference: Tensor, protocols: Sequence[Protocol]) -> dict[str, Any]:
+def _scores(made: Reconstruction, reference: Tensor, metrics: Sequence[Metric]) -> dict[str, Any]:
     """Return the scores of image, estimate and members, and the seconds, JSON types."""
 
     def of(image: Tensor) -> dict[str, float]:
-        return {protocol.name: protocol.evaluate(image, reference)[0] for protocol in protocols}
+        return {metric.name: metric.evaluate(image, reference)[0] for metric in metrics}
 
     return {
         "image": of(made.magnitude),
         "estimate": {} if made.before_data_consistency is None else of(made.before_data_consistency.abs()),
         "ensemble": None
         if made.members is None or len(made.members) == 1
-        else dataclasses.asdict(ensemble_scores(made.members, reference, protocols)),
+        else dataclasses.asdict(ensemble_scores(made.members, reference, metrics)),
         "seconds": made.record.seconds,
     }
 

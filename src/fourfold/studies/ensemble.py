@@ -8,14 +8,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from fourfold.metrics import Protocol
+from fourfold.metrics import Metric
 
 __all__ = ["EnsembleScores", "averages", "ensemble_scores"]
 
 
 @dataclass(frozen=True)
 class EnsembleScores:
-    """The scores of averages and of single members, by the protocol's name.
+    """The scores of averages and of single members, by the metric's name.
 
     Attributes
     ----------
@@ -28,10 +28,10 @@ class EnsembleScores:
     averaged: Mapping[str, tuple[float, ...]]
     single: Mapping[str, tuple[float, ...]]
 
-    def best(self, protocol: Protocol) -> int:
-        """Return which member has the best score of a protocol, which only a reference can tell."""
-        scores = self.single[protocol.name]
-        return scores.index(max(scores) if protocol.higher_is_better else min(scores))
+    def best(self, metric: Metric) -> int:
+        """Return which member has the best score of a metric, which only a reference can tell."""
+        scores = self.single[metric.name]
+        return scores.index(max(scores) if metric.higher_is_better else min(scores))
 
 
 def averages(members: Tensor) -> Tensor:
@@ -43,7 +43,7 @@ def averages(members: Tensor) -> Tensor:
     return members.abs().cumsum(dim=0) / counts
 
 
-def ensemble_scores(members: Tensor, reference: Tensor, protocols: Sequence[Protocol]) -> EnsembleScores:
+def ensemble_scores(members: Tensor, reference: Tensor, metrics: Sequence[Metric]) -> EnsembleScores:
     """Return the scores of the averages and of the single members (Darestani & Heckel 2021, IEEE TCI 7:724, Figure 4).
 
     Parameters
@@ -52,13 +52,11 @@ def ensemble_scores(members: Tensor, reference: Tensor, protocols: Sequence[Prot
         complex64, (member, frame, y, x).
     reference
         float32, (frame, y, x).
-    protocols
-        The protocols, which must suit the reference.
+    metrics
+        The metrics, which must suit the reference.
     """
 
     def scores(images: Tensor) -> dict[str, tuple[float, ...]]:
-        return {
-            protocol.name: tuple(protocol.evaluate(image, reference)[0] for image in images) for protocol in protocols
-        }
+        return {metric.name: tuple(metric.evaluate(image, reference)[0] for image in images) for metric in metrics}
 
     return EnsembleScores(scores(averages(members)), scores(members.abs()))

@@ -42,21 +42,21 @@ class Unseen:
         What they are called.
     examples
         Of subjects that nothing was trained on.
-    protocols
+    metrics
         Names of the scores.
     """
 
     domain: str
     examples: Examples
-    protocols: tuple[str, ...]
+    metrics: tuple[str, ...]
 
     @cached_property
     def agreed(self) -> Mapping[str, Any]:
-        """What decides on scores besides the method: version, protocols and a hash of all data."""
+        """What decides on scores besides the method: version, metrics and a hash of all data."""
         digest = hashlib.sha256()
         for index in range(len(self.examples)):
             digest.update(_content(self.examples[index]))
-        return {"fourfold": version("fourfold"), "protocols": list(self.protocols), "data": digest.hexdigest()}
+        return {"fourfold": version("fourfold"), "metrics": list(self.metrics), "data": digest.hexdigest()}
 
     def scores(self, values: Sequence[Mapping[str, float]]) -> Scores:
         """Return the scores of all images, given in their order."""
@@ -64,7 +64,7 @@ class Unseen:
         return Scores(
             tuple(self.examples.name(index) for index in count),
             tuple(self.examples.subject(index) for index in count),
-            {name: tuple(each[name] for each in values) for name in self.protocols},
+            {name: tuple(each[name] for each in values) for name in self.metrics},
         )
 
     def score(self, image: Tensor, reference: Tensor | None, index: int) -> dict[str, float]:
@@ -74,7 +74,7 @@ class Unseen:
                 f"'{self.examples.name(index)}' has no fully sampled reference to score against; leave it out."
             )
         pair = image.abs()[None].float().cpu(), reference.abs()[None].float().cpu()
-        return {name: score(*pair, name) for name in self.protocols}
+        return {name: score(*pair, name) for name in self.metrics}
 
     def reference(self, index: int) -> Tensor:
         """Return the reference of one image, float32 (frame, y, x)."""

@@ -42,7 +42,7 @@ class LossesSettings(StudySettings):
     """Number of images for training; all unless given."""
     methods: Methods = Field(default=("zero-filled",), validate_default=True)
     """Methods to compare with, by name or as ``kind`` and settings."""
-    protocols: tuple[str, ...] = Field(default=("snr-db", "ssim-3x3"), min_length=1)
+    metrics: tuple[str, ...] = Field(default=("snr-db", "ssim-3x3"), min_length=1)
     """Scores; the first one tells which image is shown."""
 
 
@@ -103,7 +103,7 @@ class Losses:
 
     def example(self) -> int:
         """Return the image with the median score of the first network under the first loss."""
-        return next(iter(self.arms.values())).median_place(self.settings.protocols[0])
+        return next(iter(self.arms.values())).median_place(self.settings.metrics[0])
 
     def image(self, made: Arm | Method, index: int) -> Reconstruction:
         """Return what a network or a method made of a test image."""
@@ -157,7 +157,7 @@ class _Work(Work):
         arms = [Arm(network, loss) for network in settings.networks for loss in settings.losses]
         self.trainings = {arm: self._settings(arm) for arm in arms}
         self.arms: dict[Arm, Scores] = {}
-        unseen = {_TEST: Unseen(_TEST, self.domain.test, settings.protocols)}
+        unseen = {_TEST: Unseen(_TEST, self.domain.test, settings.metrics)}
         super().__init__(settings, folder, progress, unseen, len(self.trainings) + len(settings.methods))
 
     def train(self, arm: Arm) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from statistics import median
 
-from fourfold.metrics import find_protocol
+from fourfold.metrics import find_metric
 from fourfold.studies.finding import Finding
 from fourfold.studies.losses import Arm, Losses
 from fourfold.studies.statistics import friedman, normality
@@ -19,7 +19,7 @@ _ALIKE = 0.5
 def losses_findings(study: Losses) -> list[Finding]:
     """Return the findings for each score, each network and each loss."""
     found = []
-    for name in study.settings.protocols:
+    for name in study.settings.metrics:
         found.append(_not_normal(study, name))
         for network in study.settings.networks:
             found += _ranking(study, network, name)
@@ -42,18 +42,18 @@ def _ranking(study: Losses, network: str, name: str) -> Iterator[Finding]:
     medians = {loss: median(study.arms[Arm(network, loss)].values[name]) for loss in study.settings.losses}
     if len(medians) < 2:  # nothing to rank
         return
-    protocol = find_protocol(name)
-    ranked = sorted(medians, key=medians.__getitem__, reverse=protocol.higher_is_better)
-    order = ", ".join(f"{loss} {medians[loss]:.{protocol.decimals}f}" for loss in ranked)
+    metric = find_metric(name)
+    ranked = sorted(medians, key=medians.__getitem__, reverse=metric.higher_is_better)
+    order = ", ".join(f"{loss} {medians[loss]:.{metric.decimals}f}" for loss in ranked)
     chance = friedman([study.arms[Arm(network, loss)].values[name] for loss in study.settings.losses])
     told = "" if chance is None else f" (Friedman, p = {chance:.2g})"
-    claim = f"The losses make a difference to {network} in {protocol.title}"
+    claim = f"The losses make a difference to {network} in {metric.title}"
     yield Finding(claim, None if chance is None else chance < _LEVEL, f"{claim}: medians {order}{told}.")
     perceptual = [loss for loss in ranked if "perceptual" in study.kinds[loss]]
     others = [loss for loss in ranked if "perceptual" not in study.kinds[loss]]
     if perceptual and others:
-        claim = f"The perceptual loss has the lowest {protocol.title} of {network}"
-        if not protocol.higher_is_better:
+        claim = f"The perceptual loss has the lowest {metric.title} of {network}"
+        if not metric.higher_is_better:
             claim = claim.replace("lowest", "highest")
         yield Finding(claim, ranked.index(perceptual[0]) >= len(others), f"{claim}: {order}.")
 
@@ -62,7 +62,7 @@ def _networks_alike(study: Losses) -> Iterator[Finding]:
     """Yield whether the smallest network is as good as the largest, under each loss."""
     sizes = study.parameters
     small, large = min(sizes, key=sizes.__getitem__), max(sizes, key=sizes.__getitem__)
-    if small == large or "snr-db" not in study.settings.protocols:
+    if small == large or "snr-db" not in study.settings.metrics:
         return
     for loss in study.settings.losses:
         one, other = (study.arms[Arm(network, loss)] for network in (small, large))
@@ -73,4 +73,4 @@ def _networks_alike(study: Losses) -> Iterator[Finding]:
 
 
 def _title(name: str) -> str:
-    return find_protocol(name).title
+    return find_metric(name).title

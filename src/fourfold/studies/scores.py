@@ -24,25 +24,25 @@ class Scores:
     names, subjects
         Of each image.
     values
-        A score for each image, by the protocol's name.
+        A score for each image, by the metric's name.
     """
 
     names: tuple[str, ...]
     subjects: tuple[str, ...]
     values: Mapping[str, tuple[float, ...]]
 
-    def spread(self, protocol: str) -> Spread:
+    def spread(self, metric: str) -> Spread:
         """Return mean and standard deviation over the images."""
-        return Spread.of(self.values[protocol])
+        return Spread.of(self.values[metric])
 
-    def minus(self, other: Scores, protocol: str) -> Spread:
+    def minus(self, other: Scores, metric: str) -> Spread:
         """Return mean and standard deviation of the differences, image by image."""
-        pairs = zip(self.values[protocol], other.values[protocol], strict=True)
+        pairs = zip(self.values[metric], other.values[metric], strict=True)
         return Spread.of(mine - its for mine, its in pairs)
 
-    def median_place(self, protocol: str) -> int:
+    def median_place(self, metric: str) -> int:
         """Return which image has the median score, the lower one of two."""
-        values = self.values[protocol]
+        values = self.values[metric]
         return sorted(range(len(values)), key=values.__getitem__)[(len(values) - 1) // 2]
 
     def rows(self) -> Iterator[dict[str, Any]]:

@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Field, PositiveInt, ValidationError, field
 from fourfold.errors import InputError, explain_settings
 from fourfold.methods.method import Method
 from fourfold.methods.registry import find_method
-from fourfold.metrics import find_protocol
+from fourfold.metrics import find_metric
 from fourfold.training.base import Settings
 
 __all__ = ["Methods", "Named", "StudySettings", "refuse_placed"]
@@ -50,7 +50,7 @@ class StudySettings(Settings):
     """At most so many images for test, of each domain."""
     methods: Methods = Field(default=("zero-filled", "tv", "wavelet"), validate_default=True)
     """Methods to compare with, by name or as ``kind`` and settings."""
-    protocols: tuple[str, ...] = Field(default=("fastmri-ssim", "psnr"), min_length=1)
+    metrics: tuple[str, ...] = Field(default=("fastmri-ssim", "psnr"), min_length=1)
     """Scores."""
 
     def __init__(self, **settings: Any) -> None:
@@ -59,11 +59,11 @@ class StudySettings(Settings):
         except ValidationError as error:
             raise InputError(explain_settings(error, "study", self.study, type(self).model_fields)) from None
 
-    @field_validator("protocols")
+    @field_validator("metrics")
     @classmethod
-    def _known_protocols(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+    def _known_metrics(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         for name in names:
-            find_protocol(name)
+            find_metric(name)
         return names
 
     @property

@@ -137,9 +137,9 @@ class Shift:
         return next((network for network, where in self.networks if where == network.domain == domain), None)
 
     def example(self, domain: str) -> int:
-        """Return the image with the median score of the first network, by the last protocol."""
+        """Return the image with the median score of the first network, by the last metric."""
         scores = next(scores for (_, where), scores in self.networks.items() if where == domain)
-        return scores.median_place(self.settings.protocols[-1])
+        return scores.median_place(self.settings.metrics[-1])
 
     def image(self, made: Network | Method, domain: str, index: int) -> Reconstruction:
         """Return what a network or a method made of a test image."""
@@ -205,7 +205,7 @@ class _Work(Work):
         for network in self.networks:
             if network.given:
                 load_network(network.weights)
-        unseen = {name: Unseen(name, self.domains[name].test, settings.protocols) for name in settings.test_on}
+        unseen = {name: Unseen(name, self.domains[name].test, settings.metrics) for name in settings.test_on}
         trained, tested = ([self.domains[name] for name in names] for names in (settings.train_on, settings.test_on))
         refuse_seen(trained, tested)
         self.scores: dict[tuple[Network, str], Scores] = {}

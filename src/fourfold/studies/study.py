@@ -13,7 +13,7 @@ from torch import Tensor
 
 from fourfold.files.documents import plain
 from fourfold.methods.method import Method
-from fourfold.metrics import Protocol
+from fourfold.metrics import Metric
 from fourfold.scan import Reconstruction, Scan
 from fourfold.studies.ensemble import EnsembleScores
 from fourfold.studies.finished import Finished, Piece
@@ -59,7 +59,7 @@ class Result:
     case, method
         What was reconstructed, and by which method with which settings.
     scores
-        Of the image, by the protocol's name.
+        Of the image, by the metric's name.
     estimate_scores
         Of the image before the measured samples were put back; empty where the method does no such thing.
     ensemble
@@ -78,9 +78,9 @@ class Result:
     seconds: float
     piece: Piece
 
-    def value(self, protocol: Protocol, kind: Kind = "image") -> float:
+    def value(self, metric: Metric, kind: Kind = "image") -> float:
         """Return a score, NaN where there is none."""
-        name = protocol.name
+        name = metric.name
         image, estimate = self.scores.get(name, math.nan), self.estimate_scores.get(name, math.nan)
         if kind == "image":
             return image
@@ -91,7 +91,7 @@ class Result:
         if self.ensemble is None or name not in self.ensemble.single:
             return math.nan
         single = self.ensemble.single[name]
-        return single[self.ensemble.best(protocol)] if kind == "best member" else statistics.mean(single)
+        return single[self.ensemble.best(metric)] if kind == "best member" else statistics.mean(single)
 
 
 @dataclass(frozen=True)
@@ -119,14 +119,14 @@ class Study:
     ----------
     cases, methods
         What was studied, in the order of the tables.
-    protocols
-        The protocols of the scores, in the order of the columns; some may not suit every case.
+    metrics
+        The metrics of the scores, in the order of the columns; some may not suit every case.
     results
         One for each case and method, but for the `failures`.
     failures
         (case's label, method's name, sentence) where the data does not suit a method.
     omitted
-        (case's label, sentence) where a protocol does not suit the case.
+        (case's label, sentence) where a metric does not suit the case.
     sampling
         Summary of each case's sampling, by its label.
     reference
@@ -139,7 +139,7 @@ class Study:
 
     cases: tuple[Case, ...]
     methods: tuple[Method, ...]
-    protocols: tuple[Protocol, ...]
+    metrics: tuple[Metric, ...]
     results: tuple[Result, ...]
     failures: tuple[tuple[str, str, str], ...]
     omitted: tuple[tuple[str, str], ...]
@@ -159,13 +159,13 @@ class Study:
             result for result in self.results if result.method.name == method and dataset in (None, result.case.dataset)
         ]
 
-    def spread(self, method: str, protocol: Protocol, kind: Kind = "image", dataset: str | None = None) -> Spread:
+    def spread(self, method: str, metric: Metric, kind: Kind = "image", dataset: str | None = None) -> Spread:
         """Return mean and standard deviation of a score over the cases."""
-        return Spread.of(result.value(protocol, kind) for result in self.of(method, dataset))
+        return Spread.of(result.value(metric, kind) for result in self.of(method, dataset))
 
-    def averages(self, method: str, protocol: Protocol) -> EnsembleScores | None:
+    def averages(self, method: str, metric: Metric) -> EnsembleScores | None:
         """Return the mean over the cases of each of the scores of a method's members, or None without members."""
-        name = protocol.name
+        name = metric.name
         found = [one.ensemble for one in self.of(method) if one.ensemble is not None and name in one.scores]
         if not found:
             return None
@@ -191,7 +191,7 @@ class Study:
 
     def rows(self) -> list[dict[str, Any]]:
         """Return a row for every image that was scored, as CSV takes it."""
-        return [row for result in self.results for row in _rows(result, self.protocols)]
+        return [row for result in self.results for row in _rows(result, self.metrics)]
 
     def to_json(self) -> dict[str, Any]:
         """Return all but the pixels as JSON types: settings, means, every score, refusals."""
@@ -204,18 +204,18 @@ class Study:
                 "kind": kind,
                 **{
                     each.name: dataclasses.asdict(self.spread(method.name, each, kind, dataset))
-                    for each in self.protocols
+                    for each in self.metrics
                 },
             }
             for dataset in groups
             for method in self.methods
             for kind in kinds
-            if any(self.spread(method.name, each, kind, dataset).count for each in self.protocols)
+            if any(self.spread(method.name, each, kind, dataset).count for each in self.metrics)
         ]
         result: dict[str, Any] = plain(
             {
                 "reference": self.reference,
-                "protocols": {protocol.name: protocol.statement for protocol in self.protocols},
+                "metrics": {metric.name: metric.statement for metric in self.metrics},
                 "settings": {method.name: method.model_dump(mode="json") for method in self.methods},
                 "summary": summary,
                 "results": [
@@ -239,10 +239,10 @@ class Study:
         return result
 
 
-def _rows(result: Result, protocols: Sequence[Protocol]) -> list[dict[str, Any]]:
+def _rows(result: Result, metrics: Sequence[Metric]) -> list[dict[str, Any]]:
     """Return the rows of one result: image, image before data consistency, averages of k members, single members."""
     head = {"data_set": result.case.dataset, "scan": result.case.name, "method": result.method.name}
-    names = [protocol.name for protocol in protocols]
+    names = [metric.name for metric in metrics]
 
     def row(image: str, scores: Mapping[str, float]) -> dict[str, Any]:
         return {**head, "image": image, **{name: scores.get(name, math.nan) for name in names}}

@@ -59,8 +59,8 @@ class TransferSettings(StudySettings):
             raise InputError(f"The domain '{self.transferred}' is to be transferred but is not in 'train_on'; name it.")
         if self.shown_tuning and self.shown_tuning not in self.tuning_sizes:
             raise InputError(f"The tables are to show {self.shown_tuning} images of tuning; add it to 'tuning_sizes'.")
-        if "psnr" not in self.protocols:
-            raise InputError("The findings are about PSNR; add 'psnr' to 'protocols'.")
+        if "psnr" not in self.metrics:
+            raise InputError("The findings are about PSNR; add 'psnr' to 'metrics'.")
         fixed = {"data", "network", "name", "seed", "keep"} & set(self.tuning)
         if fixed:
             raise InputError(f"The tuning gives '{min(fixed)}', which is not its own to choose; leave it out.")
@@ -252,7 +252,7 @@ class _Work(Work):
             for name, each in settings.domains.items()
         }
         self.cells = grid(settings)
-        unseen = {name: Unseen(name, self.domains[name].test, settings.protocols) for name in settings.test_on}
+        unseen = {name: Unseen(name, self.domains[name].test, settings.metrics) for name in settings.test_on}
         self.networks: dict[tuple[Cell, str], Scores] = {}
         total = len(self.cells) + len(settings.test_on) * len(settings.methods)
         super().__init__(settings, folder, progress, unseen, total)

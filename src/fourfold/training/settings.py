@@ -17,7 +17,7 @@ from pydantic import (
 from fourfold.datasets import DataSettings
 from fourfold.errors import InputError, nearest, short_repr
 from fourfold.losses.weighted_sum import AnyLoss
-from fourfold.metrics import find_protocol
+from fourfold.metrics import find_metric
 from fourfold.networks.build import complete_settings
 from fourfold.networks.layers.precision import Precision
 from fourfold.training.base import Settings, by_kind
@@ -116,8 +116,8 @@ class TrainingSettings(Settings):
     """Numbers that the network computes with; auto takes bfloat16 where the device multiplies them in hardware."""
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     """Seed of everything that is drawn."""
-    protocols: tuple[str, ...] = Field(default=("psnr", "fastmri-ssim"), min_length=1)
-    """Protocols by which the images of validation are scored; the first one tells which weights are best."""
+    metrics: tuple[str, ...] = Field(default=("psnr", "fastmri-ssim"), min_length=1)
+    """Metrics by which the images of validation are scored; the first one tells which weights are best."""
     keep: Literal["best", "last"] = "best"
     """Which weights are written at the end: those of the best score, or the last ones."""
     stored: Literal["float32", "float16"] = "float32"
@@ -152,11 +152,11 @@ class TrainingSettings(Settings):
         kind = network.pop("kind")
         return {"kind": kind, **complete_settings(kind, network)}
 
-    @field_validator("protocols")
+    @field_validator("metrics")
     @classmethod
-    def _known_protocols(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+    def _known_metrics(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         for name in names:
-            find_protocol(name)
+            find_metric(name)
         return names
 
     @model_validator(mode="after")

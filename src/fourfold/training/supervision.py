@@ -49,26 +49,26 @@ class Supervision(Protocol):
 
 @dataclass(frozen=True)
 class ByReference:
-    """Losses and protocols against the fully sampled image.
+    """Losses and metrics against the fully sampled image.
 
     Attributes
     ----------
     losses
         Their sum is minimised.
-    protocols
+    metrics
         Scores of the modulus; every image is a volume of its own.
     magnitude
         Compare moduli, as is done anyway where only the modulus of the reference is known.
     """
 
     losses: WeightedSum
-    protocols: tuple[str, ...]
+    metrics: tuple[str, ...]
     magnitude: bool
 
     @property
     def scores(self) -> tuple[str, ...]:
-        """The protocols."""
-        return self.protocols
+        """The metrics."""
+        return self.metrics
 
     def batch(self, examples: Sequence[tuple[int, Example]]) -> Batch:
         """Return the examples, stacked."""
@@ -86,11 +86,11 @@ class ByReference:
         return self.losses.parts(images, reference)
 
     def judge(self, images: Tensor, batch: Batch) -> dict[str, list[float]]:
-        """Return the protocols' scores of each image."""
+        """Return the metrics' scores of each image."""
         pairs = list(zip(images.abs().float(), reference_of(batch).abs(), strict=True))
         return {
-            protocol: [score(image[None], reference[None], protocol) for image, reference in pairs]
-            for protocol in self.protocols
+            metric: [score(image[None], reference[None], metric) for image, reference in pairs]
+            for metric in self.metrics
         }
 
     def names(self, batch: Batch) -> tuple[str, ...]:
@@ -199,4 +199,4 @@ def supervision(settings: TrainingSettings) -> Supervision:
     """Return what settings ask for."""
     if isinstance(settings.supervision, FromSplit):
         return BySplit(settings.supervision, settings.seed)
-    return ByReference(WeightedSum(settings.losses), settings.protocols, settings.compare == "magnitude")
+    return ByReference(WeightedSum(settings.losses), settings.metrics, settings.compare == "magnitude")

@@ -19,7 +19,7 @@ from torch.utils.data import DataLoader
 from fourfold.datasets import Examples
 from fourfold.errors import InputError
 from fourfold.methods.method import Progress
-from fourfold.metrics import find_protocol
+from fourfold.metrics import find_metric
 from fourfold.networks.layers.precision import computing
 from fourfold.networks.reconstructor import Reconstructor
 from fourfold.training.averaging import averaged_copy, update_average
@@ -258,7 +258,7 @@ class Task(pl.LightningModule):
 
     def _is_better(self, scores: Mapping[str, float]) -> bool:
         first = self.supervision.scores[0]
-        sign = 1 if first != HELD_BACK and find_protocol(first).higher_is_better else -1
+        sign = 1 if first != HELD_BACK and find_metric(first).higher_is_better else -1
         return self.best is None or sign * scores[first] > sign * self.best.scores[first]
 
     def _save(self, best: bool) -> None:

@@ -61,7 +61,7 @@ class Manifest(BaseModel):
     training: dict[str, Any]
     """Settings of the training."""
     scores: dict[str, float]
-    """Scores on unseen subjects, by the name of the protocol and what it was measured on."""
+    """Scores on unseen subjects, by the name of the metric and what it was measured on."""
     licence: str = Field(min_length=1)
     """Licence of the weights themselves."""
     domain: Domain | None = None

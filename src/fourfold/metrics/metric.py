@@ -1,4 +1,4 @@
-"""A protocol: one way to score an image, stated in full and refusing what it cannot score."""
+"""A metric: one way to score an image, stated in full and refusing what it cannot score."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from torch import Tensor
 
 from fourfold.errors import InputError
 
-__all__ = ["Protocol", "check_magnitude"]
+__all__ = ["Metric", "check_magnitude"]
 
 
 @dataclass(frozen=True)
-class Protocol:
+class Metric:
     """One way to score a magnitude image against its reference, stated in full.
 
-    Every protocol takes the images as they are: neither is cropped, shifted or rescaled to fit the other.
+    Every metric takes the images as they are: neither is cropped, shifted or rescaled to fit the other.
 
     Attributes
     ----------
@@ -31,7 +31,7 @@ class Protocol:
     higher_is_better
         Whether a larger score is the better one.
     measure
-        ``measure(image, reference, peak)`` scores float64 (y, x), for pooled protocols also (frame, y, x);
+        ``measure(image, reference, peak)`` scores float64 (y, x), for pooled metrics also (frame, y, x);
         `peak` is the maximum of the reference volume.
     pooled
         Whether all frames' pixels enter one formula; otherwise the score is the mean over frames.
@@ -55,7 +55,7 @@ class Protocol:
     decimals: int = 4
 
     def check(self, image: Tensor, reference: Tensor) -> None:
-        """Raise InputError where `image` and `reference`, both (frame, y, x), do not suit the protocol."""
+        """Raise InputError where `image` and `reference`, both (frame, y, x), do not suit the metric."""
         check_magnitude(image, f"{self.name}: the image")
         check_magnitude(reference, f"{self.name}: the reference")
         if image.shape != reference.shape:
@@ -73,7 +73,7 @@ class Protocol:
         if frames == 0 or min(ny, nx) < self.smallest:
             return (
                 f"{self.name}: the images are {frames} frame(s) of {ny}×{nx} pixels; it needs at least "
-                f"{self.smallest}×{self.smallest} and one frame: choose another protocol."
+                f"{self.smallest}×{self.smallest} and one frame: choose another metric."
             )
         peak = float(reference.max())
         if peak == 0:

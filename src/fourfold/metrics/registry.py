@@ -1,4 +1,4 @@
-"""The named protocols: a score goes with its window, data range and averaging, so each has a name."""
+"""The named metrics: a score goes with its window, data range and averaging, so each has a name."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from torch import Tensor
 
 from fourfold.errors import InputError, nearest
 from fourfold.metrics.information import vif
-from fourfold.metrics.protocol import Protocol
+from fourfold.metrics.metric import Metric
 from fourfold.metrics.squared_error import nmse, psnr, snr_db
 from fourfold.metrics.structural import ms_ssim, ssim
 from fourfold.metrics.windows import box, gaussian
 
-__all__ = ["PROTOCOLS", "find_protocol", "score", "score_frames"]
+__all__ = ["METRICS", "find_metric", "score", "score_frames"]
 
 
 def _fastmri_ssim(image: Tensor, reference: Tensor, peak: float) -> float:
@@ -29,7 +29,7 @@ def _ms_ssim(image: Tensor, reference: Tensor, peak: float) -> float:
 _ANY_SIZE = "Any size; a reference that is not zero everywhere."
 
 _ALL = (
-    Protocol(
+    Metric(
         name="psnr",
         title="PSNR (dB)",
         statement=(
@@ -42,7 +42,7 @@ _ALL = (
         decimals=2,
         pooled=True,
     ),
-    Protocol(
+    Metric(
         name="nmse",
         title="NMSE",
         statement=(
@@ -54,7 +54,7 @@ _ALL = (
         measure=lambda image, reference, _: nmse(image, reference),
         pooled=True,
     ),
-    Protocol(
+    Metric(
         name="fastmri-ssim",
         title="SSIM 7×7 (fastMRI)",
         statement=(
@@ -67,7 +67,7 @@ _ALL = (
         measure=_fastmri_ssim,
         smallest=7,
     ),
-    Protocol(
+    Metric(
         name="ssim-3x3",
         title="SSIM 3×3",
         statement=(
@@ -81,7 +81,7 @@ _ALL = (
         smallest=3,
         frame_content="signal",
     ),
-    Protocol(
+    Metric(
         name="ms-ssim",
         title="MS-SSIM",
         statement=(
@@ -95,7 +95,7 @@ _ALL = (
         measure=_ms_ssim,
         smallest=161,
     ),
-    Protocol(
+    Metric(
         name="vif",
         title="VIF (pixel domain)",
         statement=(
@@ -109,7 +109,7 @@ _ALL = (
         smallest=41,
         frame_content="contrast",
     ),
-    Protocol(
+    Metric(
         name="snr-db",
         title="SNR (dB)",
         statement=(
@@ -124,41 +124,41 @@ _ALL = (
     ),
 )
 
-PROTOCOLS: dict[str, Protocol] = {protocol.name: protocol for protocol in _ALL}
-"""All protocols by name."""
+METRICS: dict[str, Metric] = {metric.name: metric for metric in _ALL}
+"""All metrics by name."""
 
 
-def find_protocol(name: str) -> Protocol:
-    """Return the protocol called `name`; raises InputError with the nearest name for a typo."""
-    if name not in PROTOCOLS:
-        known = ", ".join(PROTOCOLS)
-        raise InputError(f"There is no metric protocol '{name}'; known are {known}.{nearest(name, PROTOCOLS)}")
-    return PROTOCOLS[name]
+def find_metric(name: str) -> Metric:
+    """Return the metric called `name`; raises InputError with the nearest name for a typo."""
+    if name not in METRICS:
+        known = ", ".join(METRICS)
+        raise InputError(f"There is no metric '{name}'; known are {known}.{nearest(name, METRICS)}")
+    return METRICS[name]
 
 
-def score(image: Tensor, reference: Tensor, protocol: str) -> float:
+def score(image: Tensor, reference: Tensor, metric: str) -> float:
     """Return the score of a magnitude image against its reference.
 
     Parameters
     ----------
     image, reference
         float32 or float64, (frame, y, x), non-negative, in the same units.
-    protocol
-        A name of `PROTOCOLS`, which says how frames are averaged and what the images must offer.
+    metric
+        A name of `METRICS`, which says how frames are averaged and what the images must offer.
 
     Raises
     ------
     InputError
-        For an unknown protocol, and for images that do not suit it: complex, negative, NaN, of different
+        For an unknown metric, and for images that do not suit it: complex, negative, NaN, of different
         shapes, too small, or a reference without signal.
     """
-    return find_protocol(protocol).evaluate(image, reference)[0]
+    return find_metric(metric).evaluate(image, reference)[0]
 
 
-def score_frames(image: Tensor, reference: Tensor, protocol: str) -> tuple[float, ...]:
+def score_frames(image: Tensor, reference: Tensor, metric: str) -> tuple[float, ...]:
     """Return the scores of the single frames; a volume's data range stays that of the whole volume.
 
-    Their mean is the `score`, but for the pooled protocols (PSNR and NMSE), which take the pixels of all
+    Their mean is the `score`, but for the pooled metrics (PSNR and NMSE), which take the pixels of all
     frames together. NMSE of a frame without signal is infinite or NaN. Parameters and errors as in `score`.
     """
-    return find_protocol(protocol).evaluate(image, reference)[1]
+    return find_metric(metric).evaluate(image, reference)[1]
