@@ -38,12 +38,12 @@ def test_weights_are_listed(shipped, tmp_path, capsys):
 
 def test_whole_weights_pass(shipped, capsys):
     write_small(shipped / "head-unet", "unet", "head-unet")
-    write_small(shipped / "plain", "resnet", "plain", answer=None)
+    write_small(shipped / "plain", "resnet", "plain", reference_output=None)
     assert main(["weights", "verify"]) == 0
     first, second = capsys.readouterr().out.splitlines()
     assert first.startswith("head-unet: SHA-256")
-    assert first.endswith("answer as stored.")
-    assert second.endswith("no answer stored to compare with.")
+    assert first.endswith("reference output reproduced.")
+    assert second.endswith("reference output not in the manifest.")
 
 
 @pytest.mark.parametrize("damage", ["bytes", "reference output", "settings", "network"])
@@ -87,5 +87,5 @@ def test_a_manifest_without_answer_and_domain_is_whole(tmp_path):
     from fourfold.weights.state_dict import read_weights
 
     manifest = write_weights(folder, read_weights(folder)[0], known)
-    assert manifest.answer is None
+    assert manifest.reference_output is None
     assert manifest.domain is None
