@@ -100,7 +100,14 @@ def held_out(data, contrast):
     file = {"T1": "T1_ds002748_sub01-60", "T2": "T2_openms_p01_p03_p04"}[contrast]
     subjects = {"T1": ["sub-55", "sub-57", "sub-60"], "T2": ["p04s1"]}[contrast]
     settings = datasets.DataSettings(
-        sources=[{"kind": "images", "path": str(data / "t1t2" / f"{file}.npz"), "crop": (208, 176), "content": 0.3}],
+        sources=[
+            {
+                "kind": "images",
+                "path": str(data / "t1t2" / f"{file}.npz"),
+                "crop": (208, 176),
+                "min_object_fraction": 0.3,
+            }
+        ],
         split={"validation": [], "test": subjects},
         test_images=5,
         masks={"kind": "poisson-disc", "acceleration": 4},
