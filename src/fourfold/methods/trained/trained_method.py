@@ -23,9 +23,9 @@ from fourfold.networks.layers.precision import Precision, computing
 from fourfold.operators.sense_encoding import Encoding
 from fourfold.scan import Scan
 from fourfold.weights.find import choose_weights
+from fourfold.weights.load_network import load_network
 from fourfold.weights.manifest import Manifest
-from fourfold.weights.network import load_network
-from fourfold.weights.out_of_distribution import remarks, seen
+from fourfold.weights.out_of_distribution import out_of_distribution_notes, training_subject_notes
 
 __all__ = ["TrainedMethod"]
 
@@ -129,7 +129,11 @@ class TrainedMethod(CoilMapSettings, Method):
         return Solution(
             self._measured(image, maps, scan) if self.coil_combination == "rss" else image,
             scale=float(scales.mean()),
-            notes=(*told, *seen(scan, manifest.training_data), *remarks(scan, manifest.domain)),
+            notes=(
+                *told,
+                *training_subject_notes(scan, manifest.training_data),
+                *out_of_distribution_notes(scan, manifest.scan_statistics),
+            ),
             details={"weights": manifest.summary()},
             before_data_consistency=image if self.coil_combination == "rss" else None,
         )
