@@ -16,6 +16,7 @@ from fourfold.physics.kernels import unit_patches
 from fourfold.physics.self_consistency import SelfConsistency, consistency_kernels
 from fourfold.physics.simulate import phantom, simulate
 from fourfold.physics.spectrum import radial_energy
+from fourfold.samples import sample_image
 from fourfold.sampling import poisson_disc, random, regular, undersample
 from fourfold.scan import Sampling
 
@@ -181,3 +182,12 @@ def test_much_noise_is_not_taken_for_signal(coils, pattern):
     under = undersample(simulate(truth, coils=coils, snr=8), pattern, 2, **options)
     error = {kind: float((kind()(under).magnitude[0] - truth).square().sum()) for kind in (Spirit, ZeroFilled)}
     assert error[Spirit] < 1.02 * error[ZeroFilled]
+
+
+@pytest.mark.parametrize(
+    ("coils", "snr", "kind", "factor"), [(2, 8, "random", 4), (4, 5, "random", 4), (4, 8, "equispaced", 6)]
+)
+def test_few_coils_in_noise_do_no_harm(coils, snr, kind, factor):
+    truth = sample_image()[::2, ::2]
+    under = undersample(simulate(truth, coils=coils, snr=snr, seed=1), kind, factor, lines=12)
+    assert psnr(Spirit()(under).magnitude[0], truth) > psnr(ZeroFilled()(under).magnitude[0], truth)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Annotated, ClassVar, Literal, TypeAlias
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
@@ -20,7 +21,8 @@ from fourfold.physics.noise_level import noise_deviation
 from fourfold.physics.sense import Combination, SenseProblem
 from fourfold.physics.series import time_average
 from fourfold.scan import Scan
-from fourfold.tuning.weight import Choice, choose_weight
+from fourfold.tuning.trust import weakness_note
+from fourfold.tuning.weight import Choice, Solve, choose_weight, try_weight
 
 __all__ = ["CalibratedMethod", "MappedMethod", "SenseMethod", "Watch", "Weight"]
 
@@ -35,10 +37,6 @@ _ESPIRIT_LINES = 12
 # From this part of the image's brightness on, a sample's noise leaves methods for series little to go on: of two series
 # with more, low rank + sparse was 2 dB above zero-filled frames and 2 dB below.
 _MUCH_NOISE = 0.1
-_UNTOLD = (
-    "Held-back samples are predicted no better than by zeros: too few were measured to tell the others or the weight. "
-    "The image may be worse than a zero-filled one; acquire more lines."
-)
 # To choose a weight, images need not be as exact as the one that is shown.
 _TRIAL_TOLERANCE = 2.0
 
@@ -158,19 +156,14 @@ class SenseMethod(MappedMethod):
             progress(iteration / self.iterations, f"iteration {iteration}")
 
         found = self.minimise(problem, weight, watch=watch)
-        image = problem.image(found.x, self.combination)
+        trust = 1.0 if choice is None else choice.trust
         return Solution(
-            image,
+            problem.image(found.x, self.combination, trust),
             found.iterations,
             problem.scale,
-            (
-                *told,
-                *problem.notes,
-                *self._noise_notes(problem),
-                *(() if choice is None or choice.tells else (_UNTOLD,)),
-            ),
+            (*told, *problem.notes, *self._noise_notes(problem), *weakness_note(trust)),
             {**found.details, **({} if choice is None else {"weight": choice.summary()})},
-            estimate=problem.image(found.x, "maps") if self.combination == "rss" else None,
+            estimate=problem.image(found.x, "maps", trust) if self.combination == "rss" else None,
         )
 
     def _noise_notes(self, problem: SenseProblem) -> tuple[str, ...]:
@@ -191,9 +184,6 @@ class SenseMethod(MappedMethod):
         """Return the weight, and how it was chosen unless it was given."""
         if self.weight != "auto":
             return self.weight, None
-        if self.noise_share is not None:
-            weight = max(self.first_weight, self.noise_share * _relative_noise(problem))
-            return weight, Choice(weight, {}, 0, 0, 1.0)
         if problem.scan.trajectory is not None and not self.bridges_lines:
             # Held-back shots would mislead it, and samples within a shot are too alike to tell anything.
             return self.first_weight, Choice(self.first_weight, {}, 0, 0, 1.0)
@@ -206,8 +196,20 @@ class SenseMethod(MappedMethod):
             )
             return quick.minimise(part, weight, start)
 
+        if self.noise_share is not None:
+            choice = self._follow_noise(_relative_noise(problem), self.noise_share, problem, solve)
+            return choice.weight, choice
         choice = choose_weight(problem, solve, self.first_weight, self.bridges_lines)
         return choice.weight, choice
+
+    def _follow_noise(self, noise: float, share: float, problem: SenseProblem, solve: Solve) -> Choice:
+        """Return the weight of a series, and with much noise how much of its image to trust."""
+        weight = max(self.first_weight, share * noise)
+        if noise >= _MUCH_NOISE:
+            # Frames of a single line beside the centre have none to hold back.
+            with suppress(InputError):
+                return try_weight(problem, solve, weight)
+        return Choice(weight, {}, 0, 0, 1.0)
 
 
 def _relative_noise(problem: SenseProblem) -> float:
