@@ -29,8 +29,9 @@ SMALLEST = 32
 # median. In 1/m, rad/m or rad/cm they lie farther apart or closer together.
 CLOSEST, FARTHEST, FARTHEST_OF_FEW = 0.15, 3.0, 1.1
 # Root mean square distance of the image's energy from the middle, in fields of view: 0.35 of a disc that fills the
-# field of view, 0.41 of a square; of real scans 0.11 to 0.29. Points in rad/cm make it 2 to 6 times larger.
-TOO_WIDE, WIDE = 0.6, 0.45
+# field of view, 0.41 of a square, 0.5 where all lies at the rim; of real scans 0.11 to 0.29, once 0.48 with a matrix
+# that is guessed. Points in rad/cm make it 2 to 6 times larger.
+TOO_WIDE, WIDE = 0.5, 0.45
 FEWEST_PAIRS = 16
 # Where noise holds more of the energy than this nothing is said.
 MOST_NOISE = 0.5
