@@ -20,7 +20,7 @@ from fourfold.formats.content import to_complex64
 from fourfold.formats.masks import as_bool, check_mask, line_axis_of, measured, merge_frames, without_empty
 from fourfold.formats.metadata import image_record, read_record, sampling_from, scan_record
 from fourfold.formats.scan_file import ScanFile
-from fourfold.formats.trajectories import DENSITIES, POINTS, read_trajectory
+from fourfold.formats.trajectories import DENSITIES, POINTS, derivation_notes, read_trajectory
 from fourfold.input import check_file, first_bytes
 from fourfold.scan import Axis, Geometry, Reconstruction, Scan, Trajectory
 
@@ -122,6 +122,7 @@ class NumpyFile(ScanFile):
             check_file(path)
             names = ["trajectory"] if is_single_array(path) else array_names(path)
             found = read_trajectory(names, lambda name: stored_array(path, name).load(), path, matrix)
+        derived = matrix is None and "matrix" not in (self.names if beside is None else names)
         if (found.shots, found.samples) != self.stored or found.frames not in (1, self.frames):
             raise InputError(
                 f"The trajectory has {found.frames}×{found.shots}×{found.samples} points but the k-space in "
@@ -132,6 +133,8 @@ class NumpyFile(ScanFile):
             density = None if found.density is None else found.density.mT.contiguous()
             found = dataclasses.replace(found, points=found.points.transpose(1, 2).contiguous(), density=density)
         self.matrix, self.shots = found.matrix, (found.shots, found.samples)
+        if derived:
+            self.notes += derivation_notes(found)
         return dataclasses.replace(found, kind=self.record.get("trajectory", found.kind)), turned
 
     def _open(self, name: str) -> Array:
