@@ -9,10 +9,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from fourfold.errors import InputError
-from fourfold.scan import Trajectory
+from fourfold.scan import RawTrajectory
 
 __all__ = ["DENSITIES", "POINTS", "read_trajectory"]
 
@@ -35,7 +34,7 @@ UNITS = (
 
 def read_trajectory(
     names: Sequence[str], read: Callable[[str], Array], path: Path, matrix: Sequence[int] | None
-) -> Trajectory:
+) -> RawTrajectory:
     """Return the trajectory among the arrays of a file, its last two axes being those of the file's k-space.
 
     Parameters
@@ -83,10 +82,10 @@ def read_trajectory(
         if density.dtype.kind not in "uif":
             raise InputError(f"The density in '{path}' is {density.dtype}; it must be real numbers: correct it.")
         density = density[(None,) * (3 - density.ndim)]
-    return Trajectory(
-        torch.from_numpy(points),
+    return RawTrajectory(
+        points,
         _derived_size(points, path) if size is None else size,
-        None if density is None else torch.from_numpy(_single(density)),
+        None if density is None else _single(density),
     )
 
 
