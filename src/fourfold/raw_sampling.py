@@ -35,7 +35,7 @@ def crop_centre(array: A, size: tuple[int, int]) -> A:
 
 def find_acquired(kspace: AnyArray) -> npt.NDArray[np.bool_]:
     """Return bool (frame, ky, kx): which samples of k-space were acquired; see `fourfold.scan.acquired_samples`."""
-    held: npt.NDArray[np.bool_] = host((kspace != 0).any(axis=1))
+    held: npt.NDArray[np.bool_] = np.ascontiguousarray(host((kspace != 0).any(axis=1)))
     for along in (2, 1):
         share = held.mean(axis=along, keepdims=True, dtype=np.float32)
         if bool(((share == 0) | (share >= 0.9)).all()):
