@@ -18,7 +18,7 @@ from fourfold.formats.content import to_complex64
 from fourfold.formats.masks import as_bool, check_mask, line_axis_of, measured, merge_frames, without_empty
 from fourfold.formats.metadata import image_record, read_record, sampling_from, scan_record
 from fourfold.formats.scan_file import ScanFile
-from fourfold.formats.trajectories import DENSITIES, POINTS, read_trajectory
+from fourfold.formats.trajectories import DENSITIES, POINTS, derivation_notes, read_trajectory
 from fourfold.input import check_file, first_bytes
 from fourfold.scan import Axis, Geometry, RawScan, RawTrajectory, Reconstruction, Scan
 
@@ -121,6 +121,7 @@ class NumpyFile(ScanFile):
             check_file(path)
             names = ["trajectory"] if is_single_array(path) else array_names(path)
             found = read_trajectory(names, lambda name: stored_array(path, name).load(), path, matrix)
+        derived = matrix is None and "matrix" not in (self.names if beside is None else names)
         if (found.shots, found.samples) != self.stored or found.frames not in (1, self.frames):
             raise InputError(
                 f"The trajectory has {found.frames}×{found.shots}×{found.samples} points but the k-space in "
@@ -133,6 +134,8 @@ class NumpyFile(ScanFile):
                 found, points=np.ascontiguousarray(found.points.swapaxes(1, 2)), density=density
             )
         self.matrix, self.shots = found.matrix, (found.shots, found.samples)
+        if derived:
+            self.notes += derivation_notes(found)
         return dataclasses.replace(found, kind=self.record.get("trajectory", found.kind)), turned
 
     def _open(self, name: str) -> Array:

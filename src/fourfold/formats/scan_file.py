@@ -13,9 +13,11 @@ import numpy.typing as npt
 
 from fourfold.errors import InputError, SilentCoils, check_type
 from fourfold.formats.content import SHORTEST, check_axes, check_centre, check_frames, energy_of, object_note
+from fourfold.formats.line_direction import check_direction
 from fourfold.formats.metadata import geometry_from
 from fourfold.formats.orientation import axis_codes
 from fourfold.formats.stacks import find_stacks, slice_spacing
+from fourfold.formats.trajectories import extent_notes
 from fourfold.memory import array_bytes, require_memory
 from fourfold.scan import Axis, Geometry, RawScan, Scan, Source
 
@@ -125,15 +127,25 @@ class ScanFile(ABC):
         """
         self._require_memory(len(frames), "export a smaller part of the data, or take a computer with more memory")
         scan = self._read_without_silent_coils(frames)
-        if self.check_content and scan.trajectory is None:
-            arrays = dict(zip(frames, scan.kspace, strict=True))
-            self.check_array(arrays)
-            for index, kspace in arrays.items():
-                self.check_frame(kspace, f"'{self.path}', frame {index}")
-            notes = dict.fromkeys(note for note in map(object_note, arrays.values()) if note is not None)
-            if notes:
-                return scan.replace(source=dataclasses.replace(scan.source, notes=(*scan.source.notes, *notes)))
-        return scan
+        notes = dict.fromkeys(self._check_samples(scan, frames) if self.check_content else ())
+        return scan.replace(source=dataclasses.replace(scan.source, notes=(*scan.source.notes, *notes)))
+
+    def _check_samples(self, scan: RawScan, frames: Sequence[int]) -> list[str]:
+        """Refuse frames whose samples do not look like k-space; return notes on what is likely, not certain."""
+        arrays = dict(zip(frames, scan.kspace, strict=True))
+        places = {index: f"'{self.path}', frame {index}" for index in frames}
+        notes: list[str] = []
+        if scan.trajectory is not None:
+            shared = scan.trajectory.frames == 1
+            for number, (index, samples) in enumerate(arrays.items()):
+                points = scan.trajectory.points[0 if shared else number]
+                notes += extent_notes(samples, points, places[index])
+            return notes
+        self.check_array(arrays)
+        for index, kspace in arrays.items():
+            self.check_frame(kspace, places[index])
+            notes += [*check_direction(kspace, places[index]), *object_note(kspace)]
+        return notes
 
     def check_array(self, known: Mapping[int, npt.NDArray[np.complex64]]) -> None:
         """Refuse an array whose axes stand for something else; looks once, at the middle frame and some around it.
