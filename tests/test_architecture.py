@@ -19,13 +19,14 @@ ROOT = Path(fourfold.__file__).parent
 
 # A room may import those named with it and nothing else of ours; docs/architecture.md gives the reasons.
 INPUT = {"memory", "input", "documents", "arrays", "hdf5"}
-PHYSICS = {"errors", "memory", "scan", "sampling", "physics"}
+PHYSICS = {"errors", "memory", "kspace_checks", "scan", "sampling", "physics"}
 METHODS = PHYSICS | {"method", "optimize", "tuning"}
 FITTING = PHYSICS | {"networks"}
 TRAINING = FITTING | INPUT | {"method", "losses", "metrics", "weights", "domain", "datasets", "output"}
 STUDIES = METHODS | {"registry", "metrics", "formats", "output"} | TRAINING | {"training"}
 MAY_IMPORT = {
     "errors": set(),
+    "lazy": set(),
     "memory": {"errors"},
     "input": {"errors", "memory"},
     "documents": {"errors", "input"},
@@ -33,11 +34,14 @@ MAY_IMPORT = {
     "hdf5": {"errors", "memory", "input"},
     "trajectory": {"errors", "memory", "kspace_checks"},
     "kspace_checks": {"errors"},
-    "scan": {"errors", "trajectory", "kspace_checks"},
+    "geometry": {"errors"},
+    "raw_sampling": {"errors", "trajectory", "kspace_checks"},
+    "raw_scan": {"errors", "trajectory", "kspace_checks", "geometry", "raw_sampling"},
+    "scan": {"errors", "trajectory", "kspace_checks", "geometry", "raw_sampling", "raw_scan"},
     "method": {"errors", "scan"},
     "output": {"errors"},
     "formats": {"errors", "scan", "kspace_checks", "output"} | INPUT,
-    "sampling": {"errors", "scan", "output"} | INPUT,
+    "sampling": {"errors", "lazy", "scan", "output"} | INPUT,
     "physics": PHYSICS,
     "optimize": {"errors", "physics"},
     "tuning": PHYSICS | {"optimize"},

@@ -9,11 +9,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from fourfold.errors import InputError
 from fourfold.formats.content import UNCHECKED
-from fourfold.scan import Trajectory
+from fourfold.scan import RawTrajectory
 
 __all__ = ["DENSITIES", "POINTS", "derivation_notes", "extent_notes", "read_trajectory"]
 
@@ -45,7 +44,7 @@ UNITS = (
 
 def read_trajectory(
     names: Sequence[str], read: Callable[[str], Array], path: Path, matrix: Sequence[int] | None
-) -> Trajectory:
+) -> RawTrajectory:
     """Return the trajectory among the arrays of a file, its last two axes being those of the file's k-space.
 
     Parameters
@@ -93,14 +92,14 @@ def read_trajectory(
         if density.dtype.kind not in "uif":
             raise InputError(f"The density in '{path}' is {density.dtype}; it must be real numbers: correct it.")
         density = density[(None,) * (3 - density.ndim)]
-    return Trajectory(
-        torch.from_numpy(points),
+    return RawTrajectory(
+        points,
         _derived_size(points, path) if size is None else size,
-        None if density is None else torch.from_numpy(_single(density)),
+        None if density is None else _single(density),
     )
 
 
-def derivation_notes(trajectory: Trajectory) -> tuple[str, ...]:
+def derivation_notes(trajectory: RawTrajectory) -> tuple[str, ...]:
     """Return what is assumed of points that came without a matrix, and what speaks against it."""
     ny, nx = trajectory.matrix
     notes = [
@@ -108,7 +107,7 @@ def derivation_notes(trajectory: Trajectory) -> tuple[str, ...]:
         f"{ny}×{nx} follows from how far they reach; in another unit the image is wrong. --matrix NY NX (in Python "
         "matrix=(ny, nx)) gives the matrix."
     ]
-    density = _shot_density(trajectory.points[0].numpy(), trajectory.matrix)
+    density = _shot_density(trajectory.points[0], trajectory.matrix)
     if density > DENSE:
         notes.append(
             f"The shots lie {density:.1f} times closer together than this matrix needs: they are very many, or the "

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from fourfold.errors import InputError
 from fourfold.physics.aliasing import Aliasing
+from fourfold.physics.calibration_size import axis_without_neighbours
 from fourfold.physics.fourier import ifft
 from fourfold.physics.operator import LinearOperator
 
@@ -31,12 +32,12 @@ def require_neighbours(mask: Tensor) -> None:
     InputError
         Naming the axis.
     """
-    for name, lines in (("ky", mask), ("kx", mask.mT)):
-        if not bool((lines[1:] & lines[:-1]).any()):
-            raise InputError(
-                f"The scan has no two neighbouring samples along {name}, by which image and coil maps are told apart; "
-                "acquire some calibration lines at the centre of k-space, or give coil_maps."
-            )
+    name = axis_without_neighbours(mask)
+    if name is not None:
+        raise InputError(
+            f"The scan has no two neighbouring samples along {name}, by which image and coil maps are told apart; "
+            "acquire some calibration lines at the centre of k-space, or give coil_maps."
+        )
 
 
 class SmoothMaps(LinearOperator):

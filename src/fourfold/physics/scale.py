@@ -6,9 +6,10 @@ import math
 
 from torch import Tensor
 
+from fourfold.physics.calibration_size import dense_centre
 from fourfold.physics.combine import root_sum_of_squares
 from fourfold.physics.fourier import ifft
-from fourfold.physics.gridding import dense_centre, gridded_centre, gridded_images
+from fourfold.physics.gridding import gridded_centre, gridded_images
 from fourfold.scan import Scan, centre_slice, crop_centre
 
 __all__ = ["intensity_scale"]
