@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from fourfold.physics.combine import root_sum_of_squares
-from fourfold.physics.fourier import ifft
+from fourfold.coils.root_sum_of_squares import root_sum_of_squares
+from fourfold.operators.fourier import ifft
 from fourfold.sampling import random, regular
 from fourfold.scan import Axis, Sampling, Scan
 

@@ -13,8 +13,8 @@ from benchmarks import bart
 from benchmarks.harness import Contender, Task, race
 from benchmarks.problems import head
 from benchmarks.sizes import SIZES, Size
-from fourfold.physics.simulate import in_object, loop_maps, simulate
 from fourfold.scan import Scan
+from fourfold.simulation.simulate import in_object, loop_maps, simulate
 
 LINES = 24
 
@@ -49,7 +49,7 @@ def agreement(size: Size, maps: Maps) -> dict[str, float]:
 
 def ours(size: Size) -> Callable[[], Maps]:
     """Prepare fourfold with its default settings."""
-    from fourfold.physics.calibration import estimate_maps
+    from fourfold.coils.calibration import estimate_maps
 
     scan = scan_of(size)
     return lambda: estimate_maps(scan)[0, 0].numpy()

@@ -13,8 +13,8 @@ from benchmarks.cases import score
 from benchmarks.espirit import scan_of
 from benchmarks.harness import Contender, Task, race
 from benchmarks.sizes import SIZES, Size
-from fourfold.physics.combine import root_sum_of_squares
-from fourfold.physics.fourier import ifft
+from fourfold.coils.root_sum_of_squares import root_sum_of_squares
+from fourfold.operators.fourier import ifft
 from fourfold.sampling import regular
 from fourfold.scan import Sampling, Scan, centre_slice
 
@@ -63,7 +63,7 @@ def quality(size: Size, kspace: Kspace) -> dict[str, float]:
 
 def ours(size: Size, pattern: str) -> Callable[[], Kspace]:
     """Prepare fourfold."""
-    from fourfold.classical.grappa import Grappa
+    from fourfold.methods.classical.grappa import Grappa
 
     scan = undersampled(size, pattern)
     method = Grappa()

@@ -20,7 +20,7 @@ import torch
 from benchmarks.harness import Rows, Task, in_fresh_process
 from fourfold.datasets import DataSettings, Examples, loader, training_set
 from fourfold.formats import save_scan
-from fourfold.physics.simulate import phantom, simulate
+from fourfold.simulation.simulate import phantom, simulate
 
 __all__ = ["family_memory", "growth", "tasks"]
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from benchmarks.cases import CASES, DATA, FOLDED, Case, fingerprint, score
 from benchmarks.harness import Contender, Task, race
-from fourfold.registry import find_method, methods
+from fourfold.methods.registry import find_method, methods
 
 __all__ = ["tasks"]
 

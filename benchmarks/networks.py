@@ -14,9 +14,9 @@ from benchmarks.sizes import SIZES, Size
 from fourfold.networks.fastmri_weights import from_fastmri
 from fourfold.networks.unet import UNet
 from fourfold.networks.varnet import VarNet
-from fourfold.physics.fourier import fft
-from fourfold.physics.simulate import loop_maps, phantom
+from fourfold.operators.fourier import fft
 from fourfold.sampling import equispaced
+from fourfold.simulation.simulate import loop_maps, phantom
 
 CASCADES, TRAINED_CASCADES = 8, 4
 LINES = 0.08

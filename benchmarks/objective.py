@@ -7,8 +7,8 @@ import pywt
 import torch
 from numpy.typing import NDArray
 
-from fourfold.optimize.total_variation import TotalVariationPenalty
-from fourfold.physics.encoding import Encoding
+from fourfold.operators.sense_encoding import Encoding
+from fourfold.regularisers.total_variation import TotalVariationPenalty
 from fourfold.scan import Scan
 
 __all__ = ["LEVELS", "WAVELET", "WEIGHTS", "objective"]

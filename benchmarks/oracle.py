@@ -22,9 +22,9 @@ from benchmarks import bart
 from benchmarks.cases import CASES, FOLDED, Case, Scores, fingerprint, score
 from benchmarks.harness import absent
 from benchmarks.table import RESULTS
-from fourfold.physics.calibration import calibration_kspace
-from fourfold.physics.combine import root_sum_of_squares
-from fourfold.physics.fourier import ifft
+from fourfold.coils.calibration import calibration_kspace
+from fourfold.coils.root_sum_of_squares import root_sum_of_squares
+from fourfold.operators.fourier import ifft
 
 __all__ = ["ORACLE", "maps", "pics"]
 

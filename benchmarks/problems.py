@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from torch.nn.functional import interpolate, pad
 
 from benchmarks.sizes import SIZES, Size
-from fourfold.physics.sense import SenseProblem
-from fourfold.physics.simulate import loop_maps, simulate
-from fourfold.samples import sample_image
+from fourfold.methods.sense_problem import SenseProblem
 from fourfold.sampling import poisson_disc, random
 from fourfold.scan import Sampling, Scan
+from fourfold.simulation.sample import sample_image
+from fourfold.simulation.simulate import loop_maps, simulate
 
 __all__ = ["Problem", "head", "lines", "simulated", "slices", "volume"]
 

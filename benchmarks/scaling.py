@@ -71,7 +71,7 @@ def scan_of(extent: Extent) -> Scan:
 
 def ours(extent: Extent) -> Callable[[], torch.Tensor]:
     """Prepare fourfold: frame by frame, as `Method` does."""
-    from fourfold.registry import find_method
+    from fourfold.methods.registry import find_method
 
     scan = scan_of(extent)
     settings: dict[str, Any] = {"weight": WEIGHTS["tv"], "tolerance": 0, "combination": "maps"}

@@ -18,12 +18,12 @@ from torch import Tensor
 
 from benchmarks.cases import DATA
 from benchmarks.harness import Contender, Task, race
-from fourfold.physics.calibration import estimate_maps
-from fourfold.physics.series import time_average
-from fourfold.physics.simulate import simulate
-from fourfold.registry import find_method
+from fourfold.coils.calibration import estimate_maps
+from fourfold.kspace.time_average import time_average
+from fourfold.methods.registry import find_method
 from fourfold.sampling import undersample
 from fourfold.scan import Scan, crop_centre
+from fourfold.simulation.simulate import simulate
 
 __all__ = ["SERIES", "tasks"]
 

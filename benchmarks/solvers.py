@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from benchmarks import bart
 from benchmarks.objective import LEVELS, WAVELET
-from fourfold.physics.fourier import fft, ifft
+from fourfold.operators.fourier import fft, ifft
 from fourfold.scan import Sampling, Scan
 
 __all__ = ["BUILDERS", "Image", "Solve", "with_bart", "with_deepinv", "with_fourfold", "with_mrpro", "with_sigpy"]
@@ -33,7 +33,7 @@ DEEPINV_INNER, DEEPINV_TAU = 3, 1.0
 
 def with_fourfold(scan: Scan, method: str, weight: float) -> Solve:
     """Ours, called as a user does; the image is the solution itself, without the measured samples put back."""
-    from fourfold.registry import find_method
+    from fourfold.methods.registry import find_method
 
     kind = find_method(method)
     settings: dict[str, Any] = {"weight": weight, "tolerance": 0, "combination": "maps"}

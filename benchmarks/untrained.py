@@ -1,7 +1,7 @@
 """Time to the same image as the published fit of the same network: ``python -m benchmarks.untrained``.
 
 The published fit is a plain loop: one network, contiguous layout, float32, Adam at 0.008 on squared errors of all
-samples, differentiated through the Fourier transform, without early stopping. Ours is `fourfold.fitting.fit` with the
+samples, differentiated through the Fourier transform, without early stopping. Ours is `fourfold.methods.fitting.fit` with the
 settings of the method ``convdecoder``. Both see the same samples and coil maps; PSNR is that after data consistency
 against the root-sum-of-squares of the full data, which neither of them sees; that of an ensemble is of the mean of
 all members' images after equally many iterations, and its time that of all of them, one after the other.
@@ -27,19 +27,19 @@ from benchmarks.cases import CASES, Case
 from benchmarks.harness import in_fresh_process, machine, peak_memory
 from benchmarks.problems import slices
 from benchmarks.table import RESULTS
-from fourfold.fitting.compiling import can_compile
-from fourfold.fitting.fit import Checked, Schedule, fit
-from fourfold.fitting.samples import SampleLoss
+from fourfold.methods.fitting.compiling import can_compile
+from fourfold.methods.fitting.fit import Checked, Schedule, fit
+from fourfold.methods.fitting.samples import SampleLoss
+from fourfold.methods.registry import find_method
+from fourfold.methods.sense_problem import SenseProblem
+from fourfold.methods.untrained.conv_decoder import ConvDecoder
+from fourfold.methods.untrained_method import UntrainedMethod
 from fourfold.metrics import find_protocol
-from fourfold.networks.conv_decoder import ConvDecoder as Network
+from fourfold.networks.untrained.conv_decoder import ConvDecoder as Network
+from fourfold.operators.fourier import fft
 from fourfold.optimize.minimise import SMOOTHING
 from fourfold.optimize.nonlinear_cg import Smoothed
-from fourfold.optimize.total_variation import TotalVariationPenalty
-from fourfold.physics.fourier import fft
-from fourfold.physics.sense import SenseProblem
-from fourfold.registry import find_method
-from fourfold.untrained.conv_decoder import ConvDecoder
-from fourfold.untrained.untrained_method import UntrainedMethod
+from fourfold.regularisers.total_variation import TotalVariationPenalty
 
 __all__ = ["compare", "ensemble", "fit_of", "ours", "published"]
 

@@ -51,7 +51,7 @@ def along_readout(images: NDArray[np.complex64], inverse: bool = False) -> NDArr
 
 def ours(problem: Problem, method: str) -> Callable[[int], Images]:
     """Prepare ours: the volume's slices as the frames of one scan."""
-    from fourfold.registry import find_method
+    from fourfold.methods.registry import find_method
 
     scan, _ = problem.load()
     kspace = along_readout(scan.kspace.numpy())

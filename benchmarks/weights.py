@@ -21,14 +21,14 @@ import torch
 
 from benchmarks.cases import DATA
 from benchmarks.table import RESULTS, Grid, kept
-from fourfold.classical.sense import SenseMethod
-from fourfold.physics.combine import root_sum_of_squares
-from fourfold.physics.fourier import fft, ifft
-from fourfold.physics.sense import SenseProblem
-from fourfold.physics.simulate import phantom, simulate
-from fourfold.registry import find_method
+from fourfold.coils.root_sum_of_squares import root_sum_of_squares
+from fourfold.methods.model_based import SenseMethod
+from fourfold.methods.registry import find_method
+from fourfold.methods.sense_problem import SenseProblem
+from fourfold.operators.fourier import fft, ifft
 from fourfold.sampling import undersample
 from fourfold.scan import Scan
+from fourfold.simulation.simulate import phantom, simulate
 
 IMAGES = {
     "brain8": "raw_multicoil/brain8_full_T1",

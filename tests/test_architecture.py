@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 import fourfold
-from fourfold.method import Method
-from fourfold.registry import FAMILIES, methods
+from fourfold.methods.method import Method
+from fourfold.methods.registry import FAMILIES, methods
 
 ROOT = Path(fourfold.__file__).parent
 
@@ -155,7 +155,7 @@ peers = ("torchvision", "sigpy", "pygrappa", "skimage", "torchmetrics")
 for name in (*peers, "finufft", "pytorch_lightning", "tensorboard", "onnx", "onnxscript", "huggingface_hub"):
     sys.modules[name] = None
 import fourfold
-from fourfold.registry import methods
+from fourfold.methods.registry import methods
 methods()
 for name in fourfold.__all__:
     getattr(fourfold, name)

@@ -20,15 +20,15 @@ import fourfold as ff
 from fourfold.cli import console
 from fourfold.cli.main import main
 from fourfold.cli.text import json_safe, printable
-from fourfold.documents import parse_json, read_json, read_settings, read_yaml
 from fourfold.errors import InputError, short_repr
+from fourfold.files.documents import parse_json, read_json, read_settings, read_yaml
+from fourfold.files.input import check_file, read_text
+from fourfold.files.output import check_target
 from fourfold.formats import open_scan, read_maps, save, save_scan, writer
-from fourfold.input import check_file, read_text
-from fourfold.output import check_target
-from fourfold.physics.simulate import phantom, simulate
 from fourfold.report.tables import write_csv
 from fourfold.sampling import make_sampling, read_sampling, write_sampling
 from fourfold.scan import Source
+from fourfold.simulation.simulate import phantom, simulate
 from fourfold.studies.finished import Finished, Piece
 from fourfold.training.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from fourfold.training.log import LOSSES, Log

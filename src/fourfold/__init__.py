@@ -13,32 +13,32 @@ from typing import TYPE_CHECKING
 from fourfold.lazy import on_first_use
 
 if TYPE_CHECKING:
-    from fourfold.choose import choose_method
-    from fourfold.classical.cg_sense import CgSense
-    from fourfold.classical.dictionary import Dictionary
-    from fourfold.classical.grappa import Grappa
-    from fourfold.classical.joint import Joint
-    from fourfold.classical.lustig2007 import Lustig2007
-    from fourfold.classical.plug_and_play import PlugAndPlay
-    from fourfold.classical.spirit import Spirit
-    from fourfold.classical.tgv import TotalGeneralisedVariation
-    from fourfold.classical.total_variation import TotalVariation
-    from fourfold.classical.wavelet import Wavelet
-    from fourfold.classical.zero_filled import ZeroFilled
-    from fourfold.custom import Custom
     from fourfold.errors import InputError
     from fourfold.formats import load, open_scan, save, save_scan
-    from fourfold.physics.volume import join_volume, split_volume
+    from fourfold.kspace.volume import join_volume, split_volume
+    from fourfold.methods.choose import choose_method
+    from fourfold.methods.classical.cg_sense import CgSense
+    from fourfold.methods.classical.dictionary import Dictionary
+    from fourfold.methods.classical.grappa import Grappa
+    from fourfold.methods.classical.joint import Joint
+    from fourfold.methods.classical.lustig2007 import Lustig2007
+    from fourfold.methods.classical.plug_and_play import PlugAndPlay
+    from fourfold.methods.classical.spirit import Spirit
+    from fourfold.methods.classical.tgv import TotalGeneralisedVariation
+    from fourfold.methods.classical.total_variation import TotalVariation
+    from fourfold.methods.classical.wavelet import Wavelet
+    from fourfold.methods.classical.zero_filled import ZeroFilled
+    from fourfold.methods.custom import Custom
+    from fourfold.methods.trained.cascade import Cascade
+    from fourfold.methods.trained.kspace_cnn import KspaceCnn
+    from fourfold.methods.trained.resnet import ResNet
+    from fourfold.methods.trained.unet import UNet
+    from fourfold.methods.trained.varnet import VarNet
     from fourfold.report import write_report
-    from fourfold.samples import sample
     from fourfold.sampling import undersample
     from fourfold.scan import Reconstruction, Sampling, Scan, Trajectory
+    from fourfold.simulation.sample import sample
     from fourfold.studies import compare, gfactor
-    from fourfold.trained.cascade import Cascade
-    from fourfold.trained.kspace_cnn import KspaceCnn
-    from fourfold.trained.resnet import ResNet
-    from fourfold.trained.unet import UNet
-    from fourfold.trained.varnet import VarNet
 
 __all__ = [
     "Cascade",
@@ -81,38 +81,38 @@ __version__ = version("fourfold")
 
 # So that the command line's help does not wait for torch.
 _HOMES = {
-    "Cascade": "trained.cascade",
-    "CgSense": "classical.cg_sense",
-    "Custom": "custom",
-    "Dictionary": "classical.dictionary",
-    "Grappa": "classical.grappa",
+    "Cascade": "methods.trained.cascade",
+    "CgSense": "methods.classical.cg_sense",
+    "Custom": "methods.custom",
+    "Dictionary": "methods.classical.dictionary",
+    "Grappa": "methods.classical.grappa",
     "InputError": "errors",
-    "Joint": "classical.joint",
-    "KspaceCnn": "trained.kspace_cnn",
-    "Lustig2007": "classical.lustig2007",
-    "PlugAndPlay": "classical.plug_and_play",
+    "Joint": "methods.classical.joint",
+    "KspaceCnn": "methods.trained.kspace_cnn",
+    "Lustig2007": "methods.classical.lustig2007",
+    "PlugAndPlay": "methods.classical.plug_and_play",
     "Reconstruction": "scan",
-    "ResNet": "trained.resnet",
+    "ResNet": "methods.trained.resnet",
     "Sampling": "scan",
     "Scan": "scan",
-    "Spirit": "classical.spirit",
-    "TotalGeneralisedVariation": "classical.tgv",
-    "TotalVariation": "classical.total_variation",
+    "Spirit": "methods.classical.spirit",
+    "TotalGeneralisedVariation": "methods.classical.tgv",
+    "TotalVariation": "methods.classical.total_variation",
     "Trajectory": "scan",
-    "UNet": "trained.unet",
-    "VarNet": "trained.varnet",
-    "Wavelet": "classical.wavelet",
-    "ZeroFilled": "classical.zero_filled",
-    "choose_method": "choose",
+    "UNet": "methods.trained.unet",
+    "VarNet": "methods.trained.varnet",
+    "Wavelet": "methods.classical.wavelet",
+    "ZeroFilled": "methods.classical.zero_filled",
+    "choose_method": "methods.choose",
     "compare": "studies",
     "gfactor": "studies",
-    "join_volume": "physics.volume",
+    "join_volume": "kspace.volume",
     "load": "formats",
     "open_scan": "formats",
-    "sample": "samples",
+    "sample": "simulation.sample",
     "save": "formats",
     "save_scan": "formats",
-    "split_volume": "physics.volume",
+    "split_volume": "kspace.volume",
     "undersample": "sampling",
     "write_report": "report",
 }

@@ -15,9 +15,9 @@ from fourfold.cli.files import FormatOptions, check_output, frames_in_words, sel
 from fourfold.cli.flags import DATA, METHODS, OUTPUT, Flag, SettingsFile
 from fourfold.errors import InputError
 from fourfold.formats import open_scan
-from fourfold.method import Method
-from fourfold.registry import find_method, quick_methods
-from fourfold.registry import methods as known_methods
+from fourfold.methods.method import Method
+from fourfold.methods.registry import find_method, quick_methods
+from fourfold.methods.registry import methods as known_methods
 from fourfold.report import write_report
 from fourfold.sampling import SamplingOptions, read_sampling, undersample
 from fourfold.scan import Sampling, Scan

@@ -17,11 +17,11 @@ from rich.table import Table
 from rich.text import Text
 
 from fourfold.cli.text import is_unicode, json_safe, print_line, printable
-from fourfold.documents import plain
+from fourfold.files.documents import plain
 
 if TYPE_CHECKING:
     # It would load torch, which tables and sentences need not.
-    from fourfold.method import Progress
+    from fourfold.methods.method import Progress
 
 __all__ = ["part_of", "print_facts", "print_json", "print_line", "print_table", "progress_bar", "remark"]
 

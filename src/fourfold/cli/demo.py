@@ -42,7 +42,7 @@ def demo(
     """
     # Loads torch, which the help does not need.
     from fourfold.report import write_report
-    from fourfold.samples import sample
+    from fourfold.simulation.sample import sample
     from fourfold.studies import compare
 
     computer.claim()

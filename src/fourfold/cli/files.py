@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TypedDict
 
 from fourfold.errors import InputError
+from fourfold.files.output import files_of
 from fourfold.formats import check_writable
-from fourfold.formats.mrd_repeats import Repeats
-from fourfold.output import files_of
+from fourfold.formats.mrd.repeats import Repeats
 
 __all__ = ["PAGES", "FormatOptions", "check_folder", "check_output", "frames_in_words", "select_frames"]
 

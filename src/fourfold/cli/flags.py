@@ -12,8 +12,8 @@ from typing import Annotated, Any, TypeAlias, get_type_hints
 from cyclopts import App, Group, Parameter
 from cyclopts.config import Dict
 
-from fourfold.documents import read_settings
 from fourfold.errors import InputError, short_repr
+from fourfold.files.documents import read_settings
 
 __all__ = ["DATA", "METHODS", "OUTPUT", "Flag", "MethodName", "SettingsFile", "Tokens", "new_app", "run"]
 

@@ -69,7 +69,7 @@ def gfactor(
     if method is None:
         raise InputError("No method was named; give one that is linear, such as --method grappa.")
     # Loads torch, which the help does not need.
-    from fourfold.registry import find_method
+    from fourfold.methods.registry import find_method
     from fourfold.studies import gfactor as gfactor_map
     from fourfold.studies.gfactor import smoothing_note
 

@@ -7,11 +7,11 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from fourfold.choose import choose_name
 from fourfold.cli.console import print_facts, print_json
 from fourfold.cli.files import FormatOptions
 from fourfold.cli.flags import DATA, OUTPUT, Flag
 from fourfold.formats import open_scan
+from fourfold.methods.choose import choose_name
 
 __all__ = ["info"]
 

@@ -24,7 +24,7 @@ def methods(*, json: Annotated[Flag, Parameter(group=OUTPUT)] = False) -> None:
         Print the JSON schema of the methods' settings on stdout instead of the table.
     """
     # Loads torch, which the help does not need.
-    from fourfold.registry import methods as known_methods
+    from fourfold.methods.registry import methods as known_methods
 
     found = known_methods()
     if json:

@@ -46,7 +46,7 @@ def _missing(error: MissingArgumentError) -> str:
 
 def _unused(error: UnusedCliTokensError) -> str:
     """Return the sentence about words that belong to no option; a method's name is often meant as one."""
-    from fourfold.registry import methods
+    from fourfold.methods.registry import methods
 
     unused = error.unused_tokens or []
     words = " ".join(f"'{word}'" for word in unused)

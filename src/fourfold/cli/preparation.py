@@ -41,9 +41,9 @@ class Preparation:
     def __call__(self, scan: Scan) -> Scan:
         """Return `scan` (of one frame) with the options applied."""
         # Loads torch, which the help does not need.
-        from fourfold.physics.compression import compress_coils
-        from fourfold.physics.geometric_compression import compress_coils_geometrically
-        from fourfold.physics.noise import prewhiten
+        from fourfold.coils.compression import compress_coils
+        from fourfold.coils.geometric_compression import compress_coils_geometrically
+        from fourfold.noise.covariance import prewhiten
         from fourfold.sampling import read_sampling
 
         if self.mask is not None:

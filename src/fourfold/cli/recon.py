@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Group, Parameter
 
-from fourfold.choose import choose_method
 from fourfold.cli.computer import Computer, ComputerOptions
 from fourfold.cli.console import part_of, print_json, print_line, progress_bar, remark
 from fourfold.cli.files import FormatOptions, check_output, frames_in_words, select_frames
@@ -19,12 +18,13 @@ from fourfold.cli.preparation import Preparation
 from fourfold.errors import InputError
 from fourfold.formats import ScanFile, open_scan, writer
 from fourfold.formats.writing import IMAGE_SUFFIXES, image_paths, join, paths_of
+from fourfold.methods.choose import choose_method
 from fourfold.scan import Reconstruction, Scan
 
 if TYPE_CHECKING:
     # They load torch, which the help does not need.
     from fourfold.cli.unfinished import Unfinished
-    from fourfold.method import Method
+    from fourfold.methods.method import Method
 
 __all__ = ["own_type", "recon"]
 
@@ -33,7 +33,7 @@ def own_type(method: str | None) -> Any:
     """Return the type whose fields are the settings of `method`; without a method there are none."""
     if method is None:
         return Annotated[None, Parameter(parse=False)]
-    from fourfold.registry import find_method
+    from fourfold.methods.registry import find_method
 
     return Annotated[find_method(method) | None, Parameter(name="*", group=Group(f"Settings of {method}", sort_key=0))]
 
@@ -95,7 +95,7 @@ def recon(
         Go on with the frames that the same command has finished before; otherwise start anew.
     """
     from fourfold.cli.unfinished import Unfinished
-    from fourfold.registry import find_method
+    from fourfold.methods.registry import find_method
     from fourfold.report import write_report
 
     volume = open_scan(file, **(more or {}))

@@ -15,7 +15,7 @@ from fourfold.cli.files import PAGES, check_folder
 
 if TYPE_CHECKING:
     # They load torch, which the help of the commands does not need.
-    from fourfold.method import Progress
+    from fourfold.methods.method import Progress
     from fourfold.report.tables import AnyTable, Written
 
 __all__ = ["carry_out"]

@@ -18,7 +18,7 @@ from fourfold.cli.files import PAGES, FormatOptions, check_folder, select_frames
 from fourfold.cli.flags import DATA, OUTPUT, Flag, SettingsFile
 from fourfold.errors import InputError
 from fourfold.formats import ScanFile, open_scan
-from fourfold.method import Method
+from fourfold.methods.method import Method
 from fourfold.report.study import write_study
 from fourfold.report.study_figures import spread_words
 from fourfold.sampling import SamplingOptions

@@ -16,7 +16,7 @@ from fourfold.training.presets import read_settings
 from fourfold.weights.manifest import Manifest
 
 if TYPE_CHECKING:
-    from fourfold.method import Progress
+    from fourfold.methods.method import Progress
 
 __all__ = ["carry_out", "train"]
 

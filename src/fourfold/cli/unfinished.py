@@ -10,8 +10,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from fourfold.documents import plain
-from fourfold.output import atomically
+from fourfold.files.documents import plain
+from fourfold.files.output import atomically
 from fourfold.scan import Reconstruction, Scan
 from fourfold.studies.finished import Finished, Piece, fingerprint
 

@@ -102,8 +102,8 @@ def _facts(folders: Mapping[str, Path], verify: bool) -> Iterator[tuple[str, dic
 
 def _verified_answer(folder: Path, name: str) -> str:
     """Load weights into their network and compare its answer with the stored one; return what came of it."""
-    from fourfold.weights.answer import check_answer
     from fourfold.weights.network import load_network
+    from fourfold.weights.reference_output import check_answer
 
     network, manifest = load_network(str(folder))
     if manifest.answer is None:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from fourfold.coils.calibration import estimate_maps
+from fourfold.coils.root_sum_of_squares import matched_combination, root_sum_of_squares
 from fourfold.datasets.settings import DataSettings
-from fourfold.physics.calibration import estimate_maps
-from fourfold.physics.combine import matched_combination, root_sum_of_squares
-from fourfold.physics.fourier import ifft
+from fourfold.operators.fourier import ifft
 from fourfold.scan import Scan
 
 __all__ = ["Acquisition"]

@@ -13,7 +13,7 @@ from torch.nn.functional import affine_grid, grid_sample, interpolate, pad
 from fourfold.datasets.draw import Draw
 from fourfold.datasets.fields import random_field
 from fourfold.datasets.settings import Augmentation
-from fourfold.physics.fourier import fft, ifft
+from fourfold.operators.fourier import fft, ifft
 from fourfold.scan import centre_slice, crop_centre
 
 __all__ = ["augment_image", "crop_or_pad", "flip"]

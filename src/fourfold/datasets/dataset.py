@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from fourfold.coils.calibration import calibration_kspace
 from fourfold.datasets.acquisition import Acquisition
 from fourfold.datasets.augmentation import augment_image, crop_or_pad, flip
 from fourfold.datasets.draw import Draw
@@ -22,8 +23,7 @@ from fourfold.datasets.shared import shared_zeros
 from fourfold.datasets.simulation import simulate_acquisition
 from fourfold.datasets.volume import Volume
 from fourfold.errors import InputError
-from fourfold.physics.calibration import calibration_kspace
-from fourfold.physics.scale import intensity_scale
+from fourfold.kspace.intensity_scale import intensity_scale
 from fourfold.scan import Sampling, Scan
 
 __all__ = ["Examples"]

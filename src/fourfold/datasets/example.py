@@ -37,7 +37,7 @@ class Example:
         alone is known, to be compared with the modulus of the network's image. None where the data were undersampled
         to begin with, so that nobody knows.
     scale
-        `fourfold.physics.scale.intensity_scale` of the measured samples, as all methods use it.
+        `fourfold.kspace.intensity_scale.intensity_scale` of the measured samples, as all methods use it.
     subject, name
         Whom it shows; file and slice.
     index

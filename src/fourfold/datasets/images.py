@@ -11,10 +11,10 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from fourfold.arrays import array_names, is_single_array, stored_array
 from fourfold.datasets.settings import Images
 from fourfold.datasets.volume import Volume, subject_in
 from fourfold.errors import InputError
+from fourfold.files.numpy_arrays import array_names, is_single_array, stored_array
 
 __all__ = ["ImageVolume", "NumpyImages", "Stack", "compact"]
 

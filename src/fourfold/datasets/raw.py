@@ -6,15 +6,15 @@ from pathlib import Path
 
 import numpy as np
 
+from fourfold.coils.compression import compress_coils
 from fourfold.datasets.augmentation import flip
 from fourfold.datasets.draw import Draw
 from fourfold.datasets.settings import RawData
 from fourfold.datasets.volume import Volume, in_share, subject_in
 from fourfold.errors import InputError
 from fourfold.formats import open_scan
-from fourfold.physics.compression import compress_coils
-from fourfold.physics.fourier import fft, ifft
-from fourfold.physics.noise import prewhiten
+from fourfold.noise.covariance import prewhiten
+from fourfold.operators.fourier import fft, ifft
 from fourfold.scan import Axis, Sampling, Scan, centre_slice
 
 __all__ = ["RawVolume", "mirrored"]

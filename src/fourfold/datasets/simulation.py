@@ -11,9 +11,9 @@ from torch import Tensor
 from fourfold.datasets.draw import Draw
 from fourfold.datasets.settings import Simulation
 from fourfold.datasets.tissue_phase import tissue_phase
-from fourfold.physics.fourier import fft
-from fourfold.physics.random_coils import random_maps
-from fourfold.physics.simulate import in_object, smooth_phase
+from fourfold.operators.fourier import fft
+from fourfold.simulation.random_coils import random_maps
+from fourfold.simulation.simulate import in_object, smooth_phase
 
 __all__ = ["Simulated", "simulate_acquisition"]
 

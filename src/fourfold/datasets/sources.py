@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from fourfold.arrays import array_names, is_single_array
 from fourfold.datasets.dicom import DicomImages
 from fourfold.datasets.images import NumpyImages
 from fourfold.datasets.nifti import NiftiImages
@@ -14,9 +13,10 @@ from fourfold.datasets.raw import RawVolume
 from fourfold.datasets.settings import Images, RawData, Source
 from fourfold.datasets.volume import Volume
 from fourfold.errors import InputError, nearest
-from fourfold.formats.numpy_file import NumpyFile
+from fourfold.files.input import check_file, first_bytes
+from fourfold.files.numpy_arrays import array_names, is_single_array
+from fourfold.formats.npz import NumpyFile
 from fourfold.formats.reading import FORMATS
-from fourfold.input import check_file, first_bytes
 
 __all__ = ["open_source"]
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from fourfold.datasets.fields import random_field
-from fourfold.physics.simulate import in_object
+from fourfold.simulation.simulate import in_object
 
 __all__ = ["tissue_phase"]
 

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from fourfold.errors import InputError
 from fourfold.export.real import RealNetwork
-from fourfold.output import atomically
+from fourfold.files.output import atomically
 from fourfold.weights.manifest import Manifest
 from fourfold.weights.network import load_network
 

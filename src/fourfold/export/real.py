@@ -13,14 +13,14 @@ import torch
 from torch import Tensor, nn
 
 from fourfold.errors import InputError
+from fourfold.kspace.data_consistency import DataConsistency
 from fourfold.networks.cascade import Cascade
 from fourfold.networks.first_image import FIRST_ITERATIONS
 from fourfold.networks.image_network import ImageNetwork
-from fourfold.networks.interface import Reconstructor
 from fourfold.networks.kspace_cnn import KspaceCnn
 from fourfold.networks.normalised_unet import NormalisedUNet
+from fourfold.networks.reconstructor import Reconstructor
 from fourfold.networks.varnet import ITERATIONS, VarNet
-from fourfold.physics.consistency import DataConsistency
 
 __all__ = ["RealNetwork"]
 

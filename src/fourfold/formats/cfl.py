@@ -15,14 +15,14 @@ import numpy as np
 import numpy.typing as npt
 
 from fourfold.errors import InputError
-from fourfold.formats.centred import inverse_rows
+from fourfold.files.input import check_file, first_bytes, read_text
+from fourfold.files.output import write_buffer, write_text
 from fourfold.formats.content import UNCHECKED, energy_of
 from fourfold.formats.masks import line_axis_of, measured, merge_frames
 from fourfold.formats.metadata import image_record, read_record, sampling_from, scan_record
+from fourfold.formats.numpy_fourier import inverse_rows
 from fourfold.formats.scan_file import FrameLabels, ScanFile
-from fourfold.input import check_file, first_bytes, read_text
 from fourfold.memory import require_memory
-from fourfold.output import write_buffer, write_text
 from fourfold.scan import Axis, Geometry, RawScan, Reconstruction, Scan
 
 __all__ = ["CflFile", "read_header", "write_image", "write_scan"]

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from fourfold.arrays import array_names, is_numpy, is_single_array, stored_array
 from fourfold.errors import InputError, as_path
+from fourfold.files.input import check_file
+from fourfold.files.numpy_arrays import array_names, is_numpy, is_single_array, stored_array
 from fourfold.formats.cfl import read_header
-from fourfold.input import check_file
 from fourfold.memory import require_memory
 
 if TYPE_CHECKING:

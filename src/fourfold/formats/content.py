@@ -25,7 +25,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fourfold.errors import InputError
-from fourfold.kspace_checks import check_largest
+from fourfold.scan.kspace_checks import check_largest
 
 __all__ = [
     "UNCHECKED",

@@ -15,15 +15,15 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 
-from fourfold.documents import plain
 from fourfold.errors import InputError
+from fourfold.files.documents import plain
+from fourfold.files.hdf5 import check_dataset, is_hdf5, open_hdf5, read_dataset
+from fourfold.files.output import late_refusal
 from fourfold.formats.content import to_complex64
-from fourfold.formats.ismrmrd_header import Encoding, Limits, check_limits, parse_header, voxel_size, write_header
 from fourfold.formats.masks import acquired, as_bool, check_mask, line_axis_of, measured, merge_frames, without_empty
 from fourfold.formats.metadata import image_record, read_record, sampling_from, scan_record
+from fourfold.formats.mrd.header import Encoding, Limits, check_limits, parse_header, voxel_size, write_header
 from fourfold.formats.scan_file import FrameLabels, ScanFile
-from fourfold.hdf5 import check_dataset, is_hdf5, open_hdf5, read_dataset
-from fourfold.output import late_refusal
 from fourfold.scan import Axis, Geometry, RawSampling, RawScan, Reconstruction, Scan
 
 __all__ = ["FastMRIFile", "write_image", "write_scan"]

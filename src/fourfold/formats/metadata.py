@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fourfold.documents import plain
 from fourfold.errors import InputError
+from fourfold.files.documents import plain
 from fourfold.scan import Geometry, Placement, RawSampling, Reconstruction, Scan
 
 __all__ = ["geometry_from", "image_record", "read_record", "sampling_from", "scan_record"]

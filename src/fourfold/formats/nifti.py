@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from fourfold.files.output import suffix_of
 from fourfold.formats.metadata import image_record
 from fourfold.formats.orientation import affine
 from fourfold.formats.stacks import split_stacks
-from fourfold.output import suffix_of
 from fourfold.scan import Reconstruction
 
 __all__ = ["stack_paths", "write_image"]

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from fourfold.errors import InputError, as_path, nearest
+from fourfold.files.input import check_file
 from fourfold.formats.cfl import CflFile
 from fourfold.formats.fastmri import FastMRIFile
-from fourfold.formats.foreign import refuse
-from fourfold.formats.mrd import MRDFile
-from fourfold.formats.numpy_file import NumpyFile
+from fourfold.formats.mrd.file import MRDFile
+from fourfold.formats.npz import NumpyFile
 from fourfold.formats.scan_file import ScanFile
-from fourfold.input import check_file
+from fourfold.formats.unsupported import refuse
 from fourfold.scan import Scan
 
 __all__ = ["FORMATS", "load", "open_scan"]

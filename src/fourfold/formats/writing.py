@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from fourfold.errors import InputError, as_path, check_type
-from fourfold.formats import cfl, fastmri, nifti, numpy_file, png
+from fourfold.files.output import atomically, check_target, refusals_explained, suffix_of, write_buffer
+from fourfold.formats import cfl, fastmri, nifti, png
+from fourfold.formats import npz as numpy_file
 from fourfold.formats.stacks import Labels, find_stacks
-from fourfold.output import atomically, check_target, refusals_explained, suffix_of, write_buffer
 from fourfold.scan import (
     FrameRecord,
     Geometry,

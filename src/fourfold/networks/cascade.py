@@ -7,11 +7,11 @@ import math
 from pydantic import NonNegativeFloat
 from torch import Tensor, nn
 
-from fourfold.networks.channels import as_channels, as_complex
-from fourfold.networks.conv_stack import ConvStack
-from fourfold.networks.interface import Reconstructor, require_maps, zero_filled
-from fourfold.networks.sizes import Channels, Count, Seed
-from fourfold.physics.consistency import DataConsistency
+from fourfold.kspace.data_consistency import DataConsistency
+from fourfold.networks.layers.channels import as_channels, as_complex
+from fourfold.networks.layers.conv_stack import ConvStack
+from fourfold.networks.reconstructor import Reconstructor, require_maps, zero_filled
+from fourfold.networks.untrained.sizes import Channels, Count, Seed
 
 __all__ = ["Cascade"]
 
@@ -28,7 +28,7 @@ class Cascade(Reconstructor):
     subnetworks
         How many.
     channels, layers
-        Of each, as in `fourfold.networks.conv_stack.ConvStack`.
+        Of each, as in `fourfold.networks.layers.conv_stack.ConvStack`.
     weight
         λ of the data consistency (Eq. 6); None for the infinite one of the paper, which puts the measured samples back
         unchanged.
@@ -84,5 +84,5 @@ class Cascade(Reconstructor):
         maps: Tensor | None = None,
         calibration: Tensor | None = None,  # noqa: ARG002  # part of the interface
     ) -> Tensor:
-        """Return the reconstructed images; see `fourfold.networks.interface.Reconstructor.forward`."""
+        """Return the reconstructed images; see `fourfold.networks.reconstructor.Reconstructor.forward`."""
         return self.stage_input(len(self.subnetworks), kspace, mask, maps)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from fourfold.physics.encoding import Encoding
+from fourfold.operators.sense_encoding import Encoding
 
 __all__ = ["consistent_step"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from fourfold.networks.channels import as_channels, as_complex
+from fourfold.networks.layers.channels import as_channels, as_complex
 from fourfold.networks.unet import UNet
 
 __all__ = ["Denoiser"]

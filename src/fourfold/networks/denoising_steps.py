@@ -9,9 +9,9 @@ from fourfold.networks.consistent_step import consistent_step
 from fourfold.networks.denoiser import Denoiser
 from fourfold.networks.first_image import FIRST_WEIGHT, damped_image, smooth_image
 from fourfold.networks.noise_schedule import NoiseSchedule
-from fourfold.physics.encoding import Encoding
-from fourfold.physics.noise_floor import noise_floor
-from fourfold.physics.noise_level import noise_level
+from fourfold.noise.calibration_noise import noise_floor
+from fourfold.noise.frame_noise import noise_level
+from fourfold.operators.sense_encoding import Encoding
 
 __all__ = ["DenoisingSteps"]
 
@@ -43,7 +43,7 @@ class DenoisingSteps(nn.Module):
         self.schedule = NoiseSchedule(steps)
 
     def forward(self, kspace: Tensor, mask: Tensor, maps: Tensor, calibration: Tensor | None) -> Tensor:
-        """Return the images; see `fourfold.networks.interface.Reconstructor.forward`."""
+        """Return the images; see `fourfold.networks.reconstructor.Reconstructor.forward`."""
         noise = _noise(kspace, mask, calibration)
         if _is_undersampled_along_x(mask):
             # Whichever axis it is, the denoiser sees aliases along the same one.

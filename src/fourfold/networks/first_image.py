@@ -6,10 +6,10 @@ import torch
 from torch import Tensor
 
 from fourfold.networks.consistent_step import consistent_step
+from fourfold.operators.sense_encoding import Encoding
 from fourfold.optimize.data_term import DataTerm
 from fourfold.optimize.minimise import minimise
-from fourfold.optimize.total_variation import TotalVariationPenalty
-from fourfold.physics.encoding import Encoding
+from fourfold.regularisers.total_variation import TotalVariationPenalty
 
 __all__ = ["FIRST_ITERATIONS", "FIRST_WEIGHT", "damped_image", "smooth_image"]
 

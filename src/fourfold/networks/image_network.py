@@ -5,12 +5,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from fourfold.networks.channels import as_channels, as_complex
-from fourfold.networks.interface import Reconstructor, require_maps, zero_filled
+from fourfold.kspace.data_consistency import DataConsistency
+from fourfold.networks.layers.channels import as_channels, as_complex
+from fourfold.networks.reconstructor import Reconstructor, require_maps, zero_filled
 from fourfold.networks.resnet import ResNet
-from fourfold.networks.sizes import Channels, Count, Pools, Seed
 from fourfold.networks.unet import Pooling, UNet
-from fourfold.physics.consistency import DataConsistency
+from fourfold.networks.untrained.sizes import Channels, Count, Pools, Seed
 
 __all__ = ["ImageNetwork", "resnet", "unet"]
 
@@ -53,7 +53,7 @@ class ImageNetwork(Reconstructor):
         maps: Tensor | None = None,
         calibration: Tensor | None = None,  # noqa: ARG002  # part of the interface
     ) -> Tensor:
-        """Return the reconstructed images; see `fourfold.networks.interface.Reconstructor.forward`."""
+        """Return the reconstructed images; see `fourfold.networks.reconstructor.Reconstructor.forward`."""
         maps = require_maps(kspace, maps)
         image = zero_filled(kspace, maps)
         if self.complex:

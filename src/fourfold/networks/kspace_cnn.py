@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from fourfold.networks.channels import as_channels, as_complex
-from fourfold.networks.conv_stack import ConvStack
-from fourfold.networks.interface import Reconstructor, require_maps
-from fourfold.networks.sizes import Channels, Count, Seed
+from fourfold.networks.layers.channels import as_channels, as_complex
+from fourfold.networks.layers.conv_stack import ConvStack
+from fourfold.networks.reconstructor import Reconstructor, require_maps
+from fourfold.networks.untrained.sizes import Channels, Count, Seed
 
 __all__ = ["KspaceCnn"]
 
@@ -21,7 +21,7 @@ class KspaceCnn(Reconstructor):
     Parameters
     ----------
     channels, layers, seed
-        As in `fourfold.networks.conv_stack.ConvStack`.
+        As in `fourfold.networks.layers.conv_stack.ConvStack`.
     """
 
     def __init__(self, channels: Channels = 64, layers: Count = 4, seed: Seed = 0) -> None:
@@ -39,5 +39,5 @@ class KspaceCnn(Reconstructor):
         maps: Tensor | None = None,
         calibration: Tensor | None = None,  # noqa: ARG002  # part of the interface
     ) -> Tensor:
-        """Return the reconstructed images; see `fourfold.networks.interface.Reconstructor.forward`."""
+        """Return the reconstructed images; see `fourfold.networks.reconstructor.Reconstructor.forward`."""
         return (require_maps(kspace, maps).conj() * self.coil_images(kspace)).sum(dim=1)

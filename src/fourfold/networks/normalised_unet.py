@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
-from fourfold.networks.channels import as_channels, as_complex
+from fourfold.networks.layers.channels import as_channels, as_complex
 from fourfold.networks.unet import UNet
 
 __all__ = ["NormalisedUNet"]

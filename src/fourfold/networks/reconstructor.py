@@ -1,74 +1,74 @@
-"""Every trained network by its name, built from settings."""
+"""What every network that is trained to reconstruct has in common: undersampled k-space in, images out."""
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Mapping
-from functools import cache
-from typing import Any
+from abc import ABC, abstractmethod
 
-from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+from torch import Tensor, nn
 
-from fourfold.errors import InputError, explain_settings, nearest
-from fourfold.networks.cascade import Cascade
-from fourfold.networks.image_network import resnet, unet
-from fourfold.networks.interface import Reconstructor
-from fourfold.networks.kspace_cnn import KspaceCnn
-from fourfold.networks.varnet import VarNet
+from fourfold.errors import InputError
+from fourfold.operators.fourier import ifft
 
-__all__ = ["NETWORKS", "Reconstructor", "build", "complete_settings"]
-
-NETWORKS: Mapping[str, Callable[..., Reconstructor]] = {
-    "unet": unet,
-    "resnet": resnet,
-    "cascade": Cascade,
-    "varnet": VarNet,
-    "kspace-cnn": KspaceCnn,
-}
-"""What makes each network; its parameters are the network's settings."""
+__all__ = ["Reconstructor", "require_maps", "zero_filled"]
 
 
-def complete_settings(network: str, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return all settings of a network, checked, with defaults for those that are not given; JSON can hold them.
+class Reconstructor(nn.Module, ABC):
+    """A network from undersampled k-space to images, called alike in training and in use."""
 
-    Raises
-    ------
-    InputError
-        For a network that does not exist, a setting that it does not have, or a value that does not suit.
-    """
-    if network not in NETWORKS:
-        raise InputError(
-            f"There is no network '{network}'; known are {', '.join(NETWORKS)}.{nearest(network, NETWORKS)}"
-        )
-    kind = _settings_type(network)
-    try:
-        return kind.model_validate(dict(settings)).model_dump()
-    except ValidationError as error:
-        raise InputError(explain_settings(error, "network", network, kind.model_fields)) from None
+    @property
+    def estimates_maps(self) -> bool:
+        """Whether the network makes its own coil maps of the calibration k-space where no maps are given.
+
+        Given maps would leave this part of it out: who trains or uses it gives the calibration k-space alone.
+        """
+        return False
+
+    def coil_maps(self, calibration: Tensor, shape: tuple[int, int]) -> Tensor:
+        """Return the network's own coil maps, complex64 (frame, coil, y, x) of `shape`, of the calibration k-space.
+
+        Raises
+        ------
+        InputError
+            For a network that makes none.
+        """
+        found = f"{calibration.shape[1]} coils of {shape[0]}×{shape[1]} pixels"
+        raise InputError(f"The network has no sensitivity estimation for {found}; give coil maps.")
+
+    @abstractmethod
+    def forward(
+        self, kspace: Tensor, mask: Tensor, maps: Tensor | None = None, calibration: Tensor | None = None
+    ) -> Tensor:
+        """Return the reconstructed images, complex64 (frame, y, x), in the unit of the k-space.
+
+        Parameters
+        ----------
+        kspace
+            complex64, (frame, coil, ky, kx), zero where nothing was acquired. Networks that see its scale expect it
+            divided by `fourfold.kspace.intensity_scale.intensity_scale`.
+        mask
+            bool, (frame or 1, ky, kx).
+        maps
+            complex64, (frame or 1, coil, y, x), with Σ|S|² = 1 in the object; None for a single coil.
+        calibration
+            complex64, (frame or 1, coil, cy, cx), centred: the fully sampled calibration lines, for networks that
+            estimate coil maps (`estimates_maps`).
+
+        Raises
+        ------
+        InputError
+            When several coils come without what the network combines them by.
+        """
 
 
-def build(network: str, settings: Mapping[str, Any]) -> Reconstructor:
-    """Return a network with its initial weights.
-
-    Parameters
-    ----------
-    network
-        A name in `NETWORKS`.
-    settings
-        Of the network; those that are left out have their defaults.
-
-    Raises
-    ------
-    InputError
-        As `complete_settings`.
-    """
-    complete = complete_settings(network, settings)
-    return NETWORKS[network](**complete)
+def require_maps(kspace: Tensor, maps: Tensor | None) -> Tensor:
+    """Return coil maps (frame or 1, coil, y, x): those given, ones for a single coil; else raises InputError."""
+    if maps is not None:
+        return maps
+    if kspace.shape[1] != 1:
+        raise InputError(f"The k-space has {kspace.shape[1]} coils and no coil maps came with it; give the maps.")
+    return kspace.new_ones(1, 1, 1, 1)
 
 
-@cache
-def _settings_type(network: str) -> type[BaseModel]:
-    """Return the parameters of what makes a network as a type that checks them."""
-    parameters = inspect.signature(NETWORKS[network], eval_str=True).parameters.values()
-    fields: dict[str, Any] = {each.name: (each.annotation, each.default) for each in parameters}
-    return create_model(network, __config__=ConfigDict(extra="forbid", allow_inf_nan=False), **fields)
+def zero_filled(kspace: Tensor, maps: Tensor) -> Tensor:
+    """Return Σ conj(S) F⁻¹ y, complex64 (frame, y, x), of k-space (frame, coil, ky, kx)."""
+    return (maps.conj() * ifft(kspace)).sum(dim=1)

@@ -7,8 +7,8 @@ from typing import cast
 from torch import Tensor, nn
 from torch.nn.functional import relu
 
-from fourfold.networks.channels import channels_last
-from fourfold.networks.layers import conv, draw_weights
+from fourfold.networks.layers.channels import channels_last
+from fourfold.networks.layers.seeded import conv, draw_weights
 
 __all__ = ["ResNet"]
 

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
+from fourfold.coils.low_resolution import lowres_images
+from fourfold.coils.root_sum_of_squares import root_sum_of_squares
 from fourfold.networks.normalised_unet import NormalisedUNet
-from fourfold.physics.combine import root_sum_of_squares
-from fourfold.physics.fourier import fft, ifft
-from fourfold.physics.lowres import lowres_images
+from fourfold.operators.fourier import fft, ifft
 
 __all__ = ["Grid", "SensitivityNetwork"]
 

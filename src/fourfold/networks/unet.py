@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, leaky_relu_, max_pool2d, pad
 
-from fourfold.networks.channels import normalised_layout
-from fourfold.networks.instance_norm import SLOPE, normalised_leaky_relu_
-from fourfold.networks.layers import conv, draw_weights, transposed_conv
+from fourfold.networks.layers.channels import normalised_layout
+from fourfold.networks.layers.instance_norm import SLOPE, normalised_leaky_relu_
+from fourfold.networks.layers.seeded import conv, draw_weights, transposed_conv
 
 __all__ = ["Pooling", "UNet"]
 

@@ -12,13 +12,13 @@ from fourfold.errors import InputError
 from fourfold.networks.consistent_step import consistent_step
 from fourfold.networks.denoising_steps import DenoisingSteps
 from fourfold.networks.first_image import FIRST_WEIGHT, damped_image, smooth_image
-from fourfold.networks.interface import Reconstructor
-from fourfold.networks.layers import draw_weights
+from fourfold.networks.layers.seeded import draw_weights
 from fourfold.networks.normalised_unet import NormalisedUNet
+from fourfold.networks.reconstructor import Reconstructor
 from fourfold.networks.sensitivity import Grid, SensitivityNetwork
-from fourfold.networks.sizes import Channels, Count, Pools, Seed
-from fourfold.physics.encoding import Encoding
-from fourfold.physics.fourier import fft, ifft
+from fourfold.networks.untrained.sizes import Channels, Count, Pools, Seed
+from fourfold.operators.fourier import fft, ifft
+from fourfold.operators.sense_encoding import Encoding
 
 __all__ = ["Form", "VarNet"]
 
@@ -131,7 +131,7 @@ class VarNet(Reconstructor):
     def forward(
         self, kspace: Tensor, mask: Tensor, maps: Tensor | None = None, calibration: Tensor | None = None
     ) -> Tensor:
-        """Return the reconstructed images; see `fourfold.networks.interface.Reconstructor.forward`.
+        """Return the reconstructed images; see `fourfold.networks.reconstructor.Reconstructor.forward`.
 
         In the k-space form their modulus is the root-sum-of-squares of the coil images of k, as published, and their
         phase, which is not differentiated, that of the combined image.
@@ -148,7 +148,7 @@ class VarNet(Reconstructor):
         return self._in_kspace(encoding, kspace, mask, maps)
 
     def coil_maps(self, calibration: Tensor, shape: tuple[int, int]) -> Tensor:
-        """Return coil maps by the sensitivity network; see `fourfold.networks.interface.Reconstructor.coil_maps`."""
+        """Return coil maps by the sensitivity network; see `fourfold.networks.reconstructor.Reconstructor.coil_maps`."""
         if self.sensitivity is None:
             return super().coil_maps(calibration, shape)
         maps: Tensor = self.sensitivity(calibration, shape)

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from fourfold.operators.linear_operator import norm
 from fourfold.optimize.conjugate_gradient import conjugate_gradient
 from fourfold.optimize.data_term import DataTerm
 from fourfold.optimize.iterate import Iterate
-from fourfold.optimize.regulariser import Analysis
-from fourfold.physics.operator import norm
+from fourfold.regularisers.regulariser import Analysis
 
 __all__ = ["admm_iterates"]
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from fourfold.physics.operator import norm
+from fourfold.operators.linear_operator import norm
 
 __all__ = ["conjugate_gradient"]
 

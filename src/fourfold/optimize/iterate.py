@@ -10,8 +10,8 @@ from typing import Literal, TypeAlias
 import torch
 from torch import Tensor
 
+from fourfold.operators.linear_operator import norm
 from fourfold.optimize.data_term import DataTerm, real_inner
-from fourfold.physics.operator import norm
 
 __all__ = ["Iterate", "Stopping", "duality_gap", "objective_change", "relative_change", "run"]
 

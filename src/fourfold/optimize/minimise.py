@@ -17,7 +17,7 @@ from fourfold.optimize.minimum import Minimum
 from fourfold.optimize.nonlinear_cg import Plain, Smoothed, nonlinear_cg_iterates
 from fourfold.optimize.primal_dual import primal_dual_iterates
 from fourfold.optimize.proximal_gradient import proximal_gradient_iterates
-from fourfold.optimize.regulariser import AnyRegulariser, Regulariser, SmoothRegulariser, analysis_of
+from fourfold.regularisers.regulariser import AnyRegulariser, Regulariser, SmoothRegulariser, analysis_of
 
 __all__ = ["Solver", "minimise"]
 

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from fourfold.optimize.data_term import DataTerm
 from fourfold.optimize.minimise import minimise
-from fourfold.optimize.regulariser import AnyRegulariser
+from fourfold.regularisers.regulariser import AnyRegulariser
 
 __all__ = ["minimise_near"]
 

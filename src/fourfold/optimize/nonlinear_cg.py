@@ -9,10 +9,10 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from fourfold.operators.linear_operator import norm
 from fourfold.optimize.data_term import DataTerm, real_inner
 from fourfold.optimize.iterate import Iterate
-from fourfold.optimize.regulariser import Analysis, SmoothRegulariser
-from fourfold.physics.operator import norm
+from fourfold.regularisers.regulariser import Analysis, SmoothRegulariser
 
 __all__ = ["Smoothed", "nonlinear_cg_iterates"]
 

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 from fourfold.errors import InputError
+from fourfold.operators.linear_operator import norm
 from fourfold.optimize.conjugate_gradient import conjugate_gradient
 from fourfold.optimize.data_term import DataTerm
 from fourfold.optimize.minimum import Minimum
-from fourfold.optimize.warm import for_one_solve
-from fourfold.physics.operator import norm
+from fourfold.regularisers.warm import for_one_solve
 
 __all__ = ["Denoiser", "plug_and_play"]
 

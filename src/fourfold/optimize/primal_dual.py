@@ -9,7 +9,7 @@ from torch import Tensor
 
 from fourfold.optimize.data_term import DataTerm
 from fourfold.optimize.iterate import Iterate
-from fourfold.optimize.regulariser import Analysis
+from fourfold.regularisers.regulariser import Analysis
 
 __all__ = ["primal_dual_iterates"]
 

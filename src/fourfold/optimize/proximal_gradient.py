@@ -9,8 +9,8 @@ from torch import Tensor
 
 from fourfold.optimize.data_term import DataTerm, real_inner
 from fourfold.optimize.iterate import Iterate, relative_change, run
-from fourfold.optimize.regulariser import Regulariser
-from fourfold.optimize.warm import for_one_solve
+from fourfold.regularisers.regulariser import Regulariser
+from fourfold.regularisers.warm import for_one_solve
 
 __all__ = ["proximal_gradient", "proximal_gradient_iterates"]
 

@@ -11,7 +11,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from fourfold.output import atomically, check_target
+from fourfold.files.output import atomically, check_target
 from fourfold.report.palette import GROUND, MARK, MUTED, TEXT
 from fourfold.report.pictures import Box, Gallery
 from fourfold.report.results import Results

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from fourfold.method import Method
+from fourfold.methods.method import Method
 from fourfold.metrics import Protocol, find_protocol
 from fourfold.report.figures import figure
 from fourfold.report.results import Results

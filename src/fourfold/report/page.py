@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from fourfold.output import atomically, check_target, write_text
+from fourfold.files.output import atomically, check_target, write_text
 from fourfold.report.contents import contents
 from fourfold.report.pictures import Box, Gallery
 from fourfold.report.results import Results

@@ -10,8 +10,8 @@ import torch
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from fourfold.coils.root_sum_of_squares import root_sum_of_squares
 from fourfold.errors import InputError
-from fourfold.physics.combine import root_sum_of_squares
 from fourfold.scan import Scan
 
 __all__ = ["AMPLIFICATIONS", "Box", "Gallery", "amplification", "kspace_codes"]

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from fourfold.errors import InputError, check_type
 from fourfold.formats.orientation import View, orient_for_display, views
+from fourfold.methods.registry import methods
 from fourfold.metrics import Protocol
-from fourfold.registry import methods
 from fourfold.report.pictures import Gallery
 from fourfold.report.wording import labels
 from fourfold.scan import Geometry, Reconstruction, Record, Scan

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from fourfold.errors import InputError
+from fourfold.files.output import atomically, write_text
 from fourfold.metrics import Protocol
-from fourfold.output import atomically, write_text
 from fourfold.report.charts import chart_png
 from fourfold.report.encoding import data_url
 from fourfold.report.study_figures import Drawn, ensemble_chart, spread_words, study_figures

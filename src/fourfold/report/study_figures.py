@@ -9,8 +9,8 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
+from fourfold.files.output import atomically
 from fourfold.metrics import Protocol, find_protocol
-from fourfold.output import atomically
 from fourfold.report.charts import chart_png, score_chart
 from fourfold.report.figures import figure
 from fourfold.report.results import Results

@@ -10,9 +10,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from fourfold.documents import plain
+from fourfold.files.documents import plain
+from fourfold.files.output import atomically, write_text
 from fourfold.metrics import Protocol
-from fourfold.output import atomically, write_text
 from fourfold.report.encoding import data_url
 from fourfold.report.study_figures import Drawn, spread_words
 from fourfold.report.template import part, render

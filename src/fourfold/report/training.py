@@ -8,10 +8,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from fourfold.documents import read_json, read_settings
 from fourfold.errors import InputError
+from fourfold.files.documents import read_json, read_settings
+from fourfold.files.output import atomically, write_text
 from fourfold.metrics import PROTOCOLS
-from fourfold.output import atomically, write_text
 from fourfold.report.charts import chart_png, history_chart
 from fourfold.report.encoding import data_url
 from fourfold.report.template import part, render

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from fourfold.method import Method
+from fourfold.methods.method import Method
 from fourfold.metrics import Protocol, find_protocol
 from fourfold.report.tables import ScoreTable, Written, write_csv, write_page
 from fourfold.report.transfer_figures import transfer_figures

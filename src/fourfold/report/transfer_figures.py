@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from fourfold.method import Method
+from fourfold.files.output import atomically
+from fourfold.methods.method import Method
 from fourfold.metrics import find_protocol
-from fourfold.output import atomically
 from fourfold.report.charts import chart_png, tuning_chart
 from fourfold.report.figures import figure
 from fourfold.report.results import Results

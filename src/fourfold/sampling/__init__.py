@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 from fourfold.lazy import on_first_use
 
 if TYPE_CHECKING:
-    from fourfold.sampling.darts import poisson_disc
-    from fourfold.sampling.grid import regular_2d
     from fourfold.sampling.lines import equispaced, gaussian, kt_interleaved, random, regular
     from fourfold.sampling.make import KINDS, make_sampling, undersample
     from fourfold.sampling.options import SamplingOptions
+    from fourfold.sampling.poisson_disc import poisson_disc
     from fourfold.sampling.read import read_sampling
+    from fourfold.sampling.regular_2d import regular_2d
     from fourfold.sampling.trajectories import radial, spiral
     from fourfold.sampling.write import write_sampling
 

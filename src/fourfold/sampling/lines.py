@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from fourfold.errors import InputError
-from fourfold.sampling.budget import check_frames, check_shape, count_for, generator, is_whole
+from fourfold.sampling.validation import check_frames, check_shape, count_for, generator, is_whole
 from fourfold.scan import Axis, Sampling, centre_slice
 
 __all__ = ["equispaced", "gaussian", "kt_interleaved", "random", "regular"]

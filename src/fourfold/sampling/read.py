@@ -14,13 +14,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from fourfold.arrays import array_names, stored_array
-from fourfold.documents import parse_json
 from fourfold.errors import InputError, as_path, nearest
-from fourfold.hdf5 import open_hdf5, read_dataset
-from fourfold.input import check_file, read_text
+from fourfold.files.documents import parse_json
+from fourfold.files.hdf5 import open_hdf5, read_dataset
+from fourfold.files.input import check_file, read_text
+from fourfold.files.numpy_arrays import array_names, stored_array
 from fourfold.memory import require_memory
-from fourfold.sampling.budget import check_shape
+from fourfold.sampling.validation import check_shape
 from fourfold.scan import Axis, Sampling
 
 __all__ = ["read_sampling"]

@@ -10,7 +10,7 @@ import torch
 
 from fourfold.errors import InputError
 from fourfold.memory import array_bytes, require_memory
-from fourfold.sampling.budget import check_shape, is_whole
+from fourfold.sampling.validation import check_shape, is_whole
 from fourfold.scan import Trajectory
 
 __all__ = ["radial", "spiral"]

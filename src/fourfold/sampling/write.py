@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from fourfold.output import atomically, check_target, suffix_of, write_buffer, write_text
+from fourfold.files.output import atomically, check_target, suffix_of, write_buffer, write_text
 from fourfold.scan import Sampling
 
 __all__ = ["write_sampling"]

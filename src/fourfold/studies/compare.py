@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from fourfold.errors import InputError, check_type
-from fourfold.method import Method, Progress
+from fourfold.methods.method import Method, Progress
+from fourfold.methods.registry import find_method, quick_methods
 from fourfold.metrics import PROTOCOLS, Protocol, check_magnitude, find_protocol
-from fourfold.registry import find_method, quick_methods
 from fourfold.sampling import undersample
 from fourfold.scan import Reconstruction, Sampling, Scan, check_scan
 from fourfold.studies.comparison import Comparison, Entry

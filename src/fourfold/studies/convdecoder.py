@@ -12,9 +12,9 @@ from typing import Any
 from torch import Tensor
 
 from fourfold.errors import InputError
-from fourfold.method import Method, Progress
+from fourfold.methods.method import Method, Progress
+from fourfold.methods.registry import methods
 from fourfold.metrics import Protocol, find_protocol
-from fourfold.registry import methods
 from fourfold.sampling import SamplingOptions, undersample
 from fourfold.scan import Reconstruction, Scan
 from fourfold.studies.ensemble import EnsembleScores, ensemble_scores

@@ -15,11 +15,11 @@ import torch
 from torch import Tensor
 
 from fourfold.datasets import Batch, Example, Examples, collate, loader
-from fourfold.documents import plain
 from fourfold.errors import InputError
-from fourfold.method import Method, Progress
+from fourfold.files.documents import plain
+from fourfold.methods.method import Method, Progress
 from fourfold.metrics import score
-from fourfold.networks.interface import Reconstructor
+from fourfold.networks.reconstructor import Reconstructor
 from fourfold.scan import Reconstruction, Record, Sampling, Scan, Source
 from fourfold.studies.finished import Finished, Piece
 from fourfold.studies.scores import Scores, keep_scores, kept_scores

@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from fourfold.documents import plain
 from fourfold.errors import InputError
+from fourfold.files.documents import plain
+from fourfold.files.output import atomically
 from fourfold.formats.metadata import geometry_from, image_record
-from fourfold.output import atomically
 from fourfold.scan import FrameRecord, Reconstruction, Record, Scan
 
 __all__ = ["Finished", "Piece", "fingerprint"]

@@ -7,10 +7,10 @@ import math
 import torch
 from torch import Tensor
 
+from fourfold.coils.calibration import calibration_kspace
 from fourfold.errors import InputError, check_type
-from fourfold.method import Method, Progress
-from fourfold.physics.calibration import calibration_kspace
-from fourfold.physics.scale import intensity_scale
+from fourfold.kspace.intensity_scale import intensity_scale
+from fourfold.methods.method import Method, Progress
 from fourfold.scan import Scan, check_scan
 
 __all__ = ["gfactor", "smoothing_note"]
@@ -33,7 +33,7 @@ def gfactor(
     over the square root of the acceleration (that of all acquired samples, calibration lines included). Smaller
     values than 1 tell of a method that smooths. It holds for methods that are linear once they are calibrated, such
     as grappa, spirit and cg-sense; one that adapts to the image has no such map. Where the coils' noise is not white,
-    prewhiten the scan first (`fourfold.physics.noise.prewhiten`).
+    prewhiten the scan first (`fourfold.noise.covariance.prewhiten`).
 
     Parameters
     ----------

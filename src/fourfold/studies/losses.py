@@ -10,8 +10,8 @@ from typing import Any, ClassVar
 from pydantic import Field, PositiveInt
 
 from fourfold.errors import InputError
-from fourfold.method import Method, Progress
-from fourfold.networks.reconstructor import build
+from fourfold.methods.method import Method, Progress
+from fourfold.networks.build import build
 from fourfold.scan import Reconstruction
 from fourfold.studies.domains import Domain, DomainSettings
 from fourfold.studies.evaluation import Unseen, network_image, network_scores

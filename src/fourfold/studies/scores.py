@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from fourfold.documents import read_json
-from fourfold.output import atomically, write_text
+from fourfold.files.documents import read_json
+from fourfold.files.output import atomically, write_text
 from fourfold.studies.study import Spread
 
 __all__ = ["Scores", "keep_scores", "kept_scores"]

@@ -9,9 +9,9 @@ import torch
 from pydantic import BeforeValidator, Field, PositiveInt, ValidationError, field_validator
 
 from fourfold.errors import InputError, explain_settings
-from fourfold.method import Method
+from fourfold.methods.method import Method
+from fourfold.methods.registry import find_method
 from fourfold.metrics import find_protocol
-from fourfold.registry import find_method
 from fourfold.training.base import Settings
 
 __all__ = ["Methods", "Named", "StudySettings", "refuse_placed"]

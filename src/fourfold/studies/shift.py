@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Self
 from pydantic import Field, PositiveInt, model_validator
 
 from fourfold.errors import InputError, nearest
-from fourfold.method import Method, Progress
+from fourfold.methods.method import Method, Progress
 from fourfold.scan import Reconstruction
 from fourfold.studies.domains import Domain, DomainSettings, refuse_seen
 from fourfold.studies.evaluation import Unseen, network_image, network_scores

@@ -11,8 +11,8 @@ from typing import Any, Literal, TypeAlias
 
 from torch import Tensor
 
-from fourfold.documents import plain
-from fourfold.method import Method
+from fourfold.files.documents import plain
+from fourfold.methods.method import Method
 from fourfold.metrics import Protocol
 from fourfold.scan import Reconstruction, Scan
 from fourfold.studies.ensemble import EnsembleScores

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from fourfold.method import Method
+from fourfold.methods.method import Method
 from fourfold.studies.finding import Finding
 from fourfold.studies.scores import Scores
 from fourfold.studies.transfer import Cell, Transfer

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from fourfold.errors import InputError
-from fourfold.method import Method, Progress
+from fourfold.methods.method import Method, Progress
 from fourfold.scan import Reconstruction
 from fourfold.studies.evaluation import Unseen, classical_image, classical_scores
 from fourfold.studies.finished import Finished

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from fourfold.errors import InputError
-from fourfold.input import check_file
-from fourfold.output import atomically, late_refusal
+from fourfold.files.input import check_file
+from fourfold.files.output import atomically, late_refusal
 
 __all__ = ["BEST", "LAST", "Best", "Checkpoint", "keep_as_best", "read_checkpoint", "write_checkpoint"]
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from fourfold.datasets import Examples, training_set
-from fourfold.domain import domain_of
-from fourfold.method import Progress
+from fourfold.methods.method import Progress
 from fourfold.scan import Sampling, Scan
 from fourfold.training.settings import TrainingSettings
 from fourfold.weights.manifest import Domain
+from fourfold.weights.out_of_distribution import domain_of
 
 __all__ = ["examples_domain", "training_domain"]
 
 
 def training_domain(settings: TrainingSettings, examples: int = 400, progress: Progress | None = None) -> Domain:
-    """Return the range of the training examples' features (`fourfold.domain.domain_of`).
+    """Return the range of the training examples' features (`fourfold.weights.out_of_distribution.domain_of`).
 
     Parameters
     ----------

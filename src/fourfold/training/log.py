@@ -6,7 +6,7 @@ import csv
 from collections.abc import Mapping
 from pathlib import Path
 
-from fourfold.output import atomically, refusals_explained
+from fourfold.files.output import atomically, refusals_explained
 
 __all__ = ["LOSSES", "SCORES", "Log"]
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import yaml
 
-from fourfold.documents import read_settings as read_file
 from fourfold.errors import InputError, nearest, short_repr
+from fourfold.files.documents import read_settings as read_file
 
 __all__ = ["joined", "preset", "presets", "read_settings", "with_preset"]
 

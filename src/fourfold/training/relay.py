@@ -8,7 +8,7 @@ from multiprocessing import get_context
 from multiprocessing.queues import SimpleQueue
 from threading import Thread
 
-from fourfold.method import Progress
+from fourfold.methods.method import Progress
 
 __all__ = ["relayed"]
 

@@ -18,8 +18,8 @@ from fourfold.datasets import DataSettings
 from fourfold.errors import InputError, nearest, short_repr
 from fourfold.losses.weighted_sum import AnyLoss
 from fourfold.metrics import find_protocol
-from fourfold.networks.precision import Precision
-from fourfold.networks.reconstructor import complete_settings
+from fourfold.networks.build import complete_settings
+from fourfold.networks.layers.precision import Precision
 from fourfold.training.base import Settings, by_kind
 from fourfold.training.optimisers import Adam, AnyOptimiser
 from fourfold.training.schedules import AnySchedule, Constant

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from fourfold.networks.cascade import Cascade
-from fourfold.networks.interface import Reconstructor
+from fourfold.networks.reconstructor import Reconstructor
 from fourfold.networks.varnet import VarNet
 from fourfold.training.order import steps_per_epoch
 from fourfold.training.schedules import AnySchedule
@@ -24,7 +24,7 @@ _NOISE = (0.002, 0.15)
 
 
 class Seen(NamedTuple):
-    """What a network sees of a batch; see `fourfold.networks.interface.Reconstructor.forward`."""
+    """What a network sees of a batch; see `fourfold.networks.reconstructor.Reconstructor.forward`."""
 
     kspace: Tensor
     mask: Tensor

@@ -13,9 +13,9 @@ from fourfold.datasets import Batch, Example, collate
 from fourfold.errors import InputError
 from fourfold.losses.weighted_sum import WeightedSum
 from fourfold.metrics import score
-from fourfold.networks.interface import require_maps
-from fourfold.physics.fourier import fft
-from fourfold.sampling.split import hold_back
+from fourfold.networks.reconstructor import require_maps
+from fourfold.operators.fourier import fft
+from fourfold.sampling.hold_back import hold_back
 from fourfold.training.settings import FromSplit, TrainingSettings
 from fourfold.training.stages import Seen
 

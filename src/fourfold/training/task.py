@@ -18,10 +18,10 @@ from torch.utils.data import DataLoader
 
 from fourfold.datasets import Examples
 from fourfold.errors import InputError
-from fourfold.method import Progress
+from fourfold.methods.method import Progress
 from fourfold.metrics import find_protocol
-from fourfold.networks.interface import Reconstructor
-from fourfold.networks.precision import computing
+from fourfold.networks.layers.precision import computing
+from fourfold.networks.reconstructor import Reconstructor
 from fourfold.training.averaging import averaged_copy, update_average
 from fourfold.training.checkpoint import Best, Checkpoint, keep_as_best, write_checkpoint
 from fourfold.training.log import LOSSES, SCORES, Log

@@ -16,24 +16,24 @@ import torch
 import yaml
 
 from fourfold.datasets import Examples, training_set, validation_set
-from fourfold.documents import read_settings
-from fourfold.domain import FEWEST_SCANS
 from fourfold.errors import InputError
-from fourfold.method import Progress
-from fourfold.networks.reconstructor import Reconstructor, build
-from fourfold.output import atomically, write_text
+from fourfold.files.documents import read_settings
+from fourfold.files.output import atomically, write_text
+from fourfold.methods.method import Progress
+from fourfold.networks.build import Reconstructor, build
 from fourfold.training.checkpoint import BEST, LAST, Checkpoint, read_checkpoint
 from fourfold.training.domain import examples_domain
 from fourfold.training.quiet import quiet
 from fourfold.training.relay import relayed
 from fourfold.training.settings import TrainingSettings
 from fourfold.training.stages import Stage, plan
-from fourfold.weights.answer import answer
 from fourfold.weights.files import MANIFEST, WEIGHTS, read_manifest
 from fourfold.weights.find import find_weights
 from fourfold.weights.folder import fill, read_weights, write_weights
 from fourfold.weights.half import halved
 from fourfold.weights.manifest import Domain, Manifest, TrainingData
+from fourfold.weights.out_of_distribution import FEWEST_SCANS
+from fourfold.weights.reference_output import answer
 
 if TYPE_CHECKING:
     from fourfold.training.task import Data

@@ -5,10 +5,10 @@ from __future__ import annotations
 from os import PathLike
 from typing import Any
 
-from fourfold.weights.answer import answer
 from fourfold.weights.folder import read_weights, write_weights
 from fourfold.weights.manifest import Manifest
 from fourfold.weights.network import load_network
+from fourfold.weights.reference_output import answer
 
 __all__ = ["annotate"]
 

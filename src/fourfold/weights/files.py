@@ -12,9 +12,9 @@ from typing import Any
 from pydantic import ValidationError
 from safetensors import SafetensorError, safe_open
 
-from fourfold.documents import read_json
 from fourfold.errors import InputError
-from fourfold.input import check_file
+from fourfold.files.documents import read_json
+from fourfold.files.input import check_file
 from fourfold.memory import require_memory
 from fourfold.weights.manifest import Manifest
 

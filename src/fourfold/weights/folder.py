@@ -13,7 +13,7 @@ from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from fourfold.errors import InputError
-from fourfold.output import atomically, write_text
+from fourfold.files.output import atomically, write_text
 from fourfold.weights.files import MANIFEST, WEIGHTS, manifest_from, read_bytes
 from fourfold.weights.manifest import Manifest
 

@@ -25,7 +25,7 @@ class TrainingData(BaseModel):
 
 
 class Domain(BaseModel):
-    """Which scans weights were trained for, told by numbers that every scan has; see `fourfold.domain`."""
+    """Which scans weights were trained for, told by numbers that every scan has; see `fourfold.weights.out_of_distribution`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
@@ -67,7 +67,7 @@ class Manifest(BaseModel):
     domain: Domain | None = None
     """Which scans they were trained for; none where nobody has said."""
     answer: tuple[float, ...] | None = None
-    """What the network answers to a fixed question, see `fourfold.weights.answer`; none where nobody has asked."""
+    """What the network answers to a fixed question, see `fourfold.weights.reference_output`; none where nobody has asked."""
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
     """Of the file of weights."""
 

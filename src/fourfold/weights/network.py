@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from fourfold.errors import InputError
-from fourfold.networks.reconstructor import Reconstructor, build
+from fourfold.networks.build import Reconstructor, build
 from fourfold.weights.find import find_weights
 from fourfold.weights.folder import fill, read_weights
 from fourfold.weights.manifest import Manifest

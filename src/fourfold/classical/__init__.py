@@ -1,1 +1,0 @@
-"""Methods without learned parts; every module here holds one and is found by `fourfold.registry`."""

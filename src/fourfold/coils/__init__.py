@@ -1,0 +1,1 @@
+"""Receive coils: maps of their sensitivity, combination and compression."""

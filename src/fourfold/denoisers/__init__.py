@@ -1,0 +1,1 @@
+"""Denoisers: from a noisy image and its noise level to an image."""

@@ -1,0 +1,98 @@
+"""Files that are known but hold no k-space that fourfold can read: each is refused with the way to go on."""
+
+from __future__ import annotations
+
+import gzip
+import struct
+from collections.abc import Callable
+from pathlib import Path
+
+from fourfold.errors import InputError
+from fourfold.files.hdf5 import is_hdf5, open_hdf5
+from fourfold.files.input import first_bytes
+
+__all__ = ["refuse"]
+
+NO_KSPACE = (
+    "it holds images and no k-space, which fourfold cannot start from: take the scanner's raw data (or make k-space "
+    "from the images, and save it as 'kspace' in an .npz file)"
+)
+
+
+def _nifti(path: Path) -> bool:
+    start = first_bytes(path, 348)
+    if start[:2] == b"\x1f\x8b":
+        try:
+            with gzip.open(path) as file:
+                start = file.read(348)
+        except (OSError, EOFError):
+            return False
+    return start[344:347] in (b"n+1", b"ni1") or start[4:7] in (b"n+2", b"ni2")
+
+
+def _dicom(path: Path) -> bool:
+    return first_bytes(path, 132)[128:] == b"DICM"
+
+
+def _twix(path: Path) -> bool:
+    start = first_bytes(path, 32)
+    if len(start) < 32:
+        return False
+    first, measurements, _, _, offset = struct.unpack("<IIIIQ", start[:24])
+    return (first == 0 and 1 <= measurements <= 64 and offset == 10240) or start[8:14] == b"Config"
+
+
+def _pfile(path: Path) -> bool:
+    start = first_bytes(path, 512)
+    return b"GE_MED" in start or b"INVALIDNMR" in start
+
+
+def _scan_archive(path: Path) -> bool:
+    if not is_hdf5(path):
+        return False
+    with open_hdf5(path) as file:
+        return "H5ArchiveVersion" in file.attrs or "OriginalHeader.xml" in file
+
+
+def _bruker(path: Path) -> bool:
+    parameters = (path.with_name(name) for name in ("acqp", "reco"))
+    return any(file.exists() and first_bytes(file, 8) == b"##TITLE=" for file in parameters)
+
+
+def _matlab(path: Path) -> bool:
+    return first_bytes(path, 6) == b"MATLAB"
+
+
+def _our_image(path: Path) -> bool:
+    if not is_hdf5(path):
+        return False
+    with open_hdf5(path) as file:
+        return "reconstruction" in file
+
+
+FORMATS: tuple[tuple[str, Callable[[Path], bool], str], ...] = (
+    ("a Siemens twix file", _twix, "convert it with siemens_to_ismrmrd and open the result"),
+    ("a GE P-file", _pfile, "convert it with ge_to_ismrmrd and open the result"),
+    ("a GE ScanArchive", _scan_archive, "convert it with ge_to_ismrmrd and open the result"),
+    ("part of a Bruker experiment", _bruker, "convert the experiment with bruker_to_ismrmrd and open the result"),
+    ("a NIfTI image", _nifti, NO_KSPACE),
+    ("a DICOM image", _dicom, NO_KSPACE),
+    ("an HDF5 file with a reconstruction", _our_image, NO_KSPACE),
+    (
+        "a MATLAB file",
+        _matlab,
+        "load it with scipy.io.loadmat or h5py and save the k-space as 'kspace' in an .npz file",
+    ),
+)
+
+
+def refuse(path: Path) -> InputError:
+    """Return the error that names what `path` is, as far as its content tells, and what to do."""
+    for name, recognises, advice in FORMATS:
+        if recognises(path):
+            return InputError(f"'{path}' is {name}: {advice}.")
+    found = "an HDF5 file of unknown content" if is_hdf5(path) else "in no format that fourfold knows"
+    return InputError(
+        f"'{path}' is {found}; it reads fastMRI HDF5, MRD (ISMRMRD) HDF5, BART cfl and NumPy npz: "
+        "convert it to one of these."
+    )

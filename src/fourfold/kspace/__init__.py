@@ -1,0 +1,1 @@
+"""K-space: GRAPPA and SPIRiT kernels, partial Fourier, data consistency, scale."""

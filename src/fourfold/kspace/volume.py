@@ -1,0 +1,82 @@
+"""Three-dimensional Cartesian scans: a volume is a series of two-dimensional problems along its readout."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from fourfold.errors import InputError, check_type
+from fourfold.operators.fourier import ifft
+from fourfold.scan import Geometry, Placement, Reconstruction, Sampling, Scan, Source
+
+__all__ = ["join_volume", "split_volume"]
+
+# Receivers that count in whole numbers read zero now and then.
+_FILLED = 0.9
+
+
+def split_volume(kspace: Tensor, geometry: Geometry | None = None, source: Source | None = None) -> Scan:
+    """Return the two-dimensional problems of a volume that was undersampled along ky and kz alone.
+
+    The Fourier transform along the fully sampled readout is undone once; every point x of it is then a frame (ky, kz)
+    of its own. Methods see one frame after the other, or as many as their memory limit allows, so the volume streams
+    through. Files that hold a volume (MRD, cfl) are read in the same way.
+
+    Parameters
+    ----------
+    kspace
+        complex64, (coil, kz, ky, kx), centred, zero where not acquired.
+    geometry
+        Size and place of the volume as slices (y, x) along z.
+    source
+        Where the volume came from.
+
+    Raises
+    ------
+    InputError
+        For another type or shape, and where the readout is not fully sampled.
+    """
+    check_type("The volume's k-space", kspace, Tensor, "convert it with torch.from_numpy")
+    if kspace.dtype != torch.complex64 or kspace.ndim != 4:
+        raise InputError(
+            f"The volume's k-space is {kspace.dtype} of shape {tuple(kspace.shape)}; it must be complex64 of shape "
+            "(coil, kz, ky, kx)."
+        )
+    acquired = (kspace != 0).any(dim=0)
+    lines = acquired.any(dim=-1)
+    share = float(acquired[lines].float().mean()) if bool(lines.any()) else 0.0
+    if share < _FILLED:
+        raise InputError(
+            f"{100 * share:.0f} % of the samples along kx were acquired on the volume's lines; a volume needs its "
+            "readout fully sampled on its last axis: order the axes as (coil, kz, ky, kx)."
+        )
+    coils, nz, ny, nx = kspace.shape
+    frames = kspace.new_empty((nx, coils, ny, nz))
+    for coil, samples in enumerate(kspace):
+        frames[:, coil] = ifft(samples, axes=(-1,)).permute(2, 1, 0)
+    placed = _along_readout(geometry or Geometry(), nz, nx)
+    return Scan(frames, Sampling(lines.mT[None]), geometry=placed, source=source or Source())
+
+
+def join_volume(reconstruction: Reconstruction) -> Tensor:
+    """Return the image (z, y, x) of a volume that was split along its readout, complex64."""
+    check_type("The image", reconstruction, Reconstruction, "reconstruct the scan of split_volume with a method first")
+    return reconstruction.image.permute(2, 1, 0)
+
+
+def _along_readout(geometry: Geometry, partitions: int, points: int) -> Geometry:
+    """Return where the frames (y, z) along x lie, given the geometry of slices (y, x) along z."""
+    dz, dy, dx = geometry.voxel_size
+    voxel_size = (dx, dy, dz)
+    if not geometry.placements:
+        return Geometry(voxel_size)
+    first = geometry.placements[0]
+    # The readout becomes the slice axis, so that what the frames' centres are moved along is x.
+    turned = Placement(first.slice_axis, first.y_axis, first.x_axis)
+    if first.centre is None or dz is None or dx is None:
+        return Geometry(voxel_size, placements=(turned,) * points)
+    middle = first.moved(partitions // 2 * dz)
+    centred = replace(turned, centre=middle.centre)
+    return Geometry(voxel_size, placements=tuple(centred.moved((x - points // 2) * dx) for x in range(points)))

@@ -1,0 +1,33 @@
+"""One image from the coil images of methods that estimate every coil's k-space."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from fourfold.coils.calibration import estimate_maps
+from fourfold.coils.map_phase import principal_mixture
+from fourfold.coils.root_sum_of_squares import matched_combination, root_sum_of_squares
+from fourfold.methods.sense_problem import Combination
+from fourfold.scan import Scan
+
+__all__ = ["combine_coils"]
+
+
+def combine_coils(scan: Scan, coil_images: Tensor, combination: Combination) -> Tensor:
+    """Return the image, complex64 (y, x), of coil images (coil, y, x) that were reconstructed from `scan`.
+
+    Parameters
+    ----------
+    scan
+        The measured data of one frame.
+    coil_images
+        complex64, (coil, y, x).
+    combination
+        ``"rss"``: root-sum-of-squares, with the phase of the coil mixture that holds most of the energy, which is also
+        the phase that estimated coil maps leave to the image; ``"maps"``: weighted by the coil maps.
+    """
+    if combination == "maps":
+        return matched_combination(coil_images, estimate_maps(scan)[0, 0])
+    mixture = torch.tensordot(principal_mixture(coil_images).conj(), coil_images, dims=1)
+    return torch.polar(root_sum_of_squares(coil_images), mixture.angle())

@@ -1,0 +1,47 @@
+"""What all methods with a denoiser share."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+
+from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt
+from torch import Tensor
+
+from fourfold.methods.model_based import SenseMethod, Watch
+from fourfold.methods.sense_problem import SenseProblem
+from fourfold.optimize.data_term import DataTerm
+from fourfold.optimize.minimum import Minimum
+from fourfold.optimize.plug_and_play import Denoiser, plug_and_play
+
+__all__ = ["DenoisedMethod"]
+
+
+class DenoisedMethod(SenseMethod):
+    """Alternates between the measured data and a denoiser; a subclass says which."""
+
+    iterations: PositiveInt = 40
+    """At most so many iterations, one call of the denoiser each; the noise level falls in the first 20."""
+    tolerance: NonNegativeFloat = 2e-3
+    """Stop when an iteration changes the image by less than this part of it."""
+    penalty: PositiveFloat = 0.3
+    """How much the denoised image counts beside the data in an iteration."""
+
+    @abstractmethod
+    def new_denoiser(self, problem: SenseProblem) -> Denoiser:
+        """Return the denoiser for images of the problem's shape, on its device, for one solve."""
+
+    def minimise(
+        self, problem: SenseProblem, weight: float, start: Tensor | None = None, watch: Watch | None = None
+    ) -> Minimum:
+        """Return the solution (frame, set, y, x) for one noise level, and how it was found."""
+        return plug_and_play(
+            DataTerm(problem.encoding.normal, problem.rhs),
+            self.new_denoiser(problem),
+            weight,
+            penalty=self.penalty,
+            start=start,
+            iterations=self.iterations,
+            tolerance=self.tolerance,
+            support=problem.support,
+            callback=watch,
+        )

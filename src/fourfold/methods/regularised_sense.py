@@ -1,0 +1,47 @@
+"""What all methods with a regulariser that solvers know share."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+
+from torch import Tensor
+
+from fourfold.methods.model_based import SenseMethod, Watch
+from fourfold.methods.sense_problem import SenseProblem
+from fourfold.optimize.data_term import DataTerm
+from fourfold.optimize.iterate import Stopping
+from fourfold.optimize.minimise import Solver, minimise
+from fourfold.optimize.minimum import Minimum
+from fourfold.regularisers.regulariser import AnyRegulariser
+
+__all__ = ["Regularised"]
+
+
+class Regularised(SenseMethod):
+    """Minimises ½‖A x − y‖² + weight · scale · R(x); a subclass says what R is."""
+
+    solver: Solver = "auto"
+    """fista, admm, primal-dual, nlcg (nonlinear conjugate gradient); auto: the fastest that fits, fista or nlcg."""
+    stopping: Stopping = "change"
+    """What falls below the tolerance: an iteration's change of the image, of the objective, or the duality gap."""
+
+    @abstractmethod
+    def regulariser(self, problem: SenseProblem) -> AnyRegulariser:
+        """Return R for images of the problem's shape, on its device."""
+
+    def minimise(
+        self, problem: SenseProblem, weight: float, start: Tensor | None = None, watch: Watch | None = None
+    ) -> Minimum:
+        """Return the solution (frame, set, y, x) for one weight, and how it was found."""
+        return minimise(
+            DataTerm(problem.encoding.normal, problem.rhs, problem.energy / 2),
+            self.regulariser(problem),
+            weight,
+            solver=self.solver,
+            stopping=self.stopping,
+            start=start,
+            iterations=self.iterations,
+            tolerance=self.tolerance,
+            support=problem.support,
+            callback=None if watch is None else lambda iteration, x, _: watch(iteration, x),
+        )

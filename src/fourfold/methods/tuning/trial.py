@@ -1,0 +1,103 @@
+"""A reconstruction problem with part of its samples held back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from types import EllipsisType
+
+import torch
+from torch import Tensor
+
+from fourfold.methods.sense_problem import SenseProblem, encode
+from fourfold.operators.fourier import ifft
+from fourfold.operators.linear_operator import norm
+from fourfold.operators.sense_encoding import Encoding
+from fourfold.sampling.hold_back import hold_back
+
+__all__ = ["Trial"]
+
+# Part of the image along the readout that a trial is cut to, and the fewest pixels that stay.
+_PART, _FEWEST = 0.5, 64
+
+Region = tuple[EllipsisType, slice, slice]
+
+
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """Solve `kept`, then `score` the solution by the samples that it did not see.
+
+    Where whole lines were left out, the data term decouples along the readout: a strip of the image along it is a
+    problem of its own, with the same noise and the same aliasing. The strip of half the image with the most energy
+    stands for the whole. Of a non-Cartesian scan whole shots are held back.
+
+    Attributes
+    ----------
+    kept, held
+        The problems of the samples that are kept and of those held back, in the strip. For solving only: their `image`
+        would need all of it.
+    share
+        The part of the image that the trial works on.
+    """
+
+    kept: SenseProblem
+    held: SenseProblem
+    share: float
+
+    @classmethod
+    def of(cls, problem: SenseProblem, whole_lines: bool = True, seed: int = 0) -> Trial:
+        """Hold samples back (`fourfold.sampling.hold_back.hold_back`); raises InputError where there are too few."""
+        mask = problem.scan.mask
+        if problem.scan.trajectory is not None:
+            held_back = hold_back(mask, seed=seed, centre=0)
+            return cls(_shots(problem, mask & ~held_back), _shots(problem, held_back), 1.0)
+        held_back = hold_back(mask, seed=seed, whole_lines=whole_lines)
+        region = _strip(problem.rhs, mask, held_back)
+        kept = _part(problem, mask & ~held_back, region)
+        return cls(kept, _part(problem, held_back, region), kept.rhs.numel() / problem.rhs.numel())
+
+    def score(self, x: Tensor) -> float:
+        """Return ‖A x − y‖² / ‖y‖² over the held-back samples for the image x (frame, set, y, x), by one AᴴA."""
+        difference = self.held.encoding.normal(x) - 2 * self.held.rhs
+        return 1 + float(torch.vdot(x.flatten(), difference.flatten()).real) / self.held.energy
+
+    def agreement(self, x: Tensor) -> float:
+        """Return Re⟨A x, y⟩ / ‖y‖² over the held-back samples for the image x (frame, set, y, x)."""
+        return float(torch.vdot(x.flatten(), self.held.rhs.flatten()).real) / self.held.energy
+
+
+def _strip(rhs: Tensor, mask: Tensor, held_back: Tensor) -> Region:
+    """Return the strip with the most energy along an axis on which neither pattern depends; all where there is none."""
+    for axis in (-1, -2):
+        if not _varies(mask, axis) and not _varies(held_back, axis):
+            size = mask.shape[axis]
+            width = min(size, max(_FEWEST, round(_PART * size)))
+            profile = rhs.abs().square().movedim(axis, 0).flatten(1).sum(dim=1)
+            start = int(profile.unfold(0, width, 1).sum(dim=1).argmax())
+            chosen = slice(start, start + width)
+            return (..., slice(None), chosen) if axis == -1 else (..., chosen, slice(None))
+    return (..., slice(None), slice(None))
+
+
+def _varies(mask: Tensor, axis: int) -> bool:
+    return bool((mask != mask.narrow(axis, 0, 1)).any())
+
+
+def _part(problem: SenseProblem, mask: Tensor, region: Region) -> SenseProblem:
+    """Return the problem of the samples in `mask` and the pixels in `region` alone."""
+    maps = problem.encoding.coil_maps
+    coils = ifft(torch.where(mask[:, None], problem.scan.kspace, 0)).mul_(1 / problem.scale)[region]
+    maps = maps[region].contiguous()
+    return replace(
+        problem,
+        encoding=Encoding(mask[region], maps),
+        rhs=(maps.conj() * coils[:, None]).sum(dim=2),
+        energy=norm(coils) ** 2,
+        phase=problem.phase.expand(-1, -1, *problem.rhs.shape[-2:])[region],
+    )
+
+
+def _shots(problem: SenseProblem, mask: Tensor) -> SenseProblem:
+    """Return the problem of the shots in `mask` alone, of a non-Cartesian scan."""
+    encoding, measured = encode(problem.scan, mask, problem.encoding.coil_maps)
+    measured = torch.where(mask[:, None], measured, 0).mul_(1 / problem.scale)
+    return replace(problem, encoding=encoding, rhs=encoding.adjoint(measured), energy=norm(measured) ** 2)

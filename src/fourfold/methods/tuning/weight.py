@@ -1,0 +1,199 @@
+"""The weight of a regulariser, chosen by samples that were held back."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from statistics import mean
+from typing import Any, TypeAlias
+
+from torch import Tensor
+
+from fourfold.methods.sense_problem import SenseProblem
+from fourfold.methods.tuning.trial import Trial
+from fourfold.methods.tuning.trust import trust
+from fourfold.optimize.minimum import Minimum
+
+__all__ = ["Choice", "Solve", "choose_weight", "try_weight"]
+
+Solve: TypeAlias = Callable[[SenseProblem, float, Tensor | None, int], Minimum]
+"""Solves a problem for a weight, from a first guess, in at most so many iterations."""
+
+# From candidate to candidate; the last two lie half as far from the best.
+_STEP = 2.5
+_MOST_STEPS = 6
+# A larger weight must score better by this part of the score, a smaller one by more: between images that predict
+# equally well the smoother one is safer, and where nothing can be predicted all do.
+_GAIN_UP, _GAIN_DOWN = 2e-3, 1e-2
+# The first candidate need not converge; but with 30 iterations total variation chose wrongly on a noisy knee.
+_FIRST_ITERATIONS = 45
+# A candidate starts from its neighbour's image and gets this part of the iterations that the first one took.
+_EFFORT = 1 / 4
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The weight that was chosen and why.
+
+    Attributes
+    ----------
+    weight
+        The choice.
+    scores
+        Held-out error of every candidate, by weight, in the order in which they were tried.
+    iterations
+        Iterations of all candidates and trials together, each on the part of the image given by `share`.
+    trials
+        How often samples were held back, others every time; a score is the mean over the trials.
+    share
+        The part of the image that a trial works on.
+    trust
+        How much to keep of what the image adds to the measured samples (`fourfold.methods.tuning.trust.trust`).
+    """
+
+    weight: float
+    scores: dict[float, float]
+    iterations: int
+    trials: int
+    share: float
+    trust: float = 1.0
+
+    def summary(self) -> dict[str, Any]:
+        """Return candidates, scores and choice as JSON types."""
+        return {
+            "weight": self.weight,
+            "candidates": [{"weight": weight, "score": score} for weight, score in self.scores.items()],
+            "iterations": self.iterations,
+            "trials": self.trials,
+            "part_of_image": round(self.share, 4),
+            "trust": round(self.trust, 4),
+        }
+
+
+def choose_weight(problem: SenseProblem, solve: Solve, first: float, whole_lines: bool = True, seed: int = 0) -> Choice:
+    """Return the weight whose image predicts best the samples that it has not seen.
+
+    The curve of the held-out error over the logarithm of the weight is walked downhill from the `first` weight, in
+    steps of a factor 2.5; then half a step to either side of the best one, and a parabola through the best three gives
+    the weight between them. Each candidate starts from the image of the nearest one.
+
+    Parameters
+    ----------
+    problem
+        The data term.
+    solve
+        The method.
+    first
+        Where to start, and to stay where other weights predict hardly better.
+    whole_lines, seed
+        What to hold back: as in `fourfold.sampling.hold_back.hold_back`.
+
+    Raises
+    ------
+    InputError
+        Where there are too few samples to hold any back.
+    """
+    trials = [Trial.of(problem, whole_lines, seed)]
+    # Few lines tell little; where a trial takes half the work, there is time for another one.
+    while len(trials) < round(1 / trials[0].share):
+        trials.append(Trial.of(problem, whole_lines, seed + len(trials)))
+    search = _Search([_Path(trial, solve) for trial in trials])
+    weight = search.refine(search.downhill(first))
+    return search.choice(weight, trials)
+
+
+def try_weight(problem: SenseProblem, solve: Solve, weight: float, seed: int = 0) -> Choice:
+    """Return what one trial says of a weight that is known: its held-out error, and how much of its image to trust.
+
+    Parameters and errors as in `choose_weight`.
+    """
+    trial = Trial.of(problem, seed=seed)
+    search = _Search([_Path(trial, solve)])
+    search.score(weight)
+    return search.choice(weight, [trial])
+
+
+class _Path:
+    """The images that one trial's candidates gave so far."""
+
+    def __init__(self, trial: Trial, solve: Solve) -> None:
+        self.iterations = 0
+        self._trial, self._solve = trial, solve
+        self._images: dict[float, Tensor] = {}
+        self._effort: int | None = None
+
+    def score(self, weight: float) -> float:
+        """Return the held-out error for `weight`, from the nearest candidate's image."""
+        nearest = min(self._images, key=lambda tried: abs(math.log(tried / weight)), default=None)
+        start = None if nearest is None else self._images[nearest]
+        found = self._solve(self._trial.kept, weight, start, self._effort or _FIRST_ITERATIONS)
+        self.iterations += found.iterations
+        self._effort = self._effort or math.ceil(_EFFORT * found.iterations)
+        self._images[weight] = found.x
+        return self._trial.score(found.x)
+
+    def agreement(self, weight: float) -> float:
+        """Return `Trial.agreement` of a candidate's image."""
+        return self._trial.agreement(self._images[weight])
+
+
+class _Search:
+    """The candidates tried so far."""
+
+    def __init__(self, paths: Sequence[_Path]) -> None:
+        self.scores: dict[float, float] = {}
+        self._paths = paths
+
+    @property
+    def iterations(self) -> int:
+        """Iterations so far."""
+        return sum(path.iterations for path in self._paths)
+
+    def score(self, weight: float) -> float:
+        """Return the held-out error for `weight`, the mean over all trials."""
+        if weight not in self.scores:
+            self.scores[weight] = mean(path.score(weight) for path in self._paths)
+        return self.scores[weight]
+
+    def choice(self, weight: float, trials: Sequence[Trial]) -> Choice:
+        """Return the choice of `weight`."""
+        return Choice(weight, self.scores, self.iterations, len(trials), trials[0].share, self._trust(weight))
+
+    def _trust(self, weight: float) -> float:
+        """Return how much to trust the image of `weight`, as the nearest candidate's predicts the held-back samples."""
+        nearest = min(self.scores, key=lambda tried: abs(math.log(tried / weight)))
+        return trust(self.scores[nearest], mean(path.agreement(nearest) for path in self._paths))
+
+    def downhill(self, weight: float) -> float:
+        """Return the best weight on a ladder around `weight`."""
+        for factor, gain in ((_STEP, _GAIN_UP), (1 / _STEP, _GAIN_DOWN)):
+            best = weight
+            for _ in range(_MOST_STEPS):
+                if self.score(best * factor) > (1 - gain) * self.score(best):
+                    break
+                best *= factor
+            if best != weight:
+                return best
+        return weight
+
+    def refine(self, best: float) -> float:
+        """Return the weight at the lowest point of a parabola through the best candidates around `best`."""
+        half = math.sqrt(_STEP)
+        middle = min((best, best * half, best / half), key=self.score)
+        ordered = sorted(self.scores)
+        place = ordered.index(middle)
+        if place in (0, len(ordered) - 1):
+            return middle
+        below, above = ordered[place - 1], ordered[place + 1]
+        return _lowest_point({weight: self.score(weight) for weight in (below, middle, above)})
+
+
+def _lowest_point(scores: dict[float, float]) -> float:
+    """Return where a parabola over the logarithm of three weights is lowest, the middle one being the best of them."""
+    (left, left_score), (middle, middle_score), (right, right_score) = sorted(scores.items())
+    before, after = math.log(middle / left), math.log(right / middle)
+    rise, fall = (right_score - middle_score) / after, (left_score - middle_score) / before
+    if rise + fall <= 0:
+        return middle
+    return middle * math.exp(0.5 * (fall * after - rise * before) / (rise + fall))

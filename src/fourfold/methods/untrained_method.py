@@ -1,0 +1,329 @@
+"""What all untrained methods share: the problem, the members, the record."""
+
+from __future__ import annotations
+
+import time
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias
+
+import torch
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+from torch import Tensor
+
+from fourfold.errors import InputError
+from fourfold.kspace.readout_oversampling import crop_readout, oversampling
+from fourfold.methods.classical.total_variation import TotalVariation
+from fourfold.methods.fitting.compiling import Compiled, can_compile
+from fourfold.methods.fitting.data_terms import CoilImages, DataTerm, MappedImage, VirtualCoils
+from fourfold.methods.fitting.fit import Checked, Fit, Optimiser, Schedule, fit
+from fourfold.methods.fitting.samples import SampleLoss
+from fourfold.methods.method import Family, Progress, Solution
+from fourfold.methods.model_based import MappedMethod, Weight
+from fourfold.methods.sense_problem import Combination, SenseProblem
+from fourfold.networks.layers.precision import Precision
+from fourfold.networks.untrained.members import Members
+from fourfold.optimize.data_term import DataTerm as Samples
+from fourfold.optimize.minimise import SMOOTHING
+from fourfold.optimize.near import minimise_near
+from fourfold.optimize.nonlinear_cg import Smoothed
+from fourfold.regularisers.regulariser import AnyRegulariser
+from fourfold.regularisers.total_variation import TotalVariationPenalty
+from fourfold.sampling.hold_back import hold_back
+from fourfold.scan import Scan
+
+__all__ = ["Calibration", "UntrainedMethod"]
+
+_SHARE = 0.4
+# Compiling takes 20 to 40 s: numbers kept times iterations of a fit that gains as much, and seconds that leave it room.
+_LONG_FIT, _LONG_BUDGET = 1.5e10, 100.0
+
+Calibration: TypeAlias = Literal["auto", "espirit", "nlinv", "walsh", "none"]
+
+
+class UntrainedMethod(MappedMethod):
+    """Minimises ½‖A G(C) − y‖² + weight · scale · TV(G(C)) over the weights C of a network; a subclass says which.
+
+    Each member of the ensemble has a random start and held-back samples of its own, which tell when to stop. The
+    members are averaged, an image near their mean is solved for that explains what was measured, which is put back, and
+    coils are combined (Darestani & Heckel 2021, IEEE TCI 7:724, Section IV, where samples are put back only).
+    """
+
+    family: ClassVar[Family] = "untrained"
+    slow: ClassVar[bool] = True
+
+    members: PositiveInt = 4
+    """Networks with different random starts, whose images are averaged."""
+    seed: NonNegativeInt = 0
+    """Seed of the first member; each further one adds one."""
+    calibration: Calibration = "auto"  # type: ignore[assignment]  # one choice more
+    """How to estimate the coil maps that multiply the network\'s image, as other methods do; none: an image for each
+    coil instead, without any maps."""
+    virtual_coils: VirtualCoils = "auto"
+    """Virtual coils to fit; auto: without coil maps as many as hold 99.9 % of the measured energy, with them all, as
+    fewer would save next to nothing. What was measured is put back in all coils either way."""
+    readout: Literal["crop", "whole"] = "crop"
+    """crop: what a fully sampled readout holds outside the image that the scanner shows is cut off before the fit;
+    whole: it is fitted too."""
+    weight: Weight = "auto"
+    """Weight of total variation beside the samples, larger is smoother; 0 leaves all to the network; auto takes what
+    the method 'tv' chooses for the data for the last step, and 0.4 of it for the fit."""
+    pull: NonNegativeFloat | None = 0.01
+    """The last step solves for an image that explains the samples, with total variation, and is drawn to the mean of
+    the members by this much; none: samples are put back into each member and nothing more, as published."""
+    huber: PositiveFloat | None = None
+    """Errors above this, relative to the samples' root mean square, count by their modulus (Huber); none: squares."""
+    held_back: Annotated[float, Field(ge=0, lt=1)] = 0.05
+    """Share of the samples outside the centre that each member does not see, and that tell when to stop; 0: no early
+    stopping."""
+    iterations: PositiveInt = 1200
+    """At most so many iterations for each member."""
+    refit: NonNegativeInt = 100
+    """Iterations after that from the chosen one, with all samples, those held back included."""
+    tolerance: NonNegativeFloat = 1e-3
+    """Stop when the error of the held-back samples has not fallen by this part of it for a hundred iterations."""
+    budget: PositiveFloat | None = None
+    """Seconds that the fit of all members may take; none for no such limit."""
+    optimiser: Optimiser = "muon"
+    """muon: orthogonalised momentum, which fits detail sooner; adam: as published."""
+    rate: PositiveFloat = 0.05
+    """Learning rate."""
+    averaging: Annotated[float, Field(ge=0, lt=1)] = 0.97
+    """Share of the old mean in the running mean of the images over the iterations; 0 takes the last image."""
+    precision: Precision = "auto"
+    """Numbers that the network computes with: auto takes bfloat16 where the hardware has it, and float32 elsewhere."""
+    compiled: Compiled = "auto"
+    """Compile the network, which takes 20 to 40 seconds once; a CPU is then 1.5 to 1.8 times as fast. auto does so on a
+    CPU where the fit is long enough to gain by it and a C++ compiler is at hand."""
+    memory: PositiveFloat = 4.0
+    """On a GPU: gigabytes that members fitted together may take. A CPU is as fast with one member after the other."""
+
+    @abstractmethod
+    def network(self, seeds: Sequence[int], outputs: int, size: tuple[int, int]) -> Members:
+        """Return the networks, one for each seed, that make `outputs` real images of `size`."""
+
+    def solve(self, scan: Scan, progress: Progress) -> Solution:
+        """Reconstruct one frame."""
+        progress(0.0, "coil maps")
+        scan, cut = self._cut(scan)
+        term, told = self._data_term(scan)
+        problem = term.problem
+        variation = TotalVariation(weight=self.weight)
+        weight, choice = variation.choose_weight(problem, progress)
+        # The network is a prior too: with the whole weight it makes the image of 'tv', and all members the same.
+        share = 1.0 if choice is None else _SHARE
+        ensemble = _Ensemble(self, problem, share * weight, progress)
+        ensemble.fit()
+        images = torch.stack([term.image(x, self.combination) for x in ensemble.images])
+        image, estimate = self._result(term, ensemble.images, variation.regulariser(problem), weight)
+        return Solution(
+            image,
+            ensemble.iterations,
+            problem.scale,
+            (*cut, *told, *term.notes, *ensemble.notes),
+            {**ensemble.details, **({} if choice is None else {"weight": choice.summary()})},
+            ensemble.interrupted,
+            std=images.abs().std(dim=0) if len(images) > 1 else None,
+            members=images,
+            estimate=estimate,
+        )
+
+    def _result(
+        self, term: DataTerm, solutions: Sequence[Tensor], regulariser: AnyRegulariser, weight: float
+    ) -> tuple[Tensor, Tensor | None]:
+        """Return the image of all members (y, x), and before data consistency where that changed it."""
+
+        def combined(solutions: Sequence[Tensor], combination: Combination) -> Tensor:
+            return _mean_image(torch.stack([term.image(x, combination) for x in solutions]))
+
+        own = None if self.pull is None and self.combination == "maps" else combined(solutions, "maps")
+        if self.pull is not None:
+            problem, mean = term.problem, torch.stack(list(solutions)).mean(dim=0)
+            data = Samples(problem.encoding.normal, problem.rhs, problem.energy / 2)
+            solutions = [minimise_near(data, mean, self.pull, regulariser, weight, problem.support)]
+        return combined(solutions, self.combination), own
+
+    def _cut(self, scan: Scan) -> tuple[Scan, tuple[str, ...]]:
+        """Return the scan without its readout oversampling unless that is to be fitted too, and what to know of it."""
+        factor = oversampling(scan)
+        if self.readout == "whole" or factor == 1:
+            return scan, ()
+        return crop_readout(scan), (f"The readout's oversampling, {factor:.3g}×, was cut off before the fit.",)
+
+    def _data_term(self, scan: Scan) -> tuple[DataTerm, tuple[str, ...]]:
+        """Return what is fitted, and what to know of it."""
+        if self.calibration != "none":
+            scan, told = self.with_maps(scan, scan, self.sets)
+            return MappedImage(SenseProblem.of(scan, self.sets, self.crop), self.virtual_coils), told
+        if self.sets != "auto" or self.crop != "auto":
+            raise InputError(
+                f"With the calibration 'none' no coil maps are used, but sets {self.sets} and crop {self.crop} were "
+                "given for them: leave these out."
+            )
+        return CoilImages(scan, self.virtual_coils), ()
+
+
+def _mean_image(images: Tensor) -> Tensor:
+    """Return the mean magnitude (y, x) of the members' images (member, y, x), with the phase of their mean."""
+    return torch.polar(images.abs().mean(dim=0), images.mean(dim=0).angle())
+
+
+class _Ensemble:
+    """Fits the members, one after the other or several together."""
+
+    def __init__(self, method: UntrainedMethod, problem: SenseProblem, weight: float, progress: Progress) -> None:
+        self.method, self.problem, self.progress = method, problem, progress
+        self.fits: list[Fit] = []
+        self.seeds: list[int] = []
+        self.interrupted = False
+        self.parameters = 0
+        self.compiled = False
+        self._outputs = 2 * problem.rhs.shape[0] * problem.rhs.shape[1]
+        self._kspace = problem.scan.kspace / problem.scale
+        variation = Smoothed(TotalVariationPenalty(self._support()).analysis(), SMOOTHING)
+        self._penalty = (lambda x: variation.gradient(x[None])[0].mul_(weight)) if weight > 0 else None
+
+    @property
+    def images(self) -> list[Tensor]:
+        """Each member's solution (frame, set, y, x)."""
+        return [images.view(self.problem.rhs.shape) for found in self.fits for images in found.images]
+
+    @property
+    def iterations(self) -> int:
+        """Iterations of all members."""
+        return sum(found.iterations * len(found.chosen) for found in self.fits)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader must know."""
+        if not self.interrupted:
+            return ()
+        return (
+            f"The fit was interrupted: the image is what {len(self.images)} of {self.method.members} members had "
+            f"reached after {self.iterations} iterations.",
+        )
+
+    @property
+    def details(self) -> dict[str, Any]:
+        """Parameters, and each member's curve, as JSON types."""
+        members = [
+            {
+                "chosen_iteration": found.chosen[index],
+                "iterations": found.iterations,
+                "curve": [
+                    {
+                        "iteration": look.iteration,
+                        "loss": look.loss[index],
+                        "held_out_error": None if look.held_out is None else look.held_out[index],
+                    }
+                    for look in found.curve
+                ],
+            }
+            for found in self.fits
+            for index in range(len(found.chosen))
+        ]
+        named = [{"seed": seed, **member} for seed, member in zip(self.seeds, members, strict=True)]
+        return {"parameters": self.parameters, "compiled": self.compiled, "members": named}
+
+    def fit(self) -> None:
+        """Fit all members; an interruption leaves those that have an image."""
+        start = time.perf_counter()
+        first, last = self.method.seed, self.method.seed + self.method.members
+        together = self._together()
+        for seed in range(first, last, together):
+            seeds = range(seed, min(seed + together, last))
+            spent = time.perf_counter() - start
+            try:
+                found = self._fit(seeds, spent, (last - seed) / len(seeds))
+            except KeyboardInterrupt:
+                if not self.fits:
+                    raise
+                self.interrupted = True
+                return
+            self.fits.append(found)
+            self.seeds += seeds
+            if found.interrupted:
+                self.interrupted = True
+                return
+
+    def _fit(self, seeds: Sequence[int], spent: float, groups_left: float) -> Fit:
+        method, scan = self.method, self.problem.scan
+        held = self._held_back(seeds)
+        acquired = scan.mask.expand_as(held)
+        network = method.network(seeds, self._outputs, scan.shape).to(scan.kspace.device)
+        self.parameters, self.compiled = network.parameters_of_each(), self._compiles(network)
+        data = self._kspace, self.problem.encoding.coil_maps
+        return fit(
+            network,
+            SampleLoss(acquired & ~held, *data, huber=method.huber),
+            SampleLoss(held, *data) if method.held_back else None,
+            Schedule(
+                iterations=method.iterations,
+                refit=method.refit,
+                seconds=None if method.budget is None else max(0.0, method.budget - spent) / groups_left,
+                optimiser=method.optimiser,
+                rate=method.rate,
+                averaging=method.averaging,
+                tolerance=method.tolerance,
+                precision=method.precision,
+                compiled=self.compiled,
+            ),
+            self._penalty,
+            SampleLoss(acquired, *data, huber=method.huber) if method.held_back else None,
+            lambda look, _, seconds: self._report(seeds, look, seconds),
+        )
+
+    def _compiles(self, network: Members) -> bool:
+        """Return whether to compile: by each member's work, so that a member is the same alone and beside others."""
+        method = self.method
+        if method.compiled == "never":
+            return False
+        numbers = network.numbers_kept * (method.iterations + method.refit)
+        long = numbers > _LONG_FIT and (method.budget is None or method.budget > _LONG_BUDGET)
+        if method.compiled == "auto" and not (long and network.fixed_input.device.type == "cpu"):
+            return False
+        possible = can_compile()
+        if method.compiled == "always" and not possible:
+            raise InputError(
+                "The network cannot be compiled here, for want of a C++ compiler or of Python's header files: install "
+                "them or leave out compiled 'always'."
+            )
+        return possible
+
+    def _held_back(self, seeds: Sequence[int]) -> Tensor:
+        """Return what each member does not see, bool (member, ky, kx): others for every seed."""
+        mask, share = self.problem.scan.mask, self.method.held_back
+        if share == 0:
+            return torch.zeros_like(mask).repeat(len(seeds), 1, 1)
+        return torch.cat([hold_back(mask, share, seed=seed) for seed in seeds])
+
+    def _support(self) -> Tensor:
+        """Return bool (1, image, y, x): the pixels that the coil maps cover."""
+        frames, sets, *size = self.problem.rhs.shape
+        return self.problem.support.expand(frames, sets, *size).reshape(1, -1, *size)
+
+    def _together(self) -> int:
+        """Return how many members are fitted together."""
+        device = self.problem.rhs.device
+        if device.type == "cpu":
+            return 1
+        one = self.method.network([0], self._outputs, self.problem.scan.shape)
+        return min(self.method.members, max(1, int(self.method.memory * 1e9 / (4 * one.numbers_kept))))
+
+    def _report(self, seeds: Sequence[int], look: Checked, seconds: float) -> None:
+        """Tell how far the fit is."""
+        total = self.method.members
+        before, part = len(self.seeds), look.iteration / self.method.iterations
+        if self.method.budget is not None:
+            part = max(part, min(1.0, seconds * total / (self.method.budget * len(seeds))))
+        left = seconds * ((total - before) / len(seeds) / part - 1)
+        which = f"member {before + 1}" + (f" to {before + len(seeds)}" if len(seeds) > 1 else "")
+        held = "" if look.held_out is None else f", held-out error {_mean(look.held_out):.2g}"
+        self.progress(
+            (before + part * len(seeds)) / total,
+            f"{which} of {total}, iteration {look.iteration}: loss {_mean(look.loss):.2g}{held}, {left:.0f} s left",
+        )
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)

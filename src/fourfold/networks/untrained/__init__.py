@@ -1,0 +1,1 @@
+"""Networks that are fitted to one scan."""

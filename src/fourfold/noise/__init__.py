@@ -1,0 +1,1 @@
+"""The noise of a scan: its covariance between coils and its level."""

@@ -1,0 +1,1 @@
+"""Linear operators: Fourier transforms, wavelets, differences, and the encoding of MRI."""

@@ -1,1 +1,0 @@
-"""Linear operators, calibration, noise and simulation: the physics of acquisition."""

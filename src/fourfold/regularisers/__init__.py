@@ -1,0 +1,1 @@
+"""Regularisers: penalties of images with their proximal maps."""

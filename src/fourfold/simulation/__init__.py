@@ -1,0 +1,1 @@
+"""Simulated acquisitions and the sample that ships."""

@@ -1,0 +1,288 @@
+"""`fourfold recon` goes on where it was ended, whatever the method."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import torch
+
+import fourfold
+import fourfold.methods.fitting.fit as fit_module
+from fourfold.cli.main import main
+from fourfold.formats import writer
+from fourfold.methods.classical.total_variation import TotalVariation
+from fourfold.methods.untrained.conv_decoder import ConvDecoder
+from fourfold.sampling import undersample
+from fourfold.scan import Geometry, Placement, Scan, Source
+from fourfold.simulation.simulate import phantom, simulate
+
+FRAMES = 3
+SETTINGS = "--members 1 --refit 0 --weight 0.002 --channels 8 --layers 3 --precision float32 --iterations"
+COMMAND = ["recon", "scan.npz", "--method", "convdecoder", *SETTINGS.split(), "20", "-o", "image.npz"]
+CLASSICAL = ["recon", "scan.npz", "--method", "tv", "--weight", "0.002", "--iterations", "20", "-o", "image.npz"]
+
+
+pytestmark = pytest.mark.usefixtures("scan", "kept_however_fast")
+
+
+@pytest.fixture
+def kept_however_fast(monkeypatch):
+    """Keep every frame: these are small, and none takes as long as a frame that is worth keeping."""
+    monkeypatch.setattr("fourfold.cli.unfinished.WORTH_KEEPING", 0)
+
+
+@pytest.fixture
+def scan(tmp_path, monkeypatch):
+    """A volume of three frames, in a file of the current folder."""
+    monkeypatch.chdir(tmp_path)
+    full = simulate(phantom((40, 36)), coils=3, snr=60, seed=1)
+    kspace = np.concatenate([full.kspace.numpy() * factor for factor in (1, 2, 3)])
+    scan = undersample(full.replace(kspace=full.kspace.new_tensor(kspace), coil_maps=None), "random", 2.5, seed=0)
+    fourfold.save_scan(scan, "scan.npz")
+    return scan
+
+
+@pytest.fixture
+def fitted(monkeypatch):
+    """The frames that were reconstructed, by their brightness."""
+    frames = []
+
+    def watch(kind):
+        original = kind.solve
+
+        def spy(self, part, progress):
+            frames.append(float(part.kspace.abs().max()))
+            return original(self, part, progress)
+
+        monkeypatch.setattr(kind, "solve", spy)
+
+    watch(ConvDecoder)
+    watch(TotalVariation)
+    return frames
+
+
+def kept(folder):
+    return [entry for entry in folder.iterdir() if "unfinished" in entry.name]
+
+
+def image():
+    with np.load("image.npz") as file:
+        return file["image"]
+
+
+def ends_at_look(monkeypatch, number):
+    """Raise a Ctrl-C at a look; each frame has two."""
+    look, calls = fit_module._State.look, iter(range(1, 100))
+
+    def interrupted(self):
+        if next(calls) == number:
+            raise KeyboardInterrupt
+        return look(self)
+
+    monkeypatch.setattr(fit_module._State, "look", interrupted)
+
+
+@pytest.mark.parametrize("command", [COMMAND, CLASSICAL], ids=["convdecoder", "tv"])
+def test_a_killed_volume_goes_on(command, tmp_path, capsys, fitted):
+    """The process is killed in its second frame, in which it would stay for minutes."""
+    code = f"""
+import time
+from fourfold.cli import unfinished
+from fourfold.methods.classical.total_variation import TotalVariation
+from fourfold.cli.main import main
+from fourfold.formats import writer
+from fourfold.methods.registry import find_method
+
+unfinished.WORTH_KEEPING = 0
+kind = find_method({command[3]!r})
+solve, calls = kind.solve, []
+
+def once(*given):
+    calls.append(given)
+    if len(calls) > 1:
+        time.sleep(600)
+    return solve(*given)
+
+kind.solve = once
+main({command!r})
+"""
+    process = subprocess.Popen([sys.executable, "-c", code], env=os.environ | {"OMP_NUM_THREADS": "1"})
+    end = time.monotonic() + 300
+    while not any([*folder.glob("[!.]*.npz")] for folder in kept(tmp_path)):
+        assert process.poll() is None
+        assert time.monotonic() < end
+        time.sleep(0.1)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not (tmp_path / "image.npz").exists()
+
+    assert main(command) == 0
+    assert "An earlier call has finished 1 of the 3 frames" in capsys.readouterr().err
+    assert len(fitted) == FRAMES - 1
+    assert not kept(tmp_path)
+    gone_on = image()
+    assert main([*command, "--force"]) == 0
+    assert len(fitted) == 2 * FRAMES - 1
+    assert np.array_equal(gone_on, image())
+
+
+def test_ctrl_c_writes_what_was_reached_and_the_same_command_goes_on(scan, tmp_path, monkeypatch, capsys, fitted):
+    with monkeypatch.context() as patch:
+        ends_at_look(patch, 4)
+        assert main(COMMAND) == 0
+    said = capsys.readouterr()
+    assert "2 frame(s)" in said.out
+    assert "interrupted" in said.err
+    assert "the same command goes on with the frames that are missing" in said.err
+    assert image().shape == (2, *scan.shape)
+    assert main([*COMMAND, "--json"]) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert record["shape"] == [FRAMES, *scan.shape]
+    assert not record["interrupted"]
+    assert len(fitted) == 2 + 2
+    assert not kept(tmp_path)
+    assert main(COMMAND) == 2
+    assert "exists" in capsys.readouterr().err
+
+
+def test_ctrl_c_before_there_is_an_image_keeps_the_finished_frames(monkeypatch, capsys, fitted):
+    with monkeypatch.context() as patch:
+        ends_at_look(patch, 3)
+        assert main(COMMAND) == 130
+    assert "1 of 3 frames are kept; the same command goes on" in capsys.readouterr().err
+    assert main(COMMAND) == 0
+    assert len(fitted) == 2 + 2
+
+
+@pytest.mark.parametrize("change", ["settings", "data", "no resume"])
+def test_what_differs_is_done_anew(change, scan, tmp_path, monkeypatch, capsys, fitted):
+    with monkeypatch.context() as patch:
+        ends_at_look(patch, 3)
+        assert main(COMMAND) == 130
+    capsys.readouterr()
+    command = list(COMMAND)
+    if change == "settings":
+        command[command.index("--channels") + 1] = "6"
+    elif change == "data":
+        fourfold.save_scan(scan.replace(kspace=scan.kspace * 2), "scan.npz")
+    else:
+        command.append("--no-resume")
+    assert main(command) == 0
+    assert len(fitted) == 2 + FRAMES
+    assert not kept(tmp_path)
+
+
+def test_an_output_of_another_call_is_not_replaced(monkeypatch, capsys):
+    ends_at_look(monkeypatch, 4)
+    assert main(COMMAND) == 0
+    command = list(COMMAND)
+    command[command.index("--channels") + 1] = "6"
+    assert main(command) == 2
+    assert "The output 'image.npz' exists" in capsys.readouterr().err
+    assert image().shape[0] == 2
+
+
+def interrupted_in_frame(monkeypatch, number):
+    """Raise a Ctrl-C where total variation begins with its frame `number`."""
+    solve, calls = TotalVariation.solve, iter(range(1, 100))
+
+    def interrupted(self, part, progress):
+        if next(calls) == number:
+            raise KeyboardInterrupt
+        return solve(self, part, progress)
+
+    monkeypatch.setattr(TotalVariation, "solve", interrupted)
+
+
+@pytest.mark.parametrize("named", [True, False], ids=["named", "chosen"])
+def test_ctrl_c_in_a_classical_method_keeps_the_finished_frames(named, tmp_path, monkeypatch, capsys, fitted):
+    monkeypatch.setattr("fourfold.cli.recon.choose_method", lambda _: (TotalVariation(weight=0.002), "a test"))
+    command = CLASSICAL if named else ["recon", "scan.npz", "-o", "image.npz"]
+    with monkeypatch.context() as patch:
+        interrupted_in_frame(patch, FRAMES)
+        assert main(command) == 130
+    assert "2 of 3 frames are kept; the same command goes on" in capsys.readouterr().err
+    assert len(fitted) == FRAMES - 1
+    assert not (tmp_path / "image.npz").exists()
+    assert main(command) == 0
+    assert len(fitted) == FRAMES
+    assert not kept(tmp_path)
+    gone_on = image()
+    assert main([*command, "--force"]) == 0
+    assert np.array_equal(gone_on, image())
+
+
+def test_an_output_that_came_in_the_meantime_is_kept_and_so_are_the_frames(tmp_path, monkeypatch, capsys, fitted):
+    """The same command with `--force` then has nothing to reconstruct."""
+
+    class Late(writer):
+        def __exit__(self, *what):
+            (tmp_path / "image.npz").write_text("precious")
+            return super().__exit__(*what)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("fourfold.cli.recon.writer", Late)
+        assert main(CLASSICAL) == 2
+    said = capsys.readouterr().err
+    assert "'image.npz' was written by another program in the meantime" in said
+    assert "3 of 3 frames are kept" in said
+    assert (tmp_path / "image.npz").read_text() == "precious"
+    assert main(CLASSICAL) == 2
+    assert (tmp_path / "image.npz").read_text() == "precious"
+    assert main([*CLASSICAL, "--force"]) == 0
+    assert len(fitted) == FRAMES
+    assert image().shape[0] == FRAMES
+
+
+def test_an_image_that_was_changed_since_the_interruption_is_not_replaced(monkeypatch, capsys):
+    """What the first call had reached may be replaced by the second, another image in its place may not."""
+    with monkeypatch.context() as patch:
+        ends_at_look(patch, 4)
+        assert main(COMMAND) == 0
+    np.savez("image.npz", image=np.zeros((1, 2, 2)))
+    assert main(COMMAND) == 2
+    assert "The output 'image.npz' exists" in capsys.readouterr().err
+
+
+def test_the_files_of_an_interrupted_series_of_volumes_are_checked(scan, tmp_path, monkeypatch, capsys):
+    """Without the last frame the second volume lacks a slice, and each has a file of its own."""
+    kspace = torch.cat([scan.kspace, scan.kspace[:1]])
+    axes = (1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)
+    placements = tuple(Placement(*axes, centre=(0.0, 0.0, 5.0 * index)) for index in (0, 1, 0, 1))
+    labels = [{"slice": frame % 2, "repetition": frame // 2} for frame in range(4)]
+    source = Source(details={"frames": labels})
+    fourfold.save_scan(Scan(kspace, geometry=Geometry((5.0, 1.0, 1.0), None, placements), source=source), "scan.npz")
+    command = [*COMMAND[:-1], "a.nii"]
+
+    def interrupted(look):
+        with monkeypatch.context() as patch:
+            ends_at_look(patch, look)
+            return main(command)
+
+    (tmp_path / "a.stack2.nii").write_text("precious")
+    assert interrupted(6) == 2
+    assert "The output 'a.stack2.nii' exists" in capsys.readouterr().err
+    assert (tmp_path / "a.stack2.nii").read_text() == "precious"
+    (tmp_path / "a.stack2.nii").unlink()
+    for _ in range(2):
+        assert interrupted(2) == 0
+        assert sorted(path.name for path in tmp_path.glob("*.nii")) == ["a.stack1.nii", "a.stack2.nii"]
+    capsys.readouterr()
+    assert main(command) == 0
+    assert (tmp_path / "a.nii").exists()
+    assert "Files of the unfinished volume are still there: a.stack1.nii, a.stack2.nii." in capsys.readouterr().err
+
+
+def test_fast_frames_and_single_frames_leave_nothing(tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr("fourfold.cli.unfinished.WORTH_KEEPING", 1000)
+        interrupted_in_frame(patch, FRAMES)
+        assert main(CLASSICAL) == 130
+    assert not kept(tmp_path)
+    monkeypatch.setattr("fourfold.cli.unfinished.Unfinished.keep", None)
+    assert main([*CLASSICAL, "--frames", "1"]) == 0

@@ -1,0 +1,67 @@
+"""A regulariser of the user's own: the page's example, what each function is good for, and refusals."""
+
+import re
+from pathlib import Path
+
+import pytest
+import torch
+
+import fourfold as ff
+from fourfold.simulation.simulate import phantom, simulate
+
+PAGE = (Path(__file__).parents[2] / "docs" / "methods.md").read_text()
+
+
+def shrink(x, weight):
+    return x / (1 + weight)
+
+
+def ridge(x):
+    return x.abs().square().sum() / 2
+
+
+@pytest.fixture(scope="module")
+def scan():
+    return ff.undersample(simulate(phantom((39, 37)), coils=4, snr=60), acceleration=3)
+
+
+def test_the_example_of_the_page_runs():
+    (example,) = re.findall(
+        r"```python\n(.*?)```", PAGE[PAGE.index("## A regulariser of your own") :], flags=re.DOTALL
+    )[:1]
+    found = {}
+    exec(example, found)
+    assert found["image"].record.method == "custom"
+    assert bool(found["image"].image.any())
+
+
+@pytest.mark.parametrize(
+    "method",
+    [
+        ff.Custom(prox=shrink),
+        ff.Custom(prox=shrink, solver="admm"),
+        ff.Custom(prox=shrink, solver="primal-dual", stopping="change"),
+        ff.Custom(prox=shrink, value=ridge, solver="nlcg"),
+        ff.Custom(value=ridge),
+        ff.Custom(value=ridge, gradient=lambda x: x),
+    ],
+    ids=["fista", "admm", "primal-dual", "smoothed", "differentiated", "gradient"],
+)
+def test_every_way_gives_the_ridge_solution(method, scan):
+    method = method.model_copy(update={"weight": 0.02, "iterations": 400, "tolerance": 1e-6})
+    ours = method(scan)
+    expected = ff.CgSense(weight=0.02, iterations=200, tolerance=1e-6)(scan).image
+    assert float(torch.linalg.vector_norm(ours.image - expected) / torch.linalg.vector_norm(expected)) < 1e-2
+    assert ours.record.settings["prox"] in (None, "tests.test_custom.shrink", "test_custom.shrink")
+    assert ours.record.details["solver"] == ("nlcg" if method.prox is None else ours.record.details["solver"])
+
+
+def test_what_cannot_work_is_refused(scan):
+    with pytest.raises(ff.InputError, match="needs a function"):
+        ff.Custom()
+    with pytest.raises(ff.InputError, match="need R's value"):
+        ff.Custom(prox=shrink, solver="nlcg")
+    with pytest.raises(ff.InputError, match="needs a proximal map"):
+        ff.Custom(value=ridge, solver="admm")(scan)
+    with pytest.raises(ff.InputError, match="setting 'prox' of 'custom' is 3"):
+        ff.Custom(prox=3)

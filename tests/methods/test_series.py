@@ -1,0 +1,289 @@
+"""Methods for dynamic series: what they promise, their proximal maps, and quality floors on real data."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from fourfold.cli.main import main
+from fourfold.coils.calibration import estimate_maps
+from fourfold.errors import InputError
+from fourfold.formats import save_scan
+from fourfold.kspace.time_average import time_average
+from fourfold.methods.classical.kt_total_variation import KtTotalVariation
+from fourfold.methods.classical.locally_low_rank import LocallyLowRank
+from fourfold.methods.classical.low_rank_sparse import LowRankSparse
+from fourfold.methods.classical.total_variation import TotalVariation
+from fourfold.methods.classical.zero_filled import ZeroFilled
+from fourfold.methods.sense_problem import SenseProblem
+from fourfold.optimize.data_term import DataTerm
+from fourfold.optimize.minimise import minimise
+from fourfold.regularisers.low_rank import (
+    LocallyLowRankPenalty,
+    LowRankPenalty,
+    LowRankPlusSparsePenalty,
+    shrink_singular_values,
+)
+from fourfold.regularisers.temporal import SeriesTotalVariationPenalty, TemporalFourierPenalty
+from fourfold.regularisers.total_variation import TotalVariationPenalty
+from fourfold.sampling import undersample
+from fourfold.scan import Geometry, Placement, Source
+from fourfold.simulation.simulate import beating_phantom, loop_maps, simulate
+
+PLACED = Placement((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0), (4.0, 5.0, 6.0))
+METHODS = [KtTotalVariation(), LowRankSparse(), LocallyLowRank()]
+IDS = [method.name for method in METHODS]
+PENALTIES = {
+    "time": SeriesTotalVariationPenalty(inner_iterations=300),
+    "time and space": SeriesTotalVariationPenalty(0.5, inner_iterations=300),
+    "frequencies": TemporalFourierPenalty(),
+    "low rank": LowRankPenalty(),
+}
+
+
+def psnr(image, reference):
+    return 10 * math.log10(float(reference.max() ** 2 / (image - reference).square().mean()))
+
+
+@pytest.fixture(scope="module")
+def truth():
+    return beating_phantom((64, 56), frames=16)
+
+
+@pytest.fixture(scope="module")
+def full(truth):
+    return simulate(truth, coils=6, snr=40, seed=1)
+
+
+@pytest.fixture(scope="module")
+def scan(full):
+    return undersample(full, "kt-interleaved", 64 / 12, lines=2, seed=0)
+
+
+@pytest.mark.parametrize("space", [0.0, 0.3])
+@pytest.mark.parametrize("weight", [0.05, 0.5])
+def test_large_weights_take_as_many_dual_iterations_as_they_need(space, weight, scan):
+    """With too few of them the proximal map lags behind and the iteration runs away from the minimum."""
+    problem = SenseProblem.of(scan, calibrated=time_average(scan))
+    data = DataTerm(problem.encoding.normal, problem.rhs, problem.energy / 2)
+    objectives = [
+        minimise(data, SeriesTotalVariationPenalty(space, inner_iterations=inner), weight, iterations=100).details
+        for inner in (None, 100)
+    ]
+    assert objectives[0]["objective"] < 1.01 * objectives[1]["objective"]
+
+
+@pytest.fixture
+def series():
+    return torch.randn(10, 2, 12, 9, dtype=torch.complex64, generator=torch.Generator().manual_seed(3))
+
+
+def test_time_average_of_interleaved_lines_is_fully_sampled(full, scan):
+    still = full.replace(kspace=full.kspace[:1].expand(16, -1, -1, -1).contiguous()).with_sampling(scan.sampling)
+    average = time_average(still)
+    assert average.fully_sampled
+    torch.testing.assert_close(average.kspace, full.kspace[:1])
+
+
+def test_maps_are_estimated_once_from_the_time_average(scan):
+    assert scan.sampling.calibration[0] < 6
+    maps = estimate_maps(time_average(scan), crop=0.0)
+    assert maps.shape[0] == 1
+    overlap = (maps[:, 0].conj() * loop_maps(scan.shape, 6)[:, 0]).sum(dim=1).abs()
+    assert float(overlap[0, 8:-8, 8:-8].median()) > 0.99
+
+
+@pytest.fixture(scope="module")
+def alone(truth, scan):
+    """PSNR of total variation frame by frame, with the coil maps of the series."""
+    shared = scan.replace(coil_maps=estimate_maps(time_average(scan)))
+    return psnr(TotalVariation(weight=0.003, iterations=100)(shared).magnitude, truth)
+
+
+@pytest.mark.parametrize("method", METHODS, ids=IDS)
+def test_beats_total_variation_frame_by_frame(method, alone, truth, scan):
+    result = method(scan)
+    assert result.image.shape == truth.shape
+    assert psnr(result.magnitude, truth) > alone + 2
+    # What moves must move: errors of the cavity's area stay below a tenth of its change.
+    area, expected = ((image[:, 12:40, 16:44] > 0.8).float().sum(dim=(1, 2)) for image in (result.magnitude, truth))
+    assert float((area - expected).abs().max()) < 0.1 * float(expected.max() - expected.min()) + 4
+
+
+@pytest.mark.parametrize("method", METHODS, ids=IDS)
+def test_weight_follows_the_noise(method, truth):
+    """Of noisy data a weight for clean ones keeps the noise; of clean data the weight is the least one."""
+    noisy, clean = (
+        undersample(simulate(truth, coils=4, snr=snr, seed=1), "kt-interleaved", 8, lines=2) for snr in (6, None)
+    )
+    result, fixed = method(noisy), type(method)(weight=method.first_weight)(noisy)
+    assert psnr(result.magnitude, truth) > psnr(fixed.magnitude, truth) + 1
+    assert psnr(result.magnitude, truth) > psnr(ZeroFilled()(noisy).magnitude, truth) + 1
+    assert result.record.details["weight"]["weight"] > 2 * method.first_weight
+    details = type(method)(iterations=2)(clean).record.details
+    assert details["weight"]["weight"] == pytest.approx(method.first_weight, rel=0.5)
+
+
+@pytest.mark.parametrize("weight", [0.01, "auto"])
+def test_series_with_much_noise_have_a_note(weight, truth, scan):
+    noisy = undersample(simulate(truth, coils=6, snr=3, seed=1), "kt-interleaved", 64 / 12, lines=2, seed=0)
+    told, quiet = (LowRankSparse(weight=weight, iterations=2)(data).record.notes for data in (noisy, scan))
+    assert any("of the image's brightness" in note for note in told)
+    assert not any("of the image's brightness" in note for note in quiet)
+
+
+def test_noise_scan_tells_the_noise(scan):
+    noise = torch.randn(6, 2000, dtype=torch.complex64, generator=torch.Generator().manual_seed(0))
+    records = [LowRankSparse(iterations=2)(scan.replace(noise=level * noise)).record for level in (0.2, 0.4)]
+    weights = [record.details["weight"]["weight"] for record in records]
+    assert weights[1] == pytest.approx(2 * weights[0], rel=1e-3)
+    assert weights[0] == pytest.approx(0.5 * 0.2 / records[0].scale, rel=0.05)
+
+
+@pytest.mark.parametrize("method", METHODS, ids=IDS)
+def test_same_image_whatever_the_data_s_scale(method, scan):
+    method = type(method)(iterations=10)
+    expected = method(scan).image
+    result = method(scan.replace(kspace=scan.kspace * 1e5))
+    torch.testing.assert_close(result.image / 1e5, expected, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("method", METHODS, ids=IDS)
+def test_a_single_frame_is_refused_with_one_sentence(method, scan):
+    with pytest.raises(InputError, match=f"single frame; '{method.name}' works on what frames have in common"):
+        method(scan.frame(0))
+
+
+@pytest.mark.parametrize("penalty", PENALTIES.values(), ids=PENALTIES)
+@pytest.mark.parametrize("weight", [0.02, 0.2])
+def test_proximal_map_minimises(penalty, weight, series):
+    def objective(u):
+        return 0.5 * float((u - series).abs().square().sum(dtype=torch.float64)) + weight * penalty.value(u)
+
+    best = penalty.prox(series, weight)
+    least = objective(best)
+    assert least < objective(series)
+    assert least < objective(torch.zeros_like(series)) + 1e-3
+    for seed in range(6):
+        step = torch.randn(series.shape, dtype=series.dtype, generator=torch.Generator().manual_seed(seed))
+        for size in (1e-2, -1e-2, 1e-1):
+            assert objective(best + size * step) > least
+
+
+def test_singular_values_are_shrunk_as_by_a_decomposition(series):
+    x = series.flatten(1).mT
+    left, values, right = torch.linalg.svd(x, full_matrices=False)
+    expected = (left * (values - 6).clamp_min(0)) @ right
+    torch.testing.assert_close(shrink_singular_values(x, 6.0), expected, rtol=1e-4, atol=1e-4)
+    assert not shrink_singular_values(torch.zeros_like(x), 1.0).any()
+
+
+def test_space_alone_is_total_variation_in_the_plane(series):
+    still = series[:1].expand(10, -1, -1, -1)
+    expected = TotalVariationPenalty().value(still)
+    assert SeriesTotalVariationPenalty(0.5).value(still) == pytest.approx(0.5 * expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(6, 1, 24, 16), (6, 2, 21, 13)])
+def test_blocks_cover_every_pixel_once_in_every_grid(shape):
+    penalty = LocallyLowRankPenalty(block=8, grids=4)
+    x = torch.randn(shape, dtype=torch.complex64)
+    for shift in penalty.shifts:
+        assert torch.equal(penalty._series(penalty._blocks(x, shift), x.shape, shift), x)
+    # Blocks of rank one whose noise norm is far below their signal keep it but for a known part.
+    constant = torch.ones(6, 1, 16, 16, dtype=torch.complex64)
+    shrunk = LocallyLowRankPenalty(block=8, grids=1).prox(constant, 0.1)
+    torch.testing.assert_close(shrunk, constant * (1 - 0.1 * (8 + 6**0.5) / (8 * 6**0.5)))
+
+
+def test_low_rank_takes_the_still_part_and_sparse_the_rest():
+    still = torch.ones(12, 1, 16, 16, dtype=torch.complex64)
+    moving = torch.zeros_like(still)
+    moving[::2, 0, 5, 5] = 3
+    penalty = LowRankPlusSparsePenalty(1.0, TemporalFourierPenalty())
+    low_rank, sparse = penalty.prox(torch.stack([still, moving]), 0.05)
+    assert float((low_rank - still).abs().max()) < 0.2
+    assert float(sparse[:, 0, 5, 5].abs().max()) > 2.5
+
+
+def test_recon_writes_all_frames_of_a_series(scan, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    save_scan(scan, "cine.npz")
+    arguments = ["recon", "cine.npz", "--method", "kt-tv", "--iterations", "5", "--frames", "2:8", "--json"]
+    assert main([*arguments, "-o", "image.npz", "--report", "page.html"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["shape"] == [6, 64, 56]
+    some = scan.replace(kspace=scan.kspace[2:8], sampling=None)
+    expected = KtTotalVariation(iterations=5)(some).image
+    torch.testing.assert_close(torch.from_numpy(np.load("image.npz")["image"]), expected, rtol=1e-3, atol=1e-3)
+    page = (tmp_path / "page.html").read_text()
+    assert "Profiles over frames" in page
+    assert "frames 2 to 7" in page
+
+
+def test_compare_on_a_series(full, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    save_scan(full, "cine.npz")
+    methods = ["--methods", "zero-filled,kt-tv", "--kt-tv.iterations", "8", "--protocols", "psnr"]
+    pattern = ["--pattern", "kt-interleaved", "--acceleration", "4", "--lines", "4"]
+    assert main(["compare", "cine.npz", *methods, *pattern, "--json", "--report", "page.html"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["sampling"]["kind"] == "kt-interleaved"
+    zero_filled, series = (row["frame_scores"]["psnr"] for row in shown["results"])
+    assert len(series) == 16
+    assert np.mean(series) > np.mean(zero_filled) + 3
+    assert "error of the column over the frames" in (tmp_path / "page.html").read_text()
+
+
+@pytest.mark.parametrize(("method", "floor"), [*zip(METHODS, (27.5, 27, 28), strict=True)], ids=IDS)
+def test_quality_on_a_beating_heart(method, floor, data):
+    image = torch.from_numpy(np.load(data / "dynamic" / "heart_4ch_30x144x144.npz")["image"])[::2, :, 48:96]
+    full = simulate(image.contiguous(), coils=8, snr=30, seed=1)
+    scan = undersample(full, "kt-interleaved", 8, lines=4).replace(coil_maps=loop_maps(full.shape, 8))
+    assert psnr(type(method)(iterations=40)(scan).magnitude, image) > floor
+
+
+def labelled(scan, labels):
+    return scan.replace(source=Source(details={"frames": labels}))
+
+
+@pytest.mark.parametrize("method", [KtTotalVariation, LowRankSparse, LocallyLowRank])
+def test_slices_are_no_series(method, scan):
+    """What the labels say decides; where they say nothing, the image has a note."""
+    short = scan.part(0, 4)
+    solver = method(weight=0.01, iterations=2)
+    for place in ("slice", "partition", "readout"):
+        labels = [{"slice": 0, place: index} for index in range(4)]
+        with pytest.raises(InputError, match=r"The 4 frames lie at 4 places .* 'tv' or 'wavelet', or save a series"):
+            solver(labelled(short, labels))
+    both = [{"repetition": index // 2, "slice": index % 2} for index in range(4)]
+    with pytest.raises(InputError, match=r"2 slices or partitions at several times; .* with frames 0:3:2\."):
+        solver(labelled(short, both))
+    with pytest.raises(InputError, match=r"with frames 0:2\."):
+        solver(labelled(short, sorted(both, key=lambda label: label["slice"])))
+    times = labelled(short, [{"slice": 3, "repetition": index} for index in range(4)])
+    told, untold = (solver(data).record.notes for data in (times, short))
+    assert set(untold) - set(told) == {note for note in untold if "does not say what its 4 frames are" in note} != set()
+
+
+def test_the_frames_of_one_slice_can_be_named(scan, tmp_path, monkeypatch, capsys):
+    """Every other frame of two slices that were measured in turn is a series."""
+    monkeypatch.chdir(tmp_path)
+    labels = [{"repetition": index // 2, "slice": index % 2} for index in range(6)]
+    save_scan(labelled(scan.part(0, 6), labels), "scan.npz")
+    command = ["recon", "scan.npz", "--method", "kt-tv", "--weight", "0.01", "--iterations", "2", "-o", "image.npz"]
+    assert main(command) == 2
+    assert "frames 0:5:2" in capsys.readouterr().err
+    assert main([*command, "--frames", "0:5:2", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["frames"] == [0, 2, 4]
+    assert [label["slice"] for label in found["source"]["details"]["frames"]] == [0, 0, 0]
+
+
+@pytest.mark.parametrize("method", METHODS, ids=IDS)
+def test_frames_keep_their_place(method, scan):
+    placed = scan.part(0, 4).replace(geometry=Geometry((5.0, 2.0, 2.0), placements=(PLACED,) * 4))
+    assert method(placed).geometry == placed.geometry
+    assert time_average(placed).geometry.placements == (PLACED,)

@@ -1,0 +1,135 @@
+"""Settings: a subclass keeps the bounds of its parent, nonsense is refused, and what the documentation names exists."""
+
+import math
+import re
+from pathlib import Path
+
+import annotated_types
+import pytest
+from pydantic import BaseModel, ValidationError, create_model
+
+import fourfold.datasets.settings
+import fourfold.losses.pixelwise
+import fourfold.losses.structural
+import fourfold.training.settings
+from fourfold.errors import InputError
+from fourfold.losses.loss import Loss
+from fourfold.methods.registry import methods
+from fourfold.sampling import undersample
+from fourfold.simulation.simulate import phantom, simulate
+from fourfold.training.base import Settings
+
+BOUNDS = (annotated_types.Ge, annotated_types.Gt, annotated_types.Le, annotated_types.Lt)
+METHODS_PAGE = Path(__file__).parents[2] / "docs" / "methods.md"
+NAMED = re.compile(r"`([a-z_]+)(?:: |=\"?)([\w.-]+)\"?`")
+
+
+def descendants(kind):
+    return [kind, *(found for child in kind.__subclasses__() for found in descendants(child))]
+
+
+MODELS = [
+    *methods().values(),
+    *descendants(Settings),
+    *descendants(Loss),
+    *descendants(fourfold.datasets.settings._Settings),
+]
+
+
+def bounds(field):
+    """Return the bounds in the metadata of a field and of the parts of its type, as texts."""
+    found = [repr(each) for each in field.metadata if isinstance(each, BOUNDS)]
+    parts = getattr(field.annotation, "__args__", ())
+    return {*found, *(repr(each) for part in parts for each in getattr(part, "__metadata__", ()))}
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
+def test_a_subclass_keeps_its_parents_bounds(model):
+    for parent in model.__mro__[1:]:
+        if not (issubclass(parent, BaseModel)):
+            continue
+        for name, field in parent.model_fields.items():
+            assert bounds(field) <= bounds(model.model_fields[name]), f"{name} of {parent.__name__}"
+
+
+def refused(model, name, value):
+    """Return whether a value is refused because of the setting itself."""
+    try:
+        model(**{name: value})
+    except InputError as error:
+        return f"'{name}'" in str(error)
+    except ValidationError as error:
+        return any(each["loc"][:1] == (name,) for each in error.errors())
+    return False
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf], ids=str)
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
+def test_no_setting_is_infinite_or_no_number(model, value):
+    """Field by field: some models have fields without a default."""
+    limits = {key: model.model_config[key] for key in ("allow_inf_nan",)}
+    for name, field in model.model_fields.items():
+        if field.annotation in (int, float) or {int, float} & set(getattr(field.annotation, "__args__", ())):
+            one = create_model("One", __config__=limits, **{name: (field.annotation, field)})
+            with pytest.raises(ValidationError):
+                one(**{name: value})
+
+
+@pytest.mark.parametrize("method", methods().values(), ids=lambda method: method.name)
+def test_numbers_of_methods_are_not_negative_and_no_switches(method):
+    for name, field in method.model_fields.items():
+        if field.annotation is not bool and name not in ("combination", "wavelet"):
+            assert refused(method, name, -1), name
+            assert refused(method, name, True), name
+
+
+def test_the_published_decoders_keep_their_bounds():
+    with pytest.raises(InputError, match="'rate' of 'convdecoder-knee' is -1; input should be greater than 0"):
+        methods()["convdecoder-knee"](rate=-1)
+    with pytest.raises(InputError, match="'averaging' of 'convdecoder-brain' is 2; input should be less than 1"):
+        methods()["convdecoder-brain"](averaging=2)
+    with pytest.raises(InputError, match="'weight' of 'tv' is True"):
+        methods()["tv"](weight=True)
+
+
+def documented():
+    """Yield the heading's methods, the setting, the value, and whether it is said to be the default."""
+    about = []
+    for line in METHODS_PAGE.read_text(encoding="utf-8").splitlines():
+        if line.startswith("#"):
+            about = [name for name in re.findall(r"`([\w-]+)`", line) if name in methods()]
+        for found in NAMED.finditer(line):
+            yield about, *found.groups(), line[found.end() :].startswith(", the default")
+
+
+def test_documented_settings_exist():
+    known = methods()
+    checked = 0
+    for about, name, value, default in documented():
+        owners = [kind for kind in known.values() if name in kind.model_fields]
+        assert owners, f"`{name}: {value}`"
+        own = [kind for kind in owners if kind.name in about] or owners
+        kept = []
+        for kind in own:
+            try:
+                kept.append(kind(**{name: None if value == "null" else value}))
+            except InputError:
+                continue
+        assert kept, f"no method takes `{name}: {value}`"
+        if default:
+            assert any(getattr(kind(), name) == getattr(made, name) for kind, made in zip(own, kept, strict=False))
+        checked += 1
+    assert checked > 8
+
+
+def test_documented_solvers_are_accepted():
+    solvers = re.findall(r"^\| `([\w-]+)` \|.*(?:proximal map|gradient)", METHODS_PAGE.read_text("utf-8"), re.M)
+    assert len(solvers) == 4
+    for solver in solvers:
+        assert methods()["tv"](solver=solver).solver == solver
+
+
+def test_a_weight_that_does_not_follow_the_noise_is_stated():
+    scan = undersample(simulate(phantom((32, 32)), coils=1, snr=8), "random", 2, lines=8)
+    stated = [methods()["lustig2007"](weight=weight, iterations=3)(scan).record.notes for weight in (1e-3, "auto")]
+    assert ["does not follow the noise" in " ".join(notes) for notes in stated] == [True, False]

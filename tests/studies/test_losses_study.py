@@ -1,0 +1,186 @@
+"""`fourfold study losses`: every network under every loss, quartiles, tests, what is taken over."""
+
+import csv
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from scipy import stats
+from tests.helpers.domain_images import SIZE, write_domains
+
+from fourfold.cli.main import main
+from fourfold.errors import InputError
+from fourfold.studies.losses import Arm, Losses, LossesSettings, losses
+from fourfold.studies.losses_findings import losses_findings
+from fourfold.studies.scores import Scores
+from fourfold.studies.statistics import friedman, normality, pairs, quartiles
+from fourfold.weights.files import read_manifest
+
+
+def given(folder: Path) -> dict:
+    """Return the settings of a study of images in a folder."""
+    return {
+        "networks": {
+            "unet": {"network": {"kind": "unet", "channels": 4, "pools": 1, "complex": False}},
+            "resnet": {"network": {"kind": "resnet", "blocks": 1, "channels": 4, "complex": False}},
+        },
+        "losses": {"L1": ["l1"], "Dssim": [{"kind": "dssim"}]},
+        "data": {
+            "sources": [{"kind": "images", "path": str(folder / "T1.npz"), "crop": [SIZE, SIZE]}],
+            "split": {"validation": 0.2, "test": 0.4},
+        },
+        "training": {
+            "compare": "magnitude",
+            "batch_size": 2,
+            "stages": [{"steps": 2}],
+            "precision": "float32",
+            "data": {
+                "masks": {"kind": "regular", "acceleration": 2, "lines": 8},
+                "simulation": {"coils": 1, "snr": None},
+            },
+        },
+    }
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory) -> Path:
+    """Return the folder of a whole study."""
+    folder = tmp_path_factory.mktemp("losses")
+    write_domains(folder)
+    (folder / "study.yaml").write_text(yaml.safe_dump(given(folder), sort_keys=False))
+    assert main(["study", "losses", str(folder / "study.yaml"), "-o", str(folder / "out"), "--json"]) == 0
+    return folder
+
+
+def test_it_writes_tables_figures_and_findings(done):
+    out = done / "out"
+    assert {path.stem for path in out.glob("table-*.csv")} == {f"table-{number}" for number in (2, 3, 4, 5, 6)}
+    assert {path.stem for path in out.glob("figure-*.png")} == {"figure-3a", "figure-3b", "figure-4a", "figure-4b"}
+    assert {path.name for path in (out / "networks").iterdir()} == {
+        "unet-L1", "unet-Dssim", "resnet-L1", "resnet-Dssim"
+    }  # fmt: skip
+    page = (out / "index.html").read_text()
+    assert "Parameters of resnet" in page
+    assert len(json.loads((out / "scores.json").read_text())["findings"]) == 2 * (1 + 2) + 2
+
+
+def test_quartiles_are_those_of_the_images(done):
+    out = done / "out"
+    scores = [
+        float(row["snr-db"]) for row in rows(out / "scores.csv") if (row["network"], row["loss"]) == ("resnet", "Dssim")
+    ]
+    assert len(scores) == 4
+    row = next(row for row in rows(out / "table-4.csv") if row["Reconstruction"] == "resnet (Dssim)")
+    found = [float(row[f"SNR (dB), {name}"]) for name in ("25 %", "median", "75 %")]
+    assert found == pytest.approx(np.percentile(scores, (25, 50, 75)))
+
+
+def test_every_network_has_its_loss_and_the_same_data(done):
+    settings = [read_manifest(path).training for path in (done / "out" / "networks").iterdir()]
+    assert sorted(each["losses"][0]["kind"] for each in settings) == ["dssim", "dssim", "l1", "l1"]
+    assert all(each["data"] == settings[0]["data"] for each in settings)
+
+
+def test_finished_networks_are_taken_over(done, monkeypatch):
+    monkeypatch.setattr(sys.modules["fourfold.studies.losses"], "train", None)
+    found = losses(LossesSettings(**given(done)), done / "out")
+    assert [row["snr-db"] for row in found.rows()] == pytest.approx(
+        [float(row["snr-db"]) for row in rows(done / "out" / "scores.csv")], abs=1e-4
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"losses": {"L3": ["l3"]}}, "l3"),
+        ({"losses": {}}, "at least 1"),
+        ({"images": 60}, "60 were asked for"),
+        ({"networks": {"a": {"preset": "varnet"}, "b": {"preset": "dar2018"}}}, "have different data or seeds"),
+        ({"networks": {"unet": {"preset": "ghodrati"}}}, "There is no preset 'ghodrati'"),
+        ({"protocols": ["snr"]}, "There is no metric protocol 'snr'"),
+    ],
+)
+def test_what_does_not_fit_is_refused_before_any_work(done, tmp_path, change, sentence):
+    with pytest.raises(InputError, match=sentence):
+        losses(LossesSettings(**given(done) | change), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def study_of(folder: Path, snr: dict[Arm, np.ndarray], kinds: dict[str, str]) -> Losses:
+    """Return a study with scores that are made up."""
+
+    def scores(values: np.ndarray) -> Scores:
+        names = tuple(map(str, range(len(values))))
+        return Scores(names, names, {"snr-db": tuple(values.tolist())})
+
+    settings = LossesSettings(**given(folder) | {"protocols": ["snr-db"], "losses": {name: ["l1"] for name in kinds}})
+    made = {arm: scores(values) for arm, values in snr.items()}
+    sizes = {"unet": 1300, "resnet": 100}
+    return Losses(
+        settings, folder, None, made, {}, (), sizes, {name: frozenset({kind}) for name, kind in kinds.items()}
+    )
+
+
+def test_findings_are_what_the_scores_say(tmp_path):
+    rng = np.random.default_rng(0)
+    skewed, normal = rng.exponential(size=200), stats.norm.ppf((np.arange(200) + 0.5) / 200)
+    kinds = {"L1": "l1", "L2": "l2", "VGG": "perceptual"}
+    levels = {"L1": 25.0, "L2": 24.0, "VGG": 23.0}
+    snr = {Arm("unet", loss): skewed + level for loss, level in levels.items()}
+    snr |= {Arm("resnet", loss): skewed + level - 1 for loss, level in levels.items()}
+    snr[Arm("resnet", "VGG")] = skewed + 24.2
+    found = {finding.claim: finding for finding in losses_findings(study_of(tmp_path, snr, kinds))}
+    assert found["SNR (dB) is not normally distributed (Shapiro-Wilk, p < 0.05)"].holds
+    assert found["The losses make a difference to unet in SNR (dB)"].holds
+    assert found["The perceptual loss has the lowest SNR (dB) of unet"].holds
+    assert not found["The perceptual loss has the lowest SNR (dB) of resnet"].holds
+    assert not found["resnet (100 parameters) is as good as unet (1,300) under L1"].holds
+    assert found["resnet (100 parameters) is as good as unet (1,300) under VGG"].holds
+    snr[Arm("unet", "L1")] = normal
+    assert not losses_findings(study_of(tmp_path, snr, kinds))[0].holds
+
+
+def test_normality_is_told_from_skewness_and_few_values_tell_nothing():
+    rng = np.random.default_rng(1)
+    normal, skewed = normality(rng.normal(5, 3, 300).tolist()), normality(rng.exponential(size=300).tolist())
+    assert min(normal.kolmogorov_p, normal.shapiro_p) > 0.05
+    assert max(skewed.kolmogorov_p, skewed.shapiro_p) < 0.01
+    assert normal.count == 300
+    assert normality([1.0, 2.0]) is None
+    assert normality([1.0, 1.0, 1.0]) is None
+
+
+def test_kolmogorovs_test_does_not_take_the_estimated_mean_for_known():
+    values = np.random.default_rng(3).normal(size=60)
+    known = stats.kstest(values, "norm", args=(values.mean(), values.std(ddof=1)))
+    found = normality(values.tolist())
+    assert found.kolmogorov == pytest.approx(known.statistic, abs=0.01)
+    assert found.kolmogorov_p < known.pvalue
+
+
+def test_pairs_are_corrected_by_holm_and_friedman_needs_three_groups():
+    rng = np.random.default_rng(2)
+    base = rng.normal(size=40)
+    groups = {"a": base, "b": base + 1 + 0.1 * rng.normal(size=40), "c": base + 0.01 * rng.normal(size=40)}
+    found = pairs(groups)
+    single = {pair: stats.wilcoxon(groups[pair[0]] - groups[pair[1]]).pvalue for pair in found}
+    smallest = min(single, key=single.get)
+    assert found[smallest] == pytest.approx(3 * single[smallest])
+    largest = max(single, key=single.get)
+    assert found[largest] == pytest.approx(max(single[largest], max(found[pair] for pair in found if pair != largest)))
+    assert pairs({"a": base, "b": base}) == {("a", "b"): 1.0}
+    assert friedman(list(groups.values())) < 0.01
+    assert friedman([base, base]) is None
+    assert friedman([base, base, base]) is None
+
+
+def test_quartiles():
+    assert quartiles([4.0, 1.0, 2.0, 3.0, 5.0]) == (2.0, 3.0, 4.0)

@@ -1,0 +1,313 @@
+"""`fourfold study transfer`: the grid, who is in which part, what is taken over, what is written and found."""
+
+import csv
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from tests.helpers.domain_images import SIZE, write_domains, write_images
+
+from fourfold.cli.main import main
+from fourfold.datasets import DataSettings, collate
+from fourfold.datasets import test_set as unseen_images
+from fourfold.errors import InputError
+from fourfold.metrics import score
+from fourfold.studies.losses import LossesSettings
+from fourfold.studies.scores import Scores, keep_scores, kept_scores
+from fourfold.studies.shift import ShiftSettings
+from fourfold.studies.transfer import Cell, Transfer, TransferSettings, grid, transfer
+from fourfold.studies.transfer_findings import transfer_findings
+from fourfold.training.presets import read_settings
+from fourfold.weights.files import read_manifest
+from fourfold.weights.network import load_network
+
+
+def given(folder: Path) -> dict:
+    """Return the settings of a study of images in a folder."""
+
+    def domain(name: str, **more) -> dict:
+        return {"sources": [{"kind": "images", "path": str(folder / f"{name}.npz"), "crop": [SIZE, SIZE]}], **more}
+
+    return {
+        "domains": {
+            "photos": domain("photos", split={"validation": [], "test": []}),
+            "T1": domain("T1", split={"validation": [], "test": 0.4}),
+            "T2": domain("T2", split={"validation": [], "test": 0.4}, sizes=[3]),
+        },
+        "train_on": ["photos", "T1", "T2"],
+        "test_on": ["T1", "T2"],
+        "sizes": [2, 6],
+        "tuning_sizes": [0, 1, 3],
+        "shown_tuning": 3,
+        "cells": "tables",
+        "training": {
+            "network": {"kind": "cascade", "subnetworks": 1, "channels": 4, "layers": 1},
+            "data": {
+                "masks": {"kind": "random", "acceleration": 3.2, "lines": 6},
+                "simulation": {"coils": 1, "snr": None},
+            },
+            "losses": ["hybrid"],
+            "optimiser": {"kind": "adam", "rate": 0.01},
+            "batch_size": 2,
+            "stages": [{"train": "subnetworks", "steps": 2}, {"steps": 3, "rate": 0.001}],
+            "precision": "float32",
+        },
+        "test_images": 3,
+        "methods": ["zero-filled", {"kind": "tv", "weight": 0.002, "iterations": 20}],
+    }
+
+
+@pytest.fixture
+def images(tmp_path) -> Path:
+    """Return a folder with the images of three domains."""
+    write_domains(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory) -> Path:
+    """Return the folder of a whole study."""
+    folder = tmp_path_factory.mktemp("transfer")
+    write_domains(folder)
+    (folder / "study.yaml").write_text(yaml.safe_dump(given(folder)))
+    assert main(["study", "transfer", str(folder / "study.yaml"), "-o", str(folder / "out")]) == 0
+    return folder
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_it_writes_tables_figures_and_findings(done):
+    out = done / "out"
+    assert {path.name for path in out.glob("table-*.csv")} == {f"table-{number}.csv" for number in (1, 2, 3, 4)}
+    figures = {path.stem.removeprefix("figure-") for path in out.glob("figure-*.png")}
+    assert figures == {"2", "3", "4a", "4b", "4c", "5a", "5b", "5c", "6a", "6b"}
+    page = (out / "index.html").read_text()
+    findings = json.loads((out / "scores.json").read_text())["findings"]
+    assert len(findings) == 2 * 6
+    assert all(finding["sentence"].split("(")[0] in page for finding in findings)
+    assert page.count("data:image/png") == len(figures)
+    assert "Simulated data" in page
+
+
+def test_scores_are_those_of_the_networks_on_unseen_images(done):
+    settings = given(done)
+    data = DataSettings(
+        sources=settings["domains"]["T2"]["sources"],
+        split=settings["domains"]["T2"]["split"],
+        test_images=3,
+        **settings["training"]["data"],
+    )
+    network, _ = load_network(str(done / "out" / "cells" / "photos-6-T2-3"))
+    expected = {}
+    for example in unseen_images(data, 0):
+        batch = collate([example])
+        image = network(batch.kspace, batch.mask, batch.maps, batch.calibration).abs()
+        expected[example.name] = score(image, example.reference.abs()[None], "psnr")
+    found = {
+        row["image"]: float(row["psnr"])
+        for row in rows(done / "out" / "scores.csv")
+        if (row["tested_on"], row["trained_on"], row["size"], row["tuning"]) == ("T2", "photos", "6", "3")
+    }
+    assert found == pytest.approx(expected, abs=1e-3)
+    table = {row["photos-trained"]: row for row in rows(done / "out" / "table-4.csv")}
+    assert float(table["tuned with 3"]["PSNR (dB), 6 mean"]) == pytest.approx(
+        np.mean(list(expected.values())), abs=1e-3
+    )
+    assert table["T2-trained, raw"]["PSNR (dB), 6 mean"] == ""
+    assert table["raw"]["PSNR (dB), 3 mean"] == ""
+
+
+def test_a_tuned_network_begins_where_the_raw_one_ended_and_sees_few_images(done):
+    cells = done / "out" / "cells"
+    raw, tuned = read_manifest(cells / "photos-6"), read_manifest(cells / "photos-6-T1-1")
+    assert tuned.training["start"] == f"{raw.name}, SHA-256 {raw.sha256}"
+    assert tuned.training["data"]["images"] == 1
+    assert tuned.training["batch_size"] == 1
+    # The last stage of the training alone.
+    assert [stage["steps"] for stage in tuned.training["stages"]] == [3]
+    assert [stage["steps"] for stage in raw.training["stages"]] == [2, 3]
+
+
+def test_nobody_is_trained_on_and_tested(done):
+    cells = done / "out" / "cells"
+    tested = {(row["tested_on"], row["subject"]) for row in rows(done / "out" / "scores.csv")}
+    assert len(tested) == 4
+    for path in cells.iterdir():
+        split = read_manifest(path).training["data"]["split"]
+        assert not {subject for _, subject in tested} & {*split["training"], *split["validation"]}
+        assert not split["test"]
+
+
+def test_finished_work_is_taken_over_and_what_is_missing_done(done, tmp_path, monkeypatch):
+    before = rows(done / "out" / "scores.csv")
+    module = sys.modules["fourfold.studies.transfer"]
+    trained = []
+
+    def watch(name):
+        real = getattr(module, name)
+
+        def watched(*given, **more):
+            trained.append(given[-1].name)
+            return real(*given, **more)
+
+        monkeypatch.setattr(module, name, watched)
+
+    watch("train")
+    watch("finetune")
+    settings = TransferSettings(**given(done))
+    transfer(settings, done / "out")
+    assert not trained
+    (done / "out" / "cells" / "photos-6-T2-3").rename(tmp_path / "moved")
+    found = transfer(settings, done / "out")
+    assert trained == ["photos-6-T2-3"]
+    after = list(found.rows())
+    assert [row["image"] for row in after] == [row["image"] for row in before]
+    assert [row["psnr"] for row in after] == pytest.approx([float(row["psnr"]) for row in before], abs=1e-4)
+
+
+def test_an_interrupted_study_ends_as_an_unbroken_one(done, tmp_path):
+    settings = TransferSettings(**given(done) | {"train_on": ["photos"], "test_on": ["T1"], "sizes": [2]})
+
+    def stop(fraction, _):
+        if fraction > 0.25:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        transfer(settings, tmp_path, stop)
+    assert len(list((tmp_path / "cells").iterdir())) < len(grid(settings))
+    found = transfer(settings, tmp_path)
+    kept = [row for row in rows(done / "out" / "scores.csv") if (row["trained_on"], row["size"]) == ("photos", "2")]
+    expected = [float(row["psnr"]) for row in kept if row["tested_on"] == "T1"]
+    assert [row["psnr"] for row in found.rows() if row["method"] == "network"] == pytest.approx(expected, abs=1e-4)
+
+
+def test_the_grid_holds_every_cell_or_those_of_the_tables(images):
+    whole = grid(TransferSettings(**given(images) | {"cells": "all"}))
+    assert len(whole) == 5 + 5 * 2 * 2
+    assert len(set(whole)) == len(whole)
+    part = grid(TransferSettings(**given(images)))
+    assert len(part) == 18
+    assert set(part) < set(whole)
+    assert all(cell.raw in part[: part.index(cell)] for cell in part if cell.tuning)
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"sizes": [2, 60]}, "has 10 images for training and 60 were asked for"),
+        ({"train_on": ["photos", "T3"]}, "names the domain 'T3', which is not described"),
+        ({"transferred": "T4"}, "'T4' is to be transferred but is not in 'train_on'"),
+        ({"shown_tuning": 2}, "show 2 images of tuning"),
+        ({"protocols": ["fastmri-ssim"]}, "add 'psnr'"),
+        ({"tuning": {"network": "varnet"}}, "The tuning gives 'network'"),
+        ({"training": {"preset": "dar2018", "data": {"sources": []}}}, "The training's data has 'sources'"),
+        ({"training": {"preset": "dar"}}, "There is no preset 'dar'"),
+        ({"methods": ["tvv"]}, "There is no method 'tvv'"),
+        ({"size": [2]}, "has no setting 'size'"),
+        (
+            {"domains": {"T1": {"sources": [{"kind": "raw", "path": "a"}], "masks": {}}}},
+            "has no setting 'domains.T1.masks'",
+        ),
+    ],
+)
+def test_what_does_not_fit_is_refused_before_any_work(images, tmp_path, change, sentence):
+    with pytest.raises(InputError, match=sentence):
+        transfer(TransferSettings(**given(images) | change), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_person_in_the_training_of_one_domain_and_the_test_of_another_is_refused(images):
+    write_images(images / "T2.npz", "T1-", 9)
+    settings = given(images) | {"test_images": 2}
+    settings["domains"]["T1"]["split"] = {"validation": [], "test": ["T1-0"]}
+    settings["domains"]["T2"]["split"] = {"validation": [], "test": ["T1-1"]}
+    with pytest.raises(InputError, match="'T1-0' is in the test set of 'T1' and in the training data of 'T2'"):
+        transfer(TransferSettings(**settings), images / "out")
+    settings["domains"]["T2"]["cohort"] = "another hospital"
+    settings["sizes"], settings["domains"]["T2"]["sizes"] = [60], [60]
+    # Refused for another reason: these are others of the same names.
+    with pytest.raises(InputError, match="60 were asked for"):
+        transfer(TransferSettings(**settings), images / "out")
+
+
+def test_a_folder_with_another_training_is_refused(done):
+    settings = given(done)
+    settings["training"]["losses"] = ["l1"]
+    with pytest.raises(InputError, match="holds a training with other settings"):
+        transfer(TransferSettings(**settings), done / "out")
+
+
+def study_of(images: Path, psnr: dict[Cell, list[float]], classical: dict[str, list[float]]) -> Transfer:
+    """Return a study of T1 alone with scores that are made up."""
+
+    def scores(values: list[float]) -> Scores:
+        count = range(len(values))
+        named = tuple(f"image {index}" for index in count), tuple(f"subject {index}" for index in count)
+        return Scores(*named, {"psnr": tuple(values), "fastmri-ssim": tuple(values)})
+
+    settings = TransferSettings(**given(images) | {"test_on": ["T1"], "methods": list(classical)})
+    return Transfer(
+        settings,
+        images,
+        {},
+        {(cell, "T1"): scores(values) for cell, values in psnr.items()},
+        {(method, "T1"): scores(classical[method.name]) for method in settings.methods},
+        (),
+    )
+
+
+def test_findings_are_what_the_scores_say(images):
+    psnr = {
+        Cell("photos", 2): [20.0, 22.0],
+        Cell("photos", 6): [24.0, 26.0],
+        Cell("photos", 2, "T1", 3): [29.0, 31.0],
+        Cell("photos", 6, "T1", 3): [30.0, 32.0],
+        Cell("T1", 6): [30.6, 32.6],
+        Cell("T1", 6, "T1", 3): [30.4, 32.4],
+        Cell("T2", 3): [31.0, 33.0],
+    }
+    found = transfer_findings(study_of(images, psnr, {"zero-filled": [29.9, 31.9], "tv": [27.9, 29.9]}))
+    assert [finding.holds for finding in found] == [True, False, True, True, False, True]
+    assert "-0.40 ± 0.00 dB over 2 images of 2 subjects" in found[0].sentence
+    assert "Total variation is the best" in found[2].sentence
+    assert [finding.verdict for finding in found[:2]] == ["Holds", "Does not hold"]
+
+
+def test_without_a_classical_method_nothing_is_claimed(images):
+    psnr = {
+        Cell(domain, size, tuned and "T1", tuned): [20.0, 22.0]
+        for domain, size in (("photos", 2), ("photos", 6), ("T1", 6), ("T2", 3))
+        for tuned in (0, 3)
+    }
+    psnr = {Cell(cell.trained_on, cell.size, cell.tuned_on or None, cell.tuning): each for cell, each in psnr.items()}
+    found = transfer_findings(study_of(images, psnr, {"zero-filled": [29.9, 31.9]}))
+    assert found[2].holds is None
+    assert found[2].verdict == "Cannot be told"
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [("transfer", TransferSettings), ("losses", LossesSettings), ("shift", ShiftSettings)]
+)
+def test_the_settings_to_begin_with_are_settings(name, kind):
+    settings = kind(**read_settings(Path(__file__).parents[2] / "docs" / "settings" / f"{name}.yaml"))
+    assert settings.test_on if name != "losses" else len(settings.losses) == 4
+
+
+def test_scores_are_compared_in_pairs_and_kept(tmp_path):
+    named = ("a", "b", "c"), ("s", "s", "t")
+    one = Scores(*named, {"psnr": (30.0, 20.0, 28.0)})
+    other = Scores(*named, {"psnr": (29.0, 19.0, 25.0)})
+    difference = one.minus(other, "psnr")
+    assert (difference.mean, difference.count) == (pytest.approx(5 / 3), 3)
+    assert difference.deviation == pytest.approx(np.std([1, 1, 3], ddof=1))
+    assert one.median_place("psnr") == 2
+    keep_scores(tmp_path / "scores.json", "this", one)
+    assert kept_scores(tmp_path / "scores.json", "this") == one
+    assert kept_scores(tmp_path / "scores.json", "that") is None
+    assert kept_scores(tmp_path / "none.json", "this") is None
