@@ -60,6 +60,10 @@ class Trial:
         difference = self.held.encoding.normal(x) - 2 * self.held.rhs
         return 1 + float(torch.vdot(x.flatten(), difference.flatten()).real) / self.held.energy
 
+    def agreement(self, x: Tensor) -> float:
+        """Return Re⟨A x, y⟩ / ‖y‖² over the held-back samples for the image x (frame, set, y, x)."""
+        return float(torch.vdot(x.flatten(), self.held.rhs.flatten()).real) / self.held.energy
+
 
 def _strip(rhs: Tensor, mask: Tensor, held_back: Tensor) -> Region:
     """Return the strip with the most energy along an axis on which neither pattern depends; all where there is none."""
