@@ -90,10 +90,10 @@ def ours(problem: SenseProblem, network: Network, iterations: int, weight: float
         None,
         Schedule(
             iterations,
-            rate=method.rate,
-            averaging=method.averaging,
+            learning_rate=method.learning_rate,
+            image_averaging=method.image_averaging,
             precision=method.precision,
-            compiled=can_compile(),
+            compile=can_compile(),
         ),
         lambda x: variation.gradient(x[None])[0].mul_(weight),
         watch=watch,
@@ -137,16 +137,16 @@ def print_memory() -> None:
 
     A few iterations reach it, and the last step with total variation takes much less.
     """
-    few = {"members": 1, "iterations": 3, "refit": 1, "weight": 0.003, "pull": None}
+    few = {"members": 1, "iterations": 3, "refit_iterations": 1, "weight": 0.003, "proximity_weight": None}
     for method in [
-        ConvDecoder(compiled="never", **few),
-        ConvDecoder(compiled="always", **few),
-        ConvDecoder(calibration="none", compiled="never", **few),
-        ConvDecoder(calibration="none", compiled="always", **few),
+        ConvDecoder(compile="never", **few),
+        ConvDecoder(compile="always", **few),
+        ConvDecoder(coil_map_method="none", compile="never", **few),
+        ConvDecoder(coil_map_method="none", compile="always", **few),
     ]:
         found = in_fresh_process(peak_memory, partial(fit_of, method))
         words = f"{found['memory_mib']:.0f} MiB" if "memory_mib" in found else found["status"]
-        print(f"{method.name}, calibration {method.calibration}, compiled {method.compiled}: {words}", flush=True)
+        print(f"{method.name}, calibration {method.coil_map_method}, compiled {method.compile}: {words}", flush=True)
 
 
 def print_quality(case: Case, methods: Sequence[str]) -> None:
@@ -159,8 +159,8 @@ def print_quality(case: Case, methods: Sequence[str]) -> None:
         if found.members is not None:
             images |= {", members averaged": found.members.abs().mean(dim=0)}
             images |= {f", member {index + 1}": member.abs() for index, member in enumerate(found.members)}
-        if found.estimate is not None and found.record.details.get("members"):
-            images[", before data consistency"] = found.estimate.abs()
+        if found.before_data_consistency is not None and found.record.details.get("members"):
+            images[", before data consistency"] = found.before_data_consistency.abs()
         for words, image in images.items():
             scores = ", ".join(f"{each.name} {each.evaluate(image, reference)[0]:.4f}" for each in metrics)
             print(f"{case.name}: {name}{words}: {scores}", flush=True)

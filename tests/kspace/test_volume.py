@@ -81,5 +81,5 @@ def test_memory_limits_the_frames_at_once(kspace):
     scan = split_volume(kspace)
     assert CgSense().frames_at_once(scan) == 1
     elsewhere = SimpleNamespace(kspace=torch.empty(0, device="meta"), coils=10, shape=(100, 100))
-    assert CgSense(memory=1).frames_at_once(elsewhere) == 104
-    assert CgSense(memory=0.001).frames_at_once(elsewhere) == 1
+    assert CgSense(gpu_memory=1).frames_at_once(elsewhere) == 104
+    assert CgSense(gpu_memory=0.001).frames_at_once(elsewhere) == 1

@@ -47,7 +47,7 @@ class Solution:
         As in `fourfold.scan.Record`.
     interrupted
         Whether the user ended it early; frames that would follow are left out.
-    std, members, estimate
+    std, members, before_data_consistency
         As in `fourfold.scan.Reconstruction`: (y, x) and (member, y, x) of this frame, and of the shape of `image`.
     """
 
@@ -59,7 +59,7 @@ class Solution:
     interrupted: bool = False
     std: Tensor | None = None
     members: Tensor | None = None
-    estimate: Tensor | None = None
+    before_data_consistency: Tensor | None = None
 
 
 class Method(BaseModel, ABC):
@@ -76,8 +76,8 @@ class Method(BaseModel, ABC):
     title: ClassVar[str]
     """Name in running text."""
     family: ClassVar[Family]
-    rank: ClassVar[int] = 100
-    """Place in tables and pictures: simple methods first, those without a rank last."""
+    display_order: ClassVar[int] = 100
+    """Place in tables and pictures: simple methods first, those without a place last."""
     scope: ClassVar[Scope] = "frame"
     """Whether `solve` is given one frame at a time, which bounds the memory, or the whole series."""
     slow: ClassVar[bool] = False
@@ -151,7 +151,9 @@ class Method(BaseModel, ABC):
             return crop_centre(array, size) if size else array
 
         stds = [solution.std for solution in solutions if solution.std is not None]
-        estimates = [solution.estimate for solution in solutions if solution.estimate is not None]
+        estimates = [
+            solution.before_data_consistency for solution in solutions if solution.before_data_consistency is not None
+        ]
         members = [solution.members for solution in solutions if solution.members is not None]
         # An interrupted frame has fewer members than the others.
         alike = len(members) == len(image) and len({len(images) for images in members}) == 1
@@ -178,7 +180,7 @@ class Method(BaseModel, ABC):
             record,
             std=cut(torch.stack(stds)) if len(stds) == len(image) else None,
             members=cut(torch.stack(members, dim=1)) if alike else None,
-            estimate=cut(torch.cat([_frames(each) for each in estimates])) if estimates else None,
+            before_data_consistency=cut(torch.cat([_frames(each) for each in estimates])) if estimates else None,
             geometry=scan.geometry.part(0, len(image)),
         )
 

@@ -22,9 +22,9 @@ from fourfold.operators.nufft import on_cpu
 from fourfold.operators.sense_encoding import Encoding
 from fourfold.scan import Scan
 
-__all__ = ["Combination", "SenseProblem", "encode", "measured_image"]
+__all__ = ["CoilCombination", "SenseProblem", "encode", "measured_image"]
 
-Combination: TypeAlias = Literal["rss", "maps"]
+CoilCombination: TypeAlias = Literal["rss", "maps"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,7 +103,7 @@ class SenseProblem:
             notes.append("The non-uniform transforms ran on the CPU; install cufinufft for the GPU to do them.")
         return tuple(notes)
 
-    def image(self, x: Tensor, combination: Combination = "maps") -> Tensor:
+    def image(self, x: Tensor, combination: CoilCombination = "maps") -> Tensor:
         """Return the images (frame, y, x) of solution `x` (frame, set, y, x) in the units of the measured data.
 
         Parameters

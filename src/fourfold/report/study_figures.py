@@ -127,7 +127,7 @@ def _ensemble(study: Study, case: Case, subject: str, folder: Path) -> list[Draw
     if made is None or made.members is None or found.ensemble is None:
         return [Drawn("4", "Figure 4 compares an ensemble with its members, and there is a single member.", None)]
     count, best = len(made.members), found.ensemble.best(psnr)
-    single = dataclasses.replace(made, image=made.members[best], members=None, std=None, estimate=None)
+    single = dataclasses.replace(made, image=made.members[best], members=None, std=None, before_data_consistency=None)
     scores = {psnr.name: found.ensemble.single[psnr.name][best]}
     results = Results(
         (single, made),

@@ -222,7 +222,7 @@ def _scores(made: Reconstruction, reference: Tensor, metrics: Sequence[Metric]) 
 
     return {
         "image": of(made.magnitude),
-        "estimate": {} if made.estimate is None else of(made.estimate.abs()),
+        "estimate": {} if made.before_data_consistency is None else of(made.before_data_consistency.abs()),
         "ensemble": None
         if made.members is None or len(made.members) == 1
         else dataclasses.asdict(ensemble_scores(made.members, reference, metrics)),

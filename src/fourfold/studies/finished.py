@@ -23,7 +23,7 @@ from fourfold.scan import FrameRecord, Reconstruction, Record, Scan
 
 __all__ = ["Finished", "Piece", "fingerprint"]
 
-_ARRAYS = ("image", "std", "members", "estimate")
+_ARRAYS = ("image", "std", "members", "before_data_consistency")
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from fourfold.scan import Scan
 
 __all__ = ["Homodyne", "PartialFourierMethod"]
 
-_UNTRUSTED = 0.05
+_LEAST_WEIGHT = 0.05
 
 
 class PartialFourierMethod(Method):
@@ -30,9 +30,9 @@ class PartialFourierMethod(Method):
 
     family: ClassVar[Family] = "classical"
 
-    trust: Annotated[float, Field(ge=0, le=1)] | Literal["auto"] = "auto"
-    """The completed samples are multiplied by it: 0 fills zeros, 1 believes that the phase is smooth; auto finds how
-    well known samples next to the centre are predicted, and gives less to samples in which noise prevails."""
+    symmetry_weight: Annotated[float, Field(ge=0, le=1)] | Literal["auto"] = "auto"
+    """Weight of the samples that are completed by conjugate symmetry: 0 leaves zeros, 1 takes the phase to be smooth;
+    auto measures how well known samples next to the centre are predicted, and lowers it where noise prevails."""
 
     @classmethod
     def suits(cls, scan: Scan) -> bool:
@@ -54,36 +54,36 @@ class PartialFourierMethod(Method):
         progress(0.5, "completing k-space")
         images, iterations = self.estimate(kspace, known, partial)
         predicted = fft(images)
-        trust, gain = self._trust(kspace, known, partial, predicted)
-        if trust < _UNTRUSTED:
+        weight, gain = self._weight(kspace, known, partial, predicted)
+        if weight < _LEAST_WEIGHT:
             notes.append(
                 "Known samples were not predicted by those on the other side of the centre, as the image has no smooth "
                 "phase: the missing ones stay zero."
             )
         images = ifft(torch.where(known, kspace, gain * predicted))
         image = images[0] if scan.coils == 1 else root_sum_of_squares(images).to(images.dtype)
-        details = {"partial_axes": list(partial.axes), "trust": round(trust, 4)}
+        details = {"partial_axes": list(partial.axes), "symmetry_weight": round(weight, 4)}
         return Solution(image, iterations, notes=tuple(notes), details=details)
 
-    def _trust(
+    def _weight(
         self, kspace: Tensor, known: Tensor, partial: PartialFourier, predicted: Tensor
     ) -> tuple[float, Tensor | float]:
-        """Return the trust in the completed samples, and the gain of each, (coil, ky, kx) or one for all.
+        """Return the weight of the completed samples, and the gain of each, (coil, ky, kx) or one for all.
 
-        The trust is the factor that fits predictions best to what was measured, where the coverage of one side is cut
+        Automatic: the factor that fits predictions best to what was measured, where the coverage of one side is cut
         to half of what it reaches beyond the centre.
         """
-        if self.trust != "auto":
-            return self.trust, self.trust
-        trust = 1.0
+        if self.symmetry_weight != "auto":
+            return self.symmetry_weight, self.symmetry_weight
+        weight = 1.0
         fewer = partial.shortened(known)
         if fewer is not None:
             held = known & ~fewer
             images, _ = self.estimate(torch.where(fewer, kspace, 0), fewer, PartialFourier.of(fewer))
             guess, truth = fft(images)[:, held], kspace[:, held]
             energy = float(guess.abs().square().sum())
-            trust = min(max(float((guess.conj() * truth).real.sum()) / energy, 0.0), 1.0) if energy > 0 else 0.0
-        return trust, trust * noise_gain(kspace, known, predicted)
+            weight = min(max(float((guess.conj() * truth).real.sum()) / energy, 0.0), 1.0) if energy > 0 else 0.0
+        return weight, weight * noise_gain(kspace, known, predicted)
 
 
 class Homodyne(PartialFourierMethod):
@@ -96,7 +96,7 @@ class Homodyne(PartialFourierMethod):
 
     name: ClassVar[str] = "homodyne"
     title: ClassVar[str] = "Homodyne"
-    rank: ClassVar[int] = 15
+    display_order: ClassVar[int] = 15
 
     def estimate(self, kspace: Tensor, known: Tensor, partial: PartialFourier) -> tuple[Tensor, int]:  # noqa: ARG002
         """Return the real parts with the phase that was removed put back."""

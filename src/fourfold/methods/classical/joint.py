@@ -24,9 +24,9 @@ class Joint(Wavelet):
 
     name: ClassVar[str] = "joint"
     title: ClassVar[str] = "Wavelet + total variation"
-    rank: ClassVar[int] = 45
+    display_order: ClassVar[int] = 45
 
-    first_weight: ClassVar[float] = 0.0025
+    initial_weight: ClassVar[float] = 0.0025
 
     weight: Weight = "auto"
     """Weight of both together, relative to the brightness of the image, larger is smoother; auto chooses it."""

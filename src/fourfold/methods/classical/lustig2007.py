@@ -10,7 +10,7 @@ from torch import Tensor
 
 from fourfold.methods.classical.wavelet import Wavelet
 from fourfold.methods.method import Progress, Solution
-from fourfold.methods.model_based import Watch, Weight
+from fourfold.methods.model_based import IterationCallback, Weight
 from fourfold.methods.sense_problem import SenseProblem
 from fourfold.optimize.minimise import Solver
 from fourfold.optimize.minimum import Minimum
@@ -34,7 +34,7 @@ class Lustig2007(Wavelet):
 
     name: ClassVar[str] = "lustig2007"
     title: ClassVar[str] = "Sparse MRI (Lustig 2007)"
-    rank: ClassVar[int] = 39
+    display_order: ClassVar[int] = 39
 
     weight: Weight = 1e-3
     """Weight of the wavelet details beside ‖A x − y‖², relative to the brightness of the image."""
@@ -55,7 +55,7 @@ class Lustig2007(Wavelet):
         return found if self.weight == "auto" else replace(found, notes=(*found.notes, _FIXED))
 
     def minimise(
-        self, problem: SenseProblem, weight: float, start: Tensor | None = None, watch: Watch | None = None
+        self, problem: SenseProblem, weight: float, start: Tensor | None = None, watch: IterationCallback | None = None
     ) -> Minimum:
         """Return the solution (frame, set, y, x) for one weight, and how it was found."""
         return super().minimise(problem, weight / 2, start, watch)

@@ -18,7 +18,7 @@ from fourfold.errors import InputError
 from fourfold.kspace.data_consistency import consistent_kspace
 from fourfold.kspace.intensity_scale import intensity_scale
 from fourfold.methods.method import Family, Method, Progress, Solution
-from fourfold.methods.sense_problem import Combination
+from fourfold.methods.sense_problem import CoilCombination
 from fourfold.noise.frame_noise import noise_deviation
 from fourfold.operators.fourier import fft, ifft
 from fourfold.operators.linear_operator import norm
@@ -203,18 +203,18 @@ class Nlinv(Method):
     name: ClassVar[str] = "nlinv"
     title: ClassVar[str] = "NLINV"
     family: ClassVar[Family] = "classical"
-    rank: ClassVar[int] = 25
+    display_order: ClassVar[int] = 25
 
     steps: Steps = "auto"
     """Newton steps: fewer are smoother, more are noisier; auto takes those that predict held-back samples best."""
-    combination: Combination = "rss"
+    coil_combination: CoilCombination = "rss"
     """rss: measured samples put back in every coil, root-sum-of-squares; maps: the solution itself, less noisy."""
 
     def solve(self, scan: Scan, progress: Progress) -> Solution:
         """Reconstruct one frame."""
         found = estimate_jointly(scan, self.steps, progress)
         image = found.image
-        if self.combination == "rss":
+        if self.coil_combination == "rss":
             filled = consistent_kspace(fft(found.maps[0] * image), scan.kspace, scan.mask)
             image = torch.polar(root_sum_of_squares(ifft(filled))[0], image.angle())
         errors = [round(error, 4) for error in found.errors]

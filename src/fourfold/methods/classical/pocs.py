@@ -25,7 +25,7 @@ class Pocs(PartialFourierMethod):
 
     name: ClassVar[str] = "pocs"
     title: ClassVar[str] = "POCS"
-    rank: ClassVar[int] = 16
+    display_order: ClassVar[int] = 16
 
     iterations: PositiveInt = 30
     """At most so many iterations."""

@@ -7,7 +7,7 @@ from typing import ClassVar
 from pydantic import PositiveInt
 
 from fourfold.methods.model_based import Weight
-from fourfold.methods.regularised_sense import Regularised
+from fourfold.methods.regularised_sense import RegularisedSense
 from fourfold.methods.sense_problem import SenseProblem
 from fourfold.operators.wavelets import OrthogonalWavelet, UndecimatedWavelet
 from fourfold.regularisers.regulariser import Regulariser
@@ -16,7 +16,7 @@ from fourfold.regularisers.wavelet import CycleSpunPenalty, WaveletPenalty
 __all__ = ["Wavelet"]
 
 
-class Wavelet(Regularised):
+class Wavelet(RegularisedSense):
     """Minimises ½‖A x − y‖² + weight · scale · ‖details of W x‖₁ (Lustig 2007, MRM 58:1182).
 
     Natural texture and few artefacts. Cycle spinning averages over every shift of the wavelet grid, which removes
@@ -25,9 +25,9 @@ class Wavelet(Regularised):
 
     name: ClassVar[str] = "wavelet"
     title: ClassVar[str] = "Wavelet"
-    rank: ClassVar[int] = 40
+    display_order: ClassVar[int] = 40
 
-    first_weight: ClassVar[float] = 0.003
+    initial_weight: ClassVar[float] = 0.003
 
     weight: Weight = "auto"
     """Weight of the wavelet details, relative to the brightness of the image, larger is smoother; auto chooses it."""

@@ -15,7 +15,7 @@ class Cascade(TrainedMethod):
 
     name: ClassVar[str] = "cascade"
     title: ClassVar[str] = "Cascade"
-    rank: ClassVar[int] = 20
+    display_order: ClassVar[int] = 20
 
     @staticmethod
     def numbers(settings: Mapping[str, Any], coils: int) -> int:

@@ -15,7 +15,7 @@ class KspaceCnn(TrainedMethod):
 
     name: ClassVar[str] = "kspace-cnn"
     title: ClassVar[str] = "k-space CNN"
-    rank: ClassVar[int] = 40
+    display_order: ClassVar[int] = 40
 
     @staticmethod
     def numbers(settings: Mapping[str, Any], coils: int) -> int:

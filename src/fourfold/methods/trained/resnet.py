@@ -15,7 +15,7 @@ class ResNet(TrainedMethod):
 
     name: ClassVar[str] = "resnet"
     title: ClassVar[str] = "ResNet"
-    rank: ClassVar[int] = 10
+    display_order: ClassVar[int] = 10
 
     @staticmethod
     def numbers(settings: Mapping[str, Any], coils: int) -> int:  # noqa: ARG004  # one image for all

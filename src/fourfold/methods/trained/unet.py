@@ -15,7 +15,7 @@ class UNet(TrainedMethod):
 
     name: ClassVar[str] = "unet"
     title: ClassVar[str] = "U-Net"
-    rank: ClassVar[int] = 0
+    display_order: ClassVar[int] = 0
 
     @staticmethod
     def numbers(settings: Mapping[str, Any], coils: int) -> int:  # noqa: ARG004  # one image for all

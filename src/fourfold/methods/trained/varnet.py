@@ -15,7 +15,7 @@ class VarNet(TrainedMethod):
 
     name: ClassVar[str] = "varnet"
     title: ClassVar[str] = "VarNet"
-    rank: ClassVar[int] = 30
+    display_order: ClassVar[int] = 30
 
     @staticmethod
     def numbers(settings: Mapping[str, Any], coils: int) -> int:

@@ -21,7 +21,7 @@ class ConvDecoder(UntrainedMethod):
 
     name: ClassVar[str] = "convdecoder"
     title: ClassVar[str] = "ConvDecoder"
-    rank: ClassVar[int] = 30
+    display_order: ClassVar[int] = 30
 
     channels: PositiveInt = 64
     """Channels of every layer."""

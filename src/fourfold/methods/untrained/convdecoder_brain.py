@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field, PositiveInt
 
 from fourfold.methods.untrained.convdecoder_knee import ConvDecoderKnee
-from fourfold.methods.untrained_method import Calibration
+from fourfold.methods.untrained_method import CoilMapMethod
 
 __all__ = ["ConvDecoderBrain"]
 
@@ -20,9 +20,9 @@ class ConvDecoderBrain(ConvDecoderKnee):
 
     name: ClassVar[str] = "convdecoder-brain"
     title: ClassVar[str] = "ConvDecoder (brain, as published)"
-    rank: ClassVar[int] = 41
+    display_order: ClassVar[int] = 41
 
-    calibration: Calibration = "auto"
+    coil_map_method: CoilMapMethod = "auto"
     """How to estimate the coil maps that multiply the network\'s image, as other methods do; none: an image for each
     coil instead, without any maps."""
     channels: PositiveInt = 256

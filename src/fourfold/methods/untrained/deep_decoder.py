@@ -21,7 +21,7 @@ class DeepDecoder(UntrainedMethod):
 
     name: ClassVar[str] = "deep-decoder"
     title: ClassVar[str] = "Deep Decoder"
-    rank: ClassVar[int] = 10
+    display_order: ClassVar[int] = 10
 
     channels: PositiveInt = 128
     """Channels of every layer; 368 as published for 15 coils (1.37 million parameters)."""

@@ -18,7 +18,7 @@ class Dip(UntrainedMethod):
 
     name: ClassVar[str] = "dip"
     title: ClassVar[str] = "Deep Image Prior"
-    rank: ClassVar[int] = 20
+    display_order: ClassVar[int] = 20
 
     channels: PositiveInt = 64
     """Channels of every scale and of the random input; 256 as published for 15 coils (31.6 million parameters)."""
