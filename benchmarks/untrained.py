@@ -1,10 +1,11 @@
 """Time to the same image as the published fit of the same network: ``python -m benchmarks.untrained``.
 
 The published fit is a plain loop: one network, contiguous layout, float32, Adam at 0.008 on squared errors of all
-samples, differentiated through the Fourier transform, without early stopping. Ours is `fourfold.methods.fitting.fit`,
-with the settings of the method ``convdecoder``. Both see the same samples and coil maps; PSNR is that after data
-consistency against the root-sum-of-squares of the full data, which neither of them sees; that of an ensemble is of
-the mean of all members' images after equally many iterations, and its time that of all of them, one after the other.
+samples, differentiated through the Fourier transform, without early stopping. Ours is
+`fourfold.methods.untrained.fitting.fit`, with the settings of the method ``convdecoder``. Both see the same samples
+and coil maps; PSNR is that after data consistency against the root-sum-of-squares of the full data, which neither of
+them sees; that of an ensemble is of the mean of all members' images after equally many iterations, and its time that
+of all of them, one after the other.
 
 With ``--quality convdecoder tv`` it prints the scores of these methods instead, with ``--memory`` the peak memory of
 one member's fit at 15×640×368.
@@ -27,13 +28,13 @@ from benchmarks.cases import CASES, Case
 from benchmarks.harness import in_fresh_process, machine, peak_memory
 from benchmarks.problems import slices
 from benchmarks.table import RESULTS
-from fourfold.methods.fitting.compiling import can_compile
-from fourfold.methods.fitting.fit import Checked, Schedule, fit
-from fourfold.methods.fitting.samples import SampleLoss
 from fourfold.methods.registry import find_method
 from fourfold.methods.sense_problem import SenseProblem
 from fourfold.methods.untrained.conv_decoder import ConvDecoder
-from fourfold.methods.untrained_method import UntrainedMethod
+from fourfold.methods.untrained.fitting.compilation import can_compile
+from fourfold.methods.untrained.fitting.fit import Checked, Schedule, fit
+from fourfold.methods.untrained.fitting.sample_loss import SampleLoss
+from fourfold.methods.untrained.untrained_method import UntrainedMethod
 from fourfold.metrics import find_metric
 from fourfold.networks.untrained.conv_decoder import ConvDecoder as Network
 from fourfold.operators.fourier import fft

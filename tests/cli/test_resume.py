@@ -12,7 +12,7 @@ import pytest
 import torch
 
 import fourfold
-import fourfold.methods.fitting.fit as fit_module
+import fourfold.methods.untrained.fitting.fit as fit_module
 from fourfold.cli.main import main
 from fourfold.formats import writer
 from fourfold.methods.classical.total_variation import TotalVariation

@@ -8,7 +8,7 @@ import torch
 
 from fourfold.errors import InputError
 from fourfold.formats.orientation import affine
-from fourfold.kspace.volume import join_volume, split_volume
+from fourfold.kspace.split_volume import join_volume, split_volume
 from fourfold.methods.classical.cg_sense import CgSense
 from fourfold.methods.classical.total_variation import TotalVariation
 from fourfold.methods.classical.zero_filled import ZeroFilled

@@ -10,9 +10,10 @@ from fourfold.coils.root_sum_of_squares import root_sum_of_squares
 from fourfold.errors import InputError
 from fourfold.methods.choose import choose_method
 from fourfold.methods.classical.cg_sense import CgSense
-from fourfold.methods.classical.nlinv import Nlinv, _last_good_step, estimate_jointly
+from fourfold.methods.classical.nlinv import Nlinv
 from fourfold.methods.classical.wavelet import Wavelet
 from fourfold.methods.classical.zero_filled import ZeroFilled
+from fourfold.methods.joint_estimation import _last_good_step, estimate_jointly
 from fourfold.operators.aliasing import Aliasing
 from fourfold.operators.fourier import fft, ifft
 from fourfold.operators.linear_operator import inner

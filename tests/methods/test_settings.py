@@ -8,7 +8,7 @@ from pydantic import BaseModel, ValidationError, create_model
 
 import fourfold.datasets.settings
 import fourfold.losses.pixelwise
-import fourfold.losses.structural
+import fourfold.losses.structural_similarity
 import fourfold.training.settings
 from fourfold.errors import InputError
 from fourfold.losses.loss import Loss

@@ -21,7 +21,7 @@ from fourfold.scan import Geometry
 from fourfold.simulation.simulate import phantom, simulate
 from fourfold.studies import compare
 from fourfold.weights import find
-from fourfold.weights.network import load_network
+from fourfold.weights.load_network import load_network
 
 each = pytest.mark.parametrize("name", NETWORKS)
 

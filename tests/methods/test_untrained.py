@@ -7,22 +7,22 @@ import pytest
 import torch
 
 import fourfold
-import fourfold.methods.untrained_method as untrained_module
+import fourfold.methods.untrained.untrained_method as untrained_module
 from fourfold.coils.calibration import calibration_kspace, estimate_maps
 from fourfold.coils.root_sum_of_squares import root_sum_of_squares
 from fourfold.errors import InputError
 from fourfold.methods.classical.zero_filled import ZeroFilled
-from fourfold.methods.fitting.compiling import can_compile
-from fourfold.methods.fitting.data_terms import CoilImages
-from fourfold.methods.fitting.fit import Schedule, fit
-from fourfold.methods.fitting.orthogonal_momentum import OrthogonalMomentum, orthogonalised
-from fourfold.methods.fitting.samples import SampleLoss
 from fourfold.methods.registry import find_method, methods
 from fourfold.methods.untrained.conv_decoder import ConvDecoder
 from fourfold.methods.untrained.convdecoder_brain import ConvDecoderBrain
 from fourfold.methods.untrained.convdecoder_knee import ConvDecoderKnee
 from fourfold.methods.untrained.deep_decoder import DeepDecoder
 from fourfold.methods.untrained.dip import Dip
+from fourfold.methods.untrained.fitting.compilation import can_compile
+from fourfold.methods.untrained.fitting.fit import Schedule, fit
+from fourfold.methods.untrained.fitting.orthogonal_momentum import OrthogonalMomentum, orthogonalised
+from fourfold.methods.untrained.fitting.sample_loss import SampleLoss
+from fourfold.methods.untrained.fitting.targets import CoilImages
 from fourfold.networks.untrained.conv_decoder import ConvDecoder as Network
 from fourfold.operators.fourier import fft, ifft
 from fourfold.sampling import undersample

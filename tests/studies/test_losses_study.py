@@ -17,7 +17,7 @@ from fourfold.studies.losses import Arm, Losses, LossesSettings, losses
 from fourfold.studies.losses_findings import losses_findings
 from fourfold.studies.scores import Scores
 from fourfold.studies.statistics import friedman, normality, pairs, quartiles
-from fourfold.weights.files import read_manifest
+from fourfold.weights.weight_files import read_manifest
 
 
 def given(folder: Path) -> dict:

@@ -21,7 +21,7 @@ from fourfold.methods.classical.zero_filled import ZeroFilled
 from fourfold.methods.model_based import ModelBasedMethod
 from fourfold.methods.registry import methods
 from fourfold.methods.untrained.conv_decoder import ConvDecoder
-from fourfold.methods.untrained_method import UntrainedMethod
+from fourfold.methods.untrained.untrained_method import UntrainedMethod
 from fourfold.metrics import score
 from fourfold.operators.fourier import ifft
 from fourfold.sampling import radial, undersample

@@ -95,7 +95,7 @@ def test_a_weight_stays_where_nothing_is_predicted(monkeypatch):
     monkeypatch.setattr(Trial, "score", lambda *_: 1 + 1e-3 / tried[-1])
     choice = choose_weight(problem, solve, first=0.002)
     assert choice.weight == 0.002
-    assert not choice.tells
+    assert not choice.predictive
     assert max(choice.scores) > 0.02
 
 

@@ -34,7 +34,11 @@ class DenoiserMethod(ModelBasedMethod):
         """Return the denoiser for images of the problem's shape, on its device, for one solve."""
 
     def minimise(
-        self, problem: SenseProblem, weight: float, start: Tensor | None = None, watch: IterationCallback | None = None
+        self,
+        problem: SenseProblem,
+        weight: float,
+        start: Tensor | None = None,
+        callback: IterationCallback | None = None,
     ) -> Minimum:
         """Return the solution (frame, set, y, x) for one noise level, and how it was found."""
         return plug_and_play(
@@ -46,5 +50,5 @@ class DenoiserMethod(ModelBasedMethod):
             iterations=self.iterations,
             tolerance=self.tolerance,
             support=problem.support,
-            callback=watch,
+            callback=callback,
         )

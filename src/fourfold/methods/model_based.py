@@ -1,20 +1,17 @@
-"""What all methods that encode with coil maps share: the problem, its settings, the record."""
+"""The base of all methods that minimise ½‖A x − y‖² + weight · R(x), A being the encoding with coil maps."""
 
 from __future__ import annotations
 
 import math
 from abc import abstractmethod
 from collections.abc import Callable
-from typing import Annotated, ClassVar, Literal, TypeAlias
+from typing import ClassVar, Literal, TypeAlias
 
-from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
+from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt
 from torch import Tensor
 
-from fourfold.coils.calibration import calibration_kspace, estimate_maps
-from fourfold.coils.espirit import Sets
-from fourfold.errors import InputError
 from fourfold.kspace.time_average import time_average
-from fourfold.methods.classical.nlinv import estimate_jointly
+from fourfold.methods.coil_map_settings import CoilMapSettings
 from fourfold.methods.method import Family, Method, Progress, Solution
 from fourfold.methods.sense_problem import CoilCombination, SenseProblem
 from fourfold.methods.tuning.weight import WeightChoice, choose_weight
@@ -22,7 +19,7 @@ from fourfold.noise.frame_noise import noise_deviation
 from fourfold.optimize.minimum import Minimum
 from fourfold.scan import Scan
 
-__all__ = ["CalibratedMethod", "IterationCallback", "MappedMethod", "ModelBasedMethod", "Weight"]
+__all__ = ["IterationCallback", "ModelBasedMethod", "Weight"]
 
 Weight: TypeAlias = NonNegativeFloat | Literal["auto"]
 """A number, or auto: chosen from the data."""
@@ -30,67 +27,18 @@ Weight: TypeAlias = NonNegativeFloat | Literal["auto"]
 IterationCallback: TypeAlias = Callable[[int, Tensor], None]
 """Called with the iteration (from 1) and the current solution."""
 
-# With fewer calibration lines ESPIRiT's maps are worse than NLINV's: 10 to 22 dB at 6 and 8 lines on a head, 8 coils.
-_ESPIRIT_LINES = 12
 # From this part of the image's brightness on, a sample's noise leaves methods for series little to go on: of two series
 # with more, low rank + sparse was 2 dB above zero-filled frames and 2 dB below.
 _MUCH_NOISE = 0.1
-_UNTOLD = (
-    "Held-back samples are predicted no better than by zeros: too few were measured to tell the others or the weight. "
-    "The image may be worse than a zero-filled one; acquire more lines."
+_NOT_PREDICTABLE = (
+    "Held-out samples are predicted no better than by zeros: too few were measured to reconstruct the others or to "
+    "choose the weight. The image may be worse than a zero-filled one; acquire more lines."
 )
 # To choose a weight, images need not be as exact as the one that is shown.
 _TRIAL_TOLERANCE = 2.0
 
 
-class CalibratedMethod(Method):
-    """A method that needs coil maps, given or estimated."""
-
-    coil_map_method: Literal["auto", "espirit", "nlinv", "walsh"] = "auto"
-    """How to estimate coil maps: from the calibration lines (espirit, walsh), or together with an image from all
-    samples (nlinv), which auto does where there are fewer than 12 such lines."""
-    coil_map_threshold: Annotated[float, Field(ge=0, le=1)] | Literal["auto"] = "auto"
-    """Estimated maps are zero where their eigenvalue is below this; auto keeps the object alone, 0 every pixel."""
-
-    def with_maps(self, scan: Scan, calibrated: Scan, sets: Sets = 1) -> tuple[Scan, tuple[str, ...]]:
-        """Return the scan with coil maps, unless ESPIRiT is to estimate them, and what a reader must know of them.
-
-        Parameters
-        ----------
-        scan
-            The measured data.
-        calibrated
-            Where the maps come from: `scan`, or the time average of a series.
-        sets
-            Sets of maps that will be wanted; raises InputError where they are more than can be estimated.
-        """
-        given = scan.coils == 1 or scan.coil_maps is not None or scan.trajectory is not None
-        if given or self.coil_map_method == "espirit":
-            return scan, ()
-        if self.coil_map_method == "auto" and _calibration_lines(calibrated) >= _ESPIRIT_LINES:
-            return scan, ()
-        if sets not in (1, "auto"):
-            raise InputError(
-                f"{sets} sets of coil maps were asked for; only ESPIRiT gives more than one, from at least "
-                f"{_ESPIRIT_LINES} calibration lines: leave the sets out or acquire such lines."
-            )
-        if self.coil_map_method == "walsh":
-            return scan.replace(coil_maps=estimate_maps(calibrated, approach="walsh")), ()
-        found = estimate_jointly(calibrated)
-        chosen = f"The scan has fewer than {_ESPIRIT_LINES} calibration lines: all samples told the coil maps (NLINV)."
-        return scan.replace(coil_maps=found.maps), ((chosen,) if self.coil_map_method == "auto" else ()) + found.notes
-
-
-class MappedMethod(CalibratedMethod):
-    """A method that sees the image through coil maps and regularises it."""
-
-    coil_map_sets: PositiveInt | Literal["auto"] = "auto"
-    """Sets of coil maps to estimate: more than one where the object folds over in the full field of view."""
-    coil_combination: CoilCombination = "rss"
-    """rss: measured samples put back in every coil, root-sum-of-squares; maps: the solution itself, less noisy."""
-
-
-class ModelBasedMethod(MappedMethod):
+class ModelBasedMethod(CoilMapSettings, Method):
     """Minimises ½‖A x − y‖² + weight · R(x), A being the encoding with coil maps; a subclass minimises.
 
     The data are brought to a scale that is computed from them, so that one weight serves every scanner.
@@ -113,6 +61,11 @@ class ModelBasedMethod(MappedMethod):
     noise_share: ClassVar[float | None] = None
     """Of series: an automatic weight is this part of the noise's standard deviation, and at least `initial_weight`."""
 
+    coil_map_sets: PositiveInt | Literal["auto"] = "auto"
+    """Sets of coil maps to estimate: more than one where the object folds over in the full field of view."""
+    coil_combination: CoilCombination = "rss"
+    """rss: measured samples put back in every coil, root-sum-of-squares; maps: the solution itself, less noisy."""
+
     iterations: PositiveInt = 200
     """At most so many iterations."""
     tolerance: NonNegativeFloat = 2e-4
@@ -131,7 +84,11 @@ class ModelBasedMethod(MappedMethod):
 
     @abstractmethod
     def minimise(
-        self, problem: SenseProblem, weight: float, start: Tensor | None = None, watch: IterationCallback | None = None
+        self,
+        problem: SenseProblem,
+        weight: float,
+        start: Tensor | None = None,
+        callback: IterationCallback | None = None,
     ) -> Minimum:
         """Return the solution (frame, set, y, x) for one weight, and how it was found.
 
@@ -143,35 +100,31 @@ class ModelBasedMethod(MappedMethod):
             Weight of R.
         start
             First guess (frame, set, y, x), where one is at hand.
-        watch
-            Told of every iteration.
+        callback
+            Called after every iteration.
         """
 
     def solve(self, scan: Scan, progress: Progress) -> Solution:
         """Reconstruct one frame or several at once, or the series where that is the `scope`."""
         progress(0.0, "coil maps")
         calibrated = time_average(scan) if self.scope == "series" else scan
-        scan, told = self.with_maps(scan, calibrated, self.coil_map_sets)
+        scan, map_notes = self.with_coil_maps(scan, calibrated, self.coil_map_sets)
         problem = SenseProblem.of(scan, self.coil_map_sets, self.coil_map_threshold, calibrated, self.phase_sensitive)
         weight, choice = self.choose_weight(problem, progress)
 
-        def watch(iteration: int, _: Tensor) -> None:
+        def report(iteration: int, _: Tensor) -> None:
             progress(iteration / self.iterations, f"iteration {iteration}")
 
-        found = self.minimise(problem, weight, watch=watch)
-        image = problem.image(found.x, self.coil_combination)
+        minimum = self.minimise(problem, weight, callback=report)
+        choice_details = {} if choice is None else {self.weight_setting: choice.summary(self.weight_setting)}
+        choice_notes = () if choice is None or choice.predictive else (_NOT_PREDICTABLE,)
         return Solution(
-            image,
-            found.iterations,
+            problem.image(minimum.x, self.coil_combination),
+            minimum.iterations,
             problem.scale,
-            (
-                *told,
-                *problem.notes,
-                *self._noise_notes(problem),
-                *(() if choice is None or choice.tells else (_UNTOLD,)),
-            ),
-            {**found.details, **({} if choice is None else {self.weight_setting: choice.summary(self.weight_setting)})},
-            before_data_consistency=problem.image(found.x, "maps") if self.coil_combination == "rss" else None,
+            (*map_notes, *problem.notes, *self._noise_notes(problem), *choice_notes),
+            {**minimum.details, **choice_details},
+            before_data_consistency=problem.image(minimum.x, "maps") if self.coil_combination == "rss" else None,
         )
 
     def _noise_notes(self, problem: SenseProblem) -> tuple[str, ...]:
@@ -215,7 +168,3 @@ class ModelBasedMethod(MappedMethod):
 def _relative_noise(problem: SenseProblem) -> float:
     """Return the noise's standard deviation in the image's units; 0 with a trajectory, whose densities mix it."""
     return 0.0 if problem.scan.trajectory is not None else noise_deviation(problem.scan) / problem.scale
-
-
-def _calibration_lines(scan: Scan) -> int:
-    return min(calibration_kspace(scan, minimum=0).shape[-2:])

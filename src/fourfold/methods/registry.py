@@ -23,6 +23,8 @@ def methods() -> dict[str, type[Method]]:
     for family in FAMILIES:
         package = importlib.import_module(f"fourfold.methods.{family}")
         for entry in pkgutil.iter_modules(package.__path__):
+            if entry.ispkg:
+                continue
             module = importlib.import_module(f"{package.__name__}.{entry.name}")
             found += [
                 value

@@ -30,7 +30,11 @@ class RegularisedSense(ModelBasedMethod):
         """Return R for images of the problem's shape, on its device."""
 
     def minimise(
-        self, problem: SenseProblem, weight: float, start: Tensor | None = None, watch: IterationCallback | None = None
+        self,
+        problem: SenseProblem,
+        weight: float,
+        start: Tensor | None = None,
+        callback: IterationCallback | None = None,
     ) -> Minimum:
         """Return the solution (frame, set, y, x) for one weight, and how it was found."""
         return minimise(
@@ -43,5 +47,5 @@ class RegularisedSense(ModelBasedMethod):
             iterations=self.iterations,
             tolerance=self.tolerance,
             support=problem.support,
-            callback=None if watch is None else lambda iteration, x, _: watch(iteration, x),
+            callback=None if callback is None else lambda iteration, x, _: callback(iteration, x),
         )

@@ -23,9 +23,9 @@ from fourfold.networks.reconstructor import Reconstructor
 from fourfold.scan import Reconstruction, Record, Sampling, Scan, Source
 from fourfold.studies.finished import Finished, Piece
 from fourfold.studies.scores import Scores, keep_scores, kept_scores
-from fourfold.weights.files import read_manifest
 from fourfold.weights.find import find_weights
-from fourfold.weights.network import load_network
+from fourfold.weights.load_network import load_network
+from fourfold.weights.weight_files import read_manifest
 
 __all__ = ["Unseen", "classical_image", "classical_scores", "network_image", "network_scores"]
 

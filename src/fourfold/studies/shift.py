@@ -21,7 +21,7 @@ from fourfold.training.base import Settings
 from fourfold.training.presets import with_preset
 from fourfold.training.settings import TrainingSettings
 from fourfold.training.train import is_finished, train
-from fourfold.weights.network import load_network
+from fourfold.weights.load_network import load_network
 
 __all__ = ["GivenWeights", "Network", "Shift", "ShiftSettings", "shift"]
 

@@ -38,7 +38,11 @@ class CgSense(ModelBasedMethod):
     """Stop when the residual falls below this part of the data."""
 
     def minimise(
-        self, problem: SenseProblem, weight: float, start: Tensor | None = None, watch: IterationCallback | None = None
+        self,
+        problem: SenseProblem,
+        weight: float,
+        start: Tensor | None = None,
+        callback: IterationCallback | None = None,
     ) -> Minimum:
         """Return the solution (frame, set, y, x) for one weight, and how it was found."""
 
@@ -46,6 +50,6 @@ class CgSense(ModelBasedMethod):
             return torch.add(problem.encoding.normal(x), x, alpha=weight)
 
         x, iterations = conjugate_gradient(
-            system, problem.rhs, start, iterations=self.iterations, tolerance=self.tolerance, callback=watch
+            system, problem.rhs, start, iterations=self.iterations, tolerance=self.tolerance, callback=callback
         )
         return Minimum(x, iterations)

@@ -43,7 +43,11 @@ class LowRankSparse(ModelBasedMethod):
     """What is sparse in S: its frequencies along time (motion that repeats), or its changes from frame to frame."""
 
     def minimise(
-        self, problem: SenseProblem, weight: float, start: Tensor | None = None, watch: IterationCallback | None = None
+        self,
+        problem: SenseProblem,
+        weight: float,
+        start: Tensor | None = None,
+        callback: IterationCallback | None = None,
     ) -> Minimum:
         """Return the solution L + S (frame, set, y, x) for one weight, and how it was found."""
         sparse: Regulariser = TemporalFourierPenalty() if self.sparsity == "fourier" else SeriesTotalVariationPenalty()
@@ -63,6 +67,6 @@ class LowRankSparse(ModelBasedMethod):
             start=None if start is None else split(start),
             iterations=self.iterations,
             tolerance=self.tolerance,
-            callback=None if watch is None else lambda iteration, pair, _: watch(iteration, series(pair)),
+            callback=None if callback is None else lambda iteration, pair, _: callback(iteration, series(pair)),
         )
         return Minimum(series(pair), iterations)

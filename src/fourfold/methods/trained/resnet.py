@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from fourfold.methods.trained_method import TrainedMethod
+from fourfold.methods.trained.trained_method import TrainedMethod
 
 __all__ = ["ResNet"]
 

@@ -56,7 +56,7 @@ class WeightChoice:
     share: float
 
     @property
-    def tells(self) -> bool:
+    def predictive(self) -> bool:
         """Whether any candidate predicts held-back samples better than zeros do; True where none was tried."""
         return min(self.scores.values(), default=0.0) < 1
 
@@ -104,7 +104,7 @@ def choose_weight(
     search = _Search([_Path(trial, solve) for trial in trials])
     weight = search.refine(search.downhill(first))
     choice = WeightChoice(weight, search.scores, search.iterations, len(trials), trials[0].share)
-    return choice if choice.tells else replace(choice, weight=first)
+    return choice if choice.predictive else replace(choice, weight=first)
 
 
 class _Path:

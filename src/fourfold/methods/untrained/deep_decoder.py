@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field, PositiveInt
 
-from fourfold.methods.untrained_method import UntrainedMethod
+from fourfold.methods.untrained.untrained_method import UntrainedMethod
 from fourfold.networks.untrained.deep_decoder import DeepDecoder as Network
 
 __all__ = ["DeepDecoder"]

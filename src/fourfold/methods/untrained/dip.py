@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from pydantic import PositiveInt
 
-from fourfold.methods.untrained_method import UntrainedMethod
+from fourfold.methods.untrained.untrained_method import UntrainedMethod
 from fourfold.networks.untrained.deep_image_prior import DeepImagePrior, most_scales
 
 __all__ = ["Dip"]

@@ -15,17 +15,17 @@ from torch import Tensor
 from fourfold.coils.calibration import calibration_kspace, estimate_maps
 from fourfold.errors import InputError
 from fourfold.kspace.intensity_scale import intensity_scale
-from fourfold.methods.method import Family, Progress, Solution
-from fourfold.methods.model_based import CalibratedMethod
+from fourfold.methods.coil_map_settings import CoilMapSettings
+from fourfold.methods.method import Family, Method, Progress, Solution
 from fourfold.methods.sense_problem import CoilCombination, measured_image
 from fourfold.networks.build import Reconstructor
 from fourfold.networks.layers.precision import Precision, computing
 from fourfold.operators.sense_encoding import Encoding
 from fourfold.scan import Scan
 from fourfold.weights.find import choose_weights
+from fourfold.weights.load_network import load_network
 from fourfold.weights.manifest import Manifest
-from fourfold.weights.network import load_network
-from fourfold.weights.out_of_distribution import remarks, seen
+from fourfold.weights.out_of_distribution import out_of_distribution_notes, training_subject_notes
 
 __all__ = ["TrainedMethod"]
 
@@ -33,7 +33,7 @@ __all__ = ["TrainedMethod"]
 _FEWEST_LINES = 8
 
 
-class TrainedMethod(CalibratedMethod):
+class TrainedMethod(CoilMapSettings, Method):
     """A network with fixed weights, between the measured k-space and the image.
 
     A subclass says which network, by its `name`. The k-space is brought to the scale that it tells itself, as in
@@ -129,7 +129,11 @@ class TrainedMethod(CalibratedMethod):
         return Solution(
             self._measured(image, maps, scan) if self.coil_combination == "rss" else image,
             scale=float(scales.mean()),
-            notes=(*told, *seen(scan, manifest.training_data), *remarks(scan, manifest.domain)),
+            notes=(
+                *told,
+                *training_subject_notes(scan, manifest.training_data),
+                *out_of_distribution_notes(scan, manifest.scan_statistics),
+            ),
             details={"weights": manifest.summary()},
             before_data_consistency=image if self.coil_combination == "rss" else None,
         )
@@ -139,7 +143,7 @@ class TrainedMethod(CalibratedMethod):
         own = network.estimates_maps and self.coil_map_method == "auto" and scan.coil_maps is None and scan.coils > 1
         if own and calibration is not None:
             return network.coil_maps(calibration, scan.shape), ()
-        scan, told = self.with_maps(scan, scan)
+        scan, told = self.with_coil_maps(scan, scan)
         maps = estimate_maps(scan, sets="auto", crop=self.coil_map_threshold)
         if maps.shape[1] > 1:
             told = (*told, _FOLDED)

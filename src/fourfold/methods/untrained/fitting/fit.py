@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
-from fourfold.methods.fitting.orthogonal_momentum import OrthogonalMomentum
-from fourfold.methods.fitting.samples import SampleLoss
+from fourfold.methods.untrained.fitting.orthogonal_momentum import OrthogonalMomentum
+from fourfold.methods.untrained.fitting.sample_loss import SampleLoss
 from fourfold.networks.layers.precision import Precision, computing
 from fourfold.networks.untrained.members import Members
 

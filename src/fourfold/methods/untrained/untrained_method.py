@@ -14,13 +14,14 @@ from torch import Tensor
 from fourfold.errors import InputError
 from fourfold.kspace.readout_oversampling import crop_readout, oversampling
 from fourfold.methods.classical.total_variation import TotalVariation
-from fourfold.methods.fitting.compiling import Compiled, can_compile
-from fourfold.methods.fitting.data_terms import CoilImages, DataTerm, MappedImage, VirtualCoils
-from fourfold.methods.fitting.fit import Checked, Fit, Optimiser, Schedule, fit
-from fourfold.methods.fitting.samples import SampleLoss
-from fourfold.methods.method import Family, Progress, Solution
-from fourfold.methods.model_based import MappedMethod, Weight
+from fourfold.methods.coil_map_settings import CoilMapSettings
+from fourfold.methods.method import Family, Method, Progress, Solution
+from fourfold.methods.model_based import Weight
 from fourfold.methods.sense_problem import CoilCombination, SenseProblem
+from fourfold.methods.untrained.fitting.compilation import Compiled, can_compile
+from fourfold.methods.untrained.fitting.fit import Checked, Fit, Optimiser, Schedule, fit
+from fourfold.methods.untrained.fitting.sample_loss import SampleLoss
+from fourfold.methods.untrained.fitting.targets import CoilImages, DataTerm, MappedImage, VirtualCoils
 from fourfold.networks.layers.precision import Precision
 from fourfold.networks.untrained.members import Members
 from fourfold.optimize.data_term import DataTerm as Samples
@@ -41,7 +42,7 @@ _LONG_FIT, _LONG_BUDGET = 1.5e10, 100.0
 CoilMapMethod: TypeAlias = Literal["auto", "espirit", "nlinv", "walsh", "none"]
 
 
-class UntrainedMethod(MappedMethod):
+class UntrainedMethod(CoilMapSettings, Method):
     """Minimises ½‖A G(C) − y‖² + weight · scale · TV(G(C)) over the weights C of a network; a subclass says which.
 
     Each member of the ensemble has a random start and held-back samples of its own, which tell when to stop. The
@@ -59,6 +60,10 @@ class UntrainedMethod(MappedMethod):
     coil_map_method: CoilMapMethod = "auto"  # type: ignore[assignment]  # one choice more
     """How to estimate the coil maps that multiply the network\'s image, as other methods do; none: an image for each
     coil instead, without any maps."""
+    coil_map_sets: PositiveInt | Literal["auto"] = "auto"
+    """Sets of coil maps to estimate: more than one where the object folds over in the full field of view."""
+    coil_combination: CoilCombination = "rss"
+    """rss: measured samples put back in every coil, root-sum-of-squares; maps: the solution itself, less noisy."""
     virtual_coils: VirtualCoils = "auto"
     """Virtual coils to fit; auto: without coil maps as many as hold 99.9 % of the measured energy, with them all, as
     fewer would save next to nothing. What was measured is put back in all coils either way."""
@@ -69,8 +74,8 @@ class UntrainedMethod(MappedMethod):
     """Weight of total variation beside the samples, larger is smoother; 0 leaves all to the network; auto takes what
     the method 'tv' chooses for the data for the last step, and 0.4 of it for the fit."""
     proximity_weight: NonNegativeFloat | None = 0.01
-    """The last step solves for an image that explains the samples, with total variation, and is drawn to the mean of
-    the members by this much; none: samples are put back into each member and nothing more, as published."""
+    """Weight of the distance to the mean of the members in the last step, which solves for an image that explains the
+    samples, with total variation; none: samples are put back into each member and nothing more, as published."""
     huber: PositiveFloat | None = None
     """Errors above this, relative to the samples' root mean square, count by their modulus (Huber); none: squares."""
     held_out_fraction: Annotated[float, Field(ge=0, lt=1)] = 0.05
@@ -153,7 +158,7 @@ class UntrainedMethod(MappedMethod):
     def _data_term(self, scan: Scan) -> tuple[DataTerm, tuple[str, ...]]:
         """Return what is fitted, and what to know of it."""
         if self.coil_map_method != "none":
-            scan, told = self.with_maps(scan, scan, self.coil_map_sets)
+            scan, told = self.with_coil_maps(scan, scan, self.coil_map_sets)
             return MappedImage(
                 SenseProblem.of(scan, self.coil_map_sets, self.coil_map_threshold), self.virtual_coils
             ), told
