@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import version
@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from fourfold.datasets import Batch, Example, Examples, collate, loader
+from fourfold.datasets import Batch, Example, Examples, collate
 from fourfold.errors import InputError
 from fourfold.files.documents import plain
 from fourfold.methods.method import Method, Progress
@@ -115,13 +115,25 @@ def network_scores(weights: str, unseen: Unseen, folder: Path, device: str, prog
 def _network_scores(network: Reconstructor, unseen: Unseen, device: str, progress: Progress) -> Scores:
     values: list[dict[str, float]] = [{} for _ in range(len(unseen.examples))]
     done = 0
-    for batch in loader(unseen.examples, _AT_ONCE, shuffle=False):
+    for indices in _equal_shapes(unseen.examples, _AT_ONCE):
+        batch = collate([unseen.examples[index] for index in indices])
         for place, image in enumerate(_images(network, batch.to(device))):
             index = int(batch.index[place])
             values[index] = unseen.score(image, None if batch.reference is None else batch.reference[place], index)
         done += len(batch)
         progress(done / len(values), f"tested on {done} of {len(values)} images of {unseen.domain}")
     return unseen.scores(values)
+
+
+def _equal_shapes(examples: Examples, size: int) -> Iterator[list[int]]:
+    """Yield batches of at most `size` indices of examples that have one shape; the last of each shape are smaller."""
+    gathered: dict[tuple[int, int, int], list[int]] = {}
+    for index in range(len(examples)):
+        shape = examples.shape(index)
+        gathered.setdefault(shape, []).append(index)
+        if len(gathered[shape]) == size:
+            yield gathered.pop(shape)
+    yield from gathered.values()
 
 
 @torch.no_grad()
