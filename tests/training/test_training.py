@@ -261,7 +261,7 @@ def test_the_last_weights_can_be_kept_without_validation(settings, tmp_path):
     assert last.step == 3
     written = load_file(tmp_path / "out" / "weights.safetensors")
     assert all(torch.equal(written[name], value) for name, value in last.network.items())
-    with pytest.raises(InputError, match="no data for validation"):
+    with pytest.raises(InputError, match="no validation data to choose"):
         train(TrainingSettings(**{**given, "keep": "best"}), tmp_path / "other")
 
 
