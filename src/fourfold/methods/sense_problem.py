@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import torch
 from torch import Tensor
@@ -20,6 +20,7 @@ from fourfold.operators.linear_operator import norm
 from fourfold.operators.noncartesian_encoding import NonCartesianEncoding
 from fourfold.operators.nufft import on_cpu
 from fourfold.operators.sense_encoding import Encoding
+from fourfold.optimize.least_squares import LeastSquares, least_squares
 from fourfold.scan import Scan
 
 __all__ = ["CoilCombination", "SenseProblem", "encode", "measured_image"]
@@ -38,10 +39,8 @@ class SenseProblem:
     encoding
         A, from images (frame, set, y, x); its norm is at most 1 because the maps have unit norm. The maps carry the
         phase of the low-resolution image, where calibration lines tell it, so that x is nearly real.
-    rhs
-        Aᴴ y over `scale`, complex64, (frame, set, y, x).
-    energy
-        ‖y‖² over `scale` squared.
+    data_term
+        ½‖A x − y‖², y being the measured data over `scale`.
     scale
         The unit of intensity (`fourfold.kspace.intensity_scale.intensity_scale`).
     phase
@@ -50,8 +49,7 @@ class SenseProblem:
 
     scan: Scan
     encoding: Encoding | NonCartesianEncoding
-    rhs: Tensor
-    energy: float
+    data_term: LeastSquares[float]
     scale: float
     phase: Tensor
 
@@ -85,7 +83,19 @@ class SenseProblem:
         encoding, measured = encode(scan, scan.mask, maps * phase[:, :, None] if aligned else maps)
         scale = intensity_scale(shared)
         energy = (norm(measured) / scale) ** 2
-        return cls(scan, encoding, encoding.adjoint(measured).mul_(1 / scale), energy, scale, phase)
+        rhs = encoding.adjoint(measured).mul_(1 / scale)
+        return cls(scan, encoding, least_squares(encoding.normal, rhs, energy), scale, phase)
+
+    @property
+    def rhs(self) -> Tensor:
+        """Aᴴ y, complex64, (frame, set, y, x)."""
+        return self.data_term.rhs
+
+    def with_samples(
+        self, encoding: Encoding | NonCartesianEncoding, rhs: Tensor, energy: float, **changes: Any
+    ) -> SenseProblem:
+        """Return the problem of other samples y, in the same unit: of A, Aᴴy, ‖y‖² and what else changes."""
+        return replace(self, encoding=encoding, data_term=least_squares(encoding.normal, rhs, energy), **changes)
 
     @cached_property
     def support(self) -> Tensor:
