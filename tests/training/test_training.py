@@ -405,7 +405,7 @@ def test_a_broken_checkpoint_is_refused(settings, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         train(chosen, tmp_path / "out", progress=Stop(5))
     (tmp_path / "out" / "checkpoints" / "1-end-to-end" / LAST).write_bytes(b"half a checkpoint")
-    with pytest.raises(InputError, match="no checkpoint that this version can read"):
+    with pytest.raises(InputError, match="not a checkpoint that this version can read"):
         train(chosen, tmp_path / "out")
 
 
