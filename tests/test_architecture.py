@@ -28,11 +28,12 @@ TRAINING = METHODS | {"losses", "metrics", "datasets", "formats", "training"}
 MAY_IMPORT = {
     "errors": set(),
     "discovery": set(),
+    "lazy": set(),
     "memory": {"errors"},
     "files": {"errors", "memory"},
     "scan": {"errors", "memory"},
     "formats": VALUES | {"files"},
-    "sampling": VALUES | {"files"},
+    "sampling": VALUES | {"files", "lazy"},
     "operators": VALUES | {"sampling"},
     "noise": VALUES | {"operators"},
     "coils": VALUES | {"sampling", "operators", "noise"},

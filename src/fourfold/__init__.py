@@ -9,12 +9,12 @@ Every reconstruction method is here under the name of its class.
 
 from __future__ import annotations
 
-from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fourfold.discovery import named_classes_in_source
+from fourfold.lazy import on_first_use
 
 if TYPE_CHECKING:
     # For editors and type checkers only; `make names` writes these lines.
@@ -100,17 +100,13 @@ def _methods() -> dict[str, str]:
     return found
 
 
-# Names are loaded on first use (PEP 562), so that the command line's help does not wait for torch.
+# Loaded on first use, so that the command line's help does not wait for torch.
 _MODULES = {**_OTHERS, **_methods()}
 
 __all__ = sorted(_MODULES)  # follows from the folders
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
-        raise AttributeError(f"module 'fourfold' has no attribute '{name}'")
-    value = globals()[name] = getattr(import_module(f"fourfold.{_MODULES[name]}"), name)
-    return value
+__getattr__ = on_first_use(__name__, _MODULES)
 
 
 def __dir__() -> list[str]:

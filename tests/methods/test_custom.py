@@ -76,6 +76,14 @@ def test_a_regulariser_by_name_gives_the_image_of_its_method(scan):
     assert made.record.settings["regulariser"] == "tv"
 
 
+@pytest.mark.parametrize("scale", [1.0, 1e-29, 1e-36, 1e-42])
+def test_a_value_has_a_finite_gradient_where_the_image_decays(scale):
+    """Without wide vectors torch's derivative of a complex modulus is NaN at subnormal numbers."""
+    image = scale * torch.randn(1, 1, 9, 8, dtype=torch.complex64, generator=torch.Generator().manual_seed(0))
+    regulariser = ff.Custom(value=lambda x: x.diff(dim=-1).abs().sum(), weight=1).new_regulariser(None)
+    assert bool(torch.isfinite(torch.view_as_real(regulariser.gradient(image))).all())
+
+
 def test_what_cannot_work_is_refused(scan):
     with pytest.raises(ff.InputError, match="needs a function or a regulariser: name one of tgv, tv"):
         ff.Custom()(scan)

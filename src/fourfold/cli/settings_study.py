@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
@@ -12,8 +12,11 @@ from rich.table import Table
 from fourfold.cli.computer import Computer
 from fourfold.cli.console import print_json, print_line, print_table, progress_bar, remark
 from fourfold.cli.files import PAGES, check_folder
-from fourfold.methods.method import Progress
-from fourfold.report.tables import AnyTable, Written
+
+if TYPE_CHECKING:
+    # They load torch, which the help of the commands does not need.
+    from fourfold.methods.method import Progress
+    from fourfold.report.tables import AnyTable, Written
 
 __all__ = ["carry_out"]
 

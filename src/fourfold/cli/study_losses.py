@@ -9,8 +9,6 @@ from cyclopts import Parameter
 
 from fourfold.cli.flags import OUTPUT, Flag
 from fourfold.cli.settings_study import carry_out
-from fourfold.report.losses import write_losses
-from fourfold.studies.losses import LossesSettings, losses
 from fourfold.training.presets import read_settings
 
 __all__ = ["study_losses"]
@@ -45,5 +43,9 @@ def study_losses(
     json
         Print tables and findings on stdout as JSON, and nothing else there.
     """
+    # Loads torch, which the help does not need.
+    from fourfold.report.losses import write_losses
+    from fourfold.studies.losses import LossesSettings, losses
+
     settings = LossesSettings(**read_settings(study))
     carry_out(lambda progress: losses(settings, output, progress), write_losses, output, threads, json)

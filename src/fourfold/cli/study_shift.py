@@ -9,8 +9,6 @@ from cyclopts import Parameter
 
 from fourfold.cli.flags import OUTPUT, Flag
 from fourfold.cli.settings_study import carry_out
-from fourfold.report.shift import write_shift
-from fourfold.studies.shift import ShiftSettings, shift
 from fourfold.training.presets import read_settings
 
 __all__ = ["study_shift"]
@@ -46,5 +44,9 @@ def study_shift(
     json
         Print tables and findings on stdout as JSON, and nothing else there.
     """
+    # Loads torch, which the help does not need.
+    from fourfold.report.shift import write_shift
+    from fourfold.studies.shift import ShiftSettings, shift
+
     settings = ShiftSettings(**read_settings(study))
     carry_out(lambda progress: shift(settings, output, progress), write_shift, output, threads, json)

@@ -9,8 +9,6 @@ from cyclopts import Parameter
 
 from fourfold.cli.flags import OUTPUT, Flag
 from fourfold.cli.settings_study import carry_out
-from fourfold.report.transfer import write_transfer
-from fourfold.studies.transfer import TransferSettings, transfer
 from fourfold.training.presets import read_settings
 
 __all__ = ["study_transfer"]
@@ -46,5 +44,9 @@ def study_transfer(
     json
         Print tables and findings on stdout as JSON, and nothing else there.
     """
+    # Loads torch, which the help does not need.
+    from fourfold.report.transfer import write_transfer
+    from fourfold.studies.transfer import TransferSettings, transfer
+
     settings = TransferSettings(**read_settings(study))
     carry_out(lambda progress: transfer(settings, output, progress), write_transfer, output, threads, json)

@@ -18,7 +18,7 @@ from fourfold.studies.evaluation import Unseen, network_image, network_scores
 from fourfold.studies.scores import Scores
 from fourfold.studies.settings import Methods, Named, StudySettings, refuse_placed
 from fourfold.studies.work import Work, method_image
-from fourfold.training.presets import joined, with_preset
+from fourfold.training.presets import merged, with_preset
 from fourfold.training.settings import TrainingSettings
 from fourfold.training.train import is_finished, train
 
@@ -152,7 +152,7 @@ class _Work(Work):
 
     def __init__(self, settings: LossesSettings, folder: Path, progress: Progress) -> None:
         self.settings = settings
-        self.given = {name: joined(with_preset(own), settings.training) for name, own in settings.networks.items()}
+        self.given = {name: merged(with_preset(own), settings.training) for name, own in settings.networks.items()}
         self.domain = self._domain()
         arms = [Arm(network, loss) for network in settings.networks for loss in settings.losses]
         self.trainings = {arm: self._settings(arm) for arm in arms}

@@ -17,7 +17,7 @@ from fourfold.studies.evaluation import Unseen, network_image, network_scores
 from fourfold.studies.scores import Scores
 from fourfold.studies.settings import Named, StudySettings, refuse_placed
 from fourfold.studies.work import Work, method_image
-from fourfold.training.presets import joined, with_preset
+from fourfold.training.presets import merged, with_preset
 from fourfold.training.settings import TrainingSettings
 from fourfold.training.train import finetune, is_finished, train
 
@@ -286,7 +286,7 @@ class _Work(Work):
         if cell.tuning:
             stages = given.get("stages")
             last = {"stages": stages[-1:]} if stages else {}
-            given = joined({**given, **last}, self.settings.tuning)
+            given = merged({**given, **last}, self.settings.tuning)
         validated = not cell.tuning and bool(self.domains[domain].split.validation)
         own = {
             "name": f"{self.settings.name}-{cell.name}".lower(),

@@ -59,6 +59,10 @@ class Trial:
         """Return ‖A x − y‖² / ‖y‖² over the held-back samples for the image x (frame, set, y, x), by one AᴴA."""
         return self.held.data_term.relative_error(x)
 
+    def agreement(self, x: Tensor) -> float:
+        """Return Re⟨A x, y⟩ / ‖y‖² over the held-back samples for the image x (frame, set, y, x)."""
+        return float(torch.vdot(x.flatten(), self.held.rhs.flatten()).real) / self.held.data_term.energy
+
 
 def _strip(rhs: Tensor, mask: Tensor, held_back: Tensor) -> Region:
     """Return the strip with the most energy along an axis on which neither pattern depends; all where there is none."""
