@@ -372,7 +372,8 @@ def test_a_killed_training_goes_on_to_the_same_weights(settings, tmp_path):
     train(TrainingSettings(**chosen), tmp_path / "whole")
     broken = tmp_path / "broken"
     program = "import sys; from fourfold.cli.main import main; sys.exit(main(sys.argv[1:]))"
-    command = [sys.executable, "-c", program, "train", str(file), "-o", str(broken), "--threads", "1"]
+    threads = str(torch.get_num_threads())
+    command = [sys.executable, "-c", program, "train", str(file), "-o", str(broken), "--threads", threads]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     deadline = time.monotonic() + 600
     log = broken / "losses.csv"

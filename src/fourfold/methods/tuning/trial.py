@@ -61,7 +61,7 @@ class Trial:
 
     def agreement(self, x: Tensor) -> float:
         """Return Re⟨A x, y⟩ / ‖y‖² over the held-back samples for the image x (frame, set, y, x)."""
-        return float(torch.vdot(x.flatten(), self.held.rhs.flatten()).real) / self.held.energy
+        return float(torch.vdot(x.flatten(), self.held.rhs.flatten()).real) / self.held.data_term.energy
 
 
 def _strip(rhs: Tensor, mask: Tensor, held_back: Tensor) -> Region:
