@@ -29,7 +29,7 @@ from fourfold.sampling import (
     undersample,
     write_sampling,
 )
-from fourfold.sampling.poisson_disc import _Darts, _distance
+from fourfold.sampling.poisson_discs import _Darts, _distance
 from fourfold.scan import Sampling, Scan, centre_slice
 
 ACCELERATED_LINES = ("random", "equispaced", "gaussian", "kt-interleaved")
