@@ -160,7 +160,7 @@ def test_commands_in_the_text_are_understood(command, monkeypatch, capsys):
 def examples() -> list[str]:
     """Return the command lines in the helps of all commands."""
     names = [*_COMMANDS, *(f"{name}_{branch}" for name, branches in _BRANCHES.items() for branch in branches)]
-    functions = [getattr(importlib.import_module(f"fourfold.cli.{name}"), name) for name in names]
+    functions = [getattr(importlib.import_module(f"fourfold.cli.{name.split('_')[0]}"), name) for name in names]
     return [shlex.join(words) for function in functions for words in commands(inspect.getdoc(function) or "")]
 
 

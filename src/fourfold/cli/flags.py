@@ -56,13 +56,13 @@ def new_app(name: str, **options: Any) -> App:
 def run(name: str, /, *tokens: Tokens) -> None:
     """Run the command `name`, the function of that name in `fourfold.cli.<name>`, on `tokens`.
 
-    A command of two words has ``_`` between them in the names of its function and module.
+    A command of two words is in the module of the first word; its function has ``_`` between them.
 
     The method and the settings file are looked for first, because the other flags follow from them. Where the function
     has a parameter `own`, ``own_type(method)`` in the same module gives its type.
     """
     identifier = name.replace(" ", "_")
-    module = importlib.import_module(f"fourfold.cli.{identifier}")
+    module = importlib.import_module(f"fourfold.cli.{name.split()[0]}")
     function = getattr(module, identifier)
     parameters = inspect.signature(function).parameters
     looked = _first_look_at(name, tokens)

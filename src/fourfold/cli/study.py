@@ -1,15 +1,16 @@
-"""`fourfold study`: a published study on data of one's own."""
+"""`fourfold study`: published studies on data of one's own."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import inspect
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from cyclopts import Group, Parameter
 from rich.box import SIMPLE_HEAD
-from rich.table import Table
+from rich.table import Table as RichTable
 
 from fourfold.cli.compare import PATTERN, settings_of
 from fourfold.cli.computer import Computer, ComputerOptions
@@ -20,15 +21,18 @@ from fourfold.errors import InputError
 from fourfold.formats import ScanFile, open_scan
 from fourfold.methods.method import Method
 from fourfold.report.study import write_study
-from fourfold.report.study_figures import spread_words
 from fourfold.sampling import SamplingOptions
-from fourfold.studies.convdecoder import Design, study_methods
-from fourfold.studies.convdecoder import study as do_study
-from fourfold.studies.finished import Finished
+from fourfold.studies.convdecoder import ConvDecoderStudy, study_methods
+from fourfold.studies.engine import Study, run_study
+from fourfold.studies.losses import LossesStudy
+from fourfold.studies.network_study import NetworkStudy
+from fourfold.studies.page_parts import Table
 from fourfold.studies.reference import Reference
-from fourfold.studies.study import Case, Kind, Study
+from fourfold.studies.scan_set import Case, Design
+from fourfold.studies.shift import ShiftStudy
+from fourfold.studies.transfer import TransferStudy
 
-__all__ = ["own_type", "study"]
+__all__ = ["own_type", "study", "study_losses", "study_shift", "study_transfer"]
 
 FITS = Group("Untrained networks", sort_key=0)
 
@@ -108,31 +112,74 @@ def study(
     """
     if preset != "convdecoder":
         raise InputError(f"The study '{preset}' takes a settings file after its name: fourfold study {preset} FILE.")
-    design = Design(
-        tuple(_methods({"members": members, "iterations": iterations, "budget": budget}, own)),
-        pattern,
-        acceleration,
-        seed,
-        details or SamplingOptions(),
-        reference,
-        crop,
-    )
-    cases = list(_cases(data, frames, more or FormatOptions()))
     check_folder(output, PAGES)
     computer.claim()
+    design = Design(pattern, acceleration, seed, details or SamplingOptions(), reference, crop)
+    chosen = list(_methods({"members": members, "iterations": iterations, "budget": budget}, own))
+    cases = list(_cases(data, frames, more or FormatOptions()))
+    _carry_out(lambda: ConvDecoderStudy(cases, chosen, design, computer.device), output, json)
+
+
+def _command(kind: type[NetworkStudy]) -> Callable[..., None]:
+    """Return the command of a study that a settings file describes."""
+
+    def command(
+        study: Path,
+        /,
+        *,
+        output: Annotated[Path, Parameter(alias="-o", group=OUTPUT)] = Path("fourfold-study"),
+        threads: int | None = None,
+        json: Annotated[Flag, Parameter(group=OUTPUT)] = False,
+    ) -> None:
+        check_folder(output, PAGES)
+        Computer(threads=threads).claim()
+        _carry_out(lambda: kind.from_file(study), output, json)
+
+    name = kind.settings_type.study
+    command.__doc__ = f"""{inspect.cleandoc(kind.__doc__ or "")}
+
+For example:
+
+    fourfold study {name} {name}.yaml -o study
+
+Parameters
+----------
+study
+    YAML file with the settings; docs/studies.md describes them.
+output
+    Folder to write to; it is made, or what is finished in it is taken over.
+threads
+    Processor threads to use; torch decides unless given.
+json
+    Print tables and findings on stdout as JSON, and nothing else there.
+"""
+    return command
+
+
+study_losses = _command(LossesStudy)
+study_shift = _command(ShiftStudy)
+study_transfer = _command(TransferStudy)
+
+
+def _carry_out(make: Callable[[], Study], folder: Path, json: bool) -> None:
+    """Do a study with progress on the screen, write its folder, and print its tables and findings."""
     with progress_bar() as show:
         try:
-            found = do_study(cases, design, Finished(output / "finished"), computer.device, show)
+            done = run_study(make(), folder, show)
         except KeyboardInterrupt:
-            remark(f"What is finished stays in '{output / 'finished'}': the same command again goes on from there.")
+            remark(f"What is finished stays in '{folder}': the same command again goes on from there.")
             raise
-    output.mkdir(parents=True, exist_ok=True)
-    page = write_study(found, preset, output, f"ConvDecoder study: {', '.join(found.datasets)}")
+    page = write_study(done)
     if json:
-        print_json(found.to_json())
+        print_json(page.content)
         return
-    print_table(_table(found))
-    print_line(f"Open {page} in a browser to see the figures.")
+    for table in page.tables:
+        if table.caption:
+            print_line(table.caption)
+        print_table(_terminal_table(table))
+    for finding in page.findings:
+        print_line(f"{finding.verdict}: {finding.sentence}")
+    print_line(f"Open {page.path} in a browser to see the figures.")
 
 
 def _methods(shared: dict[str, Any], own: Any) -> Iterator[Method]:
@@ -176,17 +223,11 @@ def _files(path: Path, options: FormatOptions) -> Iterator[ScanFile]:
         raise InputError(f"The folder '{path}' holds no raw data that can be read: name one with fully sampled files.")
 
 
-def _table(found: Study) -> Table:
-    """Return the means of the scores for the terminal."""
-    kinds: tuple[tuple[Kind, str], ...] = (("image", ""), ("estimate", ", without data consistency"))
-    table = Table(box=SIMPLE_HEAD, padding=0)
-    table.add_column("method")
-    for metric in found.metrics:
-        table.add_column(metric.name, justify="right", no_wrap=True)
-    for method in found.methods:
-        for kind, words in kinds:
-            spreads = [found.spread(method.name, metric, kind) for metric in found.metrics]
-            if any(spread.count for spread in spreads):
-                cells = [spread_words(spread, each) for spread, each in zip(spreads, found.metrics, strict=True)]
-                table.add_row(method.name + words, *cells)
-    return table
+def _terminal_table(table: Table) -> RichTable:
+    shown = RichTable(box=SIMPLE_HEAD, padding=0)
+    shown.add_column(table.row_title)
+    for column in table.columns:
+        shown.add_column(column.title, justify="right", no_wrap=True)
+    for name, cells in table.texts():
+        shown.add_row(name, *(cell["text"] for cell in cells))
+    return shown
