@@ -31,7 +31,7 @@ METHODS = {"cg-sense": "CG-SENSE", "wavelet": "Wavelet", "tv": "Total variation"
 TARGET = 0.01
 TOLERANCE_DB = 0.1
 REFERENCE_ITERATIONS = 400
-FIRST_ITERATIONS, MOST_ITERATIONS = 4, 1024
+INITIAL_ITERATIONS, MOST_ITERATIONS = 4, 1024
 MOST_SECONDS = 60.0
 MOST_SECONDS_FOR_QUALITY = 15.0
 
@@ -160,7 +160,7 @@ class Search:
     def run(self) -> None:
         """Double the iterations until both targets are reached, then halve the gap before the first."""
         self.solve(1)
-        count = FIRST_ITERATIONS
+        count = INITIAL_ITERATIONS
         while self._is_worth_more(self._attempt(count)) and count < self.most:
             count *= 2
         reached = [point.iterations for point in self.points if point.objective <= self.target]

@@ -74,7 +74,7 @@ def ours(extent: Extent) -> Callable[[], torch.Tensor]:
     from fourfold.methods.registry import find_method
 
     scan = scan_of(extent)
-    settings: dict[str, Any] = {"weight": WEIGHTS["tv"], "tolerance": 0, "combination": "maps"}
+    settings: dict[str, Any] = {"weight": WEIGHTS["tv"], "tolerance": 0, "coil_combination": "maps"}
     method = find_method("tv")(iterations=ITERATIONS, **settings)
     return lambda: method(scan).image
 

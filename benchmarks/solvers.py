@@ -36,7 +36,7 @@ def with_fourfold(scan: Scan, method: str, weight: float) -> Solve:
     from fourfold.methods.registry import find_method
 
     kind = find_method(method)
-    settings: dict[str, Any] = {"weight": weight, "tolerance": 0, "combination": "maps"}
+    settings: dict[str, Any] = {"weight": weight, "tolerance": 0, "coil_combination": "maps"}
     if method == "wavelet":
         settings |= {"wavelet": WAVELET, "levels": LEVELS, "cycle_spinning": False}
         scan = _mirrored_scan(scan)

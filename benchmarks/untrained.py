@@ -1,10 +1,11 @@
 """Time to the same image as the published fit of the same network: ``python -m benchmarks.untrained``.
 
 The published fit is a plain loop: one network, contiguous layout, float32, Adam at 0.008 on squared errors of all
-samples, differentiated through the Fourier transform, without early stopping. Ours is `fourfold.methods.fitting.fit`,
-with the settings of the method ``convdecoder``. Both see the same samples and coil maps; PSNR is that after data
-consistency against the root-sum-of-squares of the full data, which neither of them sees; that of an ensemble is of
-the mean of all members' images after equally many iterations, and its time that of all of them, one after the other.
+samples, differentiated through the Fourier transform, without early stopping. Ours is
+`fourfold.methods.untrained.fitting.fit`, with the settings of the method ``convdecoder``. Both see the same samples
+and coil maps; PSNR is that after data consistency against the root-sum-of-squares of the full data, which neither of
+them sees; that of an ensemble is of the mean of all members' images after equally many iterations, and its time that
+of all of them, one after the other.
 
 With ``--quality convdecoder tv`` it prints the scores of these methods instead, with ``--memory`` the peak memory of
 one member's fit at 15×640×368.
@@ -27,13 +28,13 @@ from benchmarks.cases import CASES, Case
 from benchmarks.harness import in_fresh_process, machine, peak_memory
 from benchmarks.problems import slices
 from benchmarks.table import RESULTS
-from fourfold.methods.fitting.compiling import can_compile
-from fourfold.methods.fitting.fit import Checked, Schedule, fit
-from fourfold.methods.fitting.samples import SampleLoss
 from fourfold.methods.registry import find_method
 from fourfold.methods.sense_problem import SenseProblem
 from fourfold.methods.untrained.conv_decoder import ConvDecoder
-from fourfold.methods.untrained_method import UntrainedMethod
+from fourfold.methods.untrained.fitting.compilation import can_compile
+from fourfold.methods.untrained.fitting.fit import Checked, Schedule, fit
+from fourfold.methods.untrained.fitting.sample_loss import SampleLoss
+from fourfold.methods.untrained.untrained_method import UntrainedMethod
 from fourfold.metrics import find_metric
 from fourfold.networks.untrained.conv_decoder import ConvDecoder as Network
 from fourfold.operators.fourier import fft
@@ -90,10 +91,10 @@ def ours(problem: SenseProblem, network: Network, iterations: int, weight: float
         None,
         Schedule(
             iterations,
-            rate=method.rate,
-            averaging=method.averaging,
+            learning_rate=method.learning_rate,
+            image_averaging=method.image_averaging,
             precision=method.precision,
-            compiled=can_compile(),
+            compile=can_compile(),
         ),
         lambda x: variation.gradient(x[None])[0].mul_(weight),
         watch=watch,
@@ -137,16 +138,16 @@ def print_memory() -> None:
 
     A few iterations reach it, and the last step with total variation takes much less.
     """
-    few = {"members": 1, "iterations": 3, "refit": 1, "weight": 0.003, "pull": None}
+    few = {"members": 1, "iterations": 3, "refit_iterations": 1, "weight": 0.003, "proximity_weight": None}
     for method in [
-        ConvDecoder(compiled="never", **few),
-        ConvDecoder(compiled="always", **few),
-        ConvDecoder(calibration="none", compiled="never", **few),
-        ConvDecoder(calibration="none", compiled="always", **few),
+        ConvDecoder(compile="never", **few),
+        ConvDecoder(compile="always", **few),
+        ConvDecoder(coil_map_method="none", compile="never", **few),
+        ConvDecoder(coil_map_method="none", compile="always", **few),
     ]:
         found = in_fresh_process(peak_memory, partial(fit_of, method))
         words = f"{found['memory_mib']:.0f} MiB" if "memory_mib" in found else found["status"]
-        print(f"{method.name}, calibration {method.calibration}, compiled {method.compiled}: {words}", flush=True)
+        print(f"{method.name}, calibration {method.coil_map_method}, compiled {method.compile}: {words}", flush=True)
 
 
 def print_quality(case: Case, methods: Sequence[str]) -> None:
@@ -159,8 +160,8 @@ def print_quality(case: Case, methods: Sequence[str]) -> None:
         if found.members is not None:
             images |= {", members averaged": found.members.abs().mean(dim=0)}
             images |= {f", member {index + 1}": member.abs() for index, member in enumerate(found.members)}
-        if found.estimate is not None and found.record.details.get("members"):
-            images[", before data consistency"] = found.estimate.abs()
+        if found.before_data_consistency is not None and found.record.details.get("members"):
+            images[", before data consistency"] = found.before_data_consistency.abs()
         for words, image in images.items():
             scores = ", ".join(f"{each.name} {each.evaluate(image, reference)[0]:.4f}" for each in metrics)
             print(f"{case.name}: {name}{words}: {scores}", flush=True)

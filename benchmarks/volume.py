@@ -55,7 +55,7 @@ def ours(problem: Problem, method: str) -> Callable[[int], Images]:
 
     scan, _ = problem.load()
     kspace = along_readout(scan.kspace.numpy())
-    settings: dict[str, Any] = {"weight": WEIGHTS[method], "tolerance": 0, "combination": "maps"}
+    settings: dict[str, Any] = {"weight": WEIGHTS[method], "tolerance": 0, "coil_combination": "maps"}
 
     def solve(iterations: int) -> Images:
         slices = scan.replace(kspace=torch.from_numpy(along_readout(kspace, inverse=True)))

@@ -22,7 +22,7 @@ import torch
 from benchmarks.cases import DATA
 from benchmarks.table import RESULTS, Grid, kept
 from fourfold.coils.root_sum_of_squares import root_sum_of_squares
-from fourfold.methods.model_based import SenseMethod
+from fourfold.methods.model_based import ModelBasedMethod
 from fourfold.methods.registry import find_method
 from fourfold.methods.sense_problem import SenseProblem
 from fourfold.operators.fourier import fft, ifft
@@ -87,15 +87,17 @@ def row(name: str, image: str, pattern: str) -> dict[str, Any]:
     full = full_scan(image)
     reference = root_sum_of_squares(ifft(full.kspace))[0]
     scan = undersample(full, acceleration=4, **PATTERNS[pattern])
-    method = find_method(name)(weight="auto")
-    assert isinstance(method, SenseMethod)
+    method = find_method(name)()
+    assert isinstance(method, ModelBasedMethod)
     found, cost = timed(lambda: method(scan))
-    weight = found.record.details["weight"]["weight"]
-    _, single = timed(lambda: find_method(name)(weight=weight)(scan))
-    problem = SenseProblem.of(scan, method.sets, method.crop)
+    setting = method.weight_setting
+    choice = found.record.details[setting]
+    weight = choice[setting]
+    _, single = timed(lambda: find_method(name)(**{setting: weight})(scan))
+    problem = SenseProblem.of(scan, method.coil_map_sets, method.coil_map_threshold)
 
     def score(tried: float) -> float:
-        return psnr(problem.image(method.minimise(problem, tried).x, method.combination)[0].abs(), reference)
+        return psnr(problem.image(method.minimise(problem, tried).x, method.coil_combination)[0].abs(), reference)
 
     scores = search(score, weight)
     best = max(scores, key=lambda tried: scores[tried])
@@ -107,8 +109,8 @@ def row(name: str, image: str, pattern: str) -> dict[str, Any]:
         "best_psnr": scores[best],
         "cost": cost / single,
         "iterations": found.record.iterations,
-        "trial_iterations": found.record.details["weight"]["iterations"],
-        "candidates": len(found.record.details["weight"]["candidates"]),
+        "trial_iterations": choice["iterations"],
+        "candidates": len(choice["candidates"]),
         "curve": sorted(scores.items()),
     }
     print(

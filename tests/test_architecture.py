@@ -121,6 +121,8 @@ def test_only_the_entry_point_knows_the_command_line():
 def test_the_registry_finds_a_method_in_every_module_of_a_family():
     for family in FAMILIES:
         for entry in pkgutil.iter_modules(importlib.import_module(f"fourfold.methods.{family}").__path__):
+            if entry.ispkg:
+                continue
             module = importlib.import_module(f"fourfold.methods.{family}.{entry.name}")
             own = [value for value in vars(module).values() if getattr(value, "__module__", "") == module.__name__]
             declared = [value for value in own if isinstance(value, type) and issubclass(value, Method)]
@@ -136,6 +138,13 @@ def test_a_method_explains_itself(method: type[Method]):
     for name, setting in method.model_fields.items():
         assert setting.description, f"{method.name}: the setting '{name}' needs a docstring below it"
         assert not setting.is_required(), f"{method.name}: the setting '{name}' needs a default"
+
+
+@pytest.mark.parametrize("method", methods().values(), ids=methods())
+def test_at_most_three_levels_lie_above_a_method(method: type[Method]):
+    """Settings that several methods share are parts (`MethodSettings`), which are no level of their own."""
+    levels = [kind.__name__ for kind in method.__mro__[1:] if issubclass(kind, Method)]
+    assert len(levels) <= 3, levels
 
 
 def test_the_package_works_without_what_only_peers_need():

@@ -32,8 +32,8 @@ from fourfold.scan import Source
 from fourfold.simulation.simulate import phantom, simulate
 from fourfold.training.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from fourfold.training.log import LOSSES, Log
-from fourfold.weights.files import read_manifest
-from fourfold.weights.folder import read_weights, write_weights
+from fourfold.weights.state_dict import read_weights, write_weights
+from fourfold.weights.weight_files import read_manifest
 
 ESCAPE = "\x1b]0;owned\x07\x1b[31m\x9b2J"
 TURNED = "\u202egnp.exe"

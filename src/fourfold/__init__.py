@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from fourfold.errors import InputError
     from fourfold.formats import load, open_scan, save, save_scan
-    from fourfold.kspace.volume import join_volume, split_volume
+    from fourfold.kspace.split_volume import join_volume, split_volume
     from fourfold.methods.choose import choose_method
     from fourfold.methods.classical.cg_sense import CgSense
     from fourfold.methods.classical.dictionary import Dictionary
@@ -105,13 +105,13 @@ _HOMES = {
     "choose_method": "methods.choose",
     "compare": "studies",
     "gfactor": "studies",
-    "join_volume": "kspace.volume",
+    "join_volume": "kspace.split_volume",
     "load": "formats",
     "open_scan": "formats",
     "sample": "simulation.sample",
     "save": "formats",
     "save_scan": "formats",
-    "split_volume": "kspace.volume",
+    "split_volume": "kspace.split_volume",
     "undersample": "sampling",
     "write_report": "report",
 }

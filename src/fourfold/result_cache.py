@@ -24,7 +24,7 @@ from fourfold.scan import FrameRecord, Reconstruction, Record, Scan
 
 __all__ = ["CacheKey", "ResultCache", "fingerprint"]
 
-_ARRAYS = ("image", "std", "members", "estimate")
+_ARRAYS = ("image", "std", "members", "before_data_consistency")
 
 
 @dataclass(frozen=True)

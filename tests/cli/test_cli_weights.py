@@ -7,7 +7,7 @@ from tests.helpers.trained_weights import write_small
 
 from fourfold.cli.main import main
 from fourfold.weights import find
-from fourfold.weights.folder import write_weights
+from fourfold.weights.state_dict import write_weights
 
 
 @pytest.fixture(autouse=True)
@@ -38,15 +38,15 @@ def test_weights_are_listed(shipped, tmp_path, capsys):
 
 def test_whole_weights_pass(shipped, capsys):
     write_small(shipped / "head-unet", "unet", "head-unet")
-    write_small(shipped / "plain", "resnet", "plain", answer=None)
+    write_small(shipped / "plain", "resnet", "plain", reference_output=None)
     assert main(["weights", "verify"]) == 0
     first, second = capsys.readouterr().out.splitlines()
     assert first.startswith("head-unet: SHA-256")
-    assert first.endswith("answer as stored.")
-    assert second.endswith("no answer stored to compare with.")
+    assert first.endswith("reference output reproduced.")
+    assert second.endswith("reference output not in the manifest.")
 
 
-@pytest.mark.parametrize("damage", ["bytes", "answer", "settings", "network"])
+@pytest.mark.parametrize("damage", ["bytes", "reference output", "settings", "network"])
 def test_damage_is_found(damage, shipped, capsys):
     folder = write_small(shipped / "head-unet", "unet", "head-unet")
     weights, manifest = folder / "weights.safetensors", folder / "manifest.json"
@@ -55,15 +55,20 @@ def test_damage_is_found(damage, shipped, capsys):
         data = bytearray(weights.read_bytes())
         data[-1] ^= 1
         weights.write_bytes(data)
-    elif damage == "answer":
-        content["answer"][0] += 0.01
+    elif damage == "reference output":
+        content["reference_output"][0] += 0.01
     elif damage == "settings":
         content["settings"]["channels"] = 8
     else:
         content["network"] = "vernet"
     manifest.write_text(json.dumps(content))
     assert main(["weights", "verify"]) == 2
-    words = {"bytes": "changed or damaged", "answer": "fixed question", "settings": "do not fit", "network": "'varnet'"}
+    words = {
+        "bytes": "changed or damaged",
+        "reference output": "reference output",
+        "settings": "do not fit",
+        "network": "'varnet'",
+    }
     assert words[damage] in capsys.readouterr().err
 
 
@@ -73,14 +78,14 @@ def test_unknown_names_are_refused(capsys):
     assert main(["weights", "lost"]) == 2
 
 
-def test_a_manifest_without_answer_and_domain_is_whole(tmp_path):
+def test_a_manifest_without_optional_fields_is_valid(tmp_path):
     """As training writes it before anybody has asked."""
     folder = write_small(tmp_path / "mine", "unet")
     known = json.loads((folder / "manifest.json").read_text())
-    for name in ("answer", "domain", "sha256"):
+    for name in ("reference_output", "scan_statistics", "sha256"):
         del known[name]
-    from fourfold.weights.folder import read_weights
+    from fourfold.weights.state_dict import read_weights
 
     manifest = write_weights(folder, read_weights(folder)[0], known)
-    assert manifest.answer is None
-    assert manifest.domain is None
+    assert manifest.reference_output is None
+    assert manifest.scan_statistics is None

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 import fourfold
-import fourfold.methods.fitting.fit as fit_module
+import fourfold.methods.untrained.fitting.fit as fit_module
 from fourfold.cli.main import main
 from fourfold.formats import writer
 from fourfold.methods.classical.total_variation import TotalVariation
@@ -22,7 +22,7 @@ from fourfold.scan import Geometry, Placement, Scan, Source
 from fourfold.simulation.simulate import phantom, simulate
 
 FRAMES = 3
-SETTINGS = "--members 1 --refit 0 --weight 0.002 --channels 8 --layers 3 --precision float32 --iterations"
+SETTINGS = "--members 1 --refit-iterations 0 --weight 0.002 --channels 8 --layers 3 --precision float32 --iterations"
 COMMAND = ["recon", "scan.npz", "--method", "convdecoder", *SETTINGS.split(), "20", "-o", "image.npz"]
 CLASSICAL = ["recon", "scan.npz", "--method", "tv", "--weight", "0.002", "--iterations", "20", "-o", "image.npz"]
 

@@ -69,7 +69,7 @@ def test_blank_slices_are_left_out_and_counted(tmp_path):
     values[1, 3:] = 0
     values[3] = 60
     np.savez(tmp_path / "little.npz", slices=values, ids=[f"a:{index}" for index in range(4)])
-    assert len(opened(tmp_path / "little.npz", content=0.1)[0]) == 1
+    assert len(opened(tmp_path / "little.npz", min_object_fraction=0.1)[0]) == 1
     assert len(opened(tmp_path / "little.npz")[0]) == 2
     assert examples.summary()["left_out"] == {str(tmp_path / "some.npz"): "2 dark slices"}
 
@@ -139,10 +139,10 @@ def test_raw_files_of_a_folder_are_found_by_their_content(tmp_path):
 
 def test_a_share_of_the_frames_is_taken(tmp_path):
     save_scan(simulate(phantom((32, 32)).expand(10, -1, -1), coils=2), tmp_path / "ten.h5")
-    (volume,) = open_source(RawData(kind="raw", path=str(tmp_path), share=(0.2, 0.5)))
+    (volume,) = open_source(RawData(kind="raw", path=str(tmp_path), frame_range=(0.2, 0.5)))
     assert [volume.name(index) for index in range(len(volume))] == ["ten.h5:2", "ten.h5:3", "ten.h5:4"]
     with pytest.raises(InputError, match=r"share of the slices is \(0\.5, 0\.2\)"):
-        open_source(RawData(kind="raw", path=str(tmp_path), share=(0.5, 0.2)))
+        open_source(RawData(kind="raw", path=str(tmp_path), frame_range=(0.5, 0.2)))
 
 
 # NIfTI
@@ -171,7 +171,7 @@ def test_slices_of_a_volume_have_the_nose_up_and_the_right_on_the_left(tmp_path)
     assert coronal.size(0) == (18, 20)
     row, column = divmod(int(coronal.image(15).argmax()), 20)
     assert (row, column) == (18 - 1 - 1, 20 - 1 - 15)
-    (upper,) = opened(path, share=(0.5, 1.0))
+    (upper,) = opened(path, slice_range=(0.5, 1.0))
     assert [upper.name(index)[-2:] for index in range(len(upper))] == [" 9", *map(str, range(10, 16))]
 
 

@@ -26,10 +26,10 @@ from fourfold.datasets import (
     test_set as for_test,
 )
 from fourfold.datasets.augmentation import augment_image, crop_or_pad
-from fourfold.datasets.draw import Draw
+from fourfold.datasets.random_streams import Draw
 from fourfold.datasets.settings import Augmentation, Simulation, Split
-from fourfold.datasets.simulation import simulate_acquisition
-from fourfold.datasets.split import split_subjects
+from fourfold.datasets.simulated_acquisition import simulate_acquisition
+from fourfold.datasets.subject_split import split_subjects
 from fourfold.datasets.tissue_phase import tissue_phase
 from fourfold.errors import InputError
 from fourfold.formats import save_scan
@@ -138,7 +138,7 @@ def test_the_reference_of_raw_data_is_the_combination_or_the_root_sum_of_squares
     rss = training_set(raw_settings(path, reference="rss", maps="none"))[2]
     assert rss.maps is None
     torch.testing.assert_close(rss.reference * rss.scale, root_sum_of_squares(images))
-    combined = training_set(raw_settings(path, maps_crop=0.0))[2]
+    combined = training_set(raw_settings(path, coil_map_threshold=0.0))[2]
     expected = (combined.maps.conj() * images).sum(dim=0)
     torch.testing.assert_close(combined.reference * combined.scale, expected, rtol=1e-3, atol=1e-3)
     assert combined.reference.is_complex()

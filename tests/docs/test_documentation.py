@@ -105,7 +105,7 @@ def workplace(named_files, tmp_path, monkeypatch):
     kinds = [kind for kind in methods().values() if kind.family == "untrained"]
     with monkeypatch.context() as patch:
         for kind in kinds:
-            for name, value in {"members": 2, "iterations": 2, "refit": 0}.items():
+            for name, value in {"members": 2, "iterations": 2, "refit_iterations": 0}.items():
                 patch.setattr(kind.model_fields[name], "default", value)
             kind.model_rebuild(force=True)
         yield tmp_path

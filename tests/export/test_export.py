@@ -9,7 +9,7 @@ from tests.helpers.trained_weights import SMALL, write_small
 from fourfold.cli.main import main
 from fourfold.errors import InputError
 from fourfold.export.onnx import export_onnx
-from fourfold.export.real import RealNetwork
+from fourfold.export.real_network import RealNetwork
 from fourfold.networks.build import build
 from fourfold.networks.layers.seeded import draw_weights
 from fourfold.operators.fourier import fft
@@ -20,7 +20,7 @@ NETWORKS = {
     "unet-magnitude": ("unet", {"complex": False, "consistency": True}),
     "resnet": ("resnet", {}),
     "cascade": ("cascade", {}),
-    "cascade-soft": ("cascade", {"weight": 2.0, "learned": True}),
+    "cascade-soft": ("cascade", {"consistency_weight": 2.0, "learned_consistency": True}),
     "varnet": ("varnet", {"sensitivity_channels": 0}),
     "varnet-image": ("varnet", {"sensitivity_channels": 0, "form": "image"}),
     "varnet-proximal": ("varnet", {"sensitivity_channels": 0, "form": "proximal"}),

@@ -388,7 +388,7 @@ def test_pictures_that_do_not_fit_are_refused(tmp_path, monkeypatch):
 
 def test_a_volume_of_nifti_that_does_not_fit_is_refused(tmp_path):
     nibabel = pytest.importorskip("nibabel")
-    from fourfold.datasets.nifti import NiftiImages
+    from fourfold.datasets.nifti_images import NiftiImages
 
     image = nibabel.Nifti1Image(np.zeros((4, 4, 4), np.uint8), np.eye(4))
     image.header["dim"][1:4] = 30000

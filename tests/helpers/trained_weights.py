@@ -1,8 +1,8 @@
 """Weights of tiny networks for the tests: drawn at random, not trained."""
 
 from fourfold.networks.build import build, complete_settings
-from fourfold.weights.folder import write_weights
-from fourfold.weights.reference_output import answer
+from fourfold.weights.reference_output import reference_output
+from fourfold.weights.state_dict import write_weights
 
 SMALL = {
     "unet": {"channels": 4, "pools": 2},
@@ -25,7 +25,7 @@ def write_small(folder, network, name="small", settings=None, **more):
         "training": {"epochs": 0},
         "scores": {"psnr, nothing": 12.5},
         "licence": "Apache-2.0",
-        "answer": answer(made),
+        "reference_output": reference_output(made),
     }
     write_weights(folder, made.state_dict(), known | more)
     return folder

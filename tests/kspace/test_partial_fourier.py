@@ -71,7 +71,7 @@ def test_smooth_phase_is_recovered_from_five_eighths(method, shape, where):
     assert error < 0.11
 
 
-@pytest.mark.parametrize("method", [*METHODS, Pocs(trust=1.0)], ids=[*IDS, "trusting"])
+@pytest.mark.parametrize("method", [*METHODS, Pocs(symmetry_weight=1.0)], ids=[*IDS, "full weight"])
 def test_measured_samples_are_kept(method):
     part = covered(simulate(phantom((64, 48)), coils=1), rows=slice(20, None))
     assert torch.allclose(torch.where(part.mask, fft(method(part).image), 0), part.kspace[:, 0], atol=1e-4)
@@ -95,13 +95,13 @@ def test_pocs_is_that_of_plain_loops():
         filled = np.fft.fftshift(np.fft.fft2(np.fft.ifftshift(real), norm="ortho"))
         filled[known] = k[known]
         image = to_image(filled)
-    ours = Pocs(iterations=7, tolerance=0, trust=1.0)(part).image[0].numpy()
+    ours = Pocs(iterations=7, tolerance=0, symmetry_weight=1.0)(part).image[0].numpy()
     assert np.allclose(ours, image, atol=1e-4 * np.abs(image).max())
 
 
 def test_no_trust_is_zero_filling():
     part = covered(simulate(phantom((64, 48)), coils=4), rows=slice(20, None))
-    image = Pocs(trust=0.0)(part).magnitude
+    image = Pocs(symmetry_weight=0.0)(part).magnitude
     assert torch.allclose(image, ZeroFilled()(part).magnitude, atol=1e-4)
 
 
@@ -115,7 +115,7 @@ def test_a_rough_phase_is_not_trusted(method):
     result = method(part)
     reference = ifft(full.kspace).abs()[0, 0]
     assert psnr(result.image[0], reference) > psnr(ZeroFilled()(part).image[0], reference) - 0.3
-    assert result.record.details["trust"] < 0.5
+    assert result.record.details["symmetry_weight"] < 0.5
 
 
 def test_both_axes_are_left_to_pocs():

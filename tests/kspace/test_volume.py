@@ -8,7 +8,7 @@ import torch
 
 from fourfold.errors import InputError
 from fourfold.formats.orientation import affine
-from fourfold.kspace.volume import join_volume, split_volume
+from fourfold.kspace.split_volume import join_volume, split_volume
 from fourfold.methods.classical.cg_sense import CgSense
 from fourfold.methods.classical.total_variation import TotalVariation
 from fourfold.methods.classical.zero_filled import ZeroFilled
@@ -81,5 +81,5 @@ def test_memory_limits_the_frames_at_once(kspace):
     scan = split_volume(kspace)
     assert CgSense().frames_at_once(scan) == 1
     elsewhere = SimpleNamespace(kspace=torch.empty(0, device="meta"), coils=10, shape=(100, 100))
-    assert CgSense(memory=1).frames_at_once(elsewhere) == 104
-    assert CgSense(memory=0.001).frames_at_once(elsewhere) == 1
+    assert CgSense(gpu_memory=1).frames_at_once(elsewhere) == 104
+    assert CgSense(gpu_memory=0.001).frames_at_once(elsewhere) == 1

@@ -9,8 +9,8 @@ from torch.nn.functional import conv2d, max_pool2d, relu
 from fourfold.errors import InputError
 from fourfold.losses.perceptual import Perceptual
 from fourfold.losses.pixelwise import L1, L2, Hybrid
-from fourfold.losses.structural import Dssim, MsSsim, Ssim
-from fourfold.losses.vgg import VggFeatures
+from fourfold.losses.structural_similarity import Dssim, MsSsim, Ssim
+from fourfold.losses.vgg_features import VggFeatures
 from fourfold.losses.weighted_sum import LOSSES, weighted_sum
 from fourfold.metrics import score
 from fourfold.metrics.structural import ssim

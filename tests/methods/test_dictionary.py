@@ -100,4 +100,4 @@ def test_measured_heads_come_out_better_than_with_total_variation(raw, name):
         return float((method(scan).magnitude - reference).square().mean())
 
     # A decibel and 0.3 dB were measured.
-    assert error(Dictionary(weight=0.02)) < 0.95 * error(TotalVariation())
+    assert error(Dictionary(noise_std=0.02)) < 0.95 * error(TotalVariation())

@@ -23,7 +23,7 @@ from fourfold.scan import Sampling, Scan, crop_centre
 from fourfold.simulation.simulate import phantom, simulate
 
 # Of four samples, those at the edges of a 2D pattern do not suffice.
-EXACT = Grappa(weight=1e-10, samples=6)
+EXACT = Grappa(weight=1e-10, kernel_samples=6)
 
 
 def shifted_coils(shape, shifts, seed=0):
@@ -128,7 +128,7 @@ def test_gaps_wider_than_the_kernel_are_filled():
     full = noisy(shifted_coils((128, 48), LINE_COILS))
     scan = full.with_sampling(random((128, 48), 4, lines=16, seed=1))
     lines = scan.mask[0, :, 0].nonzero().flatten()
-    assert int(lines.diff().max()) - 1 > Grappa().bridge
+    assert int(lines.diff().max()) - 1 > Grappa().max_gap
     _, known = Grappa().fill(scan)
     assert bool(known[int(lines[0]) : int(lines[-1]) + 1].all())
     assert not known[: int(lines[0])].any()
@@ -227,7 +227,7 @@ def test_coils_are_combined_as_asked(under):
     coil_images = ifft(filled)
     assert torch.allclose(Grappa()(under).magnitude[0], root_sum_of_squares(coil_images))
     maps = estimate_maps(under)[0, 0]
-    assert torch.allclose(Grappa(combination="maps")(under).image[0], matched_combination(coil_images, maps))
+    assert torch.allclose(Grappa(coil_combination="maps")(under).image[0], matched_combination(coil_images, maps))
 
 
 @pytest.mark.parametrize(("lines", "found"), [(0, 1), (4, 4), (5, 5)])
@@ -256,7 +256,9 @@ def test_a_single_coil_is_refused():
         Grappa()(scan)
 
 
-@pytest.mark.parametrize("setting", [{"weight": 0}, {"readout": 17}, {"samples": -1}, {"combination": "sum"}])
+@pytest.mark.parametrize(
+    "setting", [{"weight": 0}, {"kernel_width": 17}, {"kernel_samples": -1}, {"coil_combination": "sum"}]
+)
 def test_bad_settings_are_refused(setting):
     with pytest.raises(InputError, match=f"setting '{next(iter(setting))}' of 'grappa'"):
         Grappa(**setting)
@@ -464,7 +466,7 @@ def test_noise_where_kernels_are_used_counts_in_the_choice():
 
 def test_the_record_states_what_was_chosen(under):
     result = Grappa()(under)
-    setting = "readout" if "readout" in result.record.details else "samples"
+    setting = "kernel_width" if "kernel_width" in result.record.details else "kernel_samples"
     chosen = result.record.details[setting]
     weights = result.record.details["weight"]["by_shell"]
     assert chosen["size"] in [each["size"] for each in chosen["candidates"]] or chosen["candidates"] == []
@@ -481,7 +483,7 @@ def test_the_record_states_what_was_chosen(under):
 def test_the_choice_does_not_depend_on_the_scanners_unit(under, factor):
     found, scaled = (Grappa()(scan).record.details for scan in (under, under.replace(kspace=under.kspace * factor)))
     assert scaled["weight"]["by_shell"] == pytest.approx(found["weight"]["by_shell"], rel=1e-2)
-    for setting in ("readout", "samples"):
+    for setting in ("kernel_width", "kernel_samples"):
         assert scaled.get(setting, {}).get("size") == found.get(setting, {}).get("size")
 
 

@@ -31,8 +31,8 @@ SENSE_METHODS = [
     TotalGeneralisedVariation(iterations=30),
     Joint(weight=0.002, iterations=30),
     Lustig2007(iterations=30),
-    Dictionary(weight=0.02),
-    PlugAndPlay(weight=0.02),
+    Dictionary(noise_std=0.02),
+    PlugAndPlay(noise_std=0.02),
 ]
 IDS = [method.name for method in SENSE_METHODS]
 
@@ -116,7 +116,7 @@ def test_single_coil_keeps_its_phase(method, full):
 
 @pytest.mark.parametrize("method", SENSE_METHODS, ids=IDS)
 def test_full_data_and_no_weight_give_the_matched_combination(method, full):
-    settings = {"weight": 0.0, "crop": 0.0, "combination": "maps"}
+    settings = {method.weight_setting: 0.0, "coil_map_threshold": 0.0, "coil_combination": "maps"}
     settings |= {"iterations": 50} if method.name == "cg-sense" else {}
     result = type(method)(**settings)(full)
     expected = matched_combination(ifft(full.kspace), estimate_maps(full, crop=0.0)[:, 0])
@@ -236,5 +236,5 @@ def test_two_map_sets_beat_one_where_the_object_folds_over(raw, method):
     full = raw("brain8_smallfov_T1")
     scan = undersample(full, "regular", 2, lines=24)
     reference = reference_of(full)
-    one, two = (psnr(method(sets=sets)(scan).magnitude, reference) for sets in (1, 2))
+    one, two = (psnr(method(coil_map_sets=sets)(scan).magnitude, reference) for sets in (1, 2))
     assert two > one + 0.5

@@ -10,9 +10,10 @@ from fourfold.coils.root_sum_of_squares import root_sum_of_squares
 from fourfold.errors import InputError
 from fourfold.methods.choose import choose_method
 from fourfold.methods.classical.cg_sense import CgSense
-from fourfold.methods.classical.nlinv import Nlinv, _last_good_step, estimate_jointly
+from fourfold.methods.classical.nlinv import Nlinv
 from fourfold.methods.classical.wavelet import Wavelet
 from fourfold.methods.classical.zero_filled import ZeroFilled
+from fourfold.methods.joint_estimation import _last_good_step, estimate_jointly
 from fourfold.operators.aliasing import Aliasing
 from fourfold.operators.fourier import fft, ifft
 from fourfold.operators.linear_operator import inner
@@ -91,7 +92,7 @@ def test_gauss_newton_solves_what_is_linear():
 @pytest.mark.parametrize("combination", ["rss", "maps"])
 def test_few_calibration_lines_are_enough(full, scan, combination):
     reference = root_sum_of_squares(ifft(full.kspace))
-    image = Nlinv(combination=combination)(scan).image
+    image = Nlinv(coil_combination=combination)(scan).image
     assert psnr(image, reference) > psnr(ZeroFilled()(scan).image, reference) + 6
     inside = reference > 0.1 * reference.max()
     assert float((image.abs()[inside] / reference[inside]).median()) == pytest.approx(1, abs=0.03)
@@ -153,10 +154,10 @@ def test_other_methods_take_its_maps_where_calibration_lines_are_few(full, scan)
         assert psnr(result.image, reference) > baseline + 6
         assert "fewer than 12 calibration lines" in result.record.notes[0]
     with pytest.raises(InputError, match="5 fully sampled calibration lines"):
-        CgSense(calibration="espirit")(scan)
+        CgSense(coil_map_method="espirit")(scan)
     with pytest.raises(InputError, match="2 sets of coil maps were asked for"):
-        CgSense(sets=2)(scan)
-    assert psnr(CgSense(calibration="walsh")(scan).image, reference) > baseline
+        CgSense(coil_map_sets=2)(scan)
+    assert psnr(CgSense(coil_map_method="walsh")(scan).image, reference) > baseline
 
 
 def test_the_automatic_choice_uses_neighbouring_samples(full):

@@ -91,14 +91,14 @@ def test_block_matching_removes_noise_at_any_scale_and_from_every_image():
 )
 def test_denoisers_that_return_no_image_are_refused(denoiser, sentence, scan):
     with pytest.raises(InputError, match=sentence):
-        PlugAndPlay(denoiser=denoiser, weight=0.01)(scan)
+        PlugAndPlay(denoiser=denoiser, noise_std=0.01)(scan)
 
 
 @pytest.mark.parametrize("method", [Dictionary(), PlugAndPlay()], ids=["dictionary", "pnp"])
 def test_the_weight_is_chosen_from_the_data(method, scan):
     record = method(scan).record
-    candidates = [each["weight"] for each in record.details["weight"]["candidates"]]
-    assert min(candidates) < record.details["weight"]["weight"] < max(candidates)
+    candidates = [each["noise_std"] for each in record.details["noise_std"]["candidates"]]
+    assert min(candidates) < record.details["noise_std"]["noise_std"] < max(candidates)
 
 
 def test_unknown_denoisers_are_refused_with_the_known_ones():
@@ -107,10 +107,10 @@ def test_unknown_denoisers_are_refused_with_the_known_ones():
 
 
 def test_record_names_the_denoiser(scan):
-    record = PlugAndPlay(denoiser=shrink, weight=0.01, iterations=3)(scan).record
+    record = PlugAndPlay(denoiser=shrink, noise_std=0.01, iterations=3)(scan).record
     assert record.settings["denoiser"].endswith(".shrink")
     assert record.details["residual"] >= 0
-    assert PlugAndPlay(weight=0.01, iterations=3)(scan).record.settings["denoiser"] == "block-matching"
+    assert PlugAndPlay(noise_std=0.01, iterations=3)(scan).record.settings["denoiser"] == "block-matching"
 
 
 def test_the_example_of_the_page_runs():
@@ -132,4 +132,4 @@ def test_measured_heads_come_out_better_than_with_total_variation(raw, name):
         return float((method(scan).magnitude - reference).square().mean())
 
     # 1 dB and more were measured.
-    assert error(PlugAndPlay(weight=0.02)) < 0.9 * error(TotalVariation())
+    assert error(PlugAndPlay(noise_std=0.02)) < 0.9 * error(TotalVariation())

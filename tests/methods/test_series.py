@@ -118,12 +118,12 @@ def test_weight_follows_the_noise(method, truth):
     noisy, clean = (
         undersample(simulate(truth, coils=4, snr=snr, seed=1), "kt-interleaved", 8, lines=2) for snr in (6, None)
     )
-    result, fixed = method(noisy), type(method)(weight=method.first_weight)(noisy)
+    result, fixed = method(noisy), type(method)(weight=method.initial_weight)(noisy)
     assert psnr(result.magnitude, truth) > psnr(fixed.magnitude, truth) + 1
     assert psnr(result.magnitude, truth) > psnr(ZeroFilled()(noisy).magnitude, truth) + 1
-    assert result.record.details["weight"]["weight"] > 2 * method.first_weight
+    assert result.record.details["weight"]["weight"] > 2 * method.initial_weight
     details = type(method)(iterations=2)(clean).record.details
-    assert details["weight"]["weight"] == pytest.approx(method.first_weight, rel=0.5)
+    assert details["weight"]["weight"] == pytest.approx(method.initial_weight, rel=0.5)
 
 
 @pytest.mark.parametrize("weight", [0.01, "auto"])

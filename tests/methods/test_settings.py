@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError, create_model
 
 import fourfold.datasets.settings
 import fourfold.losses.pixelwise
-import fourfold.losses.structural
+import fourfold.losses.structural_similarity
 import fourfold.training.settings
 from fourfold.errors import InputError
 from fourfold.losses.loss import Loss
@@ -78,16 +78,16 @@ def test_no_setting_is_infinite_or_no_number(model, value):
 @pytest.mark.parametrize("method", methods().values(), ids=lambda method: method.name)
 def test_numbers_of_methods_are_not_negative_and_no_switches(method):
     for name, field in method.model_fields.items():
-        if field.annotation is not bool and name not in ("combination", "wavelet"):
+        if field.annotation is not bool and name not in ("coil_combination", "wavelet"):
             assert refused(method, name, -1), name
             assert refused(method, name, True), name
 
 
 def test_the_published_decoders_keep_their_bounds():
-    with pytest.raises(InputError, match="'rate' of 'convdecoder-knee' is -1; input should be greater than 0"):
-        methods()["convdecoder-knee"](rate=-1)
-    with pytest.raises(InputError, match="'averaging' of 'convdecoder-brain' is 2; input should be less than 1"):
-        methods()["convdecoder-brain"](averaging=2)
+    with pytest.raises(InputError, match="'learning_rate' of 'convdecoder-knee' is -1; input should be greater than 0"):
+        methods()["convdecoder-knee"](learning_rate=-1)
+    with pytest.raises(InputError, match="'image_averaging' of 'convdecoder-brain' is 2; input should be less than 1"):
+        methods()["convdecoder-brain"](image_averaging=2)
     with pytest.raises(InputError, match="'weight' of 'tv' is True"):
         methods()["tv"](weight=True)
 

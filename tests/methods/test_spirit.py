@@ -143,12 +143,12 @@ def test_what_does_not_suit_is_refused(full):
         Spirit()(scan.replace(kspace=scan.kspace[:, :1], coil_maps=None))
     with pytest.raises(InputError, match=r"region of 8×32 samples .* kernel of 7 needs at least 10 of both"):
         Spirit()(scan)
-    assert Spirit(kernel=5)(scan).record.iterations > 0
+    assert Spirit(kernel_size=5)(scan).record.iterations > 0
     with pytest.raises(InputError, match="calibration k-space contains only zeros"):
         Spirit()(scan.replace(calibration=torch.zeros(1, 6, 24, 24, dtype=torch.complex64)))
 
 
-@pytest.mark.parametrize("setting", [{"kernel": 4}, {"weight": 0}, {"combination": "sum"}, {"iterations": 0}])
+@pytest.mark.parametrize("setting", [{"kernel_size": 4}, {"weight": 0}, {"coil_combination": "sum"}, {"iterations": 0}])
 def test_bad_settings_are_refused(setting):
     with pytest.raises(InputError, match=f"setting '{next(iter(setting))}' of 'spirit'"):
         Spirit(**setting)

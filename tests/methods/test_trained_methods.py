@@ -21,7 +21,7 @@ from fourfold.scan import Geometry
 from fourfold.simulation.simulate import phantom, simulate
 from fourfold.studies import compare
 from fourfold.weights import find
-from fourfold.weights.network import load_network
+from fourfold.weights.load_network import load_network
 
 each = pytest.mark.parametrize("name", NETWORKS)
 
@@ -61,8 +61,8 @@ def single(full):
 
 
 def test_bfloat16_is_used_where_it_is_asked_for(method, scan):
-    images = [method("unet", precision=each)(scan).estimate for each in ("float32", "bfloat16")]
-    assert torch.equal(method("unet")(scan).estimate, images[0])
+    images = [method("unet", precision=each)(scan).before_data_consistency for each in ("float32", "bfloat16")]
+    assert torch.equal(method("unet")(scan).before_data_consistency, images[0])
     assert 1e-5 < float((images[1] - images[0]).norm() / images[0].norm()) < 0.03
 
 
@@ -78,7 +78,7 @@ def test_every_method_takes_one_coil_and_several(name, method, scan, single):
         result = solver(data)
         assert result.image.shape == (1, 63, 64)
         assert result.image.dtype == torch.complex64
-        assert result.estimate.shape == result.image.shape
+        assert result.before_data_consistency.shape == result.image.shape
         assert bool(result.image.isfinite().all())
 
 
@@ -117,7 +117,9 @@ def test_what_was_measured_comes_back(name, method, single):
 @pytest.mark.parametrize("name", ["unet", "resnet", "cascade", "varnet"])
 def test_phase_of_the_data_is_the_phase_of_the_image(name, method, single):
     """Networks of two channels are not told that phases turn together; a quarter turn swaps their channels."""
-    image = method(name, {"complex": False} if name in ("unet", "resnet") else None, combination="maps")(single).image
+    image = method(name, {"complex": False} if name in ("unet", "resnet") else None, coil_combination="maps")(
+        single
+    ).image
     start = ifft(single.kspace)[:, 0]
     if name in ("unet", "resnet"):
         assert float((torch.sgn(image) * torch.sgn(start).conj()).imag.abs().max()) < 1e-3
@@ -128,19 +130,19 @@ def test_phase_of_the_data_is_the_phase_of_the_image(name, method, single):
 
 def test_the_image_is_the_networks_in_the_unit_of_the_data(method, scan):
     """Written out for the cascade: scale, maps, network, scale."""
-    solver = method("cascade", combination="maps")
+    solver = method("cascade", coil_combination="maps")
     network, manifest = load_network(solver.weights)
     scale, maps = intensity_scale(scan), estimate_maps(scan)[:, 0]
     expected = network(scan.kspace / scale, scan.mask, maps) * scale
     result = solver(scan)
     assert torch.allclose(result.image, expected, atol=1e-5 * float(expected.abs().max()))
-    assert result.estimate is None
+    assert result.before_data_consistency is None
     assert result.record.scale == pytest.approx(scale)
     assert result.record.details["weights"]["sha256"] == manifest.sha256
 
 
 def test_varnet_makes_its_own_maps_from_the_calibration_lines(method, scan):
-    solver = method("varnet", combination="maps")
+    solver = method("varnet", coil_combination="maps")
     network, _ = load_network(solver.weights)
     scale = intensity_scale(scan)
     calibration = calibration_kspace(scan, size=None)
@@ -149,8 +151,8 @@ def test_varnet_makes_its_own_maps_from_the_calibration_lines(method, scan):
     assert torch.allclose(found, expected, atol=1e-3 * float(expected.abs().max()))
     maps = estimate_maps(scan)
     given = solver(scan.replace(coil_maps=maps)).image
-    asked = method("varnet", combination="maps", calibration="espirit")(scan).image
-    without = method("varnet", {"sensitivity_channels": 0}, combination="maps")(scan).image
+    asked = method("varnet", coil_combination="maps", coil_map_method="espirit")(scan).image
+    without = method("varnet", {"sensitivity_channels": 0}, coil_combination="maps")(scan).image
     assert torch.allclose(given, asked, atol=1e-4 * float(given.abs().max()))
     assert not torch.allclose(given, found, atol=1e-2 * float(given.abs().max()))
     assert without.shape == given.shape
@@ -162,7 +164,7 @@ def test_without_calibration_lines_all_samples_tell_the_maps_or_the_method_refus
         notes = method(name)(few).record.notes
         assert any("NLINV" in note for note in notes)
     with pytest.raises(InputError, match="4 fully sampled calibration lines"):
-        method("cascade", calibration="espirit")(few)
+        method("cascade", coil_map_method="espirit")(few)
 
 
 def test_fold_over_is_told(method, scan):
@@ -205,11 +207,11 @@ def test_the_record_tells_weights_and_training_data(method, scan):
 
 def test_pretrained_weights_are_read_at_once(tmp_path, scan):
     folder = write_small(tmp_path / "mine", "varnet")
-    solver = ff.VarNet.from_pretrained(str(folder), combination="maps")
+    solver = ff.VarNet.from_pretrained(str(folder), coil_combination="maps")
     assert isinstance(solver, ff.VarNet)
-    assert solver.combination == "maps"
+    assert solver.coil_combination == "maps"
     assert "loaded" in vars(solver)
-    assert torch.equal(solver(scan).image, ff.VarNet(weights=str(folder), combination="maps")(scan).image)
+    assert torch.equal(solver(scan).image, ff.VarNet(weights=str(folder), coil_combination="maps")(scan).image)
     assert solver.model_dump(mode="json")["weights"] == str(folder)
 
 

@@ -7,22 +7,22 @@ import pytest
 import torch
 
 import fourfold
-import fourfold.methods.untrained_method as untrained_module
+import fourfold.methods.untrained.untrained_method as untrained_module
 from fourfold.coils.calibration import calibration_kspace, estimate_maps
 from fourfold.coils.root_sum_of_squares import root_sum_of_squares
 from fourfold.errors import InputError
 from fourfold.methods.classical.zero_filled import ZeroFilled
-from fourfold.methods.fitting.compiling import can_compile
-from fourfold.methods.fitting.data_terms import CoilImages
-from fourfold.methods.fitting.fit import Schedule, fit
-from fourfold.methods.fitting.orthogonal_momentum import OrthogonalMomentum, orthogonalised
-from fourfold.methods.fitting.samples import SampleLoss
 from fourfold.methods.registry import find_method, methods
 from fourfold.methods.untrained.conv_decoder import ConvDecoder
 from fourfold.methods.untrained.convdecoder_brain import ConvDecoderBrain
 from fourfold.methods.untrained.convdecoder_knee import ConvDecoderKnee
 from fourfold.methods.untrained.deep_decoder import DeepDecoder
 from fourfold.methods.untrained.dip import Dip
+from fourfold.methods.untrained.fitting.compilation import can_compile
+from fourfold.methods.untrained.fitting.fit import Schedule, fit
+from fourfold.methods.untrained.fitting.orthogonal_momentum import OrthogonalMomentum, orthogonalised
+from fourfold.methods.untrained.fitting.sample_loss import SampleLoss
+from fourfold.methods.untrained.fitting.targets import CoilImages
 from fourfold.networks.untrained.conv_decoder import ConvDecoder as Network
 from fourfold.operators.fourier import fft, ifft
 from fourfold.sampling import undersample
@@ -30,7 +30,14 @@ from fourfold.sampling.trajectories import radial
 from fourfold.scan import Geometry, Placement, crop_centre
 from fourfold.simulation.simulate import phantom, simulate
 
-FEW = {"members": 2, "iterations": 60, "refit": 20, "weight": 0.002, "averaging": 0.9, "precision": "float32"}
+FEW = {
+    "members": 2,
+    "iterations": 60,
+    "refit_iterations": 20,
+    "weight": 0.002,
+    "image_averaging": 0.9,
+    "precision": "float32",
+}
 METHODS = [
     ConvDecoder(channels=12, layers=4, input_size=(6, 6), **FEW),
     DeepDecoder(channels=24, layers=4, input_size=(8, 8), **FEW),
@@ -67,10 +74,12 @@ def test_beats_zero_filling_at_unchanged_brightness(method, full, scan):
     assert float((result.magnitude[inside] / reference[inside]).median()) == pytest.approx(1, abs=0.03)
 
 
-@pytest.mark.parametrize("settings", [{}, {"calibration": "none"}, {"huber": 0.5}], ids=["maps", "no maps", "huber"])
+@pytest.mark.parametrize(
+    "settings", [{}, {"coil_map_method": "none"}, {"huber": 0.5}], ids=["maps", "no maps", "huber"]
+)
 def test_scale_of_the_data_changes_nothing_else(settings, scan):
     """Powers of two leave every bit as it is; others round the samples, which a fit amplifies step by step."""
-    method = with_settings(QUICK, iterations=12, held_back=0, weight=0.002, **settings)
+    method = with_settings(QUICK, iterations=12, held_out_fraction=0, weight=0.002, **settings)
     image = method(scan).image
     for factor in (2.0**-20, 2.0**20):
         assert torch.equal(method(scan.replace(kspace=scan.kspace * factor)).image / factor, image)
@@ -81,7 +90,7 @@ def test_scale_of_the_data_changes_nothing_else(settings, scan):
 
 def test_scale_and_order_of_coils_change_a_settled_fit_less_than_another_seed_does(full, scan):
     """Rounding differs, and a fit amplifies it: here to 1 to 2 % of the image's norm, where a seed changes 16 %."""
-    method = with_settings(QUICK, iterations=150, averaging=0.97)
+    method = with_settings(QUICK, iterations=150, image_averaging=0.97)
     image, other = method(scan).magnitude, with_settings(method, seed=50)(scan).magnitude
     reference = root_sum_of_squares(ifft(full.kspace))
     for changed, factor in (
@@ -115,14 +124,14 @@ def test_the_same_seed_gives_the_same_image_and_another_seed_another(method, sca
 
 
 def test_the_image_is_the_mean_of_members_that_stand_for_themselves(scan):
-    method = with_settings(QUICK, members=2, seed=3, pull=None)
+    method = with_settings(QUICK, members=2, seed=3, proximity_weight=None)
     result = method(scan)
     assert result.members.shape == (2, 1, *scan.shape)
     magnitudes = result.members.abs()
     assert torch.allclose(result.magnitude, magnitudes.mean(dim=0), rtol=1e-5)
     assert torch.allclose(result.std, magnitudes.std(dim=0))
     for index, seed in enumerate((3, 4)):
-        alone = with_settings(QUICK, seed=seed, pull=None)(scan)
+        alone = with_settings(QUICK, seed=seed, proximity_weight=None)(scan)
         assert torch.allclose(alone.image, result.members[index], atol=1e-5)
         assert alone.std is None
     assert [member["seed"] for member in result.record.details["members"]] == [3, 4]
@@ -131,7 +140,7 @@ def test_the_image_is_the_mean_of_members_that_stand_for_themselves(scan):
 def test_members_fitted_together_are_those_fitted_one_by_one(scan):
     kspace, masks, maps = _data(scan)
     loss = SampleLoss(masks, kspace, maps)
-    schedule = Schedule(iterations=10, averaging=0.0, precision="float32")
+    schedule = Schedule(iterations=10, image_averaging=0.0, precision="float32")
     together = fit(Network([0, 1], 2, scan.shape, 8, 3, (6, 6)), loss, None, schedule).images
     for seed in (0, 1):
         alone = SampleLoss(masks[seed : seed + 1], kspace, maps)
@@ -166,15 +175,15 @@ def test_the_loss_and_its_gradient_are_those_of_the_formula(huber, scan):
     assert torch.allclose(gradient, torch.autograd.grad(expected.sum(), x)[0], atol=1e-5)
 
 
-@pytest.mark.parametrize("calibration", ["auto", "none"])
-def test_measured_samples_are_put_back(calibration, scan):
+@pytest.mark.parametrize("coil_map_method", ["auto", "none"])
+def test_measured_samples_are_put_back(coil_map_method, scan):
     """Of a single coil the image's k-space shows them; without that step they are predicted only."""
     one = scan.replace(kspace=scan.kspace[:, :1])
-    consistent = fft(with_settings(QUICK, calibration=calibration)(one).image)
+    consistent = fft(with_settings(QUICK, coil_map_method=coil_map_method)(one).image)
     assert torch.allclose(
         torch.where(one.mask, consistent, 0), one.kspace[:, 0], atol=1e-3 * float(consistent.abs().max())
     )
-    left = fft(with_settings(QUICK, calibration=calibration, combination="maps")(one).image)
+    left = fft(with_settings(QUICK, coil_map_method=coil_map_method, coil_combination="maps")(one).image)
     assert not torch.allclose(
         torch.where(one.mask, left, 0), one.kspace[:, 0], atol=1e-3 * float(consistent.abs().max())
     )
@@ -182,16 +191,16 @@ def test_measured_samples_are_put_back(calibration, scan):
 
 def test_the_order_of_coils_changes_nothing_without_maps(scan):
     """Virtual coils have an order of their own, by energy."""
-    method = with_settings(QUICK, iterations=12, calibration="none")
+    method = with_settings(QUICK, iterations=12, coil_map_method="none")
     image = method(scan).magnitude
     shuffled = method(scan.replace(kspace=scan.kspace[:, [2, 0, 3, 1]])).magnitude
     assert torch.allclose(shuffled, image, atol=5e-3 * float(image.max()))
 
 
-@pytest.mark.parametrize("calibration", ["auto", "none"])
-def test_fewer_virtual_coils_make_the_same_image_of_the_same_unit(calibration, full, scan):
+@pytest.mark.parametrize("coil_map_method", ["auto", "none"])
+def test_fewer_virtual_coils_make_the_same_image_of_the_same_unit(coil_map_method, full, scan):
     """The fourth virtual coil of the phantom holds little; what it measured is put back."""
-    method = with_settings(QUICK, calibration=calibration, iterations=80, pull=None)
+    method = with_settings(QUICK, coil_map_method=coil_map_method, iterations=80, proximity_weight=None)
     reference = root_sum_of_squares(ifft(full.kspace))
     every = with_settings(method, virtual_coils="all")(scan)
     fewer = with_settings(method, virtual_coils=3)(scan)
@@ -220,8 +229,8 @@ def test_coils_that_hold_hardly_anything_are_not_fitted(scan):
     assert CoilImages(scan.replace(kspace=weak), "all").problem.scan.frames == 4
 
 
-@pytest.mark.parametrize("calibration", ["auto", "none"])
-def test_the_readouts_oversampling_is_cut_off_before_the_fit(calibration, monkeypatch):
+@pytest.mark.parametrize("coil_map_method", ["auto", "none"])
+def test_the_readouts_oversampling_is_cut_off_before_the_fit(coil_map_method, monkeypatch):
     full = simulate(phantom((48, 96)), coils=4, snr=60, seed=1).replace(geometry=Geometry(image_size=(48, 48)))
     scan = undersample(full.replace(coil_maps=None), "random", 3, centre=0.25, seed=0)
     sizes = []
@@ -232,10 +241,10 @@ def test_the_readouts_oversampling_is_cut_off_before_the_fit(calibration, monkey
         original(self, masks, *others, **more)
 
     monkeypatch.setattr(SampleLoss, "__init__", spy)
-    method = with_settings(QUICK, calibration=calibration, iterations=80, pull=None, members=4)
-    cut, whole = method(scan), with_settings(method, readout="whole")(scan)
+    method = with_settings(QUICK, coil_map_method=coil_map_method, iterations=80, proximity_weight=None, members=4)
+    cut, whole = method(scan), with_settings(method, readout_oversampling="keep")(scan)
     assert set(sizes) == {(48, 48), (48, 96)}
-    assert cut.image.shape == cut.estimate.shape == whole.image.shape == (1, 48, 48)
+    assert cut.image.shape == cut.before_data_consistency.shape == whole.image.shape == (1, 48, 48)
     assert any("oversampling, 2×, was cut off" in note for note in cut.record.notes)
     assert not any("oversampling" in note for note in whole.record.notes)
     reference = crop_centre(root_sum_of_squares(ifft(full.kspace)), (48, 48))
@@ -252,14 +261,14 @@ def test_images_of_each_coil_need_no_calibration_lines(full):
         calibration_kspace(scan)
     placement = Placement((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
     placed = scan.replace(geometry=Geometry(placements=(placement,)))
-    made = with_settings(QUICK, calibration="none")(placed)
+    made = with_settings(QUICK, coil_map_method="none")(placed)
     assert made.image.shape == (1, *scan.shape)
     assert made.geometry.placements == (placement,)
 
 
 @everyone
 def test_stops_where_held_back_samples_are_predicted_best(method, scan):
-    record = with_settings(method, weight=0.0, held_back=0.15)(scan).record
+    record = with_settings(method, weight=0.0, held_out_fraction=0.15)(scan).record
     for member in record.details["members"]:
         errors = {look["iteration"]: look["held_out_error"] for look in member["curve"]}
         assert member["chosen_iteration"] == min(errors, key=errors.get)
@@ -274,7 +283,7 @@ def test_the_choice_hangs_on_held_back_samples_only(scan):
     held = torch.zeros_like(mask)
     held[:, 3:6] = mask[:, 3:6]
     held[:, 30:34] = mask[:, 30:34]
-    schedule = Schedule(iterations=60, averaging=0.0, precision="float32")
+    schedule = Schedule(iterations=60, image_averaging=0.0, precision="float32")
 
     def fitted(judged_by):
         network = Network([0], 2, scan.shape, 8, 3, (6, 6))
@@ -293,8 +302,8 @@ def test_the_refit_starts_from_the_chosen_weights_and_sees_all_samples(scan):
     held[:, 30:34] = masks[:, 30:34]
     kept, judge = SampleLoss(masks & ~held, kspace, maps), SampleLoss(held, kspace, maps)
     network = Network([0, 1], 2, scan.shape, 8, 3, (6, 6))
-    schedule = Schedule(iterations=40, refit=40, averaging=0.0, precision="float32")
-    before = fit(network, kept, judge, Schedule(iterations=40, averaging=0.0, precision="float32"))
+    schedule = Schedule(iterations=40, refit_iterations=40, image_averaging=0.0, precision="float32")
+    before = fit(network, kept, judge, Schedule(iterations=40, image_averaging=0.0, precision="float32"))
     network = Network([0, 1], 2, scan.shape, 8, 3, (6, 6))
     after = fit(network, kept, judge, schedule, everything=SampleLoss(masks, kspace, maps))
     assert after.chosen == before.chosen
@@ -303,7 +312,7 @@ def test_the_refit_starts_from_the_chosen_weights_and_sees_all_samples(scan):
 
 
 def test_a_fit_that_no_longer_improves_ends_by_itself(scan):
-    record = with_settings(QUICK, iterations=2000, tolerance=0.2, held_back=0.1)(scan).record
+    record = with_settings(QUICK, iterations=2000, tolerance=0.2, held_out_fraction=0.1)(scan).record
     assert record.iterations < 1000
 
 
@@ -362,7 +371,7 @@ def test_frames_after_an_interruption_are_missing_and_comparisons_end(scan):
 
 
 def test_a_budget_ends_the_fit(scan):
-    record = with_settings(QUICK, iterations=100_000, budget=0.5, held_back=0.0)(scan).record
+    record = with_settings(QUICK, iterations=100_000, time_budget=0.5, held_out_fraction=0.0)(scan).record
     assert 0 < record.iterations < 100_000
     assert record.settings["budget"] == 0.5
 
@@ -378,9 +387,9 @@ def test_progress_rises_to_one_with_loss_error_and_time_left(scan):
 
 def test_the_last_step_is_total_variations_image_drawn_to_the_networks(scan):
     """Hardly drawn it is that of 'tv', strongly drawn the network's own, and near either it explains the samples."""
-    fit = {"iterations": 20, "weight": 0.002, "combination": "maps", "refit": 0}
-    free, held, own = (with_settings(QUICK, pull=pull, **fit)(scan).image for pull in (0.0, 1e4, None))
-    variation = fourfold.TotalVariation(weight=0.002, combination="maps", tolerance=2e-5)(scan).image
+    fit = {"iterations": 20, "weight": 0.002, "coil_combination": "maps", "refit_iterations": 0}
+    free, held, own = (with_settings(QUICK, proximity_weight=pull, **fit)(scan).image for pull in (0.0, 1e4, None))
+    variation = fourfold.TotalVariation(weight=0.002, coil_combination="maps", tolerance=2e-5)(scan).image
     peak = float(variation.abs().max())
     assert torch.allclose(free, variation, atol=0.02 * peak)
     assert torch.allclose(held, own, atol=0.002 * peak)
@@ -398,13 +407,13 @@ def test_a_compiled_network_makes_the_same_image(scan):
     """In another order of rounding; what one member has compiled serves all others, of any seed."""
     if not can_compile():
         pytest.skip("needs a C++ compiler and Python's header files")
-    settings = {"members": 2, "iterations": 10, "layers": 2, "channels": 4, "refit": 0}
+    settings = {"members": 2, "iterations": 10, "layers": 2, "channels": 4, "refit_iterations": 0}
     state = torch.random.get_rng_state()
-    compiled = with_settings(QUICK, compiled="always", **settings)(scan)
+    compiled = with_settings(QUICK, compile="always", **settings)(scan)
     assert torch.equal(torch.random.get_rng_state(), state)
-    plain = with_settings(QUICK, compiled="never", **settings)(scan)
+    plain = with_settings(QUICK, compile="never", **settings)(scan)
     with torch.compiler.set_stance("fail_on_recompile"):
-        with_settings(QUICK, compiled="always", **{**settings, "seed": 7})(scan)
+        with_settings(QUICK, compile="always", **{**settings, "seed": 7})(scan)
     assert (compiled.record.details["compiled"], plain.record.details["compiled"]) == (True, False)
     assert torch.allclose(compiled.image, plain.image, atol=1e-2 * float(plain.image.abs().max()))
 
@@ -412,12 +421,12 @@ def test_a_compiled_network_makes_the_same_image(scan):
 def test_networks_are_compiled_where_that_pays(scan, monkeypatch):
     """Where the fit is long, so is its budget, and there is a compiler; the fit itself is not run here."""
     taken = []
-    monkeypatch.setattr(untrained_module, "fit", lambda *options: taken.append(options[3].compiled) or _no_fit())
+    monkeypatch.setattr(untrained_module, "fit", lambda *options: taken.append(options[3].compile) or _no_fit())
     for compiles, settings in (
         (True, {"iterations": 100_000}),
         (False, {"iterations": 50}),
-        (False, {"iterations": 100_000, "compiled": "never"}),
-        (False, {"iterations": 100_000, "budget": 30}),
+        (False, {"iterations": 100_000, "compile": "never"}),
+        (False, {"iterations": 100_000, "time_budget": 30}),
     ):
         monkeypatch.setattr(untrained_module, "can_compile", lambda: True)
         with pytest.raises(KeyboardInterrupt):
@@ -428,7 +437,7 @@ def test_networks_are_compiled_where_that_pays(scan, monkeypatch):
         with_settings(QUICK, iterations=100_000)(scan)
     assert taken.pop() is False
     with pytest.raises(InputError, match=r"cannot be compiled here, for want of a C\+\+ compiler"):
-        with_settings(QUICK, compiled="always")(scan)
+        with_settings(QUICK, compile="always")(scan)
 
 
 def _no_fit():
@@ -453,7 +462,7 @@ def test_what_does_not_fit_is_refused_in_one_sentence(scan):
     with pytest.raises(InputError, match=r"setting 'layers' of 'convdecoder' is 1.*greater than or equal to 2"):
         ConvDecoder(layers=1)
     with pytest.raises(InputError, match=r"no coil maps are used.*sets 2.*leave"):
-        with_settings(QUICK, calibration="none", sets=2)(scan)
+        with_settings(QUICK, coil_map_method="none", coil_map_sets=2)(scan)
     with pytest.raises(InputError, match=r"'convdecoder' works on Cartesian k-space"):
         QUICK(simulate(phantom((32, 32)), coils=4, trajectory=radial((32, 32), 20)))
 
@@ -476,8 +485,14 @@ def test_a_step_of_orthogonal_momentum_has_the_size_of_the_rate():
 def test_presets_have_the_published_sizes():
     knee, brain = ConvDecoderKnee(), ConvDecoderBrain()
     assert knee.network([0], 30, (640, 368)).parameters_of_each() == 1_850_560
-    assert (knee.calibration, knee.layers, knee.channels, knee.iterations, knee.rate) == ("none", 8, 160, 20000, 0.008)
-    assert (brain.calibration, brain.layers, brain.channels) == ("auto", 7, 256)
+    assert (knee.coil_map_method, knee.layers, knee.channels, knee.iterations, knee.learning_rate) == (
+        "none",
+        8,
+        160,
+        20000,
+        0.008,
+    )
+    assert (brain.coil_map_method, brain.layers, brain.channels) == ("auto", 7, 256)
     assert find_method("convdecoder-knee") is ConvDecoderKnee
 
 
@@ -491,6 +506,6 @@ def test_quality_on_a_measured_head(raw):
     """A tenth of the default fit; the full one takes minutes and reaches 3 dB more (docs/methods.md)."""
     full = raw("brain8_full_T1")
     scan = undersample(full, "random", 4, centre=0.08)
-    method = ConvDecoder(members=1, iterations=120, channels=32, weight=0.003, averaging=0.9)
+    method = ConvDecoder(members=1, iterations=120, channels=32, weight=0.003, image_averaging=0.9)
     reference = root_sum_of_squares(ifft(full.kspace))
     assert psnr(method(scan).magnitude, reference) > psnr(ZeroFilled()(scan).magnitude, reference) + 3

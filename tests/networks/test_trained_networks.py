@@ -10,8 +10,8 @@ from torch.nn.functional import instance_norm, leaky_relu, pad
 
 from fourfold.errors import InputError
 from fourfold.networks.cascade import Cascade
-from fourfold.networks.consistent_step import consistent_step
-from fourfold.networks.denoiser import Denoiser
+from fourfold.networks.data_consistency_step import data_consistency_step
+from fourfold.networks.denoising_unet import DenoisingUNet
 from fourfold.networks.fastmri_weights import from_fastmri
 from fourfold.networks.kspace_cnn import KspaceCnn
 from fourfold.networks.layers.channels import as_channels, as_complex, channels_last
@@ -82,7 +82,7 @@ def problem(request):
         (lambda: ConvStack(), 113_154),
         (lambda: KspaceCnn(), 113_154),
         (lambda: Cascade(), 565_770),
-        (lambda: Denoiser(), 1_924_000),
+        (lambda: DenoisingUNet(), 1_924_000),
         (lambda: SensitivityNetwork(), 484_898),
         (lambda: VarNet(), 29_936_966),
         (lambda: VarNet(cascades=8), 20_119_610),
@@ -144,7 +144,7 @@ def test_a_homogeneous_unet_follows_the_scale_and_keeps_the_variance():
 
 @torch.no_grad()
 def test_a_denoiser_follows_the_scale_and_is_told_the_noise():
-    network = Denoiser(8, 2, seed=1)
+    network = DenoisingUNet(8, 2, seed=1)
     x, level = gaussian(2, 40, 32), torch.tensor([0.1, 0.3])
     clean = network(x, level)
     assert relative(network(1e3 * x, 1e3 * level), 1e3 * clean) < 1e-5
@@ -233,7 +233,7 @@ def test_cascade_follows_the_equations(problem):
     """Eqs. 6–9 of Dar & Çukur, written out for one coil."""
     kspace, mask, _ = problem
     kspace = kspace[:, :1]
-    network = Cascade(2, channels=4, layers=2, weight=3.0)
+    network = Cascade(2, channels=4, layers=2, consistency_weight=3.0)
     x = ifft(kspace)[:, 0]
     with torch.no_grad():
         for stage in range(2):
@@ -266,7 +266,7 @@ def test_cascade_of_several_coils_is_consistent_where_maps_explain_the_data(prob
 def test_gradient_of_data_consistency_is_equation_12(problem):
     """∂f_DC/∂C = F⁻¹ Λ F, self-adjoint, so that a loss's gradient g becomes F⁻¹ Λ F g."""
     kspace, mask, _ = problem
-    layer = Cascade(1, channels=4, weight=4.0).consistency[0]
+    layer = Cascade(1, channels=4, consistency_weight=4.0).consistency[0]
     images = gaussian(2, 1, *kspace.shape[-2:], seed=3).requires_grad_()
     incoming = gaussian(*images.shape, seed=4)
     (found,) = torch.autograd.grad(layer(images, kspace[:, :1], mask), images, incoming)
@@ -323,7 +323,7 @@ def test_proximal_form_solves_for_consistency_in_every_step(problem):
         x = torch.zeros_like(rhs)
         for weight, regulariser in zip([0.3, 0.5, 0.7], [None, *network.regularisers], strict=True):
             near = x if regulariser is None else x - regulariser(x[:, 0])[:, None]
-            x = consistent_step(encoding, rhs, near, torch.tensor(weight), 60)
+            x = data_consistency_step(encoding, rhs, near, torch.tensor(weight), 60)
             left = encoding.normal(x) - rhs + weight * (x - near)
             assert float(left.abs().max()) < 1e-4 * float(rhs.abs().max())
         assert relative(network(kspace, mask, maps=maps), x[:, 0]) < 2e-3
@@ -339,7 +339,7 @@ def test_proximal_form_begins_with_total_variation(problem):
         encoding = Encoding(mask, maps[:, None])
         rhs = encoding.adjoint(kspace)
         smooth = minimise(DataTerm(encoding.normal, rhs, 0.0), TotalVariationPenalty(), 0.01, iterations=30).x
-        expected = consistent_step(encoding, rhs, smooth, torch.tensor(0.5), 6)
+        expected = data_consistency_step(encoding, rhs, smooth, torch.tensor(0.5), 6)
         assert relative(found, expected[:, 0]) < 1e-3
         assert relative(found, rhs[:, 0]) > 0.1
 

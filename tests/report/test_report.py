@@ -175,7 +175,7 @@ def test_a_training_page_escapes_its_settings(tmp_path):
         settings = {"name": text, "network": {"kind": text}, "data": data, "stages": [{"train": text}], "losses": []}
         (tmp_path / "settings.yaml").write_text(yaml.safe_dump({**settings, "start": text, "licence": text}))
         row = f'"{text.replace(chr(34), chr(34) * 2)}"'
-        (tmp_path / "losses.csv").write_text(f"stage,epoch,step,loss,gradient,rate\n{row},1,1,0.5,0.1,0.001\n")
+        (tmp_path / "losses.csv").write_text(f"stage,epoch,step,loss,gradient,learning_rate\n{row},1,1,0.5,0.1,0.001\n")
         (tmp_path / "scores.csv").write_text(f"stage,epoch,step,psnr\n{row},1,1,20\n")
         return Tags(write_training(tmp_path)).count
 

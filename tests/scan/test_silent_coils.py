@@ -18,7 +18,15 @@ from fourfold.simulation.simulate import phantom, simulate
 
 SILENT, FRAME = 2, 1
 NOTE = "Coil 2 contained only zeros in frame 1 and was left out."
-SMALL = {"iterations": 2, "members": 1, "refit": 0, "weight": 0.002, "channels": 4, "layers": 3, "precision": "float32"}
+SMALL = {
+    "iterations": 2,
+    "members": 1,
+    "refit_iterations": 0,
+    "weight": 0.002,
+    "channels": 4,
+    "layers": 3,
+    "precision": "float32",
+}
 
 
 @pytest.fixture(scope="module")

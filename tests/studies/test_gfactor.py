@@ -41,7 +41,7 @@ def test_sense_has_the_gfactor_of_the_closed_form():
     mask[:, ::2] = True
     kspace = torch.fft.fftshift(torch.fft.fft2(torch.fft.ifftshift(coils, dim=(1, 2)), norm="ortho"), dim=(1, 2))
     scan = Scan(kspace[None], coil_maps=maps).with_sampling(Sampling(mask))
-    exact = CgSense(weight=0, iterations=60, tolerance=1e-7, combination="maps")
+    exact = CgSense(weight=0, iterations=60, tolerance=1e-7, coil_combination="maps")
     found = gfactor(scan, exact, replicas=200)
     expected = sense_gfactor(maps[0, 0], 2)
     assert float(expected.max()) > 1.1
@@ -90,6 +90,6 @@ def test_the_command_writes_the_map(full, tmp_path, monkeypatch, capsys):
 def test_a_map_below_one_is_said_to_be_smoothed():
     scan = undersample(simulate(phantom((48, 40)), coils=4, snr=40), "regular", 2, lines=16)
     for weight, smooths in ((0.0, False), (0.5, True)):
-        notes = smoothing_note(gfactor(scan, CgSense(weight=weight, combination="maps"), replicas=20), 20)
+        notes = smoothing_note(gfactor(scan, CgSense(weight=weight, coil_combination="maps"), replicas=20), 20)
         assert [note.split(" of the image the g-factor is below 1")[0][:3] for note in notes] == ["In "] * smooths
     assert smoothing_note(torch.zeros(4, 4), 20) == ()

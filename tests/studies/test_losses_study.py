@@ -16,7 +16,7 @@ from fourfold.errors import InputError
 from fourfold.studies.engine import StudyResults, run_study
 from fourfold.studies.losses import LossesSettings, LossesStudy
 from fourfold.studies.statistics import friedman, normality, pairs, quartiles
-from fourfold.weights.files import read_manifest
+from fourfold.weights.weight_files import read_manifest
 
 
 def given(folder: Path) -> dict:

@@ -18,10 +18,10 @@ from fourfold.errors import InputError
 from fourfold.formats import save_scan
 from fourfold.methods.classical.total_variation import TotalVariation
 from fourfold.methods.classical.zero_filled import ZeroFilled
-from fourfold.methods.model_based import SenseMethod
+from fourfold.methods.model_based import ModelBasedMethod
 from fourfold.methods.registry import methods
 from fourfold.methods.untrained.conv_decoder import ConvDecoder
-from fourfold.methods.untrained_method import UntrainedMethod
+from fourfold.methods.untrained.untrained_method import UntrainedMethod
 from fourfold.metrics import score
 from fourfold.operators.fourier import ifft
 from fourfold.report.study import StudyPage
@@ -89,7 +89,7 @@ def here(tmp_path, monkeypatch) -> Path:
 def solved(monkeypatch) -> list[str]:
     """Return the names of the methods that are run from now on."""
     names: list[str] = []
-    for kind in (SenseMethod, UntrainedMethod):
+    for kind in (ModelBasedMethod, UntrainedMethod):
 
         def solve(self, scan, progress, original=kind.solve):
             names.append(self.name)
@@ -165,7 +165,7 @@ def test_scores_are_those_of_the_kept_images(done):
             for key, array in finished(done / "out", "knee-k1-npz", name).items()
             if key != "facts"
         }
-        expected = {"image": arrays["image"].abs(), "without data consistency": arrays["estimate"].abs()}
+        expected = {"image": arrays["image"].abs(), "without data consistency": arrays["before_data_consistency"].abs()}
         if name != "tv":
             first, second = arrays["members"].abs()
             expected |= {"member 1": first, "member 2": second}
@@ -214,17 +214,21 @@ def test_a_spread_of_one_has_no_deviation():
 
 @pytest.mark.parametrize(
     "method",
-    [TotalVariation(weight=0.002), ConvDecoder(**TINY, layers=3), ConvDecoder(**TINY, layers=3, calibration="none")],
+    [
+        TotalVariation(weight=0.002),
+        ConvDecoder(**TINY, layers=3),
+        ConvDecoder(**TINY, layers=3, coil_map_method="none"),
+    ],
     ids=["tv", "maps", "no maps"],
 )
 def test_the_estimate_is_the_image_without_data_consistency(method):
     scan = undersample(head(0), "random", 2.0, lines=12)
     if method.family == "untrained":
-        method = method.model_copy(update={"pull": None})
-    made, own = method(scan), method.model_copy(update={"combination": "maps"})(scan)
-    torch.testing.assert_close(made.estimate.abs(), own.magnitude)
+        method = method.model_copy(update={"proximity_weight": None})
+    made, own = method(scan), method.model_copy(update={"coil_combination": "maps"})(scan)
+    torch.testing.assert_close(made.before_data_consistency.abs(), own.magnitude)
     assert not torch.allclose(made.magnitude, own.magnitude, rtol=0.01)
-    assert own.estimate is None
+    assert own.before_data_consistency is None
 
 
 @pytest.mark.usefixtures("here")
@@ -298,7 +302,7 @@ def test_without_its_subject_there_are_scores_and_no_figures(monkeypatch, capsys
     monkeypatch.setattr(UntrainedMethod, "solve", refuse)
     assert main(["study", "convdecoder", "knee/k0.npz", *FLAGS]) == 0
     assert "no scan suits 'convdecoder'" in words(Path("fourfold-study/index.html"))
-    monkeypatch.setattr(SenseMethod, "solve", refuse)
+    monkeypatch.setattr(ModelBasedMethod, "solve", refuse)
     assert main(["study", "convdecoder", "knee/k1.npz", "-o", "other", *FLAGS]) == 2
     assert "No method suits any of the scans. knee: k1.npz, tv: The scan is too plain" in capsys.readouterr().err
 
@@ -318,7 +322,7 @@ def test_finished_work_is_taken_over_where_everything_agrees(solved, monkeypatch
     assert Path("fourfold-study/scores.csv").read_text() == before
     # From here on it is not the page that matters.
     monkeypatch.setattr(cli_study, "write_study", lambda _: StudyPage(Path("index.html"), (), (), {}))
-    assert main([*command, "--convdecoder.rate", "0.02"]) == 0
+    assert main([*command, "--convdecoder.learning-rate", "0.02"]) == 0
     assert solved == ["convdecoder"]
     solved.clear()
     assert main(["study", "convdecoder", "knee/k0.npz", "knee/k1.npz", *FLAGS]) == 0

@@ -21,8 +21,8 @@ from fourfold.studies.scores import Scores
 from fourfold.studies.shift import ShiftSettings
 from fourfold.studies.transfer import TransferSettings, TransferStudy
 from fourfold.training.presets import read_settings
-from fourfold.weights.files import read_manifest
-from fourfold.weights.network import load_network
+from fourfold.weights.load_network import load_network
+from fourfold.weights.weight_files import read_manifest
 
 
 def given(folder: Path) -> dict:
@@ -50,9 +50,9 @@ def given(folder: Path) -> dict:
                 "simulation": {"coils": 1, "snr": None},
             },
             "losses": ["hybrid"],
-            "optimiser": {"kind": "adam", "rate": 0.01},
+            "optimiser": {"kind": "adam", "learning_rate": 0.01},
             "batch_size": 2,
-            "stages": [{"train": "subnetworks", "steps": 2}, {"steps": 3, "rate": 0.001}],
+            "stages": [{"train": "subnetworks", "steps": 2}, {"steps": 3, "learning_rate": 0.001}],
             "precision": "float32",
         },
         "test_images": 3,

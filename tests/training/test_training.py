@@ -28,19 +28,19 @@ from fourfold.networks.reconstructor import zero_filled
 from fourfold.report.training import write_training
 from fourfold.simulation.simulate import phantom
 from fourfold.training.averaging import averaged_copy, update_average
+from fourfold.training.batch_order import Order, steps_per_epoch
 from fourfold.training.checkpoint import LAST, read_checkpoint
 from fourfold.training.optimisers import Adam, AdamW, RmsProp
-from fourfold.training.order import Order, steps_per_epoch
 from fourfold.training.presets import preset, presets, read_settings
 from fourfold.training.schedules import Constant, Cosine, OneCycle, Steps
 from fourfold.training.settings import TrainingSettings
-from fourfold.training.stages import Seen, plan
+from fourfold.training.stages import NetworkInput, plan
 from fourfold.training.supervision import ByReference, BySplit, supervision
 from fourfold.training.task import Task
 from fourfold.training.train import finetune, train
-from fourfold.weights.files import read_manifest
-from fourfold.weights.half import halved
-from fourfold.weights.network import load_network
+from fourfold.weights.half_precision import to_half_precision
+from fourfold.weights.load_network import load_network
+from fourfold.weights.weight_files import read_manifest
 
 SIZE = 32
 EXAMPLES = 8
@@ -151,14 +151,14 @@ def test_processes_share_each_batch():
 
 
 def test_schedules():
-    assert Constant().factor(0.7, 3) == 1
-    assert Constant(warmup=0.2).factor(0.05, 0) == pytest.approx(0.25)
-    steps = Steps(kind="step", every=40, by=0.1)
-    assert [steps.factor(0, epoch) for epoch in (0, 39.9, 40, 79, 80)] == pytest.approx([1, 1, 0.1, 0.1, 0.01])
-    cosine = Cosine(kind="cosine", last=0.1, warmup=0.5)
-    assert [cosine.factor(share, 0) for share in (0.25, 0.5, 0.75, 1)] == pytest.approx([0.5, 1, 0.55, 0.1])
-    cycle = OneCycle(kind="one-cycle", rise=0.25, first=0.04, last=0)
-    assert [cycle.factor(share, 0) for share in (0, 0.25, 0.625, 1)] == pytest.approx([0.04, 1, 0.5, 0])
+    assert Constant().multiplier(0.7, 3) == 1
+    assert Constant(warmup_fraction=0.2).multiplier(0.05, 0) == pytest.approx(0.25)
+    steps = Steps(kind="step", epochs=40, factor=0.1)
+    assert [steps.multiplier(0, epoch) for epoch in (0, 39.9, 40, 79, 80)] == pytest.approx([1, 1, 0.1, 0.1, 0.01])
+    cosine = Cosine(kind="cosine", final_fraction=0.1, warmup_fraction=0.5)
+    assert [cosine.multiplier(share, 0) for share in (0.25, 0.5, 0.75, 1)] == pytest.approx([0.5, 1, 0.55, 0.1])
+    cycle = OneCycle(kind="one-cycle", rise_fraction=0.25, initial_fraction=0.04, final_fraction=0)
+    assert [cycle.multiplier(share, 0) for share in (0, 0.25, 0.625, 1)] == pytest.approx([0.04, 1, 0.5, 0])
 
 
 @pytest.mark.parametrize(
@@ -171,7 +171,7 @@ def test_schedules():
 )
 def test_optimisers_take_their_settings(chosen, kind):
     weight = nn.Parameter(torch.ones(3))
-    built = chosen.model_copy(update={"rate": 0.25, "weight_decay": 0.5}).build([weight])
+    built = chosen.model_copy(update={"learning_rate": 0.25, "weight_decay": 0.5}).build([weight])
     assert type(built) is kind
     assert built.param_groups[0]["lr"] == 0.25
     assert built.param_groups[0]["weight_decay"] == 0.5
@@ -185,7 +185,7 @@ def test_weight_decay_is_the_gradient_of_the_papers_term():
     found = []
     for decay, penalty in ((2 * gamma, 0.0), (0.0, gamma)):
         weight = nn.Parameter(start.clone())
-        optimiser = Adam(rate=0.1, weight_decay=decay).build([weight])
+        optimiser = Adam(learning_rate=0.1, weight_decay=decay).build([weight])
         for _ in range(5):
             optimiser.zero_grad()
             ((weight - 3).abs().sum() + penalty * weight.square().sum()).backward()
@@ -250,7 +250,7 @@ def test_the_manifest_tells_which_scans_the_weights_are_for(settings, images, tm
     assert manifest.domain.scans == 64, "those of training"
     assert manifest.domain.coils == (1, 1)
     assert manifest.domain.acceleration == (2.0, 2.0)
-    assert train(TrainingSettings(**settings(stages=[{"steps": 1}])), tmp_path / "few").domain is None
+    assert train(TrainingSettings(**settings(stages=[{"steps": 1}])), tmp_path / "few").scan_statistics is None
 
 
 def test_the_last_weights_can_be_kept_without_validation(settings, tmp_path):
@@ -266,7 +266,7 @@ def test_the_last_weights_can_be_kept_without_validation(settings, tmp_path):
 
 
 def test_what_is_validated_and_written_is_the_average(settings, tmp_path):
-    train(TrainingSettings(**settings(average=0.9, keep="last")), tmp_path / "out")
+    train(TrainingSettings(**settings(weight_averaging=0.9, keep="last")), tmp_path / "out")
     last = read_checkpoint(tmp_path / "out" / "checkpoints" / "1-end-to-end" / LAST)
     written = load_file(tmp_path / "out" / "weights.safetensors")
     assert all(torch.equal(written[name], value) for name, value in last.average.items())
@@ -275,19 +275,19 @@ def test_what_is_validated_and_written_is_the_average(settings, tmp_path):
 
 def test_stored_in_half_precision_weights_are_half_the_size_and_nearly_the_same(settings, tmp_path):
     for stored in ("float32", "float16"):
-        train(TrainingSettings(**settings(stored=stored)), tmp_path / stored)
+        train(TrainingSettings(**settings(stored_precision=stored)), tmp_path / stored)
     whole, half = (load_file(tmp_path / stored / "weights.safetensors") for stored in ("float32", "float16"))
     assert {value.dtype for value in half.values()} == {torch.float16}
     for name, value in whole.items():
         torch.testing.assert_close(half[name].float(), value, rtol=1e-3, atol=1e-6)
     network, manifest = load_network(str(tmp_path / "float16"))
     assert {value.dtype for value in network.state_dict().values()} == {torch.float32}
-    assert manifest.answer == pytest.approx(read_manifest(tmp_path / "float32").answer, rel=0.01)
+    assert manifest.reference_output == pytest.approx(read_manifest(tmp_path / "float32").reference_output, rel=0.01)
 
 
 def test_weights_too_large_for_half_precision_are_refused():
     with pytest.raises(InputError, match=r"'last\.weight' are too large for float16"):
-        halved({"last.weight": torch.tensor([1.0, 1e5])})
+        to_half_precision({"last.weight": torch.tensor([1.0, 1e5])})
 
 
 def test_a_clipped_gradient_is_short(settings, tmp_path):
@@ -295,7 +295,7 @@ def test_a_clipped_gradient_is_short(settings, tmp_path):
     start = build("unet", {"channels": 4, "pools": 1}).state_dict()
     moved = []
     for clip in (None, 1e-12):
-        given = settings(clip=clip, stages=[{"steps": 1}], keep="last")
+        given = settings(gradient_clip=clip, stages=[{"steps": 1}], keep="last")
         train(TrainingSettings(**given), tmp_path / str(clip))
         written = load_file(tmp_path / str(clip) / "weights.safetensors")
         moved.append(max(float((written[name] - start[name]).abs().max()) for name in start))
@@ -339,7 +339,7 @@ class Stop:
             raise KeyboardInterrupt
 
 
-LONG = {"average": 0.9, "save_every": 3, "validate_every": 5, "schedule": "cosine", "losses": ["l1", "ssim"]}
+LONG = {"weight_averaging": 0.9, "save_every": 3, "validate_every": 5, "schedule": "cosine", "losses": ["l1", "ssim"]}
 
 
 def equal_but_for_times(first: Path, second: Path) -> bool:
@@ -350,7 +350,7 @@ def equal_but_for_times(first: Path, second: Path) -> bool:
 
 
 def test_an_interrupted_training_goes_on_to_the_same_weights(settings, tmp_path):
-    chosen = TrainingSettings(**settings(**LONG, stages=[{"steps": 6}, {"steps": 5, "rate": 1e-4}]))
+    chosen = TrainingSettings(**settings(**LONG, stages=[{"steps": 6}, {"steps": 5, "learning_rate": 1e-4}]))
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     train(chosen, whole)
     # Mid-epoch, at a checkpoint, before the first one, at an epoch's and at a stage's end, in the second stage.
@@ -418,7 +418,9 @@ def cascade_settings(settings, **given):
 
 
 def test_subnetworks_learn_one_after_another_then_all(settings, tmp_path):
-    chosen = cascade_settings(settings, stages=[{"train": "subnetworks", "epochs": 1}, {"epochs": 1, "rate": 1e-4}])
+    chosen = cascade_settings(
+        settings, stages=[{"train": "subnetworks", "epochs": 1}, {"epochs": 1, "learning_rate": 1e-4}]
+    )
     train(chosen, tmp_path / "out")
     names = ("1-subnetwork-1", "2-subnetwork-2", "3-end-to-end")
     trained = [read_checkpoint(tmp_path / "out" / "checkpoints" / name / LAST).network for name in names]
@@ -427,7 +429,7 @@ def test_subnetworks_learn_one_after_another_then_all(settings, tmp_path):
         for name in before:
             learned = any(name.startswith(f"subnetworks.{part}.") for part in changed)
             assert torch.equal(before[name], after[name]) != learned, name
-    rates = {row["stage"]: float(row["rate"]) for row in rows(tmp_path / "out" / "losses.csv")}
+    rates = {row["stage"]: float(row["learning_rate"]) for row in rows(tmp_path / "out" / "losses.csv")}
     assert rates == pytest.approx({"1-subnetwork-1": 1e-3, "2-subnetwork-2": 1e-3, "3-end-to-end": 1e-4})
     steps = [int(row["step"]) for row in rows(tmp_path / "out" / "losses.csv")]
     assert steps == list(range(1, 13))
@@ -439,7 +441,7 @@ def test_a_subnetwork_is_trained_on_the_papers_input(settings):
     network = build("cascade", chosen.network_settings)
     second = plan(chosen, network, EXAMPLES)[1]
     example = training_set(chosen.data)[0]
-    seen = Seen(example.kspace[None], example.mask[None], example.maps[None], None)
+    seen = NetworkInput(example.kspace[None], example.mask[None], example.maps[None], None)
     weights = second.learning(network)
     image = second.trained_image(network, seen)
     first = network.refined(zero_filled(seen.kspace, seen.maps), 0)
@@ -456,7 +458,7 @@ DENOISING = {"kind": "varnet", "form": "denoising", "cascades": 2, "channels": 4
 
 
 def test_a_denoiser_learns_alone_then_the_whole_network(settings, tmp_path):
-    stages = [{"train": "denoiser", "epochs": 25, "noise": [0.05, 0.2], "rate": 5e-3}, {"epochs": 1}]
+    stages = [{"train": "denoiser", "epochs": 25, "noise_std": [0.05, 0.2], "learning_rate": 5e-3}, {"epochs": 1}]
     chosen = TrainingSettings(**settings(network=DENOISING, losses=["psnr"], stages=stages))
     train(chosen, tmp_path / "out")
     first = build("varnet", chosen.network_settings).state_dict()
@@ -506,7 +508,7 @@ def test_two_processes_keep_equal_weights_and_train_as_one(settings, tmp_path, m
 
 
 def test_another_process_refuses_in_one_sentence(settings, tmp_path):
-    chosen = settings(device="cpu", devices=2, optimiser={"kind": "adam", "rate": 1e30}, save_every=1)
+    chosen = settings(device="cpu", devices=2, optimiser={"kind": "adam", "learning_rate": 1e30}, save_every=1)
     with pytest.raises(
         InputError, match=r"step 2: .* became (nan|inf) for pieces.npz:\S+; pieces.npz:\S+\. The "
     ) as found:
@@ -518,7 +520,7 @@ def test_another_process_refuses_in_one_sentence(settings, tmp_path):
 
 
 def test_a_loss_that_is_not_finite_stops_before_it_reaches_the_weights(settings, tmp_path, monkeypatch):
-    chosen = TrainingSettings(**settings(stages=[{"epochs": 4}], save_every=2, average=0.9))
+    chosen = TrainingSettings(**settings(stages=[{"epochs": 4}], save_every=2, weight_averaging=0.9))
     good, calls = ByReference.parts, []
 
     def spoiled(self, images, batch):
@@ -534,7 +536,8 @@ def test_a_loss_that_is_not_finite_stops_before_it_reaches_the_weights(settings,
     names = ", ".join(calls[5])
     assert str(found.value) == (
         f"The training stopped in stage 1-end-to-end, epoch 2, step 6: ssim became nan for {names}. The checkpoint of "
-        f"step 4 is kept in '{checkpoints}'; look at these examples, or train with a lower rate or with 'clip'."
+        f"step 4 is kept in '{checkpoints}'; look at these examples, or train with a lower learning rate or "
+        "with 'gradient_clip'."
     )
     last = read_checkpoint(checkpoints / LAST)
     assert last.step == 4
@@ -611,7 +614,7 @@ def test_the_loss_without_a_reference_is_the_papers(settings):
 
 
 def test_self_supervised_training_beats_zero_filled_and_never_looks_at_the_reference(settings, tmp_path, monkeypatch):
-    chosen = self_supervised(settings, stages=[{"epochs": 15}], optimiser={"kind": "adam", "rate": 3e-3})
+    chosen = self_supervised(settings, stages=[{"epochs": 15}], optimiser={"kind": "adam", "learning_rate": 3e-3})
     manifest = train(chosen, tmp_path / "out")
     assert set(manifest.scores) == {"held-back-error validation"}
     network, _ = load_network(str(tmp_path / "out"))
@@ -645,7 +648,7 @@ def test_finetuning_begins_with_the_weights(settings, tmp_path):
     )
     tuned = settings(
         name="tuned",
-        optimiser={"kind": "adam", "rate": 1e-9},
+        optimiser={"kind": "adam", "learning_rate": 1e-9},
         stages=[{"steps": 1}],
         training_data=[{"name": "second", "licence": "CC-BY-4.0"}],
     )
@@ -678,10 +681,13 @@ def test_finetuning_begins_with_the_weights(settings, tmp_path):
         ({"network": {"kind": "unet", "width": 3}}, "no setting 'width'"),
         ({"optimizer": "adam"}, r"no setting 'optimizer'.*Did you mean 'optimiser'"),
         ({"optimiser": {"kind": "sgd"}}, r"names 'sgd'; there are adam, adamw, rmsprop"),
-        ({"optimiser": {"kind": "adam", "rate": -1}}, r"'optimiser.adam.rate' is -1; input should be greater than 0"),
+        (
+            {"optimiser": {"kind": "adam", "learning_rate": -1}},
+            r"'optimiser.adam.learning_rate' is -1; input should be greater than 0",
+        ),
         ({"stages": [{"epochs": 1, "steps": 1}]}, "either 'epochs' or 'steps'"),
         ({"stages": [{"train": "subnetworks", "epochs": 1}]}, "'unet' has none of"),
-        ({"stages": [{"noise": [0.1, 0.2], "epochs": 1}]}, "'train: all' adds no noise"),
+        ({"stages": [{"noise_std": [0.1, 0.2], "epochs": 1}]}, "'train: all' adds no noise"),
         ({"stages": [{"train": "denoiser", "epochs": 1}]}, "'unet' has none of; choose a varnet"),
         (
             {"network": DENOISING, "supervision": "self", "losses": [], "stages": [{"train": "denoiser", "epochs": 1}]},
@@ -733,16 +739,20 @@ def test_presets_are_the_papers():
     )
     stages = plan(dar, build("cascade", dar.network_settings), 4000)
     assert [stage.steps // stage.steps_per_epoch for stage in stages] == [20] * 5 + [150]
-    assert [stage.rate for stage in stages] == [1e-4] * 5 + [1e-5]
-    assert (dar.batch_size, dar.optimiser, dar.data.masks.count) == (50, Adam(rate=1e-4, weight_decay=2e-6), 100)
+    assert [stage.learning_rate for stage in stages] == [1e-4] * 5 + [1e-5]
+    assert (dar.batch_size, dar.optimiser, dar.data.masks.count) == (
+        50,
+        Adam(learning_rate=1e-4, weight_decay=2e-6),
+        100,
+    )
     for each, count in ((resnet, 84_353), (unet, 1_324_405), (fastmri, 7_756_097), (varnet, 29_936_966)):
         network = build(each.network["kind"], each.network_settings)
         assert sum(weight.numel() for weight in network.parameters()) == count
-    assert resnet.optimiser == unet.optimiser == RmsProp(kind="rmsprop", rate=1e-3, smoothing=0.9)
+    assert resnet.optimiser == unet.optimiser == RmsProp(kind="rmsprop", learning_rate=1e-3, smoothing=0.9)
     assert (resnet.batch_size, resnet.stages[0].epochs) == (32, 100)
-    assert fastmri.optimiser == RmsProp(kind="rmsprop", rate=1e-3)
-    assert varnet.optimiser == Adam(rate=3e-4)
-    assert fastmri.schedule == varnet.schedule == Steps(kind="step", every=40, by=0.1)
+    assert fastmri.optimiser == RmsProp(kind="rmsprop", learning_rate=1e-3)
+    assert varnet.optimiser == Adam(learning_rate=3e-4)
+    assert fastmri.schedule == varnet.schedule == Steps(kind="step", epochs=40, factor=0.1)
 
 
 def test_a_file_goes_on_top_of_its_preset(tmp_path):

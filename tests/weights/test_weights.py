@@ -9,7 +9,7 @@ from fourfold.coils.root_sum_of_squares import root_sum_of_squares
 from fourfold.methods.classical.cg_sense import CgSense
 from fourfold.methods.classical.total_variation import TotalVariation
 from fourfold.methods.classical.wavelet import Wavelet
-from fourfold.methods.model_based import SenseMethod
+from fourfold.methods.model_based import ModelBasedMethod
 from fourfold.methods.sense_problem import SenseProblem
 from fourfold.methods.tuning.trial import Trial
 from fourfold.methods.tuning.weight import choose_weight
@@ -95,7 +95,7 @@ def test_a_weight_stays_where_nothing_is_predicted(monkeypatch):
     monkeypatch.setattr(Trial, "score", lambda *_: 1 + 1e-3 / tried[-1])
     choice = choose_weight(problem, solve, first=0.002)
     assert choice.weight == 0.002
-    assert not choice.tells
+    assert not choice.predictive
     assert max(choice.scores) > 0.02
 
 
@@ -103,14 +103,14 @@ def test_samples_too_few_to_tell_a_weight_are_stated():
     full = simulate(phantom((96, 96)), coils=1, snr=3, seed=1)
     few, enough = (undersample(full, "equispaced", factor, lines=2, seed=0) for factor in (8, 2))
     told, quiet = (TotalVariation()(scan).record for scan in (few, enough))
-    assert told.details["weight"]["weight"] == TotalVariation.first_weight
+    assert told.details["weight"]["weight"] == TotalVariation.initial_weight
     assert any("no better than by zeros" in note for note in told.notes)
     assert not any("no better than by zeros" in note for note in quiet.notes)
 
 
 @pytest.mark.parametrize("method", [TotalVariation(iterations=40), Wavelet(iterations=40), CgSense()], ids=str)
 @pytest.mark.parametrize("kind", ["random", "poisson-disc"])
-def test_the_record_states_the_choice_and_the_choice_makes_the_same_image(method: SenseMethod, kind: str):
+def test_the_record_states_the_choice_and_the_choice_makes_the_same_image(method: ModelBasedMethod, kind: str):
     scan = a_scan(kind)
     found = method(scan)
     assert found.record.settings["weight"] == "auto"
@@ -149,7 +149,7 @@ def test_automatic_weights_come_near_the_best_on_measured_heads(raw, method, nam
     reference = root_sum_of_squares(ifft(full.kspace))[0]
     scan = undersample(full, kind, 4)
     found = method(scan)
-    problem = SenseProblem.of(scan, method.sets, method.crop)
+    problem = SenseProblem.of(scan, method.coil_map_sets, method.coil_map_threshold)
 
     def loss(image: torch.Tensor) -> float:
         return 10 * math.log10(float((image.abs() - reference).square().mean()))

@@ -8,8 +8,8 @@ import torch
 from fourfold.errors import InputError
 from fourfold.networks.resnet import ResNet
 from fourfold.networks.varnet import VarNet
-from fourfold.weights.files import read_manifest
-from fourfold.weights.folder import fill, read_weights, write_weights
+from fourfold.weights.state_dict import load_state, read_weights, write_weights
+from fourfold.weights.weight_files import read_manifest
 
 KNOWN = {
     "name": "test-resnet",
@@ -36,7 +36,7 @@ def test_weights_come_back(folder):
     network, original = ResNet(**manifest.settings), ResNet(blocks=1, channels=4, seed=5)
     x = torch.rand(1, 1, 8, 9)
     assert not torch.equal(network(x), original(x))
-    fill(network, state, manifest.name)
+    load_state(network, state, manifest.name)
     assert torch.equal(network(x), original(x))
     assert sorted(path.name for path in folder.iterdir()) == ["manifest.json", "weights.safetensors"]
 
@@ -55,7 +55,7 @@ def test_weights_of_another_network_are_refused(folder):
     before = ResNet(blocks=2, channels=4)
     for network in (before, ResNet(blocks=1, channels=8), VarNet(1, 4, 2, 4, 2)):
         with pytest.raises(InputError, match="'test-resnet' do not fit"):
-            fill(network, state, manifest.name)
+            load_state(network, state, manifest.name)
     fresh = ResNet(blocks=2, channels=4)
     assert all(torch.equal(a, b) for a, b in zip(before.parameters(), fresh.parameters(), strict=True))
 
@@ -74,11 +74,11 @@ def test_an_incomplete_manifest_is_refused(folder, missing):
     content = json.loads(path.read_text())
     del content[missing]
     path.write_text(json.dumps(content))
-    with pytest.raises(InputError, match=f"not complete: '{missing}'"):
+    with pytest.raises(InputError, match=f"incomplete: '{missing}'"):
         read_weights(folder)
 
 
-@pytest.mark.parametrize(("text", "words"), [("{", "is not valid JSON"), ("[]", "holds no manifest")])
+@pytest.mark.parametrize(("text", "words"), [("{", "is not valid JSON"), ("[]", "is not a manifest")])
 def test_other_files_are_refused(folder, text, words):
     (folder / "manifest.json").write_text(text)
     with pytest.raises(InputError, match=words):

@@ -12,8 +12,8 @@ from fourfold.cli.train import carry_out
 from fourfold.training.presets import read_settings
 from fourfold.training.settings import TrainingSettings
 from fourfold.training.train import finetune as do_finetune
-from fourfold.weights.files import read_manifest
 from fourfold.weights.find import find_weights
+from fourfold.weights.weight_files import read_manifest
 
 __all__ = ["finetune"]
 

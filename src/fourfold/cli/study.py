@@ -48,7 +48,7 @@ def study(
     *data: Path,
     members: Annotated[int | None, Parameter(group=FITS)] = None,
     iterations: Annotated[int | None, Parameter(group=FITS)] = None,
-    budget: Annotated[float | None, Parameter(group=FITS)] = None,
+    time_budget: Annotated[float | None, Parameter(group=FITS)] = None,
     own: Any = None,
     frames: Annotated[str | None, Parameter(alias="--frame", group=DATA)] = None,
     crop: Annotated[tuple[int, int] | None, Parameter(group=DATA)] = None,
@@ -79,7 +79,7 @@ def study(
 
         fourfold study convdecoder knee/ brain/ -o study --members 10 --crop 320 320
 
-        fourfold study convdecoder brain/*.npz --frames 3:6 --budget 60 --convdecoder.channels 128
+        fourfold study convdecoder brain/*.npz --frames 3:6 --time-budget 60 --convdecoder.channels 128
 
     Parameters
     ----------
@@ -91,7 +91,7 @@ def study(
         Networks in each ensemble.
     iterations
         At most so many for each member.
-    budget
+    time_budget
         Seconds that the fit of all members may take, for each image.
     frames
         Of each file: one frame (3) or a range without its end (2:5; : for all); the middle one unless given.
@@ -115,7 +115,7 @@ def study(
     check_folder(output, PAGES)
     computer.claim()
     design = Design(pattern, acceleration, seed, details or SamplingOptions(), reference, crop)
-    chosen = list(_methods({"members": members, "iterations": iterations, "budget": budget}, own))
+    chosen = list(_methods({"members": members, "iterations": iterations, "time_budget": time_budget}, own))
     cases = list(_cases(data, frames, more or FormatOptions()))
     _carry_out(lambda: ConvDecoderStudy(cases, chosen, design, computer.device), output, json)
 

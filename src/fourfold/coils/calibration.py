@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from fourfold.coils.espirit import Crop, Sets, espirit
-from fourfold.coils.low_resolution import lowres_images
+from fourfold.coils.low_resolution import low_resolution_images
 from fourfold.coils.walsh import walsh
 from fourfold.errors import InputError
 from fourfold.operators.gridding import dense_centre, gridded_centre
@@ -111,7 +111,7 @@ def estimate_maps(
         if sets not in (1, "auto"):
             raise InputError(f"{sets} sets of coil maps were asked for; Walsh's method gives one: choose ESPIRiT.")
         calibration = calibration_kspace(scan, minimum=_WALSH_LINES)
-        return walsh(lowres_images(calibration, scan.shape))
+        return walsh(low_resolution_images(calibration, scan.shape))
     calibration = calibration_kspace(scan, minimum=kernel)
     if scan.trajectory is not None and scan.calibration is None:
         # Samples that were brought onto the grid have no noise of known variance, and gaps between shots lower the

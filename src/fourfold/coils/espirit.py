@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from fourfold.coils.eigenvectors import pixels_per_block, principal_eigenvectors
-from fourfold.coils.espirit_crop import automatic_crop
+from fourfold.coils.espirit_threshold import automatic_crop
 from fourfold.coils.map_phase import align_phase
 from fourfold.errors import InputError
 from fourfold.operators.trigonometric import interpolation
@@ -75,7 +75,7 @@ def espirit(
         Squared singular values of the calibration matrix below this fraction of the largest count as noise.
     crop
         Maps are zero where their eigenvalue is not above this; 0 keeps every pixel, ``"auto"`` chooses by Stein's
-        risk estimate (see `fourfold.coils.espirit_crop`).
+        risk estimate (see `fourfold.coils.espirit_threshold`).
     noise_variance
         Variance of the complex noise of one k-space sample of one coil, for the automatic crop; None estimates it
         from the weakest singular values of the calibration matrix.

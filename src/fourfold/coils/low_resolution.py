@@ -7,10 +7,10 @@ import math
 import torch
 from torch import Tensor
 
-__all__ = ["lowres_images", "tapered_transform"]
+__all__ = ["low_resolution_images", "tapered_transform"]
 
 
-def lowres_images(calibration: Tensor, shape: tuple[int, int]) -> Tensor:
+def low_resolution_images(calibration: Tensor, shape: tuple[int, int]) -> Tensor:
     """Return the images (…, y, x) of centred calibration k-space (…, ky, kx), interpolated to a grid of `shape`.
 
     The transform is orthonormal, as of zero-filled k-space on the full grid, and the lines are weighted by a Hann

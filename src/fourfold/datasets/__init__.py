@@ -3,7 +3,7 @@
 from fourfold.datasets.batches import EqualShapes, loader
 from fourfold.datasets.dataset import Examples
 from fourfold.datasets.example import Batch, Example, collate
-from fourfold.datasets.parts import every_set, test_set, training_set, validation_set
+from fourfold.datasets.sets import every_set, test_set, training_set, validation_set
 from fourfold.datasets.settings import DataSettings
 
 __all__ = [

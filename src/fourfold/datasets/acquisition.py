@@ -43,7 +43,7 @@ class Acquisition:
             return None
         if settings.maps == "true":
             return self.true_maps
-        return estimate_maps(self.measured, crop=settings.maps_crop)[0, 0]
+        return estimate_maps(self.measured, crop=settings.coil_map_threshold)[0, 0]
 
     def reference(self, settings: DataSettings, maps: Tensor | None) -> Tensor | None:
         """Return the reference (y, x) in the unit of the measured data; None where nobody knows it.

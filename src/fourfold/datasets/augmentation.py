@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import affine_grid, grid_sample, interpolate, pad
 
-from fourfold.datasets.draw import Draw
-from fourfold.datasets.fields import random_field
+from fourfold.datasets.random_field import random_field
+from fourfold.datasets.random_streams import Draw
 from fourfold.datasets.settings import Augmentation
 from fourfold.operators.fourier import fft, ifft
 from fourfold.scan import centre_slice, crop_centre

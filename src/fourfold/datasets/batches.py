@@ -8,8 +8,8 @@ import torch
 from torch.utils.data import DataLoader, Sampler
 
 from fourfold.datasets.dataset import Examples
-from fourfold.datasets.draw import Draw
 from fourfold.datasets.example import Batch, Example, collate
+from fourfold.datasets.random_streams import Draw
 from fourfold.errors import InputError
 
 __all__ = ["EqualShapes", "loader"]

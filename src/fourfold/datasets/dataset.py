@@ -13,14 +13,14 @@ from torch.utils.data import Dataset
 from fourfold.coils.calibration import calibration_kspace
 from fourfold.datasets.acquisition import Acquisition
 from fourfold.datasets.augmentation import augment_image, crop_or_pad, flip
-from fourfold.datasets.draw import Draw
 from fourfold.datasets.example import Example
 from fourfold.datasets.images import ImageVolume
-from fourfold.datasets.masks import AnyMaskDrawer, Grid
-from fourfold.datasets.raw import RawVolume, mirrored
+from fourfold.datasets.random_masks import AnyMaskDrawer, Grid
+from fourfold.datasets.random_streams import Draw
+from fourfold.datasets.raw_data import RawVolume, mirrored
 from fourfold.datasets.settings import Augmentation, DataSettings, Part
-from fourfold.datasets.shared import shared_zeros
-from fourfold.datasets.simulation import simulate_acquisition
+from fourfold.datasets.shared_memory import shared_zeros
+from fourfold.datasets.simulated_acquisition import simulate_acquisition
 from fourfold.datasets.volume import Volume
 from fourfold.errors import InputError
 from fourfold.kspace.intensity_scale import intensity_scale
@@ -223,7 +223,7 @@ class Examples(Dataset[Example]):
             raise InputError(f"The samples of '{self.name(index)}' that the mask keeps are zero; leave it out.")
         maps = acquisition.maps(self.settings)
         reference = acquisition.reference(self.settings, maps)
-        box = calibration_kspace(measured, minimum=0, size=self.settings.calibration)[0]
+        box = calibration_kspace(measured, minimum=0, size=self.settings.calibration_size)[0]
         return Example(
             kspace=measured.kspace[0] / scale,
             mask=measured.mask[0],

@@ -82,7 +82,9 @@ class Stack(ImageVolume):
         peaks = [float(image.abs().max()) for image in images]
         level = OBJECT_LEVEL * max(peaks)
         shares = [float((image.abs() > level).float().mean()) for image in images]
-        return [peak > 0 and share >= self.settings.content for peak, share in zip(peaks, shares, strict=True)]
+        return [
+            peak > 0 and share >= self.settings.min_object_fraction for peak, share in zip(peaks, shares, strict=True)
+        ]
 
     def __len__(self) -> int:
         return len(self._images)

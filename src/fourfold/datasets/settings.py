@@ -58,9 +58,9 @@ class Images(_Settings):
     the text before the first ``:`` or ``@`` of a slice's name, or the file's name."""
     axis: Literal["axial", "coronal", "sagittal"] = "axial"
     """Which slices of a NIfTI volume."""
-    share: tuple[float, float] = (0.0, 1.0)
+    slice_range: tuple[float, float] = (0.0, 1.0)
     """Which part of a NIfTI volume, along its slices: (0.2, 0.8) leaves out a fifth at both ends."""
-    content: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    min_object_fraction: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Leave out slices with less than this share of their pixels above a tenth of the file's maximum; photographs are
     all taken."""
     crop: Size | None = (256, 256)
@@ -79,7 +79,7 @@ class RawData(_Settings):
     subject: str | None = None
     """Regular expression whose first match (or first group) in the file's name is the subject; unless given the
     header's ``patient_id`` where there is one, or the file's name."""
-    share: tuple[float, float] = (0.0, 1.0)
+    frame_range: tuple[float, float] = (0.0, 1.0)
     """Which part of the file's frames: (0, 0.8) leaves out the last fifth."""
     crop: Size | None = None
     """Size (ny, nx) of the field of view that is cut out around the centre; None keeps all of it."""
@@ -222,12 +222,12 @@ class DataSettings(_Settings):
     """What is changed at random in training."""
     maps: Literal["espirit", "true", "none"] = "espirit"
     """Coil maps: estimated from the calibration lines as methods do, the simulated ones, or none."""
-    maps_crop: Annotated[float, Field(ge=0, le=1)] | Literal["auto"] = "auto"
+    coil_map_threshold: Annotated[float, Field(ge=0, le=1)] | Literal["auto"] = "auto"
     """Estimated maps are zero where their eigenvalue is below this; auto keeps the object alone, 0 every pixel."""
     reference: Literal["image", "rss"] = "image"
     """image: complex, with the phase that the coil maps leave to it; of raw data the combination with the coil maps.
     rss: the magnitude, of raw data the root-sum-of-squares of the coil images."""
-    calibration: PositiveInt | None = None
+    calibration_size: PositiveInt | None = None
     """At most so many samples of the calibration box along either axis, around its centre; None keeps all, as the
     methods with trained networks do."""
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from fourfold.datasets.dicom import DicomImages
+from fourfold.datasets.dicom_images import DicomImages
 from fourfold.datasets.images import NumpyImages
-from fourfold.datasets.nifti import NiftiImages
+from fourfold.datasets.nifti_images import NiftiImages
 from fourfold.datasets.photographs import Photographs
-from fourfold.datasets.raw import RawVolume
+from fourfold.datasets.raw_data import RawVolume
 from fourfold.datasets.settings import Images, RawData, Source
 from fourfold.datasets.volume import Volume
 from fourfold.errors import InputError, nearest

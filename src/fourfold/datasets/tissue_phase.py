@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fourfold.datasets.fields import random_field
+from fourfold.datasets.random_field import random_field
 from fourfold.simulation.simulate import in_object
 
 __all__ = ["tissue_phase"]

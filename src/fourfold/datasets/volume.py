@@ -9,7 +9,7 @@ from pathlib import Path
 from fourfold.datasets.settings import Source
 from fourfold.errors import InputError
 
-__all__ = ["Volume", "in_share", "subject_in"]
+__all__ = ["Volume", "index_range", "subject_in"]
 
 
 class Volume(ABC):
@@ -65,7 +65,7 @@ def subject_in(name: str, pattern: str | None, otherwise: str) -> str:
     return found.group(1) if found.re.groups else found.group()
 
 
-def in_share(count: int, share: tuple[float, float]) -> range:
+def index_range(count: int, share: tuple[float, float]) -> range:
     """Return which of `count` slices lie in a share (first, last), each from 0 to 1."""
     first, last = share
     if not 0 <= first < last <= 1:

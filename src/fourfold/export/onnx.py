@@ -16,10 +16,10 @@ import torch
 from torch import Tensor
 
 from fourfold.errors import InputError
-from fourfold.export.real import RealNetwork
+from fourfold.export.real_network import RealNetwork
 from fourfold.files.output import atomically
+from fourfold.weights.load_network import load_network
 from fourfold.weights.manifest import Manifest
-from fourfold.weights.network import load_network
 
 __all__ = ["export_onnx"]
 

@@ -111,7 +111,7 @@ def _part(reconstruction: Reconstruction, stack: Stack) -> Reconstruction:
         image=reconstruction.image if everything else reconstruction.image[frames],
         std=None if reconstruction.std is None else reconstruction.std[frames],
         members=None,
-        estimate=None,
+        before_data_consistency=None,
         geometry=replace(
             geometry,
             voxel_size=(stack.spacing or spacing, dy, dx),

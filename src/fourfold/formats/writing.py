@@ -204,7 +204,9 @@ class writer:  # noqa: N801  # used like a function, as open() is
         with refusals_explained(self.path):
             std = None if reconstruction.std is None else _on_disk(reconstruction.std, self.path.parent)
             image = _on_disk(reconstruction.image, self.path.parent)
-        self.parts.append(dataclasses.replace(reconstruction, image=image, std=std, members=None, estimate=None))
+        self.parts.append(
+            dataclasses.replace(reconstruction, image=image, std=std, members=None, before_data_consistency=None)
+        )
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -232,7 +234,7 @@ def join(parts: Sequence[Reconstruction]) -> Reconstruction:
     Seconds and iterations are summed, notes united, members and estimates left out, and each frame's account is kept;
     settings and sampling are the first part's.
     """
-    first = dataclasses.replace(parts[0], members=None, estimate=None)
+    first = dataclasses.replace(parts[0], members=None, before_data_consistency=None)
     records = [part.record for part in parts]
     placements = [part.geometry.placements for part in parts]
     stds = [part.std for part in parts if part.std is not None]

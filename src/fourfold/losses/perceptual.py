@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn.functional import mse_loss, relu
 
 from fourfold.losses.loss import Loss, magnitude, peaks
-from fourfold.losses.vgg import VggFeatures
+from fourfold.losses.vgg_features import VggFeatures
 
 __all__ = ["Perceptual"]
 

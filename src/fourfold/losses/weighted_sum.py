@@ -13,7 +13,7 @@ from fourfold.errors import InputError, nearest, short_repr
 from fourfold.losses.loss import Loss
 from fourfold.losses.perceptual import Perceptual
 from fourfold.losses.pixelwise import L1, L2, Hybrid, Psnr
-from fourfold.losses.structural import Dssim, MsSsim, Ssim
+from fourfold.losses.structural_similarity import Dssim, MsSsim, Ssim
 
 __all__ = ["LOSSES", "AnyLoss", "WeightedSum", "weighted_sum"]
 

@@ -8,13 +8,13 @@ from torch import Tensor
 from fourfold.coils.calibration import estimate_maps
 from fourfold.coils.map_phase import principal_mixture
 from fourfold.coils.root_sum_of_squares import matched_combination, root_sum_of_squares
-from fourfold.methods.sense_problem import Combination
+from fourfold.methods.sense_problem import CoilCombination
 from fourfold.scan import Scan
 
 __all__ = ["combine_coils"]
 
 
-def combine_coils(scan: Scan, coil_images: Tensor, combination: Combination) -> Tensor:
+def combine_coils(scan: Scan, coil_images: Tensor, combination: CoilCombination) -> Tensor:
     """Return the image, complex64 (y, x), of coil images (coil, y, x) that were reconstructed from `scan`.
 
     Parameters

@@ -13,14 +13,14 @@ from torch import Tensor
 
 from fourfold.errors import InputError
 from fourfold.methods.model_based import Weight
-from fourfold.methods.regularised_sense import Regularised
+from fourfold.methods.regularised_sense import RegularisedSense
 from fourfold.methods.sense_problem import SenseProblem
 from fourfold.regularisers.regulariser import AnyRegulariser
 
 __all__ = ["Custom"]
 
 
-class Custom(Regularised):
+class Custom(RegularisedSense):
     """Minimises ½‖A x − y‖² + weight · scale · R(x) for an R given by a function; from Python only.
 
     Either `prox` or `value` is needed. Images are complex64 (frame, set, y, x), bright tissue about one.
@@ -28,7 +28,7 @@ class Custom(Regularised):
 
     name: ClassVar[str] = "custom"
     title: ClassVar[str] = "Custom regulariser"
-    first_weight: ClassVar[float] = 0.002
+    initial_weight: ClassVar[float] = 0.002
 
     prox: Callable[[Tensor, float], Tensor] | None = None
     """x, w ↦ argmin over u of ½‖u − x‖² + w · R(u); serves fista, admm and primal-dual."""

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from typing import ClassVar
 
 from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt
 from torch import Tensor
 
-from fourfold.methods.model_based import SenseMethod, Watch
+from fourfold.methods.model_based import IterationCallback, ModelBasedMethod
 from fourfold.methods.sense_problem import SenseProblem
 from fourfold.optimize.data_term import DataTerm
 from fourfold.optimize.minimum import Minimum
 from fourfold.optimize.plug_and_play import Denoiser, plug_and_play
 
-__all__ = ["DenoisedMethod"]
+__all__ = ["DenoiserMethod"]
 
 
-class DenoisedMethod(SenseMethod):
+class DenoiserMethod(ModelBasedMethod):
     """Alternates between the measured data and a denoiser; a subclass says which."""
+
+    weight_setting: ClassVar[str] = "noise_std"
 
     iterations: PositiveInt = 40
     """At most so many iterations, one call of the denoiser each; the noise level falls in the first 20."""
@@ -31,7 +34,11 @@ class DenoisedMethod(SenseMethod):
         """Return the denoiser for images of the problem's shape, on its device, for one solve."""
 
     def minimise(
-        self, problem: SenseProblem, weight: float, start: Tensor | None = None, watch: Watch | None = None
+        self,
+        problem: SenseProblem,
+        weight: float,
+        start: Tensor | None = None,
+        callback: IterationCallback | None = None,
     ) -> Minimum:
         """Return the solution (frame, set, y, x) for one noise level, and how it was found."""
         return plug_and_play(
@@ -43,5 +50,5 @@ class DenoisedMethod(SenseMethod):
             iterations=self.iterations,
             tolerance=self.tolerance,
             support=problem.support,
-            callback=watch,
+            callback=callback,
         )

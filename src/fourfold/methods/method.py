@@ -4,26 +4,17 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar, Literal, TypeAlias, get_args
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, ClassVar, Literal, TypeAlias
 
 import torch
-from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator
-from torch import Tensor
+from pydantic import ValidationError
 
 from fourfold.errors import InputError, explain_settings
-from fourfold.scan import (
-    PLACE_LABELS,
-    FrameRecord,
-    Reconstruction,
-    Record,
-    Scan,
-    agreed_details,
-    check_scan,
-    crop_centre,
-    mean_scale,
-)
+from fourfold.methods.method_settings import MethodSettings
+from fourfold.methods.solution import Solution, reconstruction_of
+from fourfold.scan import PLACE_LABELS, Reconstruction, Scan, check_scan
 
 __all__ = ["Family", "Method", "Progress", "Scope", "Solution"]
 
@@ -35,49 +26,20 @@ Progress: TypeAlias = Callable[[float, str], None]
 """Called with the done fraction (0 to 1) and a few words on what is being done; raising in it interrupts the work."""
 
 
-@dataclass(frozen=True)
-class Solution:
-    """What a method computed for one frame, or for a whole series.
-
-    Attributes
-    ----------
-    image
-        complex64, (y, x); of several frames (frame, y, x). It may lack what `Geometry.image_size` does not show.
-    iterations, scale, notes, details
-        As in `fourfold.scan.Record`.
-    interrupted
-        Whether the user ended it early; frames that would follow are left out.
-    std, members, estimate
-        As in `fourfold.scan.Reconstruction`: (y, x) and (member, y, x) of this frame, and of the shape of `image`.
-    """
-
-    image: Tensor
-    iterations: int = 0
-    scale: float | None = None
-    notes: tuple[str, ...] = ()
-    details: Mapping[str, Any] = field(default_factory=dict)
-    interrupted: bool = False
-    std: Tensor | None = None
-    members: Tensor | None = None
-    estimate: Tensor | None = None
-
-
-class Method(BaseModel, ABC):
+class Method(MethodSettings, ABC):
     """Base of every reconstruction method.
 
     A subclass declares `name`, `title`, `family` and its settings as typed fields, each with a docstring below it
     (the command line shows it), and writes `solve`. Settings are validated on construction and cannot change.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
-
     name: ClassVar[str]
     """Short name on the command line and in tables."""
     title: ClassVar[str]
     """Name in running text."""
     family: ClassVar[Family]
-    rank: ClassVar[int] = 100
-    """Place in tables and pictures: simple methods first, those without a rank last."""
+    display_order: ClassVar[int] = 100
+    """Place in tables and pictures: simple methods first, those without a place last."""
     scope: ClassVar[Scope] = "frame"
     """Whether `solve` is given one frame at a time, which bounds the memory, or the whole series."""
     slow: ClassVar[bool] = False
@@ -90,16 +52,6 @@ class Method(BaseModel, ABC):
             super().__init__(**settings)
         except ValidationError as error:
             raise InputError(explain_settings(error, "method", self.name, type(self).model_fields)) from None
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _refuse_switches(cls, value: Any, info: ValidationInfo) -> Any:
-        """Refuse yes and no for a number, which would be taken for 1 and 0."""
-        assert info.field_name is not None
-        annotation = cls.model_fields[info.field_name].annotation
-        if isinstance(value, bool) and bool not in (annotation, *get_args(annotation)):
-            raise ValueError("Input should not be yes or no")
-        return value
 
     @abstractmethod
     def solve(self, scan: Scan, progress: Progress) -> Solution:
@@ -133,54 +85,10 @@ class Method(BaseModel, ABC):
                 "choose a method such as 'cg-sense', 'tv' or 'wavelet'."
             )
         start = time.perf_counter()
-        if self.scope == "series":
-            solutions = [self._solve_series(scan, progress)]
-            image = solutions[0].image
-        else:
-            # A coil that is silent in some frames is left out of these alone.
-            together = 1 if scan.has_silent_coils else self.frames_at_once(scan)
-            solutions = []
-            for first in range(0, scan.frames, together):
-                solutions.append(self._solve_frames(scan, first, first + together, progress))
-                if solutions[-1].interrupted:
-                    break
-            image = torch.cat([_frames(solution.image) for solution in solutions])
-        size = scan.geometry.image_size
-
-        def cut(array: Tensor) -> Tensor:
-            return crop_centre(array, size) if size else array
-
-        stds = [solution.std for solution in solutions if solution.std is not None]
-        estimates = [solution.estimate for solution in solutions if solution.estimate is not None]
-        members = [solution.members for solution in solutions if solution.members is not None]
-        # An interrupted frame has fewer members than the others.
-        alike = len(members) == len(image) and len({len(images) for images in members}) == 1
-        by_frame = [
-            FrameRecord(solution.iterations, solution.scale, solution.details)
-            for solution in solutions
-            for _ in _frames(solution.image)
-        ]
-        record = Record(
-            method=self.name,
-            settings=self.model_dump(mode="json"),
-            seconds=time.perf_counter() - start,
-            iterations=sum(solution.iterations for solution in solutions),
-            scale=mean_scale(by_frame),
-            sampling=scan.sampling_summary(),
-            source=scan.source.summary(),
-            notes=tuple(dict.fromkeys((*scan.source.notes, *(note for each in solutions for note in each.notes)))),
-            details=agreed_details(by_frame),
-            interrupted=solutions[-1].interrupted,
-            by_frame=tuple(by_frame) if len(solutions) > 1 else (),
-        )
-        return Reconstruction(
-            cut(image),
-            record,
-            std=cut(torch.stack(stds)) if len(stds) == len(image) else None,
-            members=cut(torch.stack(members, dim=1)) if alike else None,
-            estimate=cut(torch.cat([_frames(each) for each in estimates])) if estimates else None,
-            geometry=scan.geometry.part(0, len(image)),
-        )
+        series = self.scope == "series"
+        solutions = [self._solve_series(scan, progress)] if series else self._solve_frames(scan, progress)
+        seconds = time.perf_counter() - start
+        return reconstruction_of(scan, solutions, self.name, self.model_dump(mode="json"), seconds)
 
     @classmethod
     def ready(cls) -> bool:
@@ -196,14 +104,25 @@ class Method(BaseModel, ABC):
         """Return how many frames `solve` is given at a time."""
         return 1
 
-    def _solve_frames(self, scan: Scan, start: int, stop: int, progress: Progress | None) -> Solution:
-        stop = min(stop, scan.frames)
+    def _solve_frames(self, scan: Scan, progress: Progress | None) -> list[Solution]:
+        """Return the solutions of all frames, or of those up to an interruption."""
+        # A coil that is silent in some frames is left out of these alone.
+        together = 1 if scan.has_silent_coils else self.frames_at_once(scan)
+        solutions: list[Solution] = []
+        for first in range(0, scan.frames, together):
+            solutions.append(self._solve_part(scan, first, min(first + together, scan.frames), progress))
+            if solutions[-1].interrupted:
+                break
+        return solutions
+
+    def _solve_part(self, scan: Scan, start: int, stop: int, progress: Progress | None) -> Solution:
+        """Return the solution of the frames from `start` to before `stop`."""
 
         def report(fraction: float, words: str) -> None:
             if progress is not None:
                 last = f" to {stop}" if stop > start + 1 else ""
-                where = f"frame {start + 1}{last} of {scan.frames}: " if scan.frames > 1 else ""
-                progress((start + (stop - start) * fraction) / scan.frames, where + words)
+                frames = f"frame {start + 1}{last} of {scan.frames}: " if scan.frames > 1 else ""
+                progress((start + (stop - start) * fraction) / scan.frames, frames + words)
 
         part = scan.part(start, stop)
         solution = self.solve(part, report)
@@ -216,12 +135,12 @@ class Method(BaseModel, ABC):
                 f"The scan has a single frame; '{self.name}' works on what frames have in common: choose a method "
                 "for single frames such as 'tv' or 'wavelet'."
             )
-        unknown = _check_times(scan, self.name)
+        unlabelled = _check_times(scan, self.name)
         report: Progress = progress or (lambda *_: None)
         series = scan.without_silent_coils()
         solution = self.solve(series, report)
         report(1.0, self.title)
-        return replace(solution, notes=(*series.source.notes, *unknown, *solution.notes))
+        return replace(solution, notes=(*series.source.notes, *unlabelled, *solution.notes))
 
 
 def _check_times(scan: Scan, name: str) -> tuple[str, ...]:
@@ -232,21 +151,16 @@ def _check_times(scan: Scan, name: str) -> tuple[str, ...]:
     places = [tuple(label.get(name) for name in PLACE_LABELS) for label in labels]
     if len(set(places)) == 1:
         return ()
-    here = [index for index, place in enumerate(places) if place == places[0]]
-    if len(here) == 1:
+    first_place = [index for index, place in enumerate(places) if place == places[0]]
+    if len(first_place) == 1:
         raise InputError(
             f"The {scan.frames} frames lie at {len(set(places))} places (slices or partitions) and not at several "
             f"times; '{name}' works on what the frames of one slice have in common: choose a method for single frames "
             "such as 'tv' or 'wavelet', or save a series in time as .npz."
         )
-    step = here[1] - here[0]
-    chosen = f"{here[0]}:{here[-1] + 1}" + (f":{step}" if step > 1 else "")
+    step = first_place[1] - first_place[0]
+    chosen = f"{first_place[0]}:{first_place[-1] + 1}" + (f":{step}" if step > 1 else "")
     raise InputError(
         f"The {scan.frames} frames are {len(set(places))} slices or partitions at several times; '{name}' works on the "
         f"frames of one slice: choose those of one, of the first with frames {chosen}."
     )
-
-
-def _frames(image: Tensor) -> Tensor:
-    """Return an image (y, x) or (frame, y, x) as (frame, y, x)."""
-    return image.reshape(-1, *image.shape[-2:])

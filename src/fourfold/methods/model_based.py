@@ -1,98 +1,44 @@
-"""What all methods that encode with coil maps share: the problem, its settings, the record."""
+"""The base of all methods that minimise ½‖A x − y‖² + weight · R(x), A being the encoding with coil maps."""
 
 from __future__ import annotations
 
 import math
 from abc import abstractmethod
 from collections.abc import Callable
-from typing import Annotated, ClassVar, Literal, TypeAlias
+from typing import ClassVar, Literal, TypeAlias
 
-from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
+from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt
 from torch import Tensor
 
-from fourfold.coils.calibration import calibration_kspace, estimate_maps
-from fourfold.coils.espirit import Sets
-from fourfold.errors import InputError
 from fourfold.kspace.time_average import time_average
-from fourfold.methods.classical.nlinv import estimate_jointly
+from fourfold.methods.coil_map_settings import CoilMapSettings
 from fourfold.methods.method import Family, Method, Progress, Solution
-from fourfold.methods.sense_problem import Combination, SenseProblem
-from fourfold.methods.tuning.weight import Choice, choose_weight
+from fourfold.methods.sense_problem import CoilCombination, SenseProblem
+from fourfold.methods.tuning.weight import WeightChoice, choose_weight
 from fourfold.noise.frame_noise import noise_deviation
 from fourfold.optimize.minimum import Minimum
 from fourfold.scan import Scan
 
-__all__ = ["CalibratedMethod", "MappedMethod", "SenseMethod", "Watch", "Weight"]
+__all__ = ["IterationCallback", "ModelBasedMethod", "Weight"]
 
 Weight: TypeAlias = NonNegativeFloat | Literal["auto"]
 """A number, or auto: chosen from the data."""
 
-Watch: TypeAlias = Callable[[int, Tensor], None]
+IterationCallback: TypeAlias = Callable[[int, Tensor], None]
 """Called with the iteration (from 1) and the current solution."""
 
-# With fewer calibration lines ESPIRiT's maps are worse than NLINV's: 10 to 22 dB at 6 and 8 lines on a head, 8 coils.
-_ESPIRIT_LINES = 12
 # From this part of the image's brightness on, a sample's noise leaves methods for series little to go on: of two series
 # with more, low rank + sparse was 2 dB above zero-filled frames and 2 dB below.
 _MUCH_NOISE = 0.1
-_UNTOLD = (
-    "Held-back samples are predicted no better than by zeros: too few were measured to tell the others or the weight. "
-    "The image may be worse than a zero-filled one; acquire more lines."
+_NOT_PREDICTABLE = (
+    "Held-out samples are predicted no better than by zeros: too few were measured to reconstruct the others or to "
+    "choose the weight. The image may be worse than a zero-filled one; acquire more lines."
 )
 # To choose a weight, images need not be as exact as the one that is shown.
 _TRIAL_TOLERANCE = 2.0
 
 
-class CalibratedMethod(Method):
-    """A method that needs coil maps, given or estimated."""
-
-    calibration: Literal["auto", "espirit", "nlinv", "walsh"] = "auto"
-    """How to estimate coil maps: from the calibration lines (espirit, walsh), or together with an image from all
-    samples (nlinv), which auto does where there are fewer than 12 such lines."""
-    crop: Annotated[float, Field(ge=0, le=1)] | Literal["auto"] = "auto"
-    """Estimated maps are zero where their eigenvalue is below this; auto keeps the object alone, 0 every pixel."""
-
-    def with_maps(self, scan: Scan, calibrated: Scan, sets: Sets = 1) -> tuple[Scan, tuple[str, ...]]:
-        """Return the scan with coil maps, unless ESPIRiT is to estimate them, and what a reader must know of them.
-
-        Parameters
-        ----------
-        scan
-            The measured data.
-        calibrated
-            Where the maps come from: `scan`, or the time average of a series.
-        sets
-            Sets of maps that will be wanted; raises InputError where they are more than can be estimated.
-        """
-        given = scan.coils == 1 or scan.coil_maps is not None or scan.trajectory is not None
-        if given or self.calibration == "espirit":
-            return scan, ()
-        if self.calibration == "auto" and _calibration_lines(calibrated) >= _ESPIRIT_LINES:
-            return scan, ()
-        if sets not in (1, "auto"):
-            raise InputError(
-                f"{sets} sets of coil maps were asked for; only ESPIRiT gives more than one, from at least "
-                f"{_ESPIRIT_LINES} calibration lines: leave the sets out or acquire such lines."
-            )
-        if self.calibration == "walsh":
-            return scan.replace(coil_maps=estimate_maps(calibrated, approach="walsh")), ()
-        found = estimate_jointly(calibrated)
-        chosen = f"The scan has fewer than {_ESPIRIT_LINES} calibration lines: all samples told the coil maps (NLINV)."
-        return scan.replace(coil_maps=found.maps), ((chosen,) if self.calibration == "auto" else ()) + found.notes
-
-
-class MappedMethod(CalibratedMethod):
-    """A method that sees the image through coil maps and regularises it."""
-
-    weight: Weight = "auto"
-    """Weight of the regulariser, larger is smoother; auto takes the one whose image best predicts held-back samples."""
-    sets: PositiveInt | Literal["auto"] = "auto"
-    """Sets of coil maps to estimate: more than one where the object folds over in the full field of view."""
-    combination: Combination = "rss"
-    """rss: measured samples put back in every coil, root-sum-of-squares; maps: the solution itself, less noisy."""
-
-
-class SenseMethod(MappedMethod):
+class ModelBasedMethod(CoilMapSettings, Method):
     """Minimises ½‖A x − y‖² + weight · R(x), A being the encoding with coil maps; a subclass minimises.
 
     The data are brought to a scale that is computed from them, so that one weight serves every scanner.
@@ -101,36 +47,48 @@ class SenseMethod(MappedMethod):
     family: ClassVar[Family] = "classical"
     cartesian_only: ClassVar[bool] = False
 
-    first_weight: ClassVar[float]
+    weight_setting: ClassVar[str] = "weight"
+    """The setting that the search for a weight chooses; of a method with a denoiser this is a noise level."""
+
+    initial_weight: ClassVar[float]
     """Where the search for a weight starts, and where it stays if the data do not tell."""
-    bridges_lines: ClassVar[bool] = True
+    holds_out_lines: ClassVar[bool] = True
     """Whether the method can bridge a held-back line; weights are otherwise judged by single held-back samples."""
 
-    sees_phase: ClassVar[bool] = True
+    phase_sensitive: ClassVar[bool] = True
     """Whether the regulariser likes some phases better than others."""
 
     noise_share: ClassVar[float | None] = None
-    """Of series: an automatic weight is this part of the noise's standard deviation, and at least `first_weight`."""
+    """Of series: an automatic weight is this part of the noise's standard deviation, and at least `initial_weight`."""
+
+    coil_map_sets: PositiveInt | Literal["auto"] = "auto"
+    """Sets of coil maps to estimate: more than one where the object folds over in the full field of view."""
+    coil_combination: CoilCombination = "rss"
+    """rss: measured samples put back in every coil, root-sum-of-squares; maps: the solution itself, less noisy."""
 
     iterations: PositiveInt = 200
     """At most so many iterations."""
     tolerance: NonNegativeFloat = 2e-4
     """Stop when an iteration changes the image by less than this part of it."""
 
-    memory: PositiveFloat = 4.0
+    gpu_memory: PositiveFloat = 4.0
     """On a GPU: gigabytes that frames solved together may take. A CPU is as fast with one frame after the other."""
 
     def frames_at_once(self, scan: Scan) -> int:
-        """Return how many frames fit into the `memory` on a GPU; one on a CPU."""
+        """Return how many frames fit into `gpu_memory` on a GPU; one on a CPU."""
         if scan.kspace.device.type == "cpu":
             return 1
         # Maps, their conjugates and copies with the image's phase, k-space twice, and the solver's images.
         arrays = 8 * scan.coils + 40
-        return max(1, int(self.memory * 1e9 / (8 * arrays * math.prod(scan.shape))))
+        return max(1, int(self.gpu_memory * 1e9 / (8 * arrays * math.prod(scan.shape))))
 
     @abstractmethod
     def minimise(
-        self, problem: SenseProblem, weight: float, start: Tensor | None = None, watch: Watch | None = None
+        self,
+        problem: SenseProblem,
+        weight: float,
+        start: Tensor | None = None,
+        callback: IterationCallback | None = None,
     ) -> Minimum:
         """Return the solution (frame, set, y, x) for one weight, and how it was found.
 
@@ -142,35 +100,31 @@ class SenseMethod(MappedMethod):
             Weight of R.
         start
             First guess (frame, set, y, x), where one is at hand.
-        watch
-            Told of every iteration.
+        callback
+            Called after every iteration.
         """
 
     def solve(self, scan: Scan, progress: Progress) -> Solution:
         """Reconstruct one frame or several at once, or the series where that is the `scope`."""
         progress(0.0, "coil maps")
         calibrated = time_average(scan) if self.scope == "series" else scan
-        scan, told = self.with_maps(scan, calibrated, self.sets)
-        problem = SenseProblem.of(scan, self.sets, self.crop, calibrated, self.sees_phase)
+        scan, map_notes = self.with_coil_maps(scan, calibrated, self.coil_map_sets)
+        problem = SenseProblem.of(scan, self.coil_map_sets, self.coil_map_threshold, calibrated, self.phase_sensitive)
         weight, choice = self.choose_weight(problem, progress)
 
-        def watch(iteration: int, _: Tensor) -> None:
+        def report(iteration: int, _: Tensor) -> None:
             progress(iteration / self.iterations, f"iteration {iteration}")
 
-        found = self.minimise(problem, weight, watch=watch)
-        image = problem.image(found.x, self.combination)
+        minimum = self.minimise(problem, weight, callback=report)
+        choice_details = {} if choice is None else {self.weight_setting: choice.summary(self.weight_setting)}
+        choice_notes = () if choice is None or choice.predictive else (_NOT_PREDICTABLE,)
         return Solution(
-            image,
-            found.iterations,
+            problem.image(minimum.x, self.coil_combination),
+            minimum.iterations,
             problem.scale,
-            (
-                *told,
-                *problem.notes,
-                *self._noise_notes(problem),
-                *(() if choice is None or choice.tells else (_UNTOLD,)),
-            ),
-            {**found.details, **({} if choice is None else {"weight": choice.summary()})},
-            estimate=problem.image(found.x, "maps") if self.combination == "rss" else None,
+            (*map_notes, *problem.notes, *self._noise_notes(problem), *choice_notes),
+            {**minimum.details, **choice_details},
+            before_data_consistency=problem.image(minimum.x, "maps") if self.coil_combination == "rss" else None,
         )
 
     def _noise_notes(self, problem: SenseProblem) -> tuple[str, ...]:
@@ -183,37 +137,34 @@ class SenseMethod(MappedMethod):
             "be worse than zero-filled frames; compare it with them.",
         )
 
-    def understudy(self) -> SenseMethod:
+    def weight_search_method(self) -> ModelBasedMethod:
         """Return the method with which weights are tried: itself, or a faster one whose weight means the same."""
         return self
 
-    def choose_weight(self, problem: SenseProblem, progress: Progress) -> tuple[float, Choice | None]:
+    def choose_weight(self, problem: SenseProblem, progress: Progress) -> tuple[float, WeightChoice | None]:
         """Return the weight, and how it was chosen unless it was given."""
-        if self.weight != "auto":
-            return self.weight, None
+        requested: Weight = getattr(self, self.weight_setting)
+        if requested != "auto":
+            return requested, None
         if self.noise_share is not None:
-            weight = max(self.first_weight, self.noise_share * _relative_noise(problem))
-            return weight, Choice(weight, {}, 0, 0, 1.0)
-        if problem.scan.trajectory is not None and not self.bridges_lines:
+            weight = max(self.initial_weight, self.noise_share * _relative_noise(problem))
+            return weight, WeightChoice(weight, {}, 0, 0, 1.0)
+        if problem.scan.trajectory is not None and not self.holds_out_lines:
             # Held-back shots would mislead it, and samples within a shot are too alike to tell anything.
-            return self.first_weight, Choice(self.first_weight, {}, 0, 0, 1.0)
+            return self.initial_weight, WeightChoice(self.initial_weight, {}, 0, 0, 1.0)
 
         def solve(part: SenseProblem, weight: float, start: Tensor | None, iterations: int) -> Minimum:
             progress(0.0, f"trying the weight {weight:.2g}")
             at_most = min(iterations, self.iterations)
-            quick = self.understudy().model_copy(
+            quick = self.weight_search_method().model_copy(
                 update={"iterations": at_most, "tolerance": _TRIAL_TOLERANCE * self.tolerance}
             )
             return quick.minimise(part, weight, start)
 
-        choice = choose_weight(problem, solve, self.first_weight, self.bridges_lines)
+        choice = choose_weight(problem, solve, self.initial_weight, self.holds_out_lines)
         return choice.weight, choice
 
 
 def _relative_noise(problem: SenseProblem) -> float:
     """Return the noise's standard deviation in the image's units; 0 with a trajectory, whose densities mix it."""
     return 0.0 if problem.scan.trajectory is not None else noise_deviation(problem.scan) / problem.scale
-
-
-def _calibration_lines(scan: Scan) -> int:
-    return min(calibration_kspace(scan, minimum=0).shape[-2:])

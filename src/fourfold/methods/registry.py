@@ -18,11 +18,13 @@ FAMILIES = ("classical", "untrained", "trained")
 
 @cache
 def methods() -> dict[str, type[Method]]:
-    """Return all methods by name, family by family, in the order of `Method.rank`."""
+    """Return all methods by name, family by family, in the order of `Method.display_order`."""
     found: list[type[Method]] = []
     for family in FAMILIES:
         package = importlib.import_module(f"fourfold.methods.{family}")
         for entry in pkgutil.iter_modules(package.__path__):
+            if entry.ispkg:
+                continue
             module = importlib.import_module(f"{package.__name__}.{entry.name}")
             found += [
                 value
@@ -32,7 +34,7 @@ def methods() -> dict[str, type[Method]]:
                 and value.__module__ == module.__name__
                 and not inspect.isabstract(value)
             ]
-    by_rank = sorted(found, key=lambda method: (FAMILIES.index(method.family), method.rank, method.name))
+    by_rank = sorted(found, key=lambda method: (FAMILIES.index(method.family), method.display_order, method.name))
     return {method.name: method for method in by_rank}
 
 

@@ -6,7 +6,7 @@ from abc import abstractmethod
 
 from torch import Tensor
 
-from fourfold.methods.model_based import SenseMethod, Watch
+from fourfold.methods.model_based import IterationCallback, ModelBasedMethod
 from fourfold.methods.sense_problem import SenseProblem
 from fourfold.optimize.data_term import DataTerm
 from fourfold.optimize.iterate import Stopping
@@ -14,10 +14,10 @@ from fourfold.optimize.minimise import Solver, minimise
 from fourfold.optimize.minimum import Minimum
 from fourfold.regularisers.regulariser import AnyRegulariser
 
-__all__ = ["Regularised"]
+__all__ = ["RegularisedSense"]
 
 
-class Regularised(SenseMethod):
+class RegularisedSense(ModelBasedMethod):
     """Minimises ½‖A x − y‖² + weight · scale · R(x); a subclass says what R is."""
 
     solver: Solver = "auto"
@@ -30,7 +30,11 @@ class Regularised(SenseMethod):
         """Return R for images of the problem's shape, on its device."""
 
     def minimise(
-        self, problem: SenseProblem, weight: float, start: Tensor | None = None, watch: Watch | None = None
+        self,
+        problem: SenseProblem,
+        weight: float,
+        start: Tensor | None = None,
+        callback: IterationCallback | None = None,
     ) -> Minimum:
         """Return the solution (frame, set, y, x) for one weight, and how it was found."""
         return minimise(
@@ -43,5 +47,5 @@ class Regularised(SenseMethod):
             iterations=self.iterations,
             tolerance=self.tolerance,
             support=problem.support,
-            callback=None if watch is None else lambda iteration, x, _: watch(iteration, x),
+            callback=None if callback is None else lambda iteration, x, _: callback(iteration, x),
         )

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from fourfold.coils.calibration import calibration_kspace, estimate_maps
 from fourfold.coils.espirit import Crop, Sets
-from fourfold.coils.low_resolution import lowres_images
+from fourfold.coils.low_resolution import low_resolution_images
 from fourfold.coils.root_sum_of_squares import root_sum_of_squares
 from fourfold.errors import InputError
 from fourfold.kspace.intensity_scale import intensity_scale
@@ -22,9 +22,9 @@ from fourfold.operators.nufft import on_cpu
 from fourfold.operators.sense_encoding import Encoding
 from fourfold.scan import Scan
 
-__all__ = ["Combination", "SenseProblem", "encode", "measured_image"]
+__all__ = ["CoilCombination", "SenseProblem", "encode", "measured_image"]
 
-Combination: TypeAlias = Literal["rss", "maps"]
+CoilCombination: TypeAlias = Literal["rss", "maps"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,7 +103,7 @@ class SenseProblem:
             notes.append("The non-uniform transforms ran on the CPU; install cufinufft for the GPU to do them.")
         return tuple(notes)
 
-    def image(self, x: Tensor, combination: Combination = "maps") -> Tensor:
+    def image(self, x: Tensor, combination: CoilCombination = "maps") -> Tensor:
         """Return the images (frame, y, x) of solution `x` (frame, set, y, x) in the units of the measured data.
 
         Parameters
@@ -166,7 +166,7 @@ def _lowres_phase(scan: Scan, maps: Tensor) -> Tensor:
     A nearly real image is what total variation and wavelets like: worth 0.05 to 0.2 dB on measured heads.
     """
     try:
-        lowres = lowres_images(calibration_kspace(scan), scan.shape)
+        lowres = low_resolution_images(calibration_kspace(scan), scan.shape)
     except InputError:
         return maps.new_ones((1, maps.shape[1], 1, 1))
     combined = (maps.conj() * lowres[:, None]).sum(dim=2)

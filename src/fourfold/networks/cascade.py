@@ -29,10 +29,10 @@ class Cascade(Reconstructor):
         How many.
     channels, layers
         Of each, as in `fourfold.networks.layers.conv_stack.ConvStack`.
-    weight
+    consistency_weight
         λ of the data consistency (Eq. 6); None for the infinite one of the paper, which puts the measured samples back
         unchanged.
-    learned
+    learned_consistency
         Learn each finite λ.
     seed
         Of the initial weights.
@@ -43,16 +43,16 @@ class Cascade(Reconstructor):
         subnetworks: Count = 5,
         channels: Channels = 64,
         layers: Count = 4,
-        weight: NonNegativeFloat | None = None,
-        learned: bool = False,
+        consistency_weight: NonNegativeFloat | None = None,
+        learned_consistency: bool = False,
         seed: Seed = 0,
     ) -> None:
         super().__init__()
         self.subnetworks = nn.ModuleList(
             ConvStack(2, 2, channels, layers, seed + index) for index in range(subnetworks)
         )
-        trust = math.inf if weight is None else weight
-        self.consistency = nn.ModuleList(DataConsistency(trust, learned) for _ in range(subnetworks))
+        weight = math.inf if consistency_weight is None else consistency_weight
+        self.consistency = nn.ModuleList(DataConsistency(weight, learned_consistency) for _ in range(subnetworks))
 
     def refined(self, image: Tensor, stage: int) -> Tensor:
         """Return C_p(x): what sub-network `stage` (from 0) makes of images (frame, y, x), before data consistency."""

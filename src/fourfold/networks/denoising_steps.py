@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from fourfold.networks.consistent_step import consistent_step
-from fourfold.networks.denoiser import Denoiser
-from fourfold.networks.first_image import FIRST_WEIGHT, damped_image, smooth_image
+from fourfold.networks.data_consistency_step import data_consistency_step
+from fourfold.networks.denoising_unet import DenoisingUNet
+from fourfold.networks.initial_image import INITIAL_WEIGHT, regularised_least_squares_image, total_variation_image
 from fourfold.networks.noise_schedule import NoiseSchedule
 from fourfold.noise.calibration_noise import noise_floor
 from fourfold.noise.frame_noise import noise_level
@@ -39,7 +39,7 @@ class DenoisingSteps(nn.Module):
     def __init__(self, steps: int, channels: int, pools: int, total_variation: float) -> None:
         super().__init__()
         self.total_variation = total_variation
-        self.denoiser = Denoiser(channels, pools)
+        self.denoiser = DenoisingUNet(channels, pools)
         self.schedule = NoiseSchedule(steps)
 
     def forward(self, kspace: Tensor, mask: Tensor, maps: Tensor, calibration: Tensor | None) -> Tensor:
@@ -54,12 +54,12 @@ class DenoisingSteps(nn.Module):
         encoding = Encoding(mask, maps[:, None])
         rhs = encoding.adjoint(kspace)
         if self.total_variation:
-            image = smooth_image(encoding, rhs, self.total_variation)
+            image = total_variation_image(encoding, rhs, self.total_variation)
         else:
-            image = damped_image(encoding, rhs, rhs.real.new_tensor(FIRST_WEIGHT))
+            image = regularised_least_squares_image(encoding, rhs, rhs.real.new_tensor(INITIAL_WEIGHT))
         for level, weight in self.schedule(noise):
             better = self.denoiser(image[:, 0], level)[:, None]
-            image = consistent_step(encoding, rhs, better, weight[:, None, None, None], _ITERATIONS)
+            image = data_consistency_step(encoding, rhs, better, weight[:, None, None, None], _ITERATIONS)
         return image[:, 0]
 
 

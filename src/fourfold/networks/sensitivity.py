@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
-from fourfold.coils.low_resolution import lowres_images
+from fourfold.coils.low_resolution import low_resolution_images
 from fourfold.coils.root_sum_of_squares import root_sum_of_squares
 from fourfold.networks.normalised_unet import NormalisedUNet
 from fourfold.operators.fourier import fft, ifft
@@ -61,6 +61,6 @@ class SensitivityNetwork(nn.Module):
             [self.unet(part.flatten(0, 1)).view_as(part) for part in torch.split(images, together, dim=1)], dim=1
         )
         if self.grid == "calibration":
-            maps = lowres_images(fft(maps), shape)
+            maps = low_resolution_images(fft(maps), shape)
         rss = root_sum_of_squares(maps)[:, None]
         return maps / rss.clamp_min(torch.finfo(rss.dtype).tiny)

@@ -103,7 +103,7 @@ class UNet(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return the output images, real (frame, output, y, x), of input images (frame, input, y, x) of any size.
 
-        Odd rows and columns, which pooling drops, come back by reflection; a side too short to be halved so often is
+        Odd rows and columns, which pooling drops, come back by reflection; a side too short for all poolings is
         lengthened by repeating its last pixel, and the result cut.
         """
         ny, nx = x.shape[-2:]

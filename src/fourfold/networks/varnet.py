@@ -9,9 +9,9 @@ from pydantic import NonNegativeFloat
 from torch import Tensor, nn
 
 from fourfold.errors import InputError
-from fourfold.networks.consistent_step import consistent_step
+from fourfold.networks.data_consistency_step import data_consistency_step
 from fourfold.networks.denoising_steps import DenoisingSteps
-from fourfold.networks.first_image import FIRST_WEIGHT, damped_image, smooth_image
+from fourfold.networks.initial_image import INITIAL_WEIGHT, regularised_least_squares_image, total_variation_image
 from fourfold.networks.layers.seeded import draw_weights
 from fourfold.networks.normalised_unet import NormalisedUNet
 from fourfold.networks.reconstructor import Reconstructor
@@ -121,7 +121,7 @@ class VarNet(Reconstructor):
         """Return η of each step; of the proximal form ln λ of each, before them that of the first image."""
         if self.form != "proximal":
             return torch.ones(cascades)
-        return torch.tensor([*([] if self.total_variation else [FIRST_WEIGHT]), *[_WEIGHT] * cascades]).log()
+        return torch.tensor([*([] if self.total_variation else [INITIAL_WEIGHT]), *[_WEIGHT] * cascades]).log()
 
     @property
     def estimates_maps(self) -> bool:
@@ -175,12 +175,12 @@ class VarNet(Reconstructor):
         rhs = encoding.adjoint(kspace)
         weights = list(self.steps.exp())
         if self.total_variation:
-            image = smooth_image(encoding, rhs, self.total_variation)
+            image = total_variation_image(encoding, rhs, self.total_variation)
         else:
-            image = damped_image(encoding, rhs, weights.pop(0))
+            image = regularised_least_squares_image(encoding, rhs, weights.pop(0))
         for weight, regulariser in zip(weights, self.regularisers, strict=True):
             better = image - regulariser(image[:, 0])[:, None]
-            image = consistent_step(encoding, rhs, better, weight, ITERATIONS)
+            image = data_consistency_step(encoding, rhs, better, weight, ITERATIONS)
         return image[:, 0]
 
     def _in_kspace(self, encoding: Encoding, kspace: Tensor, mask: Tensor, maps: Tensor) -> Tensor:

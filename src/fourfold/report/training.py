@@ -21,11 +21,11 @@ __all__ = ["write_training"]
 
 PAGE = "training.html"
 _PLACE = ("stage", "epoch", "step")
-_TECHNICAL = ("gradient", "rate", "seconds_per_step")
+_TECHNICAL = ("gradient", "learning_rate", "seconds_per_step")
 _TITLES = {
     "loss": "Loss",
     "gradient": "Norm of the gradient",
-    "rate": "Learning rate",
+    "learning_rate": "Learning rate",
     "held-back-error": "Error of held-back samples",
 }
 
@@ -84,7 +84,7 @@ def _losses_of(rows: Rows) -> list[str]:
     if not rows:
         return []
     parts = [name for name in rows[0] if name not in (*_PLACE, *_TECHNICAL, "loss")]
-    return ["loss", *(parts if len(parts) > 1 else []), "gradient", "rate"]
+    return ["loss", *(parts if len(parts) > 1 else []), "gradient", "learning_rate"]
 
 
 def _title(name: str) -> str:
@@ -100,7 +100,9 @@ def _charts(rows: Rows, names: Sequence[str]) -> list[dict[str, str]]:
     charts = []
     for name in names:
         values = [float(row[name]) for row in rows]
-        figure = history_chart(_title(name), steps, values, borders, logarithmic=name not in (*METRICS, "rate"))
+        figure = history_chart(
+            _title(name), steps, values, borders, logarithmic=name not in (*METRICS, "learning_rate")
+        )
         charts.append({"image": data_url(chart_png(figure)), "words": f"{_title(name)} against the step"})
     return charts
 

@@ -675,7 +675,7 @@ class Reconstruction:
         Size and place of the frames; they are cut to ``geometry.image_size`` already.
     members
         complex64, (member, frame, y, x): the images of an ensemble, whose mean is `image`, or None.
-    estimate
+    before_data_consistency
         complex64, (frame, y, x): what the image was before the measured samples were put back, where they were.
     """
 
@@ -684,7 +684,7 @@ class Reconstruction:
     std: Tensor | None = None
     geometry: Geometry = field(default_factory=Geometry)
     members: Tensor | None = None
-    estimate: Tensor | None = None
+    before_data_consistency: Tensor | None = None
 
     def __post_init__(self) -> None:
         check_tensor("The image", self.image)

@@ -388,7 +388,9 @@ class ConvDecoderStudy(Study):
             yield MissingFigure("4", "Figure 4 compares an ensemble with its members, and there is a single member.")
             return
         count, best = len(made.members), ensemble.best(psnr)
-        single = dataclasses.replace(made, image=made.members[best], members=None, std=None, estimate=None)
+        single = dataclasses.replace(
+            made, image=made.members[best], members=None, std=None, before_data_consistency=None
+        )
         kinds: tuple[Kind, ...] = ("best member", "image")
         yield self._figure(
             "4a",

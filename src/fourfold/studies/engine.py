@@ -18,9 +18,9 @@ from fourfold.studies.scores import Scores
 from fourfold.studies.test_set import Evaluation, ExampleSet, TestSet
 from fourfold.training.settings import TrainingSettings
 from fourfold.training.train import finetune, is_finished, train
-from fourfold.weights.files import read_manifest
 from fourfold.weights.find import find_weights
-from fourfold.weights.network import load_network
+from fourfold.weights.load_network import load_network
+from fourfold.weights.weight_files import read_manifest
 
 __all__ = ["Contender", "Fact", "Failure", "Study", "StudyResults", "StudyRunner", "TrainingRun", "run_study"]
 

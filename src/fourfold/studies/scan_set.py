@@ -171,7 +171,7 @@ class ScanSet(TestSet):
         members = None if made.members is None or len(made.members) == 1 else made.members
         return {
             "image": scores(made.magnitude),
-            "estimate": {} if made.estimate is None else scores(made.estimate.abs()),
+            "estimate": {} if made.before_data_consistency is None else scores(made.before_data_consistency.abs()),
             "ensemble": None if members is None else dataclasses.asdict(ensemble_scores(members, reference, metrics)),
             "seconds": made.record.seconds,
         }

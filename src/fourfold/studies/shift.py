@@ -16,7 +16,7 @@ from fourfold.studies.scores import Scores
 from fourfold.studies.settings import Named, StudySettings, refuse_placed
 from fourfold.training.base import Settings
 from fourfold.training.presets import with_preset
-from fourfold.weights.network import load_network
+from fourfold.weights.load_network import load_network
 
 __all__ = ["GivenWeights", "ShiftSettings", "ShiftStudy"]
 

@@ -18,7 +18,7 @@ from fourfold.metrics import score
 from fourfold.networks.reconstructor import Reconstructor
 from fourfold.result_cache import CacheKey
 from fourfold.scan import Reconstruction, Record, Sampling, Scan, Source
-from fourfold.weights.network import load_network
+from fourfold.weights.load_network import load_network
 
 __all__ = ["Evaluation", "ExampleSet", "TestSet"]
 

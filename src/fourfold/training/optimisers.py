@@ -18,7 +18,7 @@ Share: TypeAlias = Annotated[float, Field(ge=0, lt=1)]
 
 
 class _Optimiser(Settings):
-    rate: PositiveFloat = 1e-3
+    learning_rate: PositiveFloat = 1e-3
     """Learning rate, before the schedule."""
     weight_decay: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
     """Adam and RMSProp: factor of the weights that is added to the gradient, 2γ of a term γ‖θ‖² in the loss (Dar &
@@ -35,7 +35,7 @@ class Adam(_Optimiser):
 
     def build(self, weights: Iterable[nn.Parameter]) -> Optimizer:
         """Return the optimiser of `weights`."""
-        return torch.optim.Adam(weights, self.rate, self.betas, weight_decay=self.weight_decay)
+        return torch.optim.Adam(weights, self.learning_rate, self.betas, weight_decay=self.weight_decay)
 
 
 class AdamW(_Optimiser):
@@ -48,7 +48,7 @@ class AdamW(_Optimiser):
 
     def build(self, weights: Iterable[nn.Parameter]) -> Optimizer:
         """Return the optimiser of `weights`."""
-        return torch.optim.AdamW(weights, self.rate, self.betas, weight_decay=self.weight_decay)
+        return torch.optim.AdamW(weights, self.learning_rate, self.betas, weight_decay=self.weight_decay)
 
 
 class RmsProp(_Optimiser):
@@ -64,7 +64,7 @@ class RmsProp(_Optimiser):
     def build(self, weights: Iterable[nn.Parameter]) -> Optimizer:
         """Return the optimiser of `weights`."""
         return torch.optim.RMSprop(
-            weights, self.rate, self.smoothing, weight_decay=self.weight_decay, momentum=self.momentum
+            weights, self.learning_rate, self.smoothing, weight_decay=self.weight_decay, momentum=self.momentum
         )
 
 

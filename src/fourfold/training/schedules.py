@@ -17,7 +17,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 class _Schedule(Settings, ABC):
     @abstractmethod
-    def factor(self, share: float, epoch: float) -> float:
+    def multiplier(self, share: float, epoch: float) -> float:
         """Return what the learning rate is multiplied by.
 
         Parameters
@@ -30,13 +30,13 @@ class _Schedule(Settings, ABC):
 
 
 class _WarmedUp(_Schedule):
-    warmup: Share = 0.0
+    warmup_fraction: Share = 0.0
     """Share of the stage over which the rate rises from 0, linearly."""
 
-    def factor(self, share: float, epoch: float) -> float:
+    def multiplier(self, share: float, epoch: float) -> float:
         """Return the factor: rising during the warm-up, then the schedule's own."""
-        if share < self.warmup:
-            return share / self.warmup
+        if share < self.warmup_fraction:
+            return share / self.warmup_fraction
         return self._after(share, epoch)
 
     @abstractmethod
@@ -58,13 +58,13 @@ class Steps(_WarmedUp):
 
     kind: Literal["step"]
     """Name in settings."""
-    every: PositiveInt
+    epochs: PositiveInt
     """Epochs between changes."""
-    by: Annotated[float, Field(gt=0, lt=1)] = 0.1
+    factor: Annotated[float, Field(gt=0, lt=1)] = 0.1
     """Factor of each change."""
 
     def _after(self, share: float, epoch: float) -> float:  # noqa: ARG002
-        return self.by ** math.floor(epoch / self.every)
+        return self.factor ** math.floor(epoch / self.epochs)
 
 
 class Cosine(_WarmedUp):
@@ -72,11 +72,13 @@ class Cosine(_WarmedUp):
 
     kind: Literal["cosine"]
     """Name in settings."""
-    last: Share = 0.0
+    final_fraction: Share = 0.0
     """Rate at the end, as a share of the full one."""
 
     def _after(self, share: float, epoch: float) -> float:  # noqa: ARG002
-        return _half_cosine(1.0, self.last, (share - self.warmup) / max(1 - self.warmup, 1e-12))
+        return _half_cosine(
+            1.0, self.final_fraction, (share - self.warmup_fraction) / max(1 - self.warmup_fraction, 1e-12)
+        )
 
 
 class OneCycle(_Schedule):
@@ -84,18 +86,18 @@ class OneCycle(_Schedule):
 
     kind: Literal["one-cycle"]
     """Name in settings."""
-    rise: Annotated[float, Field(gt=0, lt=1)] = 0.3
+    rise_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.3
     """Share of the stage until the full rate."""
-    first: Share = 0.04
+    initial_fraction: Share = 0.04
     """Rate at the start, as a share of the full one."""
-    last: Share = 4e-6
+    final_fraction: Share = 4e-6
     """Rate at the end, as a share of the full one."""
 
-    def factor(self, share: float, epoch: float) -> float:  # noqa: ARG002
+    def multiplier(self, share: float, epoch: float) -> float:  # noqa: ARG002
         """Return the factor."""
-        if share < self.rise:
-            return _half_cosine(self.first, 1.0, share / self.rise)
-        return _half_cosine(1.0, self.last, (share - self.rise) / (1 - self.rise))
+        if share < self.rise_fraction:
+            return _half_cosine(self.initial_fraction, 1.0, share / self.rise_fraction)
+        return _half_cosine(1.0, self.final_fraction, (share - self.rise_fraction) / (1 - self.rise_fraction))
 
 
 def _half_cosine(start: float, end: float, share: float) -> float:

@@ -37,14 +37,14 @@ class StageSettings(Settings):
     """What learns: the whole network, end to end; the sub-networks of a cascade one after another, each alone on
     what those before it make of the data (Dar & Çukur 2017, Eqs. 9 and 10), so many epochs each; or the denoiser of a
     VarNet of the denoising form alone, on references with noise."""
-    noise: tuple[PositiveFloat, PositiveFloat] | None = None
+    noise_std: tuple[PositiveFloat, PositiveFloat] | None = None
     """Of a stage that trains the denoiser alone: the least and the most noise, in parts of bright tissue; 0.002 and
     0.15 unless given."""
     epochs: PositiveInt | None = None
     """How often every example is seen; give this or `steps`."""
     steps: PositiveInt | None = None
     """How many batches are seen."""
-    rate: PositiveFloat | None = None
+    learning_rate: PositiveFloat | None = None
     """Learning rate, where it is not the optimiser's."""
     schedule: AnySchedule | None = None
     """Schedule, where it is not that of the whole training."""
@@ -53,8 +53,8 @@ class StageSettings(Settings):
     def _has_an_end(self) -> Self:
         if (self.epochs is None) == (self.steps is None):
             raise InputError("A stage of the training needs either 'epochs' or 'steps'; give one of them.")
-        if self.noise is not None and self.train != "denoiser":
-            raise InputError(f"A stage with 'train: {self.train}' adds no noise; leave 'noise' out.")
+        if self.noise_std is not None and self.train != "denoiser":
+            raise InputError(f"A stage with 'train: {self.train}' adds no noise; leave 'noise_std' out.")
         return self
 
 
@@ -70,11 +70,11 @@ class FromSplit(Settings):
 
     kind: Literal["self"]
     """Name in settings."""
-    share: Annotated[float, Field(gt=0, lt=1)] = 0.4
+    held_out_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.4
     """Share of the acquired samples that the network does not see."""
     whole_lines: bool = False
     """Hold whole lines back, where lines were acquired; otherwise single samples, as published."""
-    centre: Annotated[int, Field(ge=0)] = 4
+    centre_size: Annotated[int, Field(ge=0)] = 4
     """So many samples along each axis, the innermost, the network always sees."""
 
 
@@ -108,9 +108,9 @@ class TrainingSettings(Settings):
     """Examples of a step, those of all devices together."""
     stages: tuple[StageSettings, ...] = Field(default=(StageSettings(epochs=50),), min_length=1)
     """What learns, and for how long."""
-    average: Annotated[float, Field(gt=0, lt=1)] | None = None
+    weight_averaging: Annotated[float, Field(gt=0, lt=1)] | None = None
     """Decay of the moving average of the weights, which is then validated and written in their place."""
-    clip: PositiveFloat | None = None
+    gradient_clip: PositiveFloat | None = None
     """Largest norm of the gradient; a larger one is scaled down to it."""
     precision: Precision = "auto"
     """Numbers that the network computes with; auto takes bfloat16 where the device multiplies them in hardware."""
@@ -120,7 +120,7 @@ class TrainingSettings(Settings):
     """Metrics by which the images of validation are scored; the first one tells which weights are best."""
     keep: Literal["best", "last"] = "best"
     """Which weights are written at the end: those of the best score, or the last ones."""
-    stored: Literal["float32", "float16"] = "float32"
+    stored_precision: Literal["float32", "float16"] = "float32"
     """Numbers of the weights that are written at the end; float16 halves the file."""
     validate_every: PositiveInt | None = None
     """Steps between validations; once an epoch unless given."""

@@ -13,17 +13,17 @@ from torch import Tensor, nn
 from fourfold.networks.cascade import Cascade
 from fourfold.networks.reconstructor import Reconstructor
 from fourfold.networks.varnet import VarNet
-from fourfold.training.order import steps_per_epoch
+from fourfold.training.batch_order import steps_per_epoch
 from fourfold.training.schedules import AnySchedule
 from fourfold.training.settings import StageSettings, TrainingSettings
 
-__all__ = ["Seen", "Stage", "plan"]
+__all__ = ["NetworkInput", "Stage", "plan"]
 
 # The least and the most noise that a denoiser learns to take off, unless the settings say otherwise.
 _NOISE = (0.002, 0.15)
 
 
-class Seen(NamedTuple):
+class NetworkInput(NamedTuple):
     """What a network sees of a batch; see `fourfold.networks.reconstructor.Reconstructor.forward`."""
 
     kspace: Tensor
@@ -48,7 +48,7 @@ class Stage:
         Of this stage.
     first_step, first_epoch
         How many steps and epochs the stages before took.
-    rate, schedule
+    learning_rate, schedule
         Learning rate and its course.
     """
 
@@ -59,7 +59,7 @@ class Stage:
     steps_per_epoch: int
     first_step: int
     first_epoch: int
-    rate: float
+    learning_rate: float
     schedule: AnySchedule
 
     @property
@@ -67,9 +67,9 @@ class Stage:
         """Epochs that the stage begins."""
         return math.ceil(self.steps / self.steps_per_epoch)
 
-    def rate_at(self, step: int) -> float:
+    def learning_rate_at(self, step: int) -> float:
         """Return the learning rate of a step, counted from 0."""
-        return self.rate * self.schedule.factor((step + 0.5) / self.steps, step / self.steps_per_epoch)
+        return self.learning_rate * self.schedule.multiplier((step + 0.5) / self.steps, step / self.steps_per_epoch)
 
     def learning(self, network: nn.Module) -> list[nn.Parameter]:
         """Return the weights that learn; all others are held."""
@@ -81,7 +81,7 @@ class Stage:
         network.requires_grad_(False)
         return list(part.requires_grad_(True).parameters())
 
-    def trained_image(self, network: Reconstructor, seen: Seen) -> Tensor:
+    def trained_image(self, network: Reconstructor, seen: NetworkInput) -> Tensor:
         """Return the images (frame, y, x) that the loss compares: of a sub-network before data consistency (Eq. 10)."""
         if self.subnetwork is None:
             image: Tensor = network(*seen)
@@ -102,7 +102,7 @@ class Stage:
         image: Tensor = cast(VarNet, network).denoising.denoiser(noisy, level.to(reference.device))
         return image
 
-    def result(self, network: Reconstructor, seen: Seen) -> Tensor:
+    def result(self, network: Reconstructor, seen: NetworkInput) -> Tensor:
         """Return the images that validation judges: after the data consistency of what was trained so far."""
         if self.subnetwork is None:
             image: Tensor = network(*seen)
@@ -117,7 +117,7 @@ def plan(settings: TrainingSettings, network: nn.Module, examples: int) -> list[
     first_step = first_epoch = 0
     for asked, part in _parts(settings, network):
         steps = asked.steps or cast(int, asked.epochs) * per_epoch
-        noise = (asked.noise or _NOISE) if asked.train == "denoiser" else None
+        noise = (asked.noise_std or _NOISE) if asked.train == "denoiser" else None
         kind = "denoiser" if noise else "end-to-end" if part is None else f"subnetwork-{part + 1}"
         stage = Stage(
             f"{len(stages) + 1}-{kind}",
@@ -127,7 +127,7 @@ def plan(settings: TrainingSettings, network: nn.Module, examples: int) -> list[
             per_epoch,
             first_step,
             first_epoch,
-            asked.rate or settings.optimiser.rate,
+            asked.learning_rate or settings.optimiser.learning_rate,
             asked.schedule or settings.schedule,
         )
         stages.append(stage)

@@ -17,7 +17,7 @@ from fourfold.networks.reconstructor import require_maps
 from fourfold.operators.fourier import fft
 from fourfold.sampling.hold_back import hold_back
 from fourfold.training.settings import FromSplit, TrainingSettings
-from fourfold.training.stages import Seen
+from fourfold.training.stages import NetworkInput
 
 __all__ = ["ByReference", "BySplit", "Supervision", "reference_of", "supervision"]
 
@@ -34,7 +34,7 @@ class Supervision(Protocol):
     def batch(self, examples: Sequence[tuple[int, Example]]) -> Any:
         """Return one batch of examples, each with its epoch; runs where the data is loaded."""
 
-    def seen(self, batch: Any, estimates_maps: bool) -> Seen:
+    def seen(self, batch: Any, estimates_maps: bool) -> NetworkInput:
         """Return what the network sees of a batch; no maps where it estimates them itself."""
 
     def parts(self, images: Tensor, batch: Any) -> dict[str, Tensor]:
@@ -74,9 +74,9 @@ class ByReference:
         """Return the examples, stacked."""
         return collate([example for _, example in examples])
 
-    def seen(self, batch: Batch, estimates_maps: bool) -> Seen:
+    def seen(self, batch: Batch, estimates_maps: bool) -> NetworkInput:
         """Return all acquired samples."""
-        return Seen(batch.kspace, batch.mask, None if estimates_maps else batch.maps, batch.calibration)
+        return NetworkInput(batch.kspace, batch.mask, None if estimates_maps else batch.maps, batch.calibration)
 
     def parts(self, images: Tensor, batch: Batch) -> dict[str, Tensor]:
         """Return each loss, weighted."""
@@ -157,14 +157,18 @@ class BySplit:
         seed = int(torch.randint(2**31, (1,), generator=drawn))
         settings = self.split
         return hold_back(
-            example.mask[None], settings.share, seed=seed, whole_lines=settings.whole_lines, centre=settings.centre
+            example.mask[None],
+            settings.held_out_fraction,
+            seed=seed,
+            whole_lines=settings.whole_lines,
+            centre=settings.centre_size,
         )[0]
 
-    def seen(self, batch: SplitBatch, estimates_maps: bool) -> Seen:
+    def seen(self, batch: SplitBatch, estimates_maps: bool) -> NetworkInput:
         """Return the samples that were not held back."""
         whole, held = batch.whole, batch.held
         maps = None if estimates_maps else whole.maps
-        return Seen(torch.where(held[:, None], 0, whole.kspace), whole.mask & ~held, maps, whole.calibration)
+        return NetworkInput(torch.where(held[:, None], 0, whole.kspace), whole.mask & ~held, maps, whole.calibration)
 
     def parts(self, images: Tensor, batch: SplitBatch) -> dict[str, Tensor]:
         """Return both terms of the loss."""

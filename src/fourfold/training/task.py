@@ -23,10 +23,10 @@ from fourfold.metrics import find_metric
 from fourfold.networks.layers.precision import computing
 from fourfold.networks.reconstructor import Reconstructor
 from fourfold.training.averaging import averaged_copy, update_average
+from fourfold.training.batch_order import ByEpoch, Order
 from fourfold.training.checkpoint import Best, Checkpoint, keep_as_best, write_checkpoint
+from fourfold.training.lightning_messages import silence
 from fourfold.training.log import LOSSES, SCORES, Log
-from fourfold.training.order import ByEpoch, Order
-from fourfold.training.quiet import silence
 from fourfold.training.settings import TrainingSettings
 from fourfold.training.stages import Stage
 from fourfold.training.supervision import HELD_BACK, reference_of, supervision
@@ -76,7 +76,7 @@ class Task(pl.LightningModule):
         super().__init__()
         self.automatic_optimization = False
         self.network = network
-        self.average = None if settings.average is None else averaged_copy(network)
+        self.average = None if settings.weight_averaging is None else averaged_copy(network)
         self.stage, self.settings, self.data, self.folder = stage, settings, data, folder
         self.supervision = supervision(settings)
         self.total_steps, self.show = total_steps, progress
@@ -154,22 +154,24 @@ class Task(pl.LightningModule):
         """Do one step, and what is due after it."""
         optimiser = self.optimizers()
         assert isinstance(optimiser, pl.core.optimizer.LightningOptimizer)
-        rate = self.stage.rate_at(self.step)
+        learning_rate = self.stage.learning_rate_at(self.step)
         for group in optimiser.param_groups:
-            group["lr"] = rate
+            group["lr"] = learning_rate
         parts = self._parts(batch)
         shared = self.trainer.strategy.reduce(torch.stack(list(parts.values())).detach(), reduce_op="mean")
         values = dict(zip(parts, shared.tolist(), strict=True))
         self._refuse_unless_finite(values, batch)
         optimiser.zero_grad()
         self.manual_backward(torch.stack(list(parts.values())).sum())
-        norm = float(clip_grad_norm_(self._learning(optimiser), self.settings.clip or torch.inf))
+        norm = float(clip_grad_norm_(self._learning(optimiser), self.settings.gradient_clip or torch.inf))
         self._refuse_unless_finite({"the gradient's norm": norm}, batch)
         optimiser.step()
         self.step += 1
         if self.average is not None:
-            update_average(self.average, self.network, self.settings.average or 0.0, self.stage.first_step + self.step)
-        self._after_step(values, norm, rate)
+            update_average(
+                self.average, self.network, self.settings.weight_averaging or 0.0, self.stage.first_step + self.step
+            )
+        self._after_step(values, norm, learning_rate)
 
     @staticmethod
     def _learning(optimiser: Any) -> list[nn.Parameter]:
@@ -206,19 +208,19 @@ class Task(pl.LightningModule):
         raise InputError(
             f"The training stopped in stage {self.stage.name}, epoch {place['epoch']}, step {place['step']}: "
             f"{' and '.join(wrong)} became {found} for {'; '.join(names)}. {told}; look at these examples, or train "
-            "with a lower rate or with 'clip'."
+            "with a lower rate or with 'gradient_clip'."
         )
 
     # What is due after a step
 
-    def _after_step(self, values: Mapping[str, float], norm: float, rate: float) -> None:
+    def _after_step(self, values: Mapping[str, float], norm: float, learning_rate: float) -> None:
         settings, stage = self.settings, self.stage
         for name, value in {"loss": sum(values.values()), **values, "gradient": norm}.items():
             self.sums[name] = self.sums.get(name, 0.0) + value
         self.count += 1
         over = self.step == stage.steps
         if over or self.step % min(settings.log_every, math.ceil(stage.steps / _FEWEST_ROWS)) == 0:
-            self._log_losses(rate)
+            self._log_losses(learning_rate)
         judged = over or self.step % (settings.validate_every or stage.steps_per_epoch) == 0
         scores = self.validate() if judged and self.data.validation is not None else {}
         better = bool(scores) and self._is_better(scores)
@@ -240,13 +242,13 @@ class Task(pl.LightningModule):
         epoch = self.stage.first_epoch + (step - 1) // self.stage.steps_per_epoch + 1
         return {"stage": self.stage.name, "epoch": epoch, "step": self.stage.first_step + step}
 
-    def _log_losses(self, rate: float) -> None:
+    def _log_losses(self, learning_rate: float) -> None:
         means = {name: value / self.count for name, value in self.sums.items()}
         now = time.perf_counter()
         seconds = (now - self.started) / self.count
         place = self._place(self.step)
         if self.log_book:
-            self.log_book.write(LOSSES, place, {**means, "rate": rate, "seconds_per_step": seconds})
+            self.log_book.write(LOSSES, place, {**means, "learning_rate": learning_rate, "seconds_per_step": seconds})
         self.sums, self.count, self.started = {}, 0, now
         if self.show is not None and self.trainer.is_global_zero:
             best = "".join(f", best {name} {value:.4g}" for name, value in self._first_of_best())

@@ -22,18 +22,18 @@ from fourfold.files.output import atomically, write_text
 from fourfold.methods.method import Progress
 from fourfold.networks.build import Reconstructor, build
 from fourfold.training.checkpoint import BEST, LAST, Checkpoint, read_checkpoint
-from fourfold.training.domain import examples_domain
-from fourfold.training.quiet import quiet
-from fourfold.training.relay import relayed
+from fourfold.training.lightning_messages import quiet
+from fourfold.training.progress_relay import relayed
+from fourfold.training.scan_statistics import scan_statistics_of_examples
 from fourfold.training.settings import TrainingSettings
 from fourfold.training.stages import Stage, plan
-from fourfold.weights.files import MANIFEST, WEIGHTS, read_manifest
 from fourfold.weights.find import find_weights
-from fourfold.weights.folder import fill, read_weights, write_weights
-from fourfold.weights.half import halved
-from fourfold.weights.manifest import Domain, Manifest, TrainingData
+from fourfold.weights.half_precision import to_half_precision
+from fourfold.weights.manifest import Manifest, ScanStatistics, TrainingData
 from fourfold.weights.out_of_distribution import FEWEST_SCANS
-from fourfold.weights.reference_output import answer
+from fourfold.weights.reference_output import reference_output
+from fourfold.weights.state_dict import load_state, read_weights, write_weights
+from fourfold.weights.weight_files import MANIFEST, WEIGHTS, read_manifest
 
 if TYPE_CHECKING:
     from fourfold.training.task import Data
@@ -44,7 +44,7 @@ _SETTINGS = "settings.yaml"
 # Where the work is done changes nothing in what is trained.
 _PLACES = ("device", "devices", "nodes", "workers")
 # Of so many examples the manifest tells which scans the weights are for.
-_DOMAIN = 120
+_STATISTICS_EXAMPLES = 120
 
 
 def train(
@@ -111,7 +111,7 @@ def _train(
     base: Manifest | None = None
     if start is not None:
         state, base = read_weights(start)
-        fill(network, state, base.name)
+        load_state(network, state, base.name)
     asked = settings.data.split.validation if settings.data.sources else settings.data.validation
     validation = validation_set(settings.data, settings.seed) if asked else None
     data = Data(training_set(settings.data, settings.seed), validation)
@@ -256,7 +256,7 @@ def _write(
     """Write the weights of the last stage with their manifest."""
     chosen = read_checkpoint(folder / "checkpoints" / stage.name / (BEST if settings.keep == "best" else LAST))
     assert chosen is not None
-    state = halved(chosen.written) if settings.stored == "float16" else chosen.written
+    state = to_half_precision(chosen.written) if settings.stored_precision == "float16" else chosen.written
     network.load_state_dict(state)
     scores = chosen.best.scores if chosen.best and settings.keep == "best" else {}
     return write_weights(
@@ -270,8 +270,8 @@ def _write(
             "training": {**_told(settings), "start": base and f"{base.name}, SHA-256 {base.sha256}"},
             "scores": {f"{name} validation": value for name, value in scores.items()},
             "licence": settings.licence,
-            "domain": _domain(data.training),
-            "answer": answer(network.eval()),
+            "scan_statistics": _scan_statistics(data.training),
+            "reference_output": reference_output(network.eval()),
         },
     )
 
@@ -287,12 +287,12 @@ def _training_data(settings: TrainingSettings, images: int) -> tuple[TrainingDat
     )
 
 
-def _domain(examples: Examples) -> Domain | None:
+def _scan_statistics(examples: Examples) -> ScanStatistics | None:
     """Return which scans the weights are for; None where there are too few examples to tell."""
     if len(examples) < FEWEST_SCANS:
         return None
     try:
-        return examples_domain(examples, _DOMAIN)
+        return scan_statistics_of_examples(examples, _STATISTICS_EXAMPLES)
     except InputError:
         # Too few subjects, or calibration lines that show nothing.
         return None

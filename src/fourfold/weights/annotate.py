@@ -1,34 +1,35 @@
-"""Adds to a manifest what is found out after training."""
+"""Adds to a manifest what was measured after training."""
 
 from __future__ import annotations
 
 from os import PathLike
 from typing import Any
 
-from fourfold.weights.folder import read_weights, write_weights
+from fourfold.weights.load_network import load_network
 from fourfold.weights.manifest import Manifest
-from fourfold.weights.network import load_network
-from fourfold.weights.reference_output import answer
+from fourfold.weights.reference_output import reference_output
+from fourfold.weights.state_dict import read_weights, write_weights
 
 __all__ = ["annotate"]
 
 
-def annotate(folder: str | PathLike[str], **found: Any) -> Manifest:
-    """Write further fields into the manifest of a folder, and the network's answer to the fixed question.
+def annotate(folder: str | PathLike[str], **fields: Any) -> Manifest:
+    """Write fields into the manifest of a folder of weights, and the network's reference output.
 
     Parameters
     ----------
     folder
-        Of weights.
-    found
-        Fields of `fourfold.weights.manifest.Manifest`, such as ``domain`` and ``scores``; they replace what is there.
+        The folder of weights.
+    fields
+        Fields of `fourfold.weights.manifest.Manifest`, such as ``scan_statistics`` and ``scores``. They replace those
+        in the manifest.
 
     Raises
     ------
     InputError
-        When the weights cannot be loaded, or a field does not suit.
+        When the weights cannot be loaded, or a field is invalid.
     """
     state, manifest = read_weights(folder)
     network, _ = load_network(str(folder))
-    known = manifest.model_dump(exclude={"sha256"}) | {"answer": answer(network)} | found
-    return write_weights(folder, state, known)
+    content = manifest.model_dump(exclude={"sha256"}) | {"reference_output": reference_output(network)} | fields
+    return write_weights(folder, state, content)

@@ -1,12 +1,12 @@
-"""Finds weights by what a user calls them: a name of those that ship, a folder, or a place on the hub."""
+"""Finds weights by the name of shipped ones, a folder, or a repository on the Hugging Face hub."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from fourfold.errors import InputError, nearest
-from fourfold.weights.files import MANIFEST, read_manifest
 from fourfold.weights.hub import HUB, download
+from fourfold.weights.weight_files import MANIFEST, read_manifest
 
 __all__ = ["choose_weights", "find_weights", "shipped"]
 
@@ -19,33 +19,33 @@ def shipped() -> dict[str, Path]:
 
 
 def find_weights(weights: str) -> Path:
-    """Return the folder of weights called `weights`.
+    """Return the folder of the weights called `weights`.
 
     Parameters
     ----------
     weights
-        The name of weights that ship, a folder, or ``hf://owner/name`` with ``@revision`` where one is wanted. A folder
-        that has the name of shipped ones is meant by ``./name``.
+        The name of shipped weights, a folder, or ``hf://owner/name``, optionally with ``@revision``. Write ``./name``
+        for a folder that has the name of shipped weights.
 
     Raises
     ------
     InputError
-        When there are none of this name.
+        When no weights have this name.
     """
     if weights.startswith(HUB):
         return download(weights)
-    known = shipped()
-    if weights in known:
-        return known[weights]
+    available = shipped()
+    if weights in available:
+        return available[weights]
     if Path(weights).is_dir():
         return Path(weights)
-    names = ", ".join(known) or "none"
+    names = ", ".join(available) or "none"
     raise InputError(
-        f"There are no weights '{weights}'; with fourfold ship: {names}.{nearest(weights, known)} "
+        f"There are no weights '{weights}'; fourfold ships: {names}.{nearest(weights, available)} "
         f"Otherwise give a folder of weights, or {HUB}owner/name."
     )
 
 
 def choose_weights(network: str) -> str | None:
-    """Return the name of the first weights that ship for a network, None where there are none."""
+    """Return the name of the first shipped weights of a network; None where there are none."""
     return next((name for name, folder in shipped().items() if read_manifest(folder).network == network), None)

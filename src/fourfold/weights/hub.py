@@ -1,34 +1,34 @@
-"""Weights from the Hugging Face hub, through its own client."""
+"""Weights from the Hugging Face hub, through `huggingface_hub`."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from fourfold.errors import InputError
-from fourfold.weights.files import MANIFEST, WEIGHTS
+from fourfold.weights.weight_files import MANIFEST, WEIGHTS
 
 __all__ = ["HUB", "download"]
 
 HUB = "hf://"
-"""What a place on the hub starts with."""
+"""Prefix of a repository on the hub."""
 
 
 def download(place: str) -> Path:
-    """Return a local folder with the weights of a repository; what was fetched before is not fetched again.
+    """Return a local folder with the weights of a repository; files in the local cache are not downloaded again.
 
     Parameters
     ----------
     place
-        ``hf://owner/name`` or ``hf://owner/name@revision``, a revision being a branch, tag or commit.
+        ``hf://owner/name`` or ``hf://owner/name@revision``, where the revision is a branch, tag or commit.
 
     Raises
     ------
     InputError
-        When huggingface_hub is not installed, the place is none, or it cannot be reached.
+        When huggingface_hub is not installed, `place` is not a repository, or the hub cannot be reached.
     """
     repository, _, revision = place.removeprefix(HUB).partition("@")
     if len(repository.split("/")) != 2 or not all(repository.split("/")):
-        raise InputError(f"'{place}' is no place on the hub; write {HUB}owner/name or {HUB}owner/name@revision.")
+        raise InputError(f"'{place}' is no repository on the hub; write {HUB}owner/name or {HUB}owner/name@revision.")
     try:
         from huggingface_hub import snapshot_download
         from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
@@ -37,7 +37,7 @@ def download(place: str) -> Path:
     try:
         return Path(snapshot_download(repository, revision=revision or None, allow_patterns=[MANIFEST, WEIGHTS]))
     except LocalEntryNotFoundError:
-        raise InputError(f"The hub cannot be reached, and '{place}' was never fetched; go online once.") from None
+        raise InputError(f"The hub cannot be reached, and '{place}' is not in its cache; go online once.") from None
     except (HfHubHTTPError, HFValidationError) as error:
         reason = str(error).strip().splitlines()[-1]
-        raise InputError(f"'{place}' could not be fetched ({reason}); check the name and the revision.") from None
+        raise InputError(f"'{place}' could not be downloaded ({reason}); check the name and the revision.") from None

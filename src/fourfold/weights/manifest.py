@@ -1,4 +1,4 @@
-"""What must be known beside the numbers: the network, what it was trained on, how well it did, and a hash."""
+"""The manifest of trained weights: network, training data, training settings, scores, licence and hash."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["Domain", "Manifest", "TrainingData"]
+__all__ = ["Manifest", "ScanStatistics", "TrainingData"]
 
 
 class TrainingData(BaseModel):
@@ -15,22 +15,22 @@ class TrainingData(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     name: str = Field(min_length=1)
-    """What it is called."""
+    """Name of the data set."""
     licence: str = Field(min_length=1)
-    """Its licence, by SPDX name where there is one."""
+    """Licence, as an SPDX identifier where there is one."""
     subjects: int | None = Field(default=None, ge=1)
-    """How many subjects it holds; none where unknown."""
+    """Number of subjects; None where unknown."""
     images: int | None = Field(default=None, ge=1)
-    """How many images were trained on; none where unknown."""
+    """Number of images used for training; None where unknown."""
 
 
-class Domain(BaseModel):
-    """Numbers that describe the scans of the training data; see `fourfold.weights.out_of_distribution`."""
+class ScanStatistics(BaseModel):
+    """Statistics of the training scans; see `fourfold.weights.out_of_distribution`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     scans: int = Field(ge=1)
-    """How many scans the range was taken from."""
+    """Number of scans that the statistics were computed from."""
     coils: tuple[int, int]
     """Fewest and most coils."""
     acceleration: tuple[float, float]
@@ -40,38 +40,38 @@ class Domain(BaseModel):
     mean: tuple[float, ...]
     """Mean of the features."""
     whitening: tuple[tuple[float, ...], ...]
-    """Matrix that makes deviations from the mean uncorrelated and of variance one."""
+    """Whitening matrix of the features: deviations from the mean become uncorrelated, with variance one."""
     limit: float = Field(gt=0)
-    """Distance from the mean, in standard deviations, beyond which a scan is unlike the others."""
+    """Distance from the mean, in standard deviations, beyond which a scan is out of distribution."""
 
 
 class Manifest(BaseModel):
-    """Everything that is known of a set of weights."""
+    """The description of a set of weights."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
-    """Name to load them by: lower-case letters, digits and hyphens."""
+    """Name of the weights: lower-case letters, digits and hyphens."""
     network: str = Field(min_length=1)
-    """Which network they belong to, such as ``varnet``."""
+    """Name of the network, such as ``varnet``."""
     settings: dict[str, Any]
-    """Settings that the network is built with."""
+    """Settings of the network."""
     training_data: tuple[TrainingData, ...] = Field(min_length=1)
     """All sources of training data."""
     training: dict[str, Any]
     """Settings of the training."""
     scores: dict[str, float]
-    """Scores on unseen subjects, by the name of the metric and what it was measured on."""
+    """Scores on subjects that were not trained on, by the name of the metric and the data."""
     licence: str = Field(min_length=1)
-    """Licence of the weights themselves."""
-    domain: Domain | None = None
-    """Which scans they were trained for; none where nobody has said."""
-    answer: tuple[float, ...] | None = None
-    """The network's output for a fixed input, see `fourfold.weights.reference_output`; none where it is unknown."""
+    """Licence of the weights."""
+    scan_statistics: ScanStatistics | None = None
+    """Statistics of the training scans; None where unknown."""
+    reference_output: tuple[float, ...] | None = None
+    """The network's output for a fixed input, see `fourfold.weights.reference_output`; None where unknown."""
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
-    """Of the file of weights."""
+    """SHA-256 of the safetensors file."""
 
     def summary(self) -> dict[str, Any]:
-        """Return what a record says of the weights, as JSON types."""
+        """Return what a reconstruction's record holds of the weights, as JSON types."""
         data = [source.model_dump(mode="json", exclude_none=True) for source in self.training_data]
         return {"name": self.name, "sha256": self.sha256, "licence": self.licence, "training_data": data}

@@ -1,4 +1,4 @@
-"""Whether a scan is like those that a network was trained on, told by its measured samples alone."""
+"""Whether a scan is out of distribution for trained weights, judged by its measured samples alone."""
 
 from __future__ import annotations
 
@@ -10,52 +10,66 @@ import torch
 from torch import Tensor
 
 from fourfold.coils.calibration import calibration_kspace
-from fourfold.coils.low_resolution import lowres_images
+from fourfold.coils.low_resolution import low_resolution_images
 from fourfold.coils.root_sum_of_squares import root_sum_of_squares
 from fourfold.errors import InputError
 from fourfold.scan import Scan
-from fourfold.weights.manifest import Domain, TrainingData
+from fourfold.weights.manifest import ScanStatistics, TrainingData
 
-__all__ = ["FEWEST_SCANS", "distance", "domain_of", "features", "pattern_of", "remarks", "seen"]
+__all__ = [
+    "FEWEST_SCANS",
+    "distance",
+    "measure_scan_statistics",
+    "out_of_distribution_notes",
+    "pattern_kind",
+    "scan_features",
+    "training_subject_notes",
+]
 
-# Rings of k-space, in cycles a pixel, and sectors of half a turn within each.
+FEWEST_SCANS = 60
+"""Fewest frames that statistics are computed from."""
+# Borders of the rings in k-space, in cycles per pixel, and sectors of each ring over half a turn.
 _RINGS = (0, *(2.0**power for power in range(-6, 0)))
 _SECTORS = 8
-# The low-resolution image: samples of the centre, the fewest that show an object, and pixels a side.
-_CENTRE, _FEWEST, _PIXELS = 16, 12, 48
-# The object is brighter than this part of the brightest pixel. Rings of its shape, in standard deviations of it.
-_OBJECT = 0.15
+# Side of the calibration region in samples, fewest samples that show an object, side of the image in pixels.
+_REGION, _FEWEST_SAMPLES, _PIXELS = 16, 12, 48
+# Pixels above this fraction of the maximum belong to the object.
+_OBJECT_LEVEL = 0.15
+# Borders of the rings in the object, and radius of its inner part, in standard deviations of its shape.
 _RADII = (0, 0.5, 1, 1.5, 2, 2.5)
-_INSIDE = 1.5
-# Scans of subjects left out lie within the first number in this share of cases; a margin for other scanners.
-_SHARE, _MARGIN = 0.99, 1.3
-# Directions of less than this part of the widest one's variance are taken for as wide.
-_NARROWEST = 1e-3
-FEWEST_SCANS = 60
+_INNER_RADIUS = 1.5
+# The limit is a quantile of the left-out subjects' distances, times a margin for other scanners.
+_QUANTILE, _MARGIN = 0.99, 1.3
+# Smallest variance along a principal axis, as a fraction of the largest.
+_SMALLEST_VARIANCE = 1e-3
 
 
-def features(scan: Scan) -> Tensor:
-    """Return numbers that tell what a frame shows, whatever the scale, position and quarter turn: float64 (feature,).
+def scan_features(scan: Scan) -> Tensor:
+    """Return features of what a frame shows, float64 (feature,).
 
-    From the acquired samples' energy: how it falls with the distance from the centre of k-space, and in each ring the
-    second and fourth harmonic of its direction. From the low-resolution image of the centre: size and elongation of
-    the object, and mean and deviation of the brightness in rings of its own shape. A head is a compact oval, brighter
-    in the middle or at the rim; a knee's edges point one way; a chest fills the field of view and has dark lungs.
+    They do not depend on the scale, and hardly on position and quarter turns. Two groups:
+
+    - energy of the acquired samples: its decay with the distance from the k-space centre, and the second and fourth
+      angular harmonic in each ring;
+    - the low-resolution image: size and elongation of the object, and mean and standard deviation of the brightness in
+      elliptical rings.
+
+    A head is a compact oval, a knee has edges of one direction, a chest fills the field of view and has dark lungs.
 
     Parameters
     ----------
     scan
-        A single Cartesian frame.
+        One Cartesian frame.
 
     Raises
     ------
     InputError
         When fewer than 12 samples along an axis are fully sampled around the centre.
     """
-    return torch.cat([_energies(scan), _shape(scan)])
+    return torch.cat([_kspace_features(scan), _image_features(scan)])
 
 
-def pattern_of(scan: Scan) -> str:
+def pattern_kind(scan: Scan) -> str:
     """Return the kind of sampling pattern: ``full``, ``lines`` or ``points``."""
     mask = scan.mask
     if bool(mask.all()):
@@ -64,105 +78,108 @@ def pattern_of(scan: Scan) -> str:
     return "lines" if torch.equal(rows & columns, mask) and (bool(rows.all()) or bool(columns.all())) else "points"
 
 
-def distance(domain: Domain, found: Tensor) -> float:
-    """Return how far features lie from the domain's mean: the root-mean-square of standard deviations (Mahalanobis)."""
-    whitening = torch.tensor(domain.whitening, dtype=torch.float64)
-    return float((whitening @ (found.cpu() - torch.tensor(domain.mean, dtype=torch.float64))).square().mean().sqrt())
+def distance(statistics: ScanStatistics, features: Tensor) -> float:
+    """Return the Mahalanobis distance of features (feature,) from the mean, over √(number of features)."""
+    whitening = torch.tensor(statistics.whitening, dtype=torch.float64)
+    deviation = features.cpu() - torch.tensor(statistics.mean, dtype=torch.float64)
+    return float((whitening @ deviation).square().mean().sqrt())
 
 
-def remarks(scan: Scan, domain: Domain | None) -> tuple[str, ...]:
-    """Return in what a scan is unlike those that weights were trained on, a sentence each.
+def out_of_distribution_notes(scan: Scan, statistics: ScanStatistics | None) -> tuple[str, ...]:
+    """Return how a scan differs from those that weights were trained on, one sentence each.
 
     Parameters
     ----------
     scan
-        The measured data, of one frame or more; the frame least alike counts.
-    domain
-        Of the weights; None where their manifest has none.
+        The measured data, of one or more frames. The frame with the largest distance counts.
+    statistics
+        Of the training scans; None where the manifest has none.
     """
-    if domain is None:
+    if statistics is None:
         return (
-            "The weights do not say what they were trained for, so that nobody looked whether this scan suits them.",
+            "The manifest of these weights has no scan statistics: whether this scan is in distribution is unknown.",
         )
-    told = []
-    fewest, most = domain.coils
+    notes = []
+    fewest, most = statistics.coils
     if not fewest <= scan.coils <= most:
         trained = f"{fewest}" if fewest == most else f"{fewest} to {most}"
-        told.append(f"The scan has {scan.coils} coils; the network was trained on {trained}.")
-    low, high = domain.acceleration
+        notes.append(f"The scan has {scan.coils} coils; the network was trained on {trained}.")
+    low, high = statistics.acceleration
     if not 0.95 * low <= scan.acceleration <= 1.05 * high:
         trained = f"{low:.1f}×" if high - low < 0.1 else f"{low:.1f} to {high:.1f}×"
-        told.append(f"The scan is accelerated {scan.acceleration:.1f}×; the network was trained on {trained}.")
-    pattern = pattern_of(scan)
-    if pattern not in domain.patterns:
-        told.append(f"The scan's pattern is of the kind '{pattern}'; the network was trained on {_listed(domain)}.")
-    return (*told, *_unlike(scan, domain))
+        notes.append(f"The scan is accelerated {scan.acceleration:.1f}×; the network was trained on {trained}.")
+    pattern = pattern_kind(scan)
+    if pattern not in statistics.patterns:
+        trained = " and ".join(f"'{name}'" for name in statistics.patterns)
+        notes.append(f"The scan's sampling pattern is of the kind '{pattern}'; the network was trained on {trained}.")
+    return (*notes, *_distance_notes(scan, statistics))
 
 
-def seen(scan: Scan, data: Iterable[TrainingData]) -> tuple[str, ...]:
-    """Return a sentence where the training data names the subject that the scan's source names."""
+def training_subject_notes(scan: Scan, training_data: Iterable[TrainingData]) -> tuple[str, ...]:
+    """Return a sentence where the training data names the subject of the scan's source."""
     subject = scan.source.details.get("subject")
-    if not subject or not any(subject in source.name for source in data):
+    if not subject or not any(subject in source.name for source in training_data):
         return ()
     return (
-        f"The network was trained on this subject, {subject}: how good the image is says nothing about other subjects.",
+        f"The network was trained on this subject, {subject}: the image quality does not carry over to other subjects.",
     )
 
 
-def domain_of(scans: Iterable[Scan], subjects: Sequence[str]) -> Domain:
-    """Return the domain of scans that weights were trained or validated on, for their manifest.
+def measure_scan_statistics(scans: Iterable[Scan], subjects: Sequence[str]) -> ScanStatistics:
+    """Return the statistics of the scans that weights were trained on, for their manifest.
 
-    A scan is unlike them beyond 1.3 times the distance within which 99 % of the scans lie when their subject is left
-    out.
+    A scan is out of distribution beyond a limit: 1.3 times the 99 % quantile of the scans' distances from the
+    statistics of all other subjects.
 
     Parameters
     ----------
     scans
-        Undersampled as in training; every frame counts. They may be made one after the other.
+        Undersampled as in training. Every frame counts. An iterator is enough.
     subjects
-        Whom each scan shows.
+        Name of the subject of each scan.
 
     Raises
     ------
     InputError
         For fewer than 60 frames, or fewer than three subjects.
     """
-    rows, owners, coils, accelerations, patterns = [], [], set(), set(), set()
+    rows, row_subjects, coils, accelerations, patterns = [], [], set(), set(), set()
     for scan, subject in zip(scans, subjects, strict=True):
         for index in range(scan.frames):
-            rows.append(features(scan.frame(index)).cpu())
-            owners.append(subject)
+            rows.append(scan_features(scan.frame(index)).cpu())
+            row_subjects.append(subject)
         coils.add(scan.coils)
         accelerations.add(scan.acceleration)
-        patterns.add(pattern_of(scan))
-    if len(rows) < FEWEST_SCANS or len(set(owners)) < 3:
+        patterns.add(pattern_kind(scan))
+    if len(rows) < FEWEST_SCANS or len(set(row_subjects)) < 3:
         raise InputError(
-            f"{len(rows)} frames of {len(set(owners))} subjects were given; a domain takes {FEWEST_SCANS} frames of "
-            "three subjects at least: give more of the training data."
+            f"{len(rows)} frames of {len(set(row_subjects))} subjects were given; scan statistics need {FEWEST_SCANS} "
+            "frames of three subjects at least: give more of the training data."
         )
-    found = torch.stack(rows)
-    mean, whitening = _spread(found)
-    return Domain(
+    features = torch.stack(rows)
+    mean, whitening = _mean_and_whitening(features)
+    return ScanStatistics(
         scans=len(rows),
         coils=(min(coils), max(coils)),
         acceleration=(min(accelerations), max(accelerations)),
         patterns=tuple(sorted(patterns)),
-        mean=_numbers(mean),
-        whitening=tuple(_numbers(row) for row in whitening),
-        limit=_MARGIN * float(_distances_left_out(found, owners).quantile(_SHARE)),
+        mean=_rounded(mean),
+        whitening=tuple(_rounded(row) for row in whitening),
+        limit=_MARGIN * float(_left_out_distances(features, row_subjects).quantile(_QUANTILE)),
     )
 
 
-def _energies(scan: Scan) -> Tensor:
+def _kspace_features(scan: Scan) -> Tensor:
+    """Return decay and angular harmonics of the acquired samples' energy."""
     ny, nx = scan.shape
     energy = scan.kspace[0].abs().square().sum(dim=0, dtype=torch.float64)
     device = energy.device
     ky = (torch.arange(ny, device=device) - ny // 2)[:, None] / ny
     kx = (torch.arange(nx, device=device) - nx // 2)[None] / nx
     rings = torch.bucketize(torch.hypot(ky, kx), torch.tensor(_RINGS[1:], device=device), right=True)
-    # Opposite samples hold the same of a real object, and partial Fourier leaves one of them out.
-    turns = (torch.atan2(ky, kx) / math.pi) % 1
-    sectors = (turns * _SECTORS).long().clamp_max(_SECTORS - 1)
+    # Half a turn: opposite samples of a real object are conjugates, and partial Fourier omits one of them.
+    half_turns = (torch.atan2(ky, kx) / math.pi) % 1
+    sectors = (half_turns * _SECTORS).long().clamp_max(_SECTORS - 1)
     count = len(_RINGS) - 1
     inside = scan.mask[0] & (rings < count)
     cells = (rings * _SECTORS + sectors)[inside]
@@ -170,71 +187,68 @@ def _energies(scan: Scan) -> Tensor:
         torch.zeros(count * _SECTORS, dtype=torch.float64, device=device).index_add_(0, cells, values)
         for values in (energy[inside], torch.ones_like(energy[inside]))
     )
-    # Means, because patterns are denser here and there. Sectors without samples have the ring's.
+    # Means rather than sums, because the sampling density varies. A sector without samples has its ring's mean.
     sums, samples = sums.view(count, _SECTORS), samples.view(count, _SECTORS)
     ring = (sums.sum(dim=1) / samples.sum(dim=1).clamp_min(1)).clamp_min(1e-12 * float(energy.max()))
     means = torch.where(samples > 0, sums / samples.clamp_min(1), ring[:, None])
-    falls = (ring[1:] / ring[:2].mean()).log()
+    decay = (ring[1:] / ring[:2].mean()).log()
     spectrum = torch.fft.rfft(means, dim=1).abs()
     harmonics = spectrum[:, 1:3] / spectrum[:, :1]
-    return torch.cat([falls, harmonics.flatten()])
+    return torch.cat([decay, harmonics.flatten()])
 
 
-def _shape(scan: Scan) -> Tensor:
-    centre = calibration_kspace(scan, minimum=_FEWEST, size=_CENTRE)
-    image = root_sum_of_squares(lowres_images(centre, (_PIXELS, _PIXELS)))[0].double()
+def _image_features(scan: Scan) -> Tensor:
+    """Return elongation, size and brightness profile of the object in the low-resolution image."""
+    centre = calibration_kspace(scan, minimum=_FEWEST_SAMPLES, size=_REGION)
+    image = root_sum_of_squares(low_resolution_images(centre, (_PIXELS, _PIXELS)))[0].double()
     image = image / image.max()
     positions = (torch.arange(_PIXELS, dtype=torch.float64, device=image.device) - _PIXELS // 2) / _PIXELS
     points = torch.stack(torch.meshgrid(positions, positions, indexing="ij"), dim=-1).flatten(0, 1)
-    weights = torch.where(image > _OBJECT, image, 0).flatten()
+    weights = torch.where(image > _OBJECT_LEVEL, image, 0).flatten()
     weights = weights / weights.sum()
     points = points - weights @ points
     variances, axes = torch.linalg.eigh(points.T @ (weights[:, None] * points))
     radius = (points @ axes / variances.sqrt()).norm(dim=1)
-    brightness = image.flatten() / image.flatten()[radius < _INSIDE].mean()
+    brightness = image.flatten() / image.flatten()[radius < _INNER_RADIUS].mean()
     rings = [brightness[(radius >= inner) & (radius < outer)] for inner, outer in pairwise(_RADII)]
-    # A ring that lies outside the field of view holds nothing.
+    # A ring outside the field of view has no pixels.
     rings = [ring if len(ring) else ring.new_zeros(1) for ring in rings]
     profile = [statistic for ring in rings for statistic in (ring.mean(), ring.std(correction=0))]
     size = variances.log().sum() / 4
     return torch.stack([(variances[1] / variances[0]).log(), size, *profile])
 
 
-def _spread(found: Tensor) -> tuple[Tensor, Tensor]:
-    """Return mean and whitening of features (scan, feature)."""
-    mean, deviation = found.mean(dim=0), found.std(dim=0).clamp_min(1e-6)
-    variances, axes = torch.linalg.eigh(torch.cov(((found - mean) / deviation).T))
-    whitening = (axes / variances.clamp_min(_NARROWEST * float(variances[-1])).sqrt()).T / deviation
+def _mean_and_whitening(features: Tensor) -> tuple[Tensor, Tensor]:
+    """Return mean (feature,) and whitening matrix (feature, feature) of features (scan, feature)."""
+    mean, deviation = features.mean(dim=0), features.std(dim=0).clamp_min(1e-6)
+    variances, axes = torch.linalg.eigh(torch.cov(((features - mean) / deviation).T))
+    whitening = (axes / variances.clamp_min(_SMALLEST_VARIANCE * float(variances[-1])).sqrt()).T / deviation
     return mean, whitening
 
 
-def _distances_left_out(found: Tensor, owners: Sequence[str]) -> Tensor:
-    """Return each scan's distance from all subjects but its own."""
-    distances = found.new_empty(len(found))
-    for subject in set(owners):
-        own = torch.tensor([owner == subject for owner in owners])
-        mean, whitening = _spread(found[~own])
-        distances[own] = ((found[own] - mean) @ whitening.T).square().mean(dim=1).sqrt()
+def _left_out_distances(features: Tensor, subjects: Sequence[str]) -> Tensor:
+    """Return the distance (scan,) of each scan from the statistics of all other subjects."""
+    distances = features.new_empty(len(features))
+    for subject in set(subjects):
+        left_out = torch.tensor([name == subject for name in subjects])
+        mean, whitening = _mean_and_whitening(features[~left_out])
+        distances[left_out] = ((features[left_out] - mean) @ whitening.T).square().mean(dim=1).sqrt()
     return distances
 
 
-def _unlike(scan: Scan, domain: Domain) -> tuple[str, ...]:
+def _distance_notes(scan: Scan, statistics: ScanStatistics) -> tuple[str, ...]:
     try:
-        found = max(distance(domain, features(scan.frame(index))) for index in range(scan.frames))
+        largest = max(distance(statistics, scan_features(scan.frame(index))) for index in range(scan.frames))
     except InputError:
-        return ("The scan has too few calibration lines to tell whether it shows what the network was trained on.",)
-    if found <= domain.limit:
+        return ("The scan has too few calibration lines to tell whether it is out of distribution.",)
+    if largest <= statistics.limit:
         return ()
     return (
-        f"The scan is unlike those the network was trained on: {found:.1f} standard deviations away, where their own "
-        f"lie within {domain.limit:.1f}; compare with another method, and trust no detail that it does not show.",
+        f"The scan is out of distribution: {largest:.1f} standard deviations from the training scans, whose limit is "
+        f"{statistics.limit:.1f}; compare with another method, and do not trust details that it does not show.",
     )
 
 
-def _listed(domain: Domain) -> str:
-    return " and ".join(f"'{pattern}'" for pattern in domain.patterns)
-
-
-def _numbers(values: Tensor) -> tuple[float, ...]:
-    # Six digits: a manifest is read by people too.
+def _rounded(values: Tensor) -> tuple[float, ...]:
+    # Six digits keep the manifest readable.
     return tuple(float(f"{value:.6g}") for value in values.tolist())

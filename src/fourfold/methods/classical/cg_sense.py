@@ -8,7 +8,7 @@ import torch
 from pydantic import NonNegativeFloat, PositiveInt
 from torch import Tensor
 
-from fourfold.methods.model_based import SenseMethod, Watch, Weight
+from fourfold.methods.model_based import IterationCallback, ModelBasedMethod, Weight
 from fourfold.methods.sense_problem import SenseProblem
 from fourfold.optimize.conjugate_gradient import conjugate_gradient
 from fourfold.optimize.minimum import Minimum
@@ -16,7 +16,7 @@ from fourfold.optimize.minimum import Minimum
 __all__ = ["CgSense"]
 
 
-class CgSense(SenseMethod):
+class CgSense(ModelBasedMethod):
     """Minimises ½‖A x − y‖² + ½ weight ‖x‖² by conjugate gradient (Pruessmann 2001, MRM 46:638).
 
     The fastest method that uses the coils' sensitivities; noise grows where these are alike.
@@ -24,11 +24,11 @@ class CgSense(SenseMethod):
 
     name: ClassVar[str] = "cg-sense"
     title: ClassVar[str] = "CG-SENSE"
-    rank: ClassVar[int] = 10
+    display_order: ClassVar[int] = 10
 
-    first_weight: ClassVar[float] = 0.01
-    sees_phase: ClassVar[bool] = False
-    bridges_lines: ClassVar[bool] = False
+    initial_weight: ClassVar[float] = 0.01
+    phase_sensitive: ClassVar[bool] = False
+    holds_out_lines: ClassVar[bool] = False
 
     weight: Weight = "auto"
     """Tikhonov weight, relative to the encoding operator's norm of 1, larger is darker; auto chooses it."""
@@ -38,7 +38,11 @@ class CgSense(SenseMethod):
     """Stop when the residual falls below this part of the data."""
 
     def minimise(
-        self, problem: SenseProblem, weight: float, start: Tensor | None = None, watch: Watch | None = None
+        self,
+        problem: SenseProblem,
+        weight: float,
+        start: Tensor | None = None,
+        callback: IterationCallback | None = None,
     ) -> Minimum:
         """Return the solution (frame, set, y, x) for one weight, and how it was found."""
 
@@ -46,6 +50,6 @@ class CgSense(SenseMethod):
             return torch.add(problem.encoding.normal(x), x, alpha=weight)
 
         x, iterations = conjugate_gradient(
-            system, problem.rhs, start, iterations=self.iterations, tolerance=self.tolerance, callback=watch
+            system, problem.rhs, start, iterations=self.iterations, tolerance=self.tolerance, callback=callback
         )
         return Minimum(x, iterations)

@@ -18,7 +18,7 @@ from fourfold.kspace.grappa_samples import fill_samples, sample_equations
 from fourfold.kspace.local_weights import LocalWeights
 from fourfold.methods.coil_combination import combine_coils
 from fourfold.methods.method import Family, Method, Progress, Solution
-from fourfold.methods.sense_problem import Combination
+from fourfold.methods.sense_problem import CoilCombination
 from fourfold.methods.tuning.kernel_size import choose_size
 from fourfold.noise.calibration_noise import noise_variance
 from fourfold.operators.fourier import ifft
@@ -55,20 +55,20 @@ class Grappa(Method):
     name: ClassVar[str] = "grappa"
     title: ClassVar[str] = "GRAPPA"
     family: ClassVar[Family] = "classical"
-    rank: ClassVar[int] = 20
+    display_order: ClassVar[int] = 20
 
-    readout: Annotated[int, Field(ge=1, le=_CALIBRATION_SIZE // 2)] | Literal["auto"] = "auto"
+    kernel_width: Annotated[int, Field(ge=1, le=_CALIBRATION_SIZE // 2)] | Literal["auto"] = "auto"
     """Line patterns: so many readout samples of the acquired line on either side of a gap make the kernel; auto tries
     5, 7, 9 and 11 on calibration lines that were held back."""
-    bridge: PositiveInt = 5
+    max_gap: PositiveInt = 5
     """Line patterns: widest gap, in lines, filled from both its sides; each half of a wider one from its own side."""
-    samples: PositiveInt | Literal["auto"] = "auto"
+    kernel_samples: PositiveInt | Literal["auto"] = "auto"
     """2D patterns: so many acquired samples, the nearest within a 7×7 window, make the kernel; auto tries 4, 6 and 8 on
     periodic patterns, and takes 6 on others, where holes hardly share kernels and larger ones cost too much time."""
     weight: PositiveFloat | Literal["auto"] = "auto"
     """Tikhonov weight of the kernels' fit, relative to the sources' mean energy; larger is smoother and darker. Auto
     takes, in each shell of k-space, the noise's energy over the signal's."""
-    combination: Combination = "rss"
+    coil_combination: CoilCombination = "rss"
     """Coils combined by root-sum-of-squares (rss), or with coil maps, which lets in less noise (maps)."""
 
     def solve(self, scan: Scan, progress: Progress) -> Solution:
@@ -81,7 +81,7 @@ class Grappa(Method):
         progress(0.0, "calibration")
         kspace, known, choice = self._fill(scan, progress)
         progress(0.9, "combining coils")
-        image = combine_coils(scan, ifft(kspace), self.combination)
+        image = combine_coils(scan, ifft(kspace), self.coil_combination)
         missing = int((~known).sum())
         details = {"samples_left_zero": missing, **choice}
         notes = _statement(missing, known.numel()) + _weakness(choice.get("samples_weakened", 0), known.numel())
@@ -129,7 +129,7 @@ class Grappa(Method):
 
     def _narrowest(self, mask: Tensor) -> int:
         """Return the least readout of kernels for lines of the mask (ky, kx)."""
-        return min(_READOUTS[0] if self.readout == "auto" else self.readout, int(mask.any(dim=0).sum()))
+        return min(_READOUTS[0] if self.kernel_width == "auto" else self.kernel_width, int(mask.any(dim=0).sum()))
 
     def _fill_lines(self, problem: _Problem) -> tuple[Tensor, Tensor, dict[str, Any]]:
         """Fill lines along kx; columns that were acquired nowhere (partial echo) stay out of it."""
@@ -138,13 +138,13 @@ class Grappa(Method):
         extent = slice(int(columns[0]), int(columns[-1]) + 1)
         readout = self._narrowest(mask)
         choice: dict[str, Any] = {}
-        if self.readout == "auto":
+        if self.kernel_width == "auto":
             widest = min(len(columns), problem.calibration.shape[-1] // 2)
             sizes = [size for size in _READOUTS if size <= widest] or [readout]
-            equations = line_equations(lines, problem.calibration, sizes[-1], self.bridge, _LINE_GEOMETRIES)
-            readout, choice = problem.choose("readout", equations, sizes)
+            equations = line_equations(lines, problem.calibration, sizes[-1], self.max_gap, _LINE_GEOMETRIES)
+            readout, choice = problem.choose("kernel_width", equations, sizes)
         inside, known_lines, weakened = fill_lines(
-            kspace[..., extent], lines, problem.calibration, readout, self.bridge, problem.weights.columns(extent)
+            kspace[..., extent], lines, problem.calibration, readout, self.max_gap, problem.weights.columns(extent)
         )
         filled, known = kspace.clone(), torch.zeros_like(mask)
         filled[..., extent] = inside
@@ -153,12 +153,12 @@ class Grappa(Method):
 
     def _fill_samples(self, problem: _Problem, progress: Progress) -> tuple[Tensor, Tensor, dict[str, Any]]:
         """Fill the samples of a 2D pattern."""
-        samples = self.samples
+        samples = self.kernel_samples
         choice: dict[str, Any] = {}
         if samples == "auto":
             equations = sample_equations(problem.mask, problem.calibration, _SAMPLES[-1], _SAMPLE_GEOMETRIES)
             periodic = sum(each.holes for each in equations) >= _PERIODIC * int((~problem.mask).sum())
-            samples, choice = problem.choose("samples", equations, _SAMPLES if periodic else _APERIODIC)
+            samples, choice = problem.choose("kernel_samples", equations, _SAMPLES if periodic else _APERIODIC)
 
         def report(done: float) -> None:
             progress(0.9 * done, "filling k-space")

@@ -1,89 +1,17 @@
-"""Homodyne detection, and what the methods for partial Fourier data share."""
+"""Homodyne detection of partial Fourier data."""
 
 from __future__ import annotations
 
-from abc import abstractmethod
-from typing import Annotated, ClassVar, Literal
+from typing import ClassVar
 
-import torch
-from pydantic import Field
 from torch import Tensor
 
-from fourfold.coils.root_sum_of_squares import root_sum_of_squares
 from fourfold.errors import InputError
-from fourfold.kspace.partial_fourier import PartialFourier, has_gaps, lacks_a_side, noise_gain
-from fourfold.methods.classical.grappa import Grappa
-from fourfold.methods.method import Family, Method, Progress, Solution
-from fourfold.operators.fourier import fft, ifft
-from fourfold.scan import Scan
+from fourfold.kspace.partial_fourier import PartialFourier
+from fourfold.methods.partial_fourier_method import PartialFourierMethod
+from fourfold.operators.fourier import ifft
 
-__all__ = ["Homodyne", "PartialFourierMethod"]
-
-_UNTRUSTED = 0.05
-
-
-class PartialFourierMethod(Method):
-    """Base of the methods for k-space that one side lacks; a subclass estimates the images, measured samples are kept.
-
-    Gaps between acquired lines are filled by GRAPPA before.
-    """
-
-    family: ClassVar[Family] = "classical"
-
-    trust: Annotated[float, Field(ge=0, le=1)] | Literal["auto"] = "auto"
-    """The completed samples are multiplied by it: 0 fills zeros, 1 believes that the phase is smooth; auto finds how
-    well known samples next to the centre are predicted, and gives less to samples in which noise prevails."""
-
-    @classmethod
-    def suits(cls, scan: Scan) -> bool:
-        """Return whether one side of k-space is missing; otherwise the image would be GRAPPA's."""
-        return super().suits(scan) and scan.trajectory is None and lacks_a_side(scan.mask.any(dim=0))
-
-    @abstractmethod
-    def estimate(self, kspace: Tensor, known: Tensor, partial: PartialFourier) -> tuple[Tensor, int]:
-        """Return the coil images (coil, y, x), and the iterations, of k-space (coil, ky, kx) known on bool (ky, kx)."""
-
-    def solve(self, scan: Scan, progress: Progress) -> Solution:
-        """Reconstruct one frame."""
-        kspace, known = scan.kspace[0], scan.mask[0]
-        notes: list[str] = []
-        if scan.coils > 1 and has_gaps(known):
-            kspace, known = Grappa().fill(scan, lambda done, words: progress(done / 2, words))
-            notes.append("GRAPPA filled the gaps between acquired lines first.")
-        partial = PartialFourier.of(known)
-        progress(0.5, "completing k-space")
-        images, iterations = self.estimate(kspace, known, partial)
-        predicted = fft(images)
-        trust, gain = self._trust(kspace, known, partial, predicted)
-        if trust < _UNTRUSTED:
-            notes.append(
-                "Known samples were not predicted by those on the other side of the centre, as the image has no smooth "
-                "phase: the missing ones stay zero."
-            )
-        images = ifft(torch.where(known, kspace, gain * predicted))
-        image = images[0] if scan.coils == 1 else root_sum_of_squares(images).to(images.dtype)
-        details = {"partial_axes": list(partial.axes), "trust": round(trust, 4)}
-        return Solution(image, iterations, notes=tuple(notes), details=details)
-
-    def _trust(
-        self, kspace: Tensor, known: Tensor, partial: PartialFourier, predicted: Tensor
-    ) -> tuple[float, Tensor | float]:
-        """Return the trust in the completed samples, and the gain of each, (coil, ky, kx) or one for all.
-
-        The trust is the factor that fits predictions best to what was measured, where the coverage of one side is cut
-        to half of what it reaches beyond the centre.
-        """
-        if self.trust != "auto":
-            return self.trust, self.trust
-        trust = 1.0
-        fewer = partial.shortened(known)
-        if fewer is not None:
-            held = known & ~fewer
-            images, _ = self.estimate(torch.where(fewer, kspace, 0), fewer, PartialFourier.of(fewer))
-            guess, truth = fft(images)[:, held], kspace[:, held]
-            energy = float(guess.abs().square().sum())
-            trust = min(max(float((guess.conj() * truth).real.sum()) / energy, 0.0), 1.0) if energy > 0 else 0.0
-        return trust, trust * noise_gain(kspace, known, predicted)
+__all__ = ["Homodyne"]
 
 
 class Homodyne(PartialFourierMethod):
@@ -96,7 +24,7 @@ class Homodyne(PartialFourierMethod):
 
     name: ClassVar[str] = "homodyne"
     title: ClassVar[str] = "Homodyne"
-    rank: ClassVar[int] = 15
+    display_order: ClassVar[int] = 15
 
     def estimate(self, kspace: Tensor, known: Tensor, partial: PartialFourier) -> tuple[Tensor, int]:  # noqa: ARG002
         """Return the real parts with the phase that was removed put back."""

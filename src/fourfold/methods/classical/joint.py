@@ -6,8 +6,9 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from fourfold.methods.classical.wavelet import Wavelet
+from fourfold.methods.classical.wavelet import WaveletSettings
 from fourfold.methods.model_based import Weight
+from fourfold.methods.regularised_sense import RegularisedSense
 from fourfold.methods.sense_problem import SenseProblem
 from fourfold.regularisers.sum import SumPenalty
 from fourfold.regularisers.total_variation import TotalVariationPenalty
@@ -15,7 +16,7 @@ from fourfold.regularisers.total_variation import TotalVariationPenalty
 __all__ = ["Joint"]
 
 
-class Joint(Wavelet):
+class Joint(WaveletSettings, RegularisedSense):
     """Minimises ½‖A x − y‖² + weight · scale · (balance · TV(x) + (1 − balance) · ‖details of W x‖₁).
 
     Wavelets keep texture, total variation removes the ripples that they leave at edges (Lustig 2007, MRM 58:1182,
@@ -24,9 +25,9 @@ class Joint(Wavelet):
 
     name: ClassVar[str] = "joint"
     title: ClassVar[str] = "Wavelet + total variation"
-    rank: ClassVar[int] = 45
+    display_order: ClassVar[int] = 45
 
-    first_weight: ClassVar[float] = 0.0025
+    initial_weight: ClassVar[float] = 0.0025
 
     weight: Weight = "auto"
     """Weight of both together, relative to the brightness of the image, larger is smoother; auto chooses it."""
@@ -36,4 +37,4 @@ class Joint(Wavelet):
     def regulariser(self, problem: SenseProblem) -> SumPenalty:
         """Return the weighted sum."""
         variation = TotalVariationPenalty(problem.support)
-        return SumPenalty(self.balance, variation, 1 - self.balance, super().regulariser(problem))
+        return SumPenalty(self.balance, variation, 1 - self.balance, self.wavelet_penalty(problem))

@@ -9,7 +9,7 @@ from pydantic import NonNegativeFloat
 from torch import Tensor
 
 from fourfold.methods.method import Scope
-from fourfold.methods.model_based import SenseMethod, Watch, Weight
+from fourfold.methods.model_based import IterationCallback, ModelBasedMethod, Weight
 from fourfold.methods.sense_problem import SenseProblem
 from fourfold.optimize.minimum import Minimum
 from fourfold.optimize.proximal_gradient import proximal_gradient
@@ -20,29 +20,34 @@ from fourfold.regularisers.temporal import SeriesTotalVariationPenalty, Temporal
 __all__ = ["LowRankSparse"]
 
 
-class LowRankSparse(SenseMethod):
-    """Minimises ½‖A(L + S) − y‖² + weight · (low_rank · ‖L‖* + ‖T S‖₁); the series is L + S (Otazo 2015, MRM 73:1125).
+class LowRankSparse(ModelBasedMethod):
+    """Minimises ½‖A(L + S) − y‖² + weight · (low_rank_weight · ‖L‖* + ‖T S‖₁); the series is L + S.
 
-    The low-rank part L takes the background and what changes everywhere alike, the sparse part S what moves.
+    Otazo et al. 2015, MRM 73:1125. The low-rank part L takes the background and what changes everywhere alike, the
+    sparse part S takes what moves.
     """
 
     name: ClassVar[str] = "low-rank-sparse"
     title: ClassVar[str] = "Low rank + sparse"
-    rank: ClassVar[int] = 61
+    display_order: ClassVar[int] = 61
     scope: ClassVar[Scope] = "series"
 
-    first_weight: ClassVar[float] = 0.006
+    initial_weight: ClassVar[float] = 0.006
     noise_share: ClassVar[float | None] = 0.5
 
     weight: Weight = "auto"
     """Weight of the sparse part, relative to the image's brightness, larger is smoother; auto follows the noise."""
-    low_rank: NonNegativeFloat = 0.5
+    low_rank_weight: NonNegativeFloat = 0.5
     """Weight of the low-rank part in parts of the sparse part's; larger leaves more to the sparse part."""
     sparsity: Literal["fourier", "variation"] = "fourier"
     """What is sparse in S: its frequencies along time (motion that repeats), or its changes from frame to frame."""
 
     def minimise(
-        self, problem: SenseProblem, weight: float, start: Tensor | None = None, watch: Watch | None = None
+        self,
+        problem: SenseProblem,
+        weight: float,
+        start: Tensor | None = None,
+        callback: IterationCallback | None = None,
     ) -> Minimum:
         """Return the solution L + S (frame, set, y, x) for one weight, and how it was found."""
         sparse: Regulariser = TemporalFourierPenalty() if self.sparsity == "fourier" else SeriesTotalVariationPenalty()
@@ -57,11 +62,11 @@ class LowRankSparse(SenseMethod):
         pair, iterations = proximal_gradient(
             lambda pair: split(problem.encoding.normal(series(pair))),
             split(problem.rhs),
-            LowRankPlusSparsePenalty(self.low_rank, sparse),
+            LowRankPlusSparsePenalty(self.low_rank_weight, sparse),
             weight * math.sqrt(0.5),
             start=None if start is None else split(start),
             iterations=self.iterations,
             tolerance=self.tolerance,
-            callback=None if watch is None else lambda iteration, pair, _: watch(iteration, series(pair)),
+            callback=None if callback is None else lambda iteration, pair, _: callback(iteration, series(pair)),
         )
         return Minimum(series(pair), iterations)

@@ -8,23 +8,25 @@ from typing import ClassVar
 from pydantic import NonNegativeFloat, PositiveInt
 from torch import Tensor
 
-from fourfold.methods.classical.wavelet import Wavelet
+from fourfold.methods.classical.wavelet import WaveletSettings
 from fourfold.methods.method import Progress, Solution
-from fourfold.methods.model_based import Watch, Weight
+from fourfold.methods.model_based import IterationCallback, Weight
+from fourfold.methods.regularised_sense import RegularisedSense
 from fourfold.methods.sense_problem import SenseProblem
 from fourfold.optimize.minimise import Solver
 from fourfold.optimize.minimum import Minimum
+from fourfold.regularisers.regulariser import Regulariser
 from fourfold.scan import Scan
 
 __all__ = ["Lustig2007"]
 
-_FIXED = (
+_FIXED_WEIGHT = (
     "The weight is the published or a given one and does not follow the noise of the data: with much noise the image "
     "can be worse than a zero-filled one; choose the weight 'auto' or the method 'wavelet'."
 )
 
 
-class Lustig2007(Wavelet):
+class Lustig2007(WaveletSettings, RegularisedSense):
     """Minimises ‖A x − y‖² + weight · scale · ‖details of W x‖₁ by nonlinear conjugate gradient (Lustig 2007).
 
     MRM 58:1182, the baseline that papers compare with, at the settings of the SparseMRI toolbox: the data term without
@@ -34,7 +36,9 @@ class Lustig2007(Wavelet):
 
     name: ClassVar[str] = "lustig2007"
     title: ClassVar[str] = "Sparse MRI (Lustig 2007)"
-    rank: ClassVar[int] = 39
+    display_order: ClassVar[int] = 39
+
+    initial_weight: ClassVar[float] = 0.003
 
     weight: Weight = 1e-3
     """Weight of the wavelet details beside ‖A x − y‖², relative to the brightness of the image."""
@@ -49,13 +53,21 @@ class Lustig2007(Wavelet):
     tolerance: NonNegativeFloat = 0.0
     """Stop when an iteration changes the image by less than this part of it; 0 does all iterations."""
 
+    def regulariser(self, problem: SenseProblem) -> Regulariser:
+        """Return the ℓ1 norm of the details."""
+        return self.wavelet_penalty(problem)
+
     def solve(self, scan: Scan, progress: Progress) -> Solution:
         """Reconstruct as every method does; a weight that does not follow the noise is stated."""
-        found = super().solve(scan, progress)
-        return found if self.weight == "auto" else replace(found, notes=(*found.notes, _FIXED))
+        solution = super().solve(scan, progress)
+        return solution if self.weight == "auto" else replace(solution, notes=(*solution.notes, _FIXED_WEIGHT))
 
     def minimise(
-        self, problem: SenseProblem, weight: float, start: Tensor | None = None, watch: Watch | None = None
+        self,
+        problem: SenseProblem,
+        weight: float,
+        start: Tensor | None = None,
+        callback: IterationCallback | None = None,
     ) -> Minimum:
         """Return the solution (frame, set, y, x) for one weight, and how it was found."""
-        return super().minimise(problem, weight / 2, start, watch)
+        return super().minimise(problem, weight / 2, start, callback)

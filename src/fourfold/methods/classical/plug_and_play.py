@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import PlainSerializer
 
 from fourfold.denoisers.block_matching import BlockMatching
-from fourfold.methods.denoiser_method import DenoisedMethod
+from fourfold.methods.denoiser_method import DenoiserMethod
 from fourfold.methods.model_based import Weight
 from fourfold.methods.sense_problem import SenseProblem
 from fourfold.operators.wavelets import UndecimatedWavelet
@@ -25,7 +25,7 @@ def _name(denoiser: Any) -> str:
     return f"{getattr(denoiser, '__module__', '')}.{getattr(denoiser, '__qualname__', type(denoiser).__name__)}"
 
 
-class PlugAndPlay(DenoisedMethod):
+class PlugAndPlay(DenoiserMethod):
     """Plug and play: a denoiser in place of a regulariser (Venkatakrishnan, Bouman & Wohlberg 2013, GlobalSIP).
 
     The built-in block matching (Dabov et al. 2007) removes noise and aliasing where patches repeat. From Python, any
@@ -34,16 +34,16 @@ class PlugAndPlay(DenoisedMethod):
 
     name: ClassVar[str] = "pnp"
     title: ClassVar[str] = "Plug and play"
-    rank: ClassVar[int] = 55
+    display_order: ClassVar[int] = 55
 
-    first_weight: ClassVar[float] = 0.02
+    initial_weight: ClassVar[float] = 0.02
 
     denoiser: Annotated[
         Literal["block-matching", "wavelet", "tv"] | Denoiser, PlainSerializer(_name, return_type=str)
     ] = "block-matching"
     """block-matching: similar patches are filtered together; wavelet, tv: the proximal maps of the methods of that
     name; or, from Python, a function (image, sigma) -> image."""
-    weight: Weight = "auto"
+    noise_std: Weight = "auto"
     """Noise to remove, as standard deviation relative to the brightness of the image; auto chooses it."""
 
     def new_denoiser(self, problem: SenseProblem) -> Denoiser:

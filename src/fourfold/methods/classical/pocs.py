@@ -9,7 +9,7 @@ from pydantic import NonNegativeFloat, PositiveInt
 from torch import Tensor
 
 from fourfold.kspace.partial_fourier import PartialFourier
-from fourfold.methods.classical.homodyne import PartialFourierMethod
+from fourfold.methods.partial_fourier_method import PartialFourierMethod
 from fourfold.operators.fourier import fft, ifft
 from fourfold.operators.linear_operator import norm
 
@@ -25,7 +25,7 @@ class Pocs(PartialFourierMethod):
 
     name: ClassVar[str] = "pocs"
     title: ClassVar[str] = "POCS"
-    rank: ClassVar[int] = 16
+    display_order: ClassVar[int] = 16
 
     iterations: PositiveInt = 30
     """At most so many iterations."""

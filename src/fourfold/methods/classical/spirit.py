@@ -15,7 +15,7 @@ from fourfold.kspace.radial_energy import radial_energy
 from fourfold.kspace.spirit_kernel import SelfConsistency, consistency_kernels
 from fourfold.methods.coil_combination import combine_coils
 from fourfold.methods.method import Family, Method, Progress, Solution
-from fourfold.methods.sense_problem import Combination
+from fourfold.methods.sense_problem import CoilCombination
 from fourfold.noise.calibration_noise import noise_variance
 from fourfold.operators.fourier import ifft
 from fourfold.optimize.conjugate_gradient import conjugate_gradient
@@ -51,9 +51,9 @@ class Spirit(Method):
     name: ClassVar[str] = "spirit"
     title: ClassVar[str] = "SPIRiT"
     family: ClassVar[Family] = "classical"
-    rank: ClassVar[int] = 25
+    display_order: ClassVar[int] = 25
 
-    kernel: Annotated[PositiveInt, AfterValidator(_odd)] = 7
+    kernel_size: Annotated[PositiveInt, AfterValidator(_odd)] = 7
     """Size of the square window, odd: its samples in all coils estimate the one in its middle."""
     calibration_weight: PositiveFloat = 0.02
     """Tikhonov weight of the kernels' fit, relative to the sources' mean energy."""
@@ -64,7 +64,7 @@ class Spirit(Method):
     """At most so many iterations of conjugate gradient."""
     tolerance: NonNegativeFloat = 2e-3
     """Stop when the residual falls below this part of its start."""
-    combination: Combination = "rss"
+    coil_combination: CoilCombination = "rss"
     """Coils combined by root-sum-of-squares (rss), or with coil maps, which lets in less noise (maps)."""
 
     def solve(self, scan: Scan, progress: Progress) -> Solution:
@@ -77,7 +77,7 @@ class Spirit(Method):
         progress(0.0, "calibration")
         kspace, iterations = self.fill(scan, progress)
         progress(0.95, "combining coils")
-        return Solution(combine_coils(scan, ifft(kspace), self.combination), iterations)
+        return Solution(combine_coils(scan, ifft(kspace), self.coil_combination), iterations)
 
     def fill(self, scan: Scan, progress: Progress = lambda *_: None) -> tuple[Tensor, int]:
         """Return the filled k-space (coil, ky, kx), complex64, of a scan of one frame, and the iterations done.
@@ -100,12 +100,12 @@ class Spirit(Method):
     def _calibration(self, scan: Scan) -> Tensor:
         """Return the used centre of the calibration k-space (coil, ky, kx), in double precision."""
         found = calibration_kspace(scan, minimum=0, size=_CALIBRATION_SIZE)[0]
-        needed = self.kernel + _SPARE_LINES
+        needed = self.kernel_size + _SPARE_LINES
         if min(found.shape[-2:]) < needed:
             raise InputError(
                 f"The scan has a calibration region of {found.shape[-2]}×{found.shape[-1]} samples around the "
-                f"k-space centre; a SPIRiT kernel of {self.kernel} needs at least {needed} of both: acquire or keep "
-                "more, choose a smaller kernel, or a method that needs none."
+                f"k-space centre; a SPIRiT kernel of {self.kernel_size} needs at least {needed} of both: "
+                "acquire or keep more, choose a smaller kernel, or a method that needs none."
             )
         if not bool(found.any()):
             raise InputError(
@@ -128,7 +128,7 @@ class Spirit(Method):
         if apart:
             data = torch.fft.ifft(data, dim=0)
         ny, nx = mask.shape
-        kernels = consistency_kernels(calibration, self.kernel, self.calibration_weight)
+        kernels = consistency_kernels(calibration, self.kernel_size, self.calibration_weight)
         consistency = SelfConsistency.of(kernels, (ny, nx))
         if not apart:
             iterations = self._solve(consistency, data, root, (0, 1), progress)

@@ -8,14 +8,14 @@ from pydantic import PositiveFloat
 
 from fourfold.methods.classical.total_variation import TotalVariation
 from fourfold.methods.model_based import Weight
-from fourfold.methods.regularised_sense import Regularised
+from fourfold.methods.regularised_sense import RegularisedSense
 from fourfold.methods.sense_problem import SenseProblem
 from fourfold.regularisers.total_generalised_variation import TotalGeneralisedVariationPenalty
 
 __all__ = ["TotalGeneralisedVariation"]
 
 
-class TotalGeneralisedVariation(Regularised):
+class TotalGeneralisedVariation(RegularisedSense):
     """Minimises ½‖A x − y‖² + weight · scale · TGV²(x), of second order (Knoll et al. 2011, MRM 65:480).
 
     Edges as sharp as with total variation, without its steps where the brightness changes slowly.
@@ -23,9 +23,9 @@ class TotalGeneralisedVariation(Regularised):
 
     name: ClassVar[str] = "tgv"
     title: ClassVar[str] = "Total generalised variation"
-    rank: ClassVar[int] = 35
+    display_order: ClassVar[int] = 35
 
-    first_weight: ClassVar[float] = 0.002
+    initial_weight: ClassVar[float] = 0.002
 
     weight: Weight = "auto"
     """Weight of the variation, relative to the brightness of the image, larger is smoother; auto chooses it."""
@@ -36,6 +36,6 @@ class TotalGeneralisedVariation(Regularised):
         """Return the total generalised variation within the coil maps' support."""
         return TotalGeneralisedVariationPenalty(problem.support, self.ratio)
 
-    def understudy(self) -> TotalVariation:
+    def weight_search_method(self) -> TotalVariation:
         """Return total variation: within 0.03 dB of this at the same weight on three heads, and four times as fast."""
         return TotalVariation(**self.model_dump(exclude={"ratio"}))

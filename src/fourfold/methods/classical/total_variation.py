@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import ClassVar
 
 from fourfold.methods.model_based import Weight
-from fourfold.methods.regularised_sense import Regularised
+from fourfold.methods.regularised_sense import RegularisedSense
 from fourfold.methods.sense_problem import SenseProblem
 from fourfold.regularisers.total_variation import TotalVariationPenalty
 
 __all__ = ["TotalVariation"]
 
 
-class TotalVariation(Regularised):
+class TotalVariation(RegularisedSense):
     """Minimises ½‖A x − y‖² + weight · scale · TV(x), total variation (Block 2007, MRM 57:1086).
 
     Sharp edges and flat regions; runs until it has converged. The scale is computed from the measured data, so that
@@ -21,9 +21,9 @@ class TotalVariation(Regularised):
 
     name: ClassVar[str] = "tv"
     title: ClassVar[str] = "Total variation"
-    rank: ClassVar[int] = 30
+    display_order: ClassVar[int] = 30
 
-    first_weight: ClassVar[float] = 0.002
+    initial_weight: ClassVar[float] = 0.002
 
     weight: Weight = "auto"
     """Weight of the total variation, relative to the brightness of the image, larger is smoother; auto chooses it."""

@@ -26,7 +26,7 @@ class ZeroFilled(Method):
     title: ClassVar[str] = "Zero-filled"
     family: ClassVar[Family] = "classical"
     cartesian_only: ClassVar[bool] = False
-    rank: ClassVar[int] = 0
+    display_order: ClassVar[int] = 0
 
     def solve(self, scan: Scan, progress: Progress) -> Solution:
         """Reconstruct one frame."""

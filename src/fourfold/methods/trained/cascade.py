@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from fourfold.methods.trained_method import TrainedMethod
+from fourfold.methods.trained.trained_method import TrainedMethod
 
 __all__ = ["Cascade"]
 
@@ -15,7 +15,7 @@ class Cascade(TrainedMethod):
 
     name: ClassVar[str] = "cascade"
     title: ClassVar[str] = "Cascade"
-    rank: ClassVar[int] = 20
+    display_order: ClassVar[int] = 20
 
     @staticmethod
     def numbers(settings: Mapping[str, Any], coils: int) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from fourfold.methods.trained_method import TrainedMethod
+from fourfold.methods.trained.trained_method import TrainedMethod
 
 __all__ = ["KspaceCnn"]
 
@@ -15,7 +15,7 @@ class KspaceCnn(TrainedMethod):
 
     name: ClassVar[str] = "kspace-cnn"
     title: ClassVar[str] = "k-space CNN"
-    rank: ClassVar[int] = 40
+    display_order: ClassVar[int] = 40
 
     @staticmethod
     def numbers(settings: Mapping[str, Any], coils: int) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from fourfold.methods.trained_method import TrainedMethod
+from fourfold.methods.trained.trained_method import TrainedMethod
 
 __all__ = ["ResNet"]
 
@@ -15,7 +15,7 @@ class ResNet(TrainedMethod):
 
     name: ClassVar[str] = "resnet"
     title: ClassVar[str] = "ResNet"
-    rank: ClassVar[int] = 10
+    display_order: ClassVar[int] = 10
 
     @staticmethod
     def numbers(settings: Mapping[str, Any], coils: int) -> int:  # noqa: ARG004  # one image for all

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from fourfold.methods.trained_method import TrainedMethod
+from fourfold.methods.trained.trained_method import TrainedMethod
 
 __all__ = ["VarNet"]
 
@@ -15,7 +15,7 @@ class VarNet(TrainedMethod):
 
     name: ClassVar[str] = "varnet"
     title: ClassVar[str] = "VarNet"
-    rank: ClassVar[int] = 30
+    display_order: ClassVar[int] = 30
 
     @staticmethod
     def numbers(settings: Mapping[str, Any], coils: int) -> int:

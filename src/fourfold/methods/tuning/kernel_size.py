@@ -8,7 +8,7 @@ from typing import Any
 
 from fourfold.kspace.grappa_kernel import Equations, Folds
 
-__all__ = ["SizeChoice", "choose_size"]
+__all__ = ["KernelSizeChoice", "choose_size"]
 
 # A larger kernel must score better by this part of the score: fitted to fewer patches it would be worth less.
 _GAIN = 0.02
@@ -17,7 +17,7 @@ _EXACT = 1e-6
 
 
 @dataclass(frozen=True)
-class SizeChoice:
+class KernelSizeChoice:
     """The size that was chosen and why.
 
     Attributes
@@ -39,7 +39,7 @@ class SizeChoice:
         }
 
 
-def choose_size(equations: Sequence[Equations], sizes: Sequence[int], weight: float, noise: float) -> SizeChoice:
+def choose_size(equations: Sequence[Equations], sizes: Sequence[int], weight: float, noise: float) -> KernelSizeChoice:
     """Return the smallest kernel size that is expected to err hardly more than any other.
 
     Kernels are fitted to three quarters of the rows of patches and tried on the others, in turn. The patches lie at the
@@ -58,7 +58,7 @@ def choose_size(equations: Sequence[Equations], sizes: Sequence[int], weight: fl
         Noise variance over the mean energy of the signal where the kernels are used.
     """
     if not equations or len(sizes) == 1:
-        return SizeChoice(sizes[0], {})
+        return KernelSizeChoice(sizes[0], {})
     trials = [(each, Folds.of(each.sources.flatten(2), each.targets)) for each in equations]
     holes = sum(each.holes for each in equations)
     scores = {
@@ -66,7 +66,7 @@ def choose_size(equations: Sequence[Equations], sizes: Sequence[int], weight: fl
         for size in sizes
     }
     limit = (1 + _GAIN) * min(scores.values())
-    return SizeChoice(next(size for size in sizes if scores[size] <= limit), scores)
+    return KernelSizeChoice(next(size for size in sizes if scores[size] <= limit), scores)
 
 
 def _error(equations: Equations, folds: Folds, size: int, weight: float, noise: float) -> float:

@@ -14,7 +14,7 @@ from fourfold.methods.sense_problem import SenseProblem
 from fourfold.methods.tuning.trial import Trial
 from fourfold.optimize.minimum import Minimum
 
-__all__ = ["Choice", "Solve", "choose_weight"]
+__all__ = ["Solve", "WeightChoice", "choose_weight"]
 
 Solve: TypeAlias = Callable[[SenseProblem, float, Tensor | None, int], Minimum]
 """Solves a problem for a weight, from a first guess, in at most so many iterations."""
@@ -32,7 +32,7 @@ _EFFORT = 1 / 4
 
 
 @dataclass(frozen=True)
-class Choice:
+class WeightChoice:
     """The weight that was chosen and why.
 
     Attributes
@@ -56,22 +56,24 @@ class Choice:
     share: float
 
     @property
-    def tells(self) -> bool:
+    def predictive(self) -> bool:
         """Whether any candidate predicts held-back samples better than zeros do; True where none was tried."""
         return min(self.scores.values(), default=0.0) < 1
 
-    def summary(self) -> dict[str, Any]:
-        """Return candidates, scores and choice as JSON types."""
+    def summary(self, setting: str = "weight") -> dict[str, Any]:
+        """Return candidates, scores and choice as JSON types, the weight under the name of its `setting`."""
         return {
-            "weight": self.weight,
-            "candidates": [{"weight": weight, "score": score} for weight, score in self.scores.items()],
+            setting: self.weight,
+            "candidates": [{setting: weight, "score": score} for weight, score in self.scores.items()],
             "iterations": self.iterations,
             "trials": self.trials,
             "part_of_image": round(self.share, 4),
         }
 
 
-def choose_weight(problem: SenseProblem, solve: Solve, first: float, whole_lines: bool = True, seed: int = 0) -> Choice:
+def choose_weight(
+    problem: SenseProblem, solve: Solve, first: float, whole_lines: bool = True, seed: int = 0
+) -> WeightChoice:
     """Return the weight whose image predicts best the samples that it has not seen.
 
     The curve of the held-out error over the logarithm of the weight is walked downhill from the `first` weight, in
@@ -101,8 +103,8 @@ def choose_weight(problem: SenseProblem, solve: Solve, first: float, whole_lines
         trials.append(Trial.of(problem, whole_lines, seed + len(trials)))
     search = _Search([_Path(trial, solve) for trial in trials])
     weight = search.refine(search.downhill(first))
-    choice = Choice(weight, search.scores, search.iterations, len(trials), trials[0].share)
-    return choice if choice.tells else replace(choice, weight=first)
+    choice = WeightChoice(weight, search.scores, search.iterations, len(trials), trials[0].share)
+    return choice if choice.predictive else replace(choice, weight=first)
 
 
 class _Path:

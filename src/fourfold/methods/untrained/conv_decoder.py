@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field, PositiveInt
 
-from fourfold.methods.untrained_method import UntrainedMethod
+from fourfold.methods.untrained.untrained_method import UntrainedMethod
 from fourfold.networks.untrained.conv_decoder import ConvDecoder as Network
 
 __all__ = ["ConvDecoder"]
@@ -21,7 +21,7 @@ class ConvDecoder(UntrainedMethod):
 
     name: ClassVar[str] = "convdecoder"
     title: ClassVar[str] = "ConvDecoder"
-    rank: ClassVar[int] = 30
+    display_order: ClassVar[int] = 30
 
     channels: PositiveInt = 64
     """Channels of every layer."""

@@ -6,13 +6,13 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field, PositiveInt
 
-from fourfold.methods.untrained.convdecoder_knee import ConvDecoderKnee
-from fourfold.methods.untrained_method import Calibration
+from fourfold.methods.untrained.conv_decoder import ConvDecoder
+from fourfold.methods.untrained.convdecoder_knee import PublishedFit
 
 __all__ = ["ConvDecoderBrain"]
 
 
-class ConvDecoderBrain(ConvDecoderKnee):
+class ConvDecoderBrain(PublishedFit, ConvDecoder):
     """ConvDecoder fitted through coil maps, which its authors found best for brains: slow (Darestani & Heckel 2021).
 
     IEEE TCI 7:724. 7 layers of 256 channels, the sizes of the authors' demonstration, and otherwise as for knees.
@@ -20,11 +20,8 @@ class ConvDecoderBrain(ConvDecoderKnee):
 
     name: ClassVar[str] = "convdecoder-brain"
     title: ClassVar[str] = "ConvDecoder (brain, as published)"
-    rank: ClassVar[int] = 41
+    display_order: ClassVar[int] = 41
 
-    calibration: Calibration = "auto"
-    """How to estimate the coil maps that multiply the network\'s image, as other methods do; none: an image for each
-    coil instead, without any maps."""
     channels: PositiveInt = 256
     """Channels of every layer."""
     layers: Annotated[int, Field(ge=2)] = 7

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field, PositiveInt
 
-from fourfold.methods.untrained_method import UntrainedMethod
+from fourfold.methods.untrained.untrained_method import UntrainedMethod
 from fourfold.networks.untrained.deep_decoder import DeepDecoder as Network
 
 __all__ = ["DeepDecoder"]
@@ -21,7 +21,7 @@ class DeepDecoder(UntrainedMethod):
 
     name: ClassVar[str] = "deep-decoder"
     title: ClassVar[str] = "Deep Decoder"
-    rank: ClassVar[int] = 10
+    display_order: ClassVar[int] = 10
 
     channels: PositiveInt = 128
     """Channels of every layer; 368 as published for 15 coils (1.37 million parameters)."""

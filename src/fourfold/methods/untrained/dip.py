@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from pydantic import PositiveInt
 
-from fourfold.methods.untrained_method import UntrainedMethod
+from fourfold.methods.untrained.untrained_method import UntrainedMethod
 from fourfold.networks.untrained.deep_image_prior import DeepImagePrior, most_scales
 
 __all__ = ["Dip"]
@@ -18,7 +18,7 @@ class Dip(UntrainedMethod):
 
     name: ClassVar[str] = "dip"
     title: ClassVar[str] = "Deep Image Prior"
-    rank: ClassVar[int] = 20
+    display_order: ClassVar[int] = 20
 
     channels: PositiveInt = 64
     """Channels of every scale and of the random input; 256 as published for 15 coils (31.6 million parameters)."""

@@ -1,4 +1,4 @@
-"""A folder of weights as files, ``weights.safetensors`` and ``manifest.json``: read without torch."""
+"""The files in a folder of weights, ``weights.safetensors`` and ``manifest.json``, read without importing torch."""
 
 from __future__ import annotations
 
@@ -21,62 +21,62 @@ from fourfold.weights.manifest import Manifest
 __all__ = ["MANIFEST", "WEIGHTS", "count_parameters", "manifest_from", "read_bytes", "read_manifest"]
 
 WEIGHTS, MANIFEST = "weights.safetensors", "manifest.json"
-# What torch's batch norms keep beside their parameters.
+# Buffers of batch norms, which are not parameters.
 _STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
 
 
 def read_manifest(folder: str | PathLike[str]) -> Manifest:
-    """Return the manifest of a folder of weights; raises InputError where there is none or it is not one."""
+    """Return the manifest of a folder of weights; raises InputError where it is missing or invalid."""
     folder = Path(folder)
     if not (folder / MANIFEST).exists():
         raise InputError(f"'{folder}' has no {MANIFEST}; a folder of weights holds {WEIGHTS} and {MANIFEST}.")
     content = read_json(folder / MANIFEST)
     if not isinstance(content, dict):
-        raise InputError(f"'{folder / MANIFEST}' holds no manifest; copy the folder of weights anew.")
+        raise InputError(f"'{folder / MANIFEST}' is not a manifest; copy the folder of weights again.")
     return manifest_from(content, folder)
 
 
 def manifest_from(content: Mapping[str, Any], folder: Path) -> Manifest:
-    """Return the manifest with this content, of a folder that an InputError names where it is not complete."""
+    """Return the manifest with this content; raises InputError, which names `folder`, where it is incomplete."""
     try:
         return Manifest.model_validate(dict(content))
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise InputError(f"The manifest of '{folder}' is not complete: '{where}': {first['msg'].lower()}.") from None
+        raise InputError(f"The manifest of '{folder}' is incomplete: '{where}': {first['msg'].lower()}.") from None
 
 
 def read_bytes(folder: str | PathLike[str]) -> tuple[bytes, Manifest]:
-    """Return the content of a folder's safetensors file, and the manifest.
+    """Return the content of a folder's safetensors file, and its manifest.
 
     Raises
     ------
     InputError
-        When a file is missing or broken, or the weights are not those that the manifest was written for.
+        When a file is missing or damaged, or the hash of the weights is not the manifest's.
     """
     folder = Path(folder)
     manifest = read_manifest(folder)
     file = folder / WEIGHTS
     if not file.exists():
-        raise InputError(f"'{folder}' has a manifest but no {WEIGHTS}; copy the folder of weights anew.")
+        raise InputError(f"'{folder}' has a manifest but no {WEIGHTS}; copy the folder of weights again.")
     check_file(file)
     require_memory(file.stat().st_size, f"The weights '{file}'", "choose smaller ones")
     data = file.read_bytes()
-    found = hashlib.sha256(data).hexdigest()
-    if found != manifest.sha256:
+    digest = hashlib.sha256(data).hexdigest()
+    if digest != manifest.sha256:
         raise InputError(
-            f"'{file}' has the SHA-256 {found[:12]}… but its manifest says {manifest.sha256[:12]}…; the "
-            "file was changed or damaged: copy the folder of weights anew."
+            f"'{file}' has the SHA-256 {digest[:12]}… but its manifest says {manifest.sha256[:12]}…; the "
+            "file was changed or damaged: copy the folder of weights again."
         )
     return data, manifest
 
 
 def count_parameters(folder: str | PathLike[str]) -> int:
-    """Return the number of parameters of a folder's network, as the header of the safetensors file has it."""
+    """Return the number of parameters in a folder of weights, from the header of the safetensors file."""
     file = Path(folder) / WEIGHTS
     try:
         with safe_open(file, "numpy") as tensors:
             names = [name for name in tensors.keys() if not name.endswith(_STATISTICS)]  # noqa: SIM118  # no mapping
             return sum(math.prod(tensors.get_slice(name).get_shape()) for name in names)
     except SafetensorError as error:
-        raise InputError(f"'{file}' is no safetensors file ({error}).") from None
+        raise InputError(f"'{file}' is not a safetensors file ({error}).") from None

@@ -1,4 +1,4 @@
-"""A network with its weights, ready to use."""
+"""Loads a trained network: builds it from the manifest and fills in its weights."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import torch
 from fourfold.errors import InputError
 from fourfold.networks.build import Reconstructor, build
 from fourfold.weights.find import find_weights
-from fourfold.weights.folder import fill, read_weights
 from fourfold.weights.manifest import Manifest
+from fourfold.weights.state_dict import load_state, read_weights
 
 __all__ = ["load_network"]
 
@@ -16,21 +16,21 @@ __all__ = ["load_network"]
 def load_network(
     weights: str, network: str | None = None, device: torch.device | str = "cpu"
 ) -> tuple[Reconstructor, Manifest]:
-    """Return a network for inference, and what is known of its weights.
+    """Return a network in evaluation mode with its weights, and their manifest.
 
     Parameters
     ----------
     weights
         As in `fourfold.weights.find.find_weights`.
     network
-        The network that is wanted; None takes what the weights belong to.
+        Name of the network that is expected; None accepts any.
     device
-        Where it is to compute.
+        Device of the network.
 
     Raises
     ------
     InputError
-        When there are no such weights, their hash is not the manifest's, or they belong to another network.
+        When the weights do not exist, their hash is not the manifest's, or they belong to another network.
     """
     state, manifest = read_weights(find_weights(weights))
     if network is not None and manifest.network != network:
@@ -38,6 +38,6 @@ def load_network(
             f"The weights '{weights}' belong to the network '{manifest.network}', not to '{network}'; choose others, "
             f"or the method '{manifest.network}'."
         )
-    found = build(manifest.network, manifest.settings)
-    fill(found, state, manifest.name)
-    return found.eval().requires_grad_(False).to(device), manifest
+    loaded = build(manifest.network, manifest.settings)
+    load_state(loaded, state, manifest.name)
+    return loaded.eval().requires_grad_(False).to(device), manifest

@@ -8,10 +8,10 @@ from torch import Tensor, nn
 from fourfold.networks.layers.channels import as_channels, as_complex
 from fourfold.networks.unet import UNet
 
-__all__ = ["Denoiser"]
+__all__ = ["DenoisingUNet"]
 
 
-class Denoiser(nn.Module):
+class DenoisingUNet(nn.Module):
     """A U-Net without norm and bias on real and imaginary part and a map of the noise level.
 
     One network fits all levels since it sees them (Zhang et al. 2022, IEEE TPAMI 44:6360); without norm and bias,

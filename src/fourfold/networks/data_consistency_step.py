@@ -7,10 +7,10 @@ from torch import Tensor
 
 from fourfold.operators.sense_encoding import Encoding
 
-__all__ = ["consistent_step"]
+__all__ = ["data_consistency_step"]
 
 
-def consistent_step(encoding: Encoding, rhs: Tensor, near: Tensor, weight: Tensor, iterations: int) -> Tensor:
+def data_consistency_step(encoding: Encoding, rhs: Tensor, near: Tensor, weight: Tensor, iterations: int) -> Tensor:
     """Return x of least ‖Ax − y‖² + weight · ‖x − near‖² after some iterations of conjugate gradients from `near`.
 
     Every operation is differentiated, as in MoDL (Aggarwal et al. 2019, IEEE TMI 38:394, Eq. 9).

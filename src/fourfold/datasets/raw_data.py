@@ -8,9 +8,9 @@ import numpy as np
 
 from fourfold.coils.compression import compress_coils
 from fourfold.datasets.augmentation import flip
-from fourfold.datasets.draw import Draw
+from fourfold.datasets.random_streams import Draw
 from fourfold.datasets.settings import RawData
-from fourfold.datasets.volume import Volume, in_share, subject_in
+from fourfold.datasets.volume import Volume, index_range, subject_in
 from fourfold.errors import InputError
 from fourfold.formats import open_scan
 from fourfold.noise.covariance import prewhiten
@@ -30,7 +30,7 @@ class RawVolume(Volume):
         self.file = open_scan(path)
         if self.file.shots is not None:
             raise InputError(f"'{path}' has a trajectory; networks are trained on Cartesian data: leave the file out.")
-        self.frames = in_share(len(self.file), settings.share)
+        self.frames = index_range(len(self.file), settings.frame_range)
         known = self.file.details.get("patient_id")
         self._subject = subject_in(path.stem, settings.subject, str(known or path.stem))
         if settings.coils is not None and settings.coils > self.file.coils:

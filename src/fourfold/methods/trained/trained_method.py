@@ -15,17 +15,17 @@ from torch import Tensor
 from fourfold.coils.calibration import calibration_kspace, estimate_maps
 from fourfold.errors import InputError
 from fourfold.kspace.intensity_scale import intensity_scale
-from fourfold.methods.method import Family, Progress, Solution
-from fourfold.methods.model_based import CalibratedMethod
-from fourfold.methods.sense_problem import Combination, measured_image
+from fourfold.methods.coil_map_settings import CoilMapSettings
+from fourfold.methods.method import Family, Method, Progress, Solution
+from fourfold.methods.sense_problem import CoilCombination, measured_image
 from fourfold.networks.build import Reconstructor
 from fourfold.networks.layers.precision import Precision, computing
 from fourfold.operators.sense_encoding import Encoding
 from fourfold.scan import Scan
 from fourfold.weights.find import choose_weights
+from fourfold.weights.load_network import load_network
 from fourfold.weights.manifest import Manifest
-from fourfold.weights.network import load_network
-from fourfold.weights.out_of_distribution import remarks, seen
+from fourfold.weights.out_of_distribution import out_of_distribution_notes, training_subject_notes
 
 __all__ = ["TrainedMethod"]
 
@@ -33,7 +33,7 @@ __all__ = ["TrainedMethod"]
 _FEWEST_LINES = 8
 
 
-class TrainedMethod(CalibratedMethod):
+class TrainedMethod(CoilMapSettings, Method):
     """A network with fixed weights, between the measured k-space and the image.
 
     A subclass says which network, by its `name`. The k-space is brought to the scale that it tells itself, as in
@@ -45,12 +45,12 @@ class TrainedMethod(CalibratedMethod):
     weights: str = "auto"
     """A name that `fourfold weights list` shows, a folder, or hf://owner/name[@revision]; auto takes the first
     that ship for this network."""
-    combination: Combination = "rss"
+    coil_combination: CoilCombination = "rss"
     """rss: measured samples put back in every coil, root-sum-of-squares; maps: the network\'s own image."""
     precision: Precision = "float32"
     """Numbers that the network's convolutions compute with; auto takes bfloat16 where the device multiplies it in
     hardware: faster, and no longer the same image on every machine."""
-    memory: PositiveFloat = 4.0
+    gpu_memory: PositiveFloat = 4.0
     """On a GPU: gigabytes that frames reconstructed together may take. A CPU is as fast with one after the other."""
 
     @staticmethod
@@ -103,12 +103,12 @@ class TrainedMethod(CalibratedMethod):
         return load_network(weights, self.name)
 
     def frames_at_once(self, scan: Scan) -> int:
-        """Return how many frames fit into the `memory` on a GPU; one on a CPU."""
+        """Return how many frames fit into `gpu_memory` on a GPU; one on a CPU."""
         if scan.kspace.device.type == "cpu":
             return 1
         # Beside the network: k-space twice, maps, and images of all coils for the measured samples.
         numbers = self.numbers(self.loaded[1].settings, scan.coils) + 10 * scan.coils
-        return max(1, int(self.memory * 1e9 / (4 * numbers * math.prod(scan.shape))))
+        return max(1, int(self.gpu_memory * 1e9 / (4 * numbers * math.prod(scan.shape))))
 
     def solve(self, scan: Scan, progress: Progress) -> Solution:
         """Reconstruct one frame, or several at once."""
@@ -127,20 +127,24 @@ class TrainedMethod(CalibratedMethod):
         with computing(self.precision, device):
             image = network(scan.kspace / unit[..., None], scan.mask, maps, lines) * unit
         return Solution(
-            self._measured(image, maps, scan) if self.combination == "rss" else image,
+            self._measured(image, maps, scan) if self.coil_combination == "rss" else image,
             scale=float(scales.mean()),
-            notes=(*told, *seen(scan, manifest.training_data), *remarks(scan, manifest.domain)),
+            notes=(
+                *told,
+                *training_subject_notes(scan, manifest.training_data),
+                *out_of_distribution_notes(scan, manifest.scan_statistics),
+            ),
             details={"weights": manifest.summary()},
-            estimate=image if self.combination == "rss" else None,
+            before_data_consistency=image if self.coil_combination == "rss" else None,
         )
 
     def _maps(self, network: Reconstructor, scan: Scan, calibration: Tensor | None) -> tuple[Tensor, tuple[str, ...]]:
         """Return coil maps (frame or 1, coil, y, x) and what a reader must know of them."""
-        own = network.estimates_maps and self.calibration == "auto" and scan.coil_maps is None and scan.coils > 1
+        own = network.estimates_maps and self.coil_map_method == "auto" and scan.coil_maps is None and scan.coils > 1
         if own and calibration is not None:
             return network.coil_maps(calibration, scan.shape), ()
-        scan, told = self.with_maps(scan, scan)
-        maps = estimate_maps(scan, sets="auto", crop=self.crop)
+        scan, told = self.with_coil_maps(scan, scan)
+        maps = estimate_maps(scan, sets="auto", crop=self.coil_map_threshold)
         if maps.shape[1] > 1:
             told = (*told, _FOLDED)
         return maps[:, 0], told

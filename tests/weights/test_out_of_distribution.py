@@ -1,4 +1,4 @@
-"""Whether a scan is like those that weights were trained on: features, range, remarks."""
+"""Scan statistics and notes on scans that are out of distribution."""
 
 import math
 
@@ -15,10 +15,17 @@ from fourfold.scan import Sampling, Scan
 from fourfold.simulation.sample import sample
 from fourfold.simulation.simulate import beating_phantom, phantom, simulate
 from fourfold.weights.annotate import annotate
-from fourfold.weights.files import read_manifest
+from fourfold.weights.load_network import load_network
 from fourfold.weights.manifest import TrainingData
-from fourfold.weights.network import load_network
-from fourfold.weights.out_of_distribution import distance, domain_of, features, pattern_of, remarks, seen
+from fourfold.weights.out_of_distribution import (
+    distance,
+    measure_scan_statistics,
+    out_of_distribution_notes,
+    pattern_kind,
+    scan_features,
+    training_subject_notes,
+)
+from fourfold.weights.weight_files import read_manifest
 
 SHAPE = (96, 80)
 
@@ -41,40 +48,45 @@ def acquired(image, seed, coils=1):
 
 
 @pytest.fixture(scope="module")
-def domain():
-    return domain_of((acquired(head(seed), seed) for seed in range(90)), [f"subject {seed // 3}" for seed in range(90)])
+def statistics():
+    return measure_scan_statistics(
+        (acquired(head(seed), seed) for seed in range(90)), [f"subject {seed // 3}" for seed in range(90)]
+    )
 
 
-def test_other_heads_are_alike_and_a_chest_is_not(domain):
+def test_other_heads_are_in_distribution_and_a_chest_is_not(statistics):
     for seed in range(200, 220):
         scan = acquired(head(seed), seed)
-        assert distance(domain, features(scan)) < domain.limit
-        assert remarks(scan, domain) == ()
+        assert distance(statistics, scan_features(scan)) < statistics.limit
+        assert out_of_distribution_notes(scan, statistics) == ()
     chest = acquired(beating_phantom(SHAPE, 1)[0], 7)
-    assert distance(domain, features(chest)) > 1.5 * domain.limit
-    (told,) = remarks(chest, domain)
-    assert "unlike those the network was trained on" in told
-    assert f"lie within {domain.limit:.1f}" in told
+    assert distance(statistics, scan_features(chest)) > 1.5 * statistics.limit
+    (note,) = out_of_distribution_notes(chest, statistics)
+    assert "out of distribution" in note
+    assert f"limit is {statistics.limit:.1f}" in note
 
 
-def test_a_subject_that_was_trained_on_is_told():
+def test_a_subject_that_was_trained_on_is_noted():
     data = [TrainingData(name="OpenNeuro ds002748, T1", licence="CC0-1.0")]
-    assert seen(sample(), data) == ()
-    assert seen(acquired(head(0), 0), data) == ()
-    (told,) = seen(sample(), [*data, TrainingData(name="pycortex S1, T1", licence="BSD-2-Clause")])
-    assert "trained on this subject, pycortex S1" in told
+    assert training_subject_notes(sample(), data) == ()
+    assert training_subject_notes(acquired(head(0), 0), data) == ()
+    (note,) = training_subject_notes(sample(), [*data, TrainingData(name="pycortex S1, T1", licence="BSD-2-Clause")])
+    assert "trained on this subject, pycortex S1" in note
 
 
-def test_noise_alone_is_unlike_anything(domain):
+def test_noise_alone_is_out_of_distribution(statistics):
     noise = torch.randn(1, 1, *SHAPE, dtype=torch.complex64, generator=torch.Generator().manual_seed(0))
-    assert "unlike" in remarks(undersample(Scan(noise), "random", 4, lines=16), domain)[0]
+    assert (
+        "The scan is out of distribution"
+        in out_of_distribution_notes(undersample(Scan(noise), "random", 4, lines=16), statistics)[0]
+    )
 
 
 @pytest.mark.parametrize("change", ["scale", "phase", "transpose", "place", "coils"])
-def test_features_keep_to_what_is_shown(change):
+def test_features_do_not_depend_on_how_the_object_was_acquired(change):
     image = head(3)
     scan = simulate(image, coils=4, snr=80, seed=0)
-    first = features(scan)
+    first = scan_features(scan)
     other = {
         "scale": lambda: scan.replace(kspace=scan.kspace * 1e-7),
         "phase": lambda: scan.replace(kspace=scan.kspace * torch.polar(torch.tensor(1.0), torch.tensor(2.0))),
@@ -83,72 +95,78 @@ def test_features_keep_to_what_is_shown(change):
         "coils": lambda: scan.replace(kspace=scan.kspace[:, [3, 1, 0, 2]], coil_maps=None),
     }[change]()
     tolerance = 0.35 if change == "place" else 0.1 if change == "transpose" else 1e-4
-    assert float((features(other) - first).abs().max()) < tolerance
+    assert float((scan_features(other) - first).abs().max()) < tolerance
 
 
-def test_undersampling_hardly_changes_the_features(domain):
+def test_undersampling_hardly_changes_the_features(statistics):
     """By less than subjects differ from each other."""
     full = simulate(head(5), coils=1, snr=60, seed=5)
-    whole = features(full)
+    whole = scan_features(full)
     for kind, options in (
         ("random", {"lines": 16}),
         ("regular", {"lines": 16}),
         ("poisson-disc", {"box": (16, 16)}),
     ):
-        part = features(undersample(full, kind, 4, seed=1, **options))
-        change = torch.tensor(domain.whitening, dtype=torch.float64) @ (part - whole)
-        assert float(change.square().mean().sqrt()) < 0.7 * domain.limit, kind
+        part = scan_features(undersample(full, kind, 4, seed=1, **options))
+        change = torch.tensor(statistics.whitening, dtype=torch.float64) @ (part - whole)
+        assert float(change.square().mean().sqrt()) < 0.7 * statistics.limit, kind
 
 
-def test_what_differs_is_told(domain):
+def test_each_difference_has_a_note(statistics):
     several = acquired(head(300), 300, coils=3)
-    assert remarks(several, domain)[0] == "The scan has 3 coils; the network was trained on 1."
+    assert out_of_distribution_notes(several, statistics)[0] == "The scan has 3 coils; the network was trained on 1."
     full = simulate(head(301), coils=1, snr=40, seed=1)
     fast = undersample(full, "random", 8, lines=8)
-    assert "accelerated 8.0×; the network was trained on 2.0 to 4.0×" in remarks(fast, domain)[0]
+    assert "accelerated 8.0×; the network was trained on 2.0 to 4.0×" in out_of_distribution_notes(fast, statistics)[0]
     points = undersample(full, "poisson-disc", 4, box=(16, 16))
-    assert "of the kind 'points'; the network was trained on 'lines'" in remarks(points, domain)[0]
+    assert (
+        "of the kind 'points'; the network was trained on 'lines'" in out_of_distribution_notes(points, statistics)[0]
+    )
     blind = full.with_sampling(Sampling((torch.arange(80) % 3 == 1).expand(1, *SHAPE)))
-    assert "too few calibration lines to tell" in remarks(blind, domain)[-1]
-    assert "do not say what they were trained for" in remarks(full, None)[0]
+    assert "too few calibration lines to tell" in out_of_distribution_notes(blind, statistics)[-1]
+    assert "has no scan statistics" in out_of_distribution_notes(full, None)[0]
 
 
-def test_patterns_are_told_apart():
+def test_pattern_kinds():
     full = simulate(phantom((32, 32)), coils=1, snr=None)
-    assert pattern_of(full) == "full"
-    assert pattern_of(undersample(full, "random", 2)) == "lines"
-    assert pattern_of(undersample(full.replace(line_axis="kx"), "regular", 2)) == "lines"
-    assert pattern_of(undersample(full, "poisson-disc", 4, box=(8, 8))) == "points"
+    assert pattern_kind(full) == "full"
+    assert pattern_kind(undersample(full, "random", 2)) == "lines"
+    assert pattern_kind(undersample(full.replace(line_axis="kx"), "regular", 2)) == "lines"
+    assert pattern_kind(undersample(full, "poisson-disc", 4, box=(8, 8))) == "points"
 
 
-def test_the_frame_least_alike_counts(domain):
+def test_the_frame_with_the_largest_distance_counts(statistics):
     one, other = acquired(head(400), 400), acquired(beating_phantom(SHAPE, 1)[0], 400)
     both = Scan(torch.cat([one.kspace, other.kspace]), Sampling(torch.cat([one.mask, other.mask])))
-    assert any("unlike" in told for told in remarks(both, domain))
+    assert any("The scan is out of distribution" in note for note in out_of_distribution_notes(both, statistics))
 
 
-def test_too_few_scans_make_no_domain():
+def test_too_few_scans_are_refused():
     with pytest.raises(InputError, match="5 frames of 5 subjects"):
-        domain_of([acquired(head(seed), seed) for seed in range(5)], [str(seed) for seed in range(5)])
+        measure_scan_statistics([acquired(head(seed), seed) for seed in range(5)], [str(seed) for seed in range(5)])
     with pytest.raises(InputError, match="60 frames of 2 subjects"):
-        domain_of([acquired(head(seed), seed) for seed in range(60)], [str(seed % 2) for seed in range(60)])
+        measure_scan_statistics(
+            [acquired(head(seed), seed) for seed in range(60)], [str(seed % 2) for seed in range(60)]
+        )
 
 
-def test_a_manifest_keeps_the_domain(domain, tmp_path):
+def test_a_manifest_keeps_the_statistics(statistics, tmp_path):
     folder = write_small(tmp_path / "small", "unet")
     before = read_manifest(folder)
-    annotate(folder, domain=domain, scores={"psnr": 30.0})
+    annotate(folder, scan_statistics=statistics, scores={"psnr": 30.0})
     after = read_manifest(folder)
-    assert after.domain == domain
+    assert after.scan_statistics == statistics
     assert after.scores == {"psnr": 30.0}
     assert after.sha256 == before.sha256
-    assert after.answer == before.answer
+    assert after.reference_output == before.reference_output
     load_network(str(folder), "unet")
     chest = acquired(beating_phantom(SHAPE, 1)[0], 7)
-    assert distance(after.domain, features(chest)) == pytest.approx(distance(domain, features(chest)))
+    assert distance(after.scan_statistics, scan_features(chest)) == pytest.approx(
+        distance(statistics, scan_features(chest))
+    )
 
 
-def test_the_command_describes_training_data(tmp_path, capsys):
+def test_the_command_writes_statistics_of_the_training_scans(tmp_path, capsys):
     slices = np.stack([(1000 * head(seed)).numpy() for seed in range(66)]).astype(np.uint16)
     ids = [f"s{seed // 6:02}:{seed}" for seed in range(66)]
     np.savez(tmp_path / "heads.npz", slices=slices, ids=ids)
@@ -161,12 +179,12 @@ def test_the_command_describes_training_data(tmp_path, capsys):
     )
     folder = write_small(tmp_path / "small", "unet")
     assert main(["weights", "describe", str(folder), str(settings)]) == 0
-    found = read_manifest(folder).domain
+    found = read_manifest(folder).scan_statistics
     assert found.scans == 60
     assert (found.coils, found.patterns) == ((1, 1), ("lines",))
     assert "60 training examples" in capsys.readouterr().out
     chest = acquired(beating_phantom(SHAPE, 1)[0], 7)
-    assert any("unlike" in told for told in remarks(chest, found))
+    assert any("The scan is out of distribution" in note for note in out_of_distribution_notes(chest, found))
     assert main(["weights", "describe", str(folder)]) == 2
     assert "settings file" in capsys.readouterr().err
 
@@ -195,7 +213,7 @@ def heads():
         *images(DATA, "T2_openms_p01_p03_p04", 4),
     ]
     scans = (acquired(image / image.max(), seed) for seed, (_, image) in enumerate(found))
-    return domain_of(scans, [subject for subject, _ in found])
+    return measure_scan_statistics(scans, [subject for subject, _ in found])
 
 
 def undersampled(kspace):
@@ -204,15 +222,15 @@ def undersampled(kspace):
     return undersample(full, "random", full.shape[0] / lines, lines=20, seed=0)
 
 
-def test_raw_heads_of_other_scanners_are_alike(heads, raw):
+def test_raw_heads_of_other_scanners_are_in_distribution(heads, raw):
     for name in ("brain8_full_T1", "brain8_full_T1_slice2", "head8_T1_256", "mprage4_T1_256"):
-        assert distance(heads, features(undersampled(raw(name).kspace))) < heads.limit, name
+        assert distance(heads, scan_features(undersampled(raw(name).kspace))) < heads.limit, name
 
 
-def test_most_heads_of_other_data_sets_are_alike(heads, data):
+def test_most_heads_of_other_data_sets_are_in_distribution(heads, data):
     names = ("T1_pycortexS1", "T2_suspect", "T2_niivue_register", "T2FLAIR_torchio_fernando")
     found = [image for name in names for _, image in images(data, name, 4)]
-    near = [distance(heads, features(acquired(image / image.max(), 7))) < heads.limit for image in found]
+    near = [distance(heads, scan_features(acquired(image / image.max(), 7))) < heads.limit for image in found]
     assert sum(near) >= 0.9 * len(near)
 
 
@@ -226,4 +244,6 @@ def test_a_knee_and_hearts_are_flagged(heads, data):
         else:
             image = torch.from_numpy(archive["image"]).to(torch.complex64)
             scan = acquired((image / image.abs().max()).reshape(-1, *image.shape[-2:])[0], 3)
-        assert any("unlike" in told for told in remarks(scan, heads)), path.name
+        assert any("The scan is out of distribution" in note for note in out_of_distribution_notes(scan, heads)), (
+            path.name
+        )

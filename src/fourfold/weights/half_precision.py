@@ -1,4 +1,4 @@
-"""Weights in half precision: files of half the size, for images that hardly differ."""
+"""Weights in half precision: files of half the size, images that hardly differ."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ from torch import Tensor
 
 from fourfold.errors import InputError
 
-__all__ = ["halved"]
+__all__ = ["to_half_precision"]
 
 
-def halved(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return the state of a network with its floating numbers in float16; a network that is filled computes as before.
+def to_half_precision(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return a state dict with its floating-point tensors in float16.
+
+    A network that loads them still computes in float32.
 
     Raises
     ------
@@ -23,5 +25,5 @@ def halved(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     half = {name: value.to(torch.float16) if value.is_floating_point() else value for name, value in state.items()}
     for name, value in half.items():
         if not bool(torch.isfinite(value).all()):
-            raise InputError(f"The weights '{name}' are too large for float16; set 'stored: float32'.")
+            raise InputError(f"The weights '{name}' are too large for float16; set 'stored_precision: float32'.")
     return half

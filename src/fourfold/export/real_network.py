@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from fourfold.errors import InputError
 from fourfold.kspace.data_consistency import DataConsistency
 from fourfold.networks.cascade import Cascade
-from fourfold.networks.first_image import FIRST_ITERATIONS
 from fourfold.networks.image_network import ImageNetwork
+from fourfold.networks.initial_image import INITIAL_ITERATIONS
 from fourfold.networks.kspace_cnn import KspaceCnn
 from fourfold.networks.normalised_unet import NormalisedUNet
 from fourfold.networks.reconstructor import Reconstructor
@@ -214,7 +214,7 @@ def _varnet_kspace(network: VarNet, kspace: Tensor, known: Tensor, maps: Tensor)
 def _varnet_proximal(network: VarNet, kspace: Tensor, known: Tensor, maps: Tensor) -> Tensor:
     rhs = _combined(_ifft(kspace), maps)
     first, *weights = network.steps.exp()
-    image = _consistent_step(rhs, torch.zeros_like(rhs), first, FIRST_ITERATIONS, known, maps)
+    image = _consistent_step(rhs, torch.zeros_like(rhs), first, INITIAL_ITERATIONS, known, maps)
     for weight, regulariser in zip(weights, network.regularisers, strict=True):
         better = image - _regularised(regulariser, image)
         image = _consistent_step(rhs, better, weight, ITERATIONS, known, maps)
@@ -222,7 +222,7 @@ def _varnet_proximal(network: VarNet, kspace: Tensor, known: Tensor, maps: Tenso
 
 
 def _consistent_step(rhs: Tensor, near: Tensor, weight: Tensor, iterations: int, known: Tensor, maps: Tensor) -> Tensor:
-    """Return what `fourfold.networks.consistent_step.consistent_step` does."""
+    """Return what `fourfold.networks.data_consistency_step.data_consistency_step` does."""
     tiny = torch.finfo(rhs.dtype).tiny
     x = near
     residual = rhs - _normal(x, known, maps)

@@ -8,9 +8,9 @@ from typing import TypeAlias
 import torch
 from torch import Tensor
 
-from fourfold.datasets.draw import Draw
+from fourfold.datasets.random_streams import Draw
 from fourfold.datasets.settings import Masks
-from fourfold.datasets.shared import shared_zeros
+from fourfold.datasets.shared_memory import shared_zeros
 from fourfold.errors import InputError
 from fourfold.sampling import make_sampling
 from fourfold.scan import Axis, Sampling

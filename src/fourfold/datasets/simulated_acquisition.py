@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from fourfold.datasets.draw import Draw
+from fourfold.datasets.random_streams import Draw
 from fourfold.datasets.settings import Simulation
 from fourfold.datasets.tissue_phase import tissue_phase
 from fourfold.operators.fourier import fft

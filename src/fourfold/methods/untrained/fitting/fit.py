@@ -11,12 +11,12 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
-from fourfold.methods.fitting.orthogonal_momentum import OrthogonalMomentum
-from fourfold.methods.fitting.samples import SampleLoss
+from fourfold.methods.untrained.fitting.orthogonal_momentum import OrthogonalMomentum
+from fourfold.methods.untrained.fitting.sample_loss import SampleLoss
 from fourfold.networks.layers.precision import Precision, computing
 from fourfold.networks.untrained.members import Members
 
-__all__ = ["Checked", "Fit", "Optimiser", "Schedule", "Watch", "fit"]
+__all__ = ["Checked", "Fit", "FitCallback", "Optimiser", "Schedule", "fit"]
 
 Optimiser: TypeAlias = Literal["muon", "adam"]
 
@@ -36,33 +36,33 @@ class Schedule:
     ----------
     iterations
         At most so many.
-    refit
+    refit_iterations
         Iterations with all samples after that.
     seconds
         No new iteration after so many seconds; None for no such limit.
     optimiser
         ``muon``: orthogonalised momentum for the convolutions, Adam for everything else; ``adam``: Adam for all.
-    rate
+    learning_rate
         Size of a step.
-    averaging
+    image_averaging
         Share of the old mean in the running mean of the images; 0 takes the last ones.
     tolerance
         A look counts as better when the error falls by this part of it.
     precision
         What the network computes with.
-    compiled
+    compile
         Whether the network is compiled first: its first step then takes up to a minute, the others much less.
     """
 
     iterations: int
-    refit: int = 0
+    refit_iterations: int = 0
     seconds: float | None = None
     optimiser: Optimiser = "muon"
-    rate: float = 0.05
-    averaging: float = 0.97
+    learning_rate: float = 0.05
+    image_averaging: float = 0.97
     tolerance: float = 1e-3
     precision: Precision = "auto"
-    compiled: bool = False
+    compile: bool = False
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ class Fit:
     interrupted: bool
 
 
-Watch: TypeAlias = Callable[[Checked, Tensor, float], None]
+FitCallback: TypeAlias = Callable[[Checked, Tensor, float], None]
 """Called with a look, the running mean of the images (member, image, y, x), and the seconds since the start."""
 
 
@@ -120,7 +120,7 @@ def fit(
     schedule: Schedule,
     penalty: Callable[[Tensor], Tensor] | None = None,
     everything: SampleLoss | None = None,
-    watch: Watch = lambda *_: None,
+    watch: FitCallback = lambda *_: None,
 ) -> Fit:
     """Fit the members' weights so that their images explain the kept samples.
 
@@ -147,7 +147,7 @@ def fit(
     """
     state = _State(network, kept, held, schedule, penalty)
     start, done, interrupted = time.perf_counter(), 0, False
-    first_share = schedule.iterations / (schedule.iterations + schedule.refit)
+    first_share = schedule.iterations / (schedule.iterations + schedule.refit_iterations)
 
     def out_of_time(share: float) -> bool:
         return schedule.seconds is not None and time.perf_counter() - start > share * schedule.seconds
@@ -162,7 +162,7 @@ def fit(
                 watch(state.look(), state.mean, time.perf_counter() - start)
         if not state.curve or state.curve[-1].iteration < done:
             state.look()
-        if everything is not None and schedule.refit:
+        if everything is not None and schedule.refit_iterations:
             done += state.refit(everything, lambda: out_of_time(1.0))
     except KeyboardInterrupt:
         if not state.curve:
@@ -185,7 +185,7 @@ class _State:
         # Channels last makes convolutions 1.2 to 1.6 times faster on CPUs, in bfloat16 twice as fast.
         network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.network, self.kept, self.held = network, kept, held
-        self.forward = torch.compile(network, dynamic=False) if schedule.compiled else network
+        self.forward = torch.compile(network, dynamic=False) if schedule.compile else network
         self.schedule, self.penalty = schedule, penalty
         self.optimisers = _optimisers(network, schedule)
         self.rates = [[group["lr"] for group in optimiser.param_groups] for optimiser in self.optimisers]
@@ -218,7 +218,7 @@ class _State:
         self.iteration += 1
         self._averaged += 1
         # The mean of the first iterations is a plain one, so that it does not remember the start.
-        share = min(self.schedule.averaging, 1 - 1 / self._averaged)
+        share = min(self.schedule.image_averaging, 1 - 1 / self._averaged)
         self.mean = x.clone() if self._averaged == 1 else self.mean.lerp_(x, 1 - share)
 
     def look(self) -> Checked:
@@ -244,7 +244,7 @@ class _State:
                 parameter.copy_(kept)
         self.kept, self.optimisers, self._averaged = everything, _optimisers(self.network, self.schedule), 0
         done = 0
-        while done < self.schedule.refit and not out_of_time():
+        while done < self.schedule.refit_iterations and not out_of_time():
             self.step()
             done += 1
         # The mean of a few iterations from a fresh start is no better than what there was.
@@ -272,12 +272,12 @@ class _State:
 def _optimisers(network: Members, schedule: Schedule) -> list[Optimizer]:
     """Return what moves the weights."""
     if schedule.optimiser == "adam":
-        return [Adam(network.parameters(), lr=schedule.rate)]
+        return [Adam(network.parameters(), lr=schedule.learning_rate)]
     convolutions = [layer for layer in network.modules() if isinstance(layer, nn.Conv2d)]
     convolutions.remove(network.combine)
     inner = {id(layer.weight) for layer in convolutions}
     others = [parameter for parameter in network.parameters() if id(parameter) not in inner]
     return [
-        OrthogonalMomentum([layer.weight for layer in convolutions], network.members, lr=schedule.rate),
+        OrthogonalMomentum([layer.weight for layer in convolutions], network.members, lr=schedule.learning_rate),
         Adam(others, lr=_LINEAR_RATE),
     ]

@@ -14,13 +14,14 @@ from torch import Tensor
 from fourfold.errors import InputError
 from fourfold.kspace.readout_oversampling import crop_readout, oversampling
 from fourfold.methods.classical.total_variation import TotalVariation
-from fourfold.methods.fitting.compiling import Compiled, can_compile
-from fourfold.methods.fitting.data_terms import CoilImages, DataTerm, MappedImage, VirtualCoils
-from fourfold.methods.fitting.fit import Checked, Fit, Optimiser, Schedule, fit
-from fourfold.methods.fitting.samples import SampleLoss
-from fourfold.methods.method import Family, Progress, Solution
-from fourfold.methods.model_based import MappedMethod, Weight
-from fourfold.methods.sense_problem import Combination, SenseProblem
+from fourfold.methods.coil_map_settings import CoilMapSettings
+from fourfold.methods.method import Family, Method, Progress, Solution
+from fourfold.methods.model_based import Weight
+from fourfold.methods.sense_problem import CoilCombination, SenseProblem
+from fourfold.methods.untrained.fitting.compilation import Compiled, can_compile
+from fourfold.methods.untrained.fitting.fit import Checked, Fit, Optimiser, Schedule, fit
+from fourfold.methods.untrained.fitting.sample_loss import SampleLoss
+from fourfold.methods.untrained.fitting.targets import CoilImages, DataTerm, MappedImage, VirtualCoils
 from fourfold.networks.layers.precision import Precision
 from fourfold.networks.untrained.members import Members
 from fourfold.optimize.data_term import DataTerm as Samples
@@ -32,16 +33,16 @@ from fourfold.regularisers.total_variation import TotalVariationPenalty
 from fourfold.sampling.hold_back import hold_back
 from fourfold.scan import Scan
 
-__all__ = ["Calibration", "UntrainedMethod"]
+__all__ = ["CoilMapMethod", "UntrainedMethod"]
 
 _SHARE = 0.4
 # Compiling takes 20 to 40 s: numbers kept times iterations of a fit that gains as much, and seconds that leave it room.
 _LONG_FIT, _LONG_BUDGET = 1.5e10, 100.0
 
-Calibration: TypeAlias = Literal["auto", "espirit", "nlinv", "walsh", "none"]
+CoilMapMethod: TypeAlias = Literal["auto", "espirit", "nlinv", "walsh", "none"]
 
 
-class UntrainedMethod(MappedMethod):
+class UntrainedMethod(CoilMapSettings, Method):
     """Minimises ½‖A G(C) − y‖² + weight · scale · TV(G(C)) over the weights C of a network; a subclass says which.
 
     Each member of the ensemble has a random start and held-back samples of its own, which tell when to stop. The
@@ -56,46 +57,50 @@ class UntrainedMethod(MappedMethod):
     """Networks with different random starts, whose images are averaged."""
     seed: NonNegativeInt = 0
     """Seed of the first member; each further one adds one."""
-    calibration: Calibration = "auto"  # type: ignore[assignment]  # one choice more
+    coil_map_method: CoilMapMethod = "auto"  # type: ignore[assignment]  # one choice more
     """How to estimate the coil maps that multiply the network\'s image, as other methods do; none: an image for each
     coil instead, without any maps."""
+    coil_map_sets: PositiveInt | Literal["auto"] = "auto"
+    """Sets of coil maps to estimate: more than one where the object folds over in the full field of view."""
+    coil_combination: CoilCombination = "rss"
+    """rss: measured samples put back in every coil, root-sum-of-squares; maps: the solution itself, less noisy."""
     virtual_coils: VirtualCoils = "auto"
     """Virtual coils to fit; auto: without coil maps as many as hold 99.9 % of the measured energy, with them all, as
     fewer would save next to nothing. What was measured is put back in all coils either way."""
-    readout: Literal["crop", "whole"] = "crop"
+    readout_oversampling: Literal["crop", "keep"] = "crop"
     """crop: what a fully sampled readout holds outside the image that the scanner shows is cut off before the fit;
-    whole: it is fitted too."""
+    keep: it is fitted too."""
     weight: Weight = "auto"
     """Weight of total variation beside the samples, larger is smoother; 0 leaves all to the network; auto takes what
     the method 'tv' chooses for the data for the last step, and 0.4 of it for the fit."""
-    pull: NonNegativeFloat | None = 0.01
-    """The last step solves for an image that explains the samples, with total variation, and is drawn to the mean of
-    the members by this much; none: samples are put back into each member and nothing more, as published."""
+    proximity_weight: NonNegativeFloat | None = 0.01
+    """Weight of the distance to the mean of the members in the last step, which solves for an image that explains the
+    samples, with total variation; none: samples are put back into each member and nothing more, as published."""
     huber: PositiveFloat | None = None
     """Errors above this, relative to the samples' root mean square, count by their modulus (Huber); none: squares."""
-    held_back: Annotated[float, Field(ge=0, lt=1)] = 0.05
+    held_out_fraction: Annotated[float, Field(ge=0, lt=1)] = 0.05
     """Share of the samples outside the centre that each member does not see, and that tell when to stop; 0: no early
     stopping."""
     iterations: PositiveInt = 1200
     """At most so many iterations for each member."""
-    refit: NonNegativeInt = 100
+    refit_iterations: NonNegativeInt = 100
     """Iterations after that from the chosen one, with all samples, those held back included."""
     tolerance: NonNegativeFloat = 1e-3
     """Stop when the error of the held-back samples has not fallen by this part of it for a hundred iterations."""
-    budget: PositiveFloat | None = None
+    time_budget: PositiveFloat | None = None
     """Seconds that the fit of all members may take; none for no such limit."""
     optimiser: Optimiser = "muon"
     """muon: orthogonalised momentum, which fits detail sooner; adam: as published."""
-    rate: PositiveFloat = 0.05
+    learning_rate: PositiveFloat = 0.05
     """Learning rate."""
-    averaging: Annotated[float, Field(ge=0, lt=1)] = 0.97
+    image_averaging: Annotated[float, Field(ge=0, lt=1)] = 0.97
     """Share of the old mean in the running mean of the images over the iterations; 0 takes the last image."""
     precision: Precision = "auto"
     """Numbers that the network computes with: auto takes bfloat16 where the hardware has it, and float32 elsewhere."""
-    compiled: Compiled = "auto"
+    compile: Compiled = "auto"
     """Compile the network, which takes 20 to 40 seconds once; a CPU is then 1.5 to 1.8 times as fast. auto does so on a
     CPU where the fit is long enough to gain by it and a C++ compiler is at hand."""
-    memory: PositiveFloat = 4.0
+    gpu_memory: PositiveFloat = 4.0
     """On a GPU: gigabytes that members fitted together may take. A CPU is as fast with one member after the other."""
 
     @abstractmethod
@@ -114,7 +119,7 @@ class UntrainedMethod(MappedMethod):
         share = 1.0 if choice is None else _SHARE
         ensemble = _Ensemble(self, problem, share * weight, progress)
         ensemble.fit()
-        images = torch.stack([term.image(x, self.combination) for x in ensemble.images])
+        images = torch.stack([term.image(x, self.coil_combination) for x in ensemble.images])
         image, estimate = self._result(term, ensemble.images, variation.regulariser(problem), weight)
         return Solution(
             image,
@@ -125,7 +130,7 @@ class UntrainedMethod(MappedMethod):
             ensemble.interrupted,
             std=images.abs().std(dim=0) if len(images) > 1 else None,
             members=images,
-            estimate=estimate,
+            before_data_consistency=estimate,
         )
 
     def _result(
@@ -133,32 +138,34 @@ class UntrainedMethod(MappedMethod):
     ) -> tuple[Tensor, Tensor | None]:
         """Return the image of all members (y, x), and before data consistency where that changed it."""
 
-        def combined(solutions: Sequence[Tensor], combination: Combination) -> Tensor:
+        def combined(solutions: Sequence[Tensor], combination: CoilCombination) -> Tensor:
             return _mean_image(torch.stack([term.image(x, combination) for x in solutions]))
 
-        own = None if self.pull is None and self.combination == "maps" else combined(solutions, "maps")
-        if self.pull is not None:
+        own = None if self.proximity_weight is None and self.coil_combination == "maps" else combined(solutions, "maps")
+        if self.proximity_weight is not None:
             problem, mean = term.problem, torch.stack(list(solutions)).mean(dim=0)
             data = Samples(problem.encoding.normal, problem.rhs, problem.energy / 2)
-            solutions = [minimise_near(data, mean, self.pull, regulariser, weight, problem.support)]
-        return combined(solutions, self.combination), own
+            solutions = [minimise_near(data, mean, self.proximity_weight, regulariser, weight, problem.support)]
+        return combined(solutions, self.coil_combination), own
 
     def _cut(self, scan: Scan) -> tuple[Scan, tuple[str, ...]]:
         """Return the scan without its readout oversampling unless that is to be fitted too, and what to know of it."""
         factor = oversampling(scan)
-        if self.readout == "whole" or factor == 1:
+        if self.readout_oversampling == "keep" or factor == 1:
             return scan, ()
         return crop_readout(scan), (f"The readout's oversampling, {factor:.3g}×, was cut off before the fit.",)
 
     def _data_term(self, scan: Scan) -> tuple[DataTerm, tuple[str, ...]]:
         """Return what is fitted, and what to know of it."""
-        if self.calibration != "none":
-            scan, told = self.with_maps(scan, scan, self.sets)
-            return MappedImage(SenseProblem.of(scan, self.sets, self.crop), self.virtual_coils), told
-        if self.sets != "auto" or self.crop != "auto":
+        if self.coil_map_method != "none":
+            scan, told = self.with_coil_maps(scan, scan, self.coil_map_sets)
+            return MappedImage(
+                SenseProblem.of(scan, self.coil_map_sets, self.coil_map_threshold), self.virtual_coils
+            ), told
+        if self.coil_map_sets != "auto" or self.coil_map_threshold != "auto":
             raise InputError(
-                f"With the calibration 'none' no coil maps are used, but sets {self.sets} and crop {self.crop} were "
-                "given for them: leave these out."
+                f"With coil_map_method 'none' no coil maps are used, but coil_map_sets {self.coil_map_sets} and "
+                f"coil_map_threshold {self.coil_map_threshold} were given for them: leave these out."
             )
         return CoilImages(scan, self.virtual_coils), ()
 
@@ -256,43 +263,43 @@ class _Ensemble:
         return fit(
             network,
             SampleLoss(acquired & ~held, *data, huber=method.huber),
-            SampleLoss(held, *data) if method.held_back else None,
+            SampleLoss(held, *data) if method.held_out_fraction else None,
             Schedule(
                 iterations=method.iterations,
-                refit=method.refit,
-                seconds=None if method.budget is None else max(0.0, method.budget - spent) / groups_left,
+                refit_iterations=method.refit_iterations,
+                seconds=None if method.time_budget is None else max(0.0, method.time_budget - spent) / groups_left,
                 optimiser=method.optimiser,
-                rate=method.rate,
-                averaging=method.averaging,
+                learning_rate=method.learning_rate,
+                image_averaging=method.image_averaging,
                 tolerance=method.tolerance,
                 precision=method.precision,
-                compiled=self.compiled,
+                compile=self.compiled,
             ),
             self._penalty,
-            SampleLoss(acquired, *data, huber=method.huber) if method.held_back else None,
+            SampleLoss(acquired, *data, huber=method.huber) if method.held_out_fraction else None,
             lambda look, _, seconds: self._report(seeds, look, seconds),
         )
 
     def _compiles(self, network: Members) -> bool:
         """Return whether to compile: by each member's work, so that a member is the same alone and beside others."""
         method = self.method
-        if method.compiled == "never":
+        if method.compile == "never":
             return False
-        numbers = network.numbers_kept * (method.iterations + method.refit)
-        long = numbers > _LONG_FIT and (method.budget is None or method.budget > _LONG_BUDGET)
-        if method.compiled == "auto" and not (long and network.fixed_input.device.type == "cpu"):
+        numbers = network.numbers_kept * (method.iterations + method.refit_iterations)
+        long = numbers > _LONG_FIT and (method.time_budget is None or method.time_budget > _LONG_BUDGET)
+        if method.compile == "auto" and not (long and network.fixed_input.device.type == "cpu"):
             return False
         possible = can_compile()
-        if method.compiled == "always" and not possible:
+        if method.compile == "always" and not possible:
             raise InputError(
                 "The network cannot be compiled here, for want of a C++ compiler or of Python's header files: install "
-                "them or leave out compiled 'always'."
+                "them or leave out compile 'always'."
             )
         return possible
 
     def _held_back(self, seeds: Sequence[int]) -> Tensor:
         """Return what each member does not see, bool (member, ky, kx): others for every seed."""
-        mask, share = self.problem.scan.mask, self.method.held_back
+        mask, share = self.problem.scan.mask, self.method.held_out_fraction
         if share == 0:
             return torch.zeros_like(mask).repeat(len(seeds), 1, 1)
         return torch.cat([hold_back(mask, share, seed=seed) for seed in seeds])
@@ -308,14 +315,14 @@ class _Ensemble:
         if device.type == "cpu":
             return 1
         one = self.method.network([0], self._outputs, self.problem.scan.shape)
-        return min(self.method.members, max(1, int(self.method.memory * 1e9 / (4 * one.numbers_kept))))
+        return min(self.method.members, max(1, int(self.method.gpu_memory * 1e9 / (4 * one.numbers_kept))))
 
     def _report(self, seeds: Sequence[int], look: Checked, seconds: float) -> None:
         """Tell how far the fit is."""
         total = self.method.members
         before, part = len(self.seeds), look.iteration / self.method.iterations
-        if self.method.budget is not None:
-            part = max(part, min(1.0, seconds * total / (self.method.budget * len(seeds))))
+        if self.method.time_budget is not None:
+            part = max(part, min(1.0, seconds * total / (self.method.time_budget * len(seeds))))
         left = seconds * ((total - before) / len(seeds) / part - 1)
         which = f"member {before + 1}" + (f" to {before + len(seeds)}" if len(seeds) > 1 else "")
         held = "" if look.held_out is None else f", held-out error {_mean(look.held_out):.2g}"

@@ -12,7 +12,7 @@ import numpy as np
 
 from fourfold.datasets.images import Stack, compact
 from fourfold.datasets.settings import Images
-from fourfold.datasets.volume import in_share, subject_in
+from fourfold.datasets.volume import index_range, subject_in
 from fourfold.errors import InputError
 from fourfold.memory import array_bytes, require_memory
 
@@ -58,7 +58,7 @@ class NiftiImages(Stack):
                 f"'{path}' holds {array.dtype} of shape {array.shape}; give a single volume of numbers, (x, y, z)."
             )
         slices = np.moveaxis(array, NORMAL[settings.axis], 0)
-        chosen = in_share(len(slices), settings.share)
+        chosen = index_range(len(slices), settings.slice_range)
         images = slices[chosen.start : chosen.stop].swapaxes(1, 2)[:, ::-1, ::-1]
         stem = path.name.removesuffix(".gz").removesuffix(".nii")
         subject = subject_in(path.name, settings.subject, stem)

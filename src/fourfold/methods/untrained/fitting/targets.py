@@ -12,7 +12,7 @@ from torch import Tensor
 from fourfold.coils.compression import coils_to_keep, compress_coils
 from fourfold.coils.map_phase import principal_mixture
 from fourfold.coils.root_sum_of_squares import root_sum_of_squares
-from fourfold.methods.sense_problem import Combination, SenseProblem
+from fourfold.methods.sense_problem import CoilCombination, SenseProblem
 from fourfold.operators.fourier import ifft
 from fourfold.operators.linear_operator import norm
 from fourfold.operators.sense_encoding import Encoding
@@ -37,7 +37,7 @@ class DataTerm(Protocol):
     def notes(self) -> tuple[str, ...]:
         """What a reader must know."""
 
-    def image(self, x: Tensor, combination: Combination) -> Tensor:
+    def image(self, x: Tensor, combination: CoilCombination) -> Tensor:
         """Return the image, complex64 (y, x), of a solution (frame, set, y, x), in the units of the measured data."""
 
 
@@ -63,7 +63,7 @@ class MappedImage:
         """What a reader must know."""
         return (*self.whole.notes, *_kept(self.problem.scan.coils, self.whole.scan.coils))
 
-    def image(self, x: Tensor, combination: Combination) -> Tensor:
+    def image(self, x: Tensor, combination: CoilCombination) -> Tensor:
         """Return the image as `DataTerm` says."""
         return self.whole.image(x, combination)[0]
 
@@ -108,7 +108,7 @@ class CoilImages:
             )
         )
 
-    def image(self, x: Tensor, combination: Combination) -> Tensor:
+    def image(self, x: Tensor, combination: CoilCombination) -> Tensor:
         """Return the image as `DataTerm` says, with the phase of the mixture that holds most of its energy."""
         images = self.problem.image(x, combination)
         if combination == "rss":

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from fourfold.datasets.dataset import Examples
 from fourfold.datasets.settings import DataSettings, Part, Source
 from fourfold.datasets.sources import open_source
-from fourfold.datasets.split import PARTS, refuse_shared, split_subjects
+from fourfold.datasets.subject_split import PARTS, refuse_shared, split_subjects
 from fourfold.datasets.volume import Volume
 
 __all__ = ["every_set", "test_set", "training_set", "validation_set"]

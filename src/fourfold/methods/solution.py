@@ -1,0 +1,119 @@
+"""What a method computes for a frame or a series, and how the solutions of all frames become a reconstruction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from fourfold.scan import FrameRecord, Reconstruction, Record, Scan, agreed_details, crop_centre, mean_scale
+
+__all__ = ["Solution", "reconstruction_of"]
+
+
+@dataclass(frozen=True)
+class Solution:
+    """What a method computed for one frame, or for several at once.
+
+    Attributes
+    ----------
+    image
+        complex64, (y, x); of several frames (frame, y, x). It may be larger than `Geometry.image_size`.
+    iterations, scale, notes, details
+        As in `fourfold.scan.Record`.
+    interrupted
+        Whether the user ended the work early; frames that would follow are left out.
+    std, members, before_data_consistency
+        As in `fourfold.scan.Reconstruction`: (y, x), (member, y, x), and of the shape of `image`.
+    """
+
+    image: Tensor
+    iterations: int = 0
+    scale: float | None = None
+    notes: tuple[str, ...] = ()
+    details: Mapping[str, Any] = field(default_factory=dict)
+    interrupted: bool = False
+    std: Tensor | None = None
+    members: Tensor | None = None
+    before_data_consistency: Tensor | None = None
+
+
+def reconstruction_of(
+    scan: Scan, solutions: Sequence[Solution], method: str, settings: Mapping[str, Any], seconds: float
+) -> Reconstruction:
+    """Return the reconstruction of a scan from the solutions of its frames, cut to the image's size.
+
+    Parameters
+    ----------
+    scan
+        The acquisition.
+    solutions
+        One for each call of the method's `solve`, in the order of the frames.
+    method, settings, seconds
+        For the record: the method's name, its settings as JSON types, and the time that it took.
+    """
+    image = _joined([solution.image for solution in solutions])
+    size = scan.geometry.image_size
+
+    def cut(array: Tensor | None) -> Tensor | None:
+        return array if array is None or not size else crop_centre(array, size)
+
+    before = [each.before_data_consistency for each in solutions if each.before_data_consistency is not None]
+    return Reconstruction(
+        crop_centre(image, size) if size else image,
+        _record(scan, solutions, method, settings, seconds),
+        std=cut(_std(solutions, len(image))),
+        members=cut(_members(solutions, len(image))),
+        before_data_consistency=cut(_joined(before)) if before else None,
+        geometry=scan.geometry.part(0, len(image)),
+    )
+
+
+def _record(
+    scan: Scan, solutions: Sequence[Solution], method: str, settings: Mapping[str, Any], seconds: float
+) -> Record:
+    by_frame = [
+        FrameRecord(solution.iterations, solution.scale, solution.details)
+        for solution in solutions
+        for _ in _frames(solution.image)
+    ]
+    notes = (*scan.source.notes, *(note for solution in solutions for note in solution.notes))
+    return Record(
+        method=method,
+        settings=dict(settings),
+        seconds=seconds,
+        iterations=sum(solution.iterations for solution in solutions),
+        scale=mean_scale(by_frame),
+        sampling=scan.sampling_summary(),
+        source=scan.source.summary(),
+        notes=tuple(dict.fromkeys(notes)),
+        details=agreed_details(by_frame),
+        interrupted=solutions[-1].interrupted,
+        by_frame=tuple(by_frame) if len(solutions) > 1 else (),
+    )
+
+
+def _std(solutions: Sequence[Solution], frames: int) -> Tensor | None:
+    """Return the standard deviations (frame, y, x); None unless every frame has one."""
+    stds = [solution.std for solution in solutions if solution.std is not None]
+    return torch.stack(stds) if len(stds) == frames else None
+
+
+def _members(solutions: Sequence[Solution], frames: int) -> Tensor | None:
+    """Return the members (member, frame, y, x); None unless every frame has as many: an interrupted one has fewer."""
+    members = [solution.members for solution in solutions if solution.members is not None]
+    if len(members) != frames or len({len(images) for images in members}) != 1:
+        return None
+    return torch.stack(members, dim=1)
+
+
+def _joined(images: Sequence[Tensor]) -> Tensor:
+    """Return images (y, x) or (frame, y, x) as one (frame, y, x)."""
+    return _frames(images[0]) if len(images) == 1 else torch.cat([_frames(image) for image in images])
+
+
+def _frames(image: Tensor) -> Tensor:
+    return image.reshape(-1, *image.shape[-2:])
