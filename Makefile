@@ -58,7 +58,7 @@ types: $(READY)
 
 benchmark: $(READY)
 	$(BIN)/python -m benchmarks
-	$(BIN)/python -m benchmarks.table
+	$(BIN)/python -m benchmarks.document
 	$(BIN)/python -m benchmarks.plots
 
 # After a change of pyproject.toml's dependencies: pins what the environment holds now. A local suffix such as

@@ -16,9 +16,10 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch.utils.data import DataLoader
 
 from benchmarks.harness import Rows, Task, in_fresh_process
-from fourfold.datasets import DataSettings, Examples, loader, training_set
+from fourfold.datasets import DataSettings, Examples, collate, training_set
 from fourfold.formats import save_scan
 from fourfold.simulation.simulate import phantom, simulate
 
@@ -78,13 +79,20 @@ def _load(make: Callable[[Path], Examples], slices: int) -> dict[str, Any]:
 
 def growth(examples: Examples, slices: int, workers: int) -> tuple[int, int]:
     """Return the memory of all processes after a tenth of the slices and after all of them, in bytes."""
-    batches = loader(examples, batch_size=4, workers=workers)
-    early, seen, epoch = 0, 0, 0
-    while seen < slices:
+    batches = DataLoader(
+        examples,
+        batch_size=4,
+        shuffle=True,
+        num_workers=workers,
+        collate_fn=collate,
+        persistent_workers=workers > 0,
+    )
+    early, loaded, epoch = 0, 0, 0
+    while loaded < slices:
         examples.set_epoch(epoch)
         for batch in batches:
-            seen += len(batch)
-            if not early and seen >= slices / 10:
+            loaded += len(batch)
+            if not early and loaded >= slices / 10:
                 early = family_memory()
         epoch += 1
     return early, family_memory()
@@ -93,9 +101,9 @@ def growth(examples: Examples, slices: int, workers: int) -> tuple[int, int]:
 def family_memory() -> int:
     """Return the proportional set size of this process and its children, in bytes."""
     gc.collect()
-    own = Path("/proc/self")
-    children = " ".join(file.read_text() for file in own.glob("task/*/children")).split()
-    folders = (own, *(Path("/proc") / child for child in children))
+    this_process = Path("/proc/self")
+    children = " ".join(file.read_text() for file in this_process.glob("task/*/children")).split()
+    folders = (this_process, *(Path("/proc") / child for child in children))
     return sum(_proportional(folder / "smaps_rollup") for folder in folders)
 
 

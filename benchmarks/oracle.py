@@ -21,14 +21,12 @@ from numpy.typing import NDArray
 from benchmarks import bart
 from benchmarks.cases import CASES, FOLDED, Case, Scores, fingerprint, score
 from benchmarks.harness import absent
-from benchmarks.table import RESULTS
+from benchmarks.table import BART_ORACLE
 from fourfold.coils.calibration import calibration_kspace
 from fourfold.coils.root_sum_of_squares import root_sum_of_squares
 from fourfold.operators.fourier import ifft
 
-__all__ = ["ORACLE", "maps", "pics"]
-
-ORACLE = RESULTS / "bart_oracle.json"
+__all__ = ["maps", "pics"]
 
 
 @dataclass(frozen=True)
@@ -54,7 +52,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.oracle", description=__doc__)
     parser.add_argument("--again", action="store_true", help="compute everything anew")
     arguments = parser.parse_args()
-    known = json.loads(ORACLE.read_text()) if ORACLE.exists() and not arguments.again else {}
+    known = json.loads(BART_ORACLE.read_text()) if BART_ORACLE.exists() and not arguments.again else {}
     for case in (*CASES, *FOLDED):
         scan = case.scan()
         mask = fingerprint(scan.mask.numpy())
@@ -69,7 +67,7 @@ def main() -> None:
                 entry[name] = again(name, case, known_scores) if "weight" in known_scores else compute(case)
                 print(f"  {name}: {entry[name]['psnr']:.2f} dB", flush=True)
                 known[case.name] = entry
-                ORACLE.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
+                BART_ORACLE.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
 
 
 def zero_filled(case: Case) -> dict[str, Any]:

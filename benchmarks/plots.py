@@ -14,11 +14,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 
 from benchmarks.iterative import METHODS, TARGET, TOLERANCE_DB
-from benchmarks.table import DOCUMENT, RESULTS, kept
+from benchmarks.table import RESULTS, stored_results
 
 __all__ = ["convergence", "growth", "memory"]
 
-FIGURES = DOCUMENT.parent / "figures"
+FIGURES = Path(__file__).parents[1] / "docs" / "figures"
 COLOURS = {"fourfold": "#d1495b", "BART": "#30638e", "SigPy": "#edae49", "mrpro": "#5c946e", "deepinv": "#8d6a9f"}
 FLOOR_PERCENT = 1e-3
 MOST_DB_BELOW = 10
@@ -34,8 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--suffix", default="svg", help="svg or png")
     chosen = parser.parse_args(arguments)
     chosen.figures.mkdir(parents=True, exist_ok=True)
-    found = [kept(name, chosen.results) for name in ("iterative", "volume", "scaling")]
-    slices, whole, scaling = ([row for row in each["rows"] if row["status"] == "ok"] if each else [] for each in found)
+    stored = [stored_results(name, chosen.results) for name in ("iterative", "volume", "scaling")]
+    slices, whole, scaling = ([row for row in each["rows"] if row["status"] == "ok"] if each else [] for each in stored)
     pictures = {method: convergence(slices + whole, method) for method in METHODS}
     pictures |= {"memory": memory(slices + whole), "growth": growth(scaling)}
     for name, picture in pictures.items():

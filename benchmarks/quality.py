@@ -1,7 +1,7 @@
 """Image quality with default settings beside BART's best: ``python -m benchmarks.quality``.
 
-Ours (`benchmarks.methods`) get nothing but the undersampled data. BART's weights were searched against the reference
-(`benchmarks.oracle`), so that a gain of zero means: as good as BART with a weight that no user could know.
+Our methods (`benchmarks.methods`) see the undersampled data only. BART's weights were searched against the reference
+(`benchmarks.oracle`). A gain of zero therefore means: as good as BART with a weight that is unavailable in practice.
 """
 
 from __future__ import annotations
@@ -12,8 +12,7 @@ from collections.abc import Iterator, Mapping
 from statistics import mean
 from typing import Any
 
-from benchmarks.oracle import ORACLE
-from benchmarks.table import Grid, kept
+from benchmarks.table import BART_ORACLE, Grid, stored_results
 
 __all__ = ["tables"]
 
@@ -42,11 +41,11 @@ def tables() -> list[Grid]:
     SystemExit
         Before `benchmarks.methods` has been run.
     """
-    found = kept("methods")
-    if found is None:
+    stored = stored_results("methods")
+    if stored is None:
         raise SystemExit("There are no results yet; run: python -m benchmarks --only methods")
-    oracle = json.loads(ORACLE.read_text(encoding="utf-8"))
-    return [*(table(score, found["rows"], oracle) for score in SCORES), times(found["rows"])]
+    oracle = json.loads(BART_ORACLE.read_text(encoding="utf-8"))
+    return [*(table(score, stored["rows"], oracle) for score in SCORES), times(stored["rows"])]
 
 
 def times(rows: list[dict[str, Any]]) -> Grid:
@@ -64,11 +63,11 @@ def table(score: str, rows: list[dict[str, Any]], oracle: Mapping[str, Entry]) -
     for row in rows:
         if row["status"] == "ok":
             ours[row["task"]][row["contender"]] = row["figures"]
-    values = {case: {name: found[score] for name, found in ours[case].items()} for case in cases}
-    values = {case: found | {"our best": max(found.values())} for case, found in values.items()}
-    peers = {case: dict(barts(oracle.get(case, {}), score, ours[case])) for case in cases}
-    best = {case: max(found, key=lambda name: found[name]) for case, found in peers.items() if found}
-    # Cases whose object folds over have other entries, by sets of maps, and are left out of the mean.
+    values = {case: {name: scores[score] for name, scores in ours[case].items()} for case in cases}
+    values = {case: scores | {"our best": max(scores.values())} for case, scores in values.items()}
+    peers = {case: dict(bart_scores(oracle.get(case, {}), score, ours[case])) for case in cases}
+    best = {case: max(scores, key=lambda name: scores[name]) for case, scores in peers.items() if scores}
+    # Cases with fold-over have other entries, one for each number of map sets, and are not in the mean.
     main_cases = [case for case in best if "set" not in best[case]]
 
     def line(name: str) -> list[str]:
@@ -83,7 +82,7 @@ def table(score: str, rows: list[dict[str, Any]], oracle: Mapping[str, Entry]) -
     return Grid(f"{SCORES[score]}, default settings", ["method", *cases, "mean gain"], lines)
 
 
-def barts(entry: Entry, score: str, ours: Mapping[str, Entry]) -> Iterator[tuple[str, float]]:
+def bart_scores(entry: Entry, score: str, ours: Mapping[str, Entry]) -> Iterator[tuple[str, float]]:
     """Yield the score of each of BART's methods on exactly the mask of ours."""
     masks = {values["mask"][0] for values in ours.values()}
     for name, values in entry.items():

@@ -1,13 +1,9 @@
-"""Tables of results; ``python -m benchmarks.table`` writes what is kept into docs/benchmarks.md.
-
-There, a table stands between the lines ``<!-- table: NAME -->`` and ``<!-- end -->``.
-"""
+"""Tables of results, on the screen and as Markdown."""
 
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -16,10 +12,11 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-__all__ = ["DOCUMENT", "RESULTS", "Grid", "describe_machine", "fill", "grids", "kept"]
+__all__ = ["BART_ORACLE", "RESULTS", "Grid", "describe_machine", "grids", "stored_results"]
 
 RESULTS = Path(__file__).parent / "results"
-DOCUMENT = Path(__file__).parents[1] / "docs" / "benchmarks.md"
+BART_ORACLE = RESULTS / "bart_oracle.json"
+"""Scores of BART's methods with the weights that score best, written by `benchmarks.oracle`."""
 
 
 @dataclass(frozen=True)
@@ -60,8 +57,8 @@ def grids(rows: Sequence[dict[str, Any]]) -> Iterator[Grid]:
 
 
 def _grid(task: str, rows: list[dict[str, Any]]) -> Grid:
-    found = {name: value for row in rows for name, value in row.get("figures", {}).items()}
-    figures = [name for name, value in found.items() if not isinstance(value, list | bool)]
+    values = {name: value for row in rows for name, value in row.get("figures", {}).items()}
+    figures = [name for name, value in values.items() if not isinstance(value, list | bool)]
     headings = ["contender", "seconds", "ratio", "memory MiB", "ratio", *figures]
     return Grid(task, headings, [_line(row, rows[0], figures) for row in rows])
 
@@ -69,7 +66,7 @@ def _grid(task: str, rows: list[dict[str, Any]]) -> Grid:
 def _line(row: dict[str, Any], ours: dict[str, Any], figures: list[str]) -> list[str]:
     if row["status"] != "ok":
         return [row["contender"], row["status"], *[""] * (3 + len(figures))]
-    # What never came to the target took longer than what was measured.
+    # Without reaching the target, the measured time is a lower bound.
     beyond = "" if row["figures"].get("reached", True) else "> "
     return [
         row["contender"],
@@ -91,41 +88,8 @@ def _ratio(row: dict[str, Any], ours: dict[str, Any], key: str, beyond: str = ""
     return f"{beyond}{row[key] / ours[key]:.2g}×"
 
 
-def kept(name: str, results: Path = RESULTS) -> dict[str, Any] | None:
-    """Return the machine and the rows of one benchmark, None where it was not run."""
+def stored_results(name: str, results: Path = RESULTS) -> dict[str, Any] | None:
+    """Return the machine and the rows of one benchmark; None where it was not run."""
     path = results / f"{name}.json"
-    found: dict[str, Any] | None = json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
-    return found
-
-
-def fill(text: str, tables: Mapping[str, str]) -> str:
-    """Return the document `text` with the named tables between their marks; the others stay as they are."""
-
-    def put(mark: re.Match[str]) -> str:
-        table = tables.get(mark["name"])
-        return mark[0] if table is None else f"<!-- table: {mark['name']} -->\n{table.rstrip()}\n<!-- end -->"
-
-    return re.sub(r"<!-- table: (?P<name>[\w-]+) -->\n.*?<!-- end -->", put, text, flags=re.DOTALL)
-
-
-def main() -> None:
-    """Write every kept result into the document."""
-    from benchmarks import quality, weights
-
-    text = DOCUMENT.read_text(encoding="utf-8")
-    tables = {}
-    for name in re.findall(r"<!-- table: ([\w-]+) -->", text):
-        found = kept(name)
-        if name == "quality" and kept("methods"):
-            tables[name] = "\n".join(grid.markdown() for grid in quality.tables())
-        elif name == "weights" and (overview := weights.overview()):
-            tables[name] = overview.markdown()
-        elif found:
-            shown = "\n".join(grid.markdown() for grid in grids(found["rows"]))
-            tables[name] = f"{describe_machine(found['machine'])}\n{shown}"
-    DOCUMENT.write_text(fill(text, tables), encoding="utf-8")
-    print(f"{DOCUMENT}: {', '.join(tables) or 'nothing kept'}")
-
-
-if __name__ == "__main__":
-    main()
+    stored: dict[str, Any] | None = json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+    return stored

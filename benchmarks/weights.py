@@ -20,7 +20,7 @@ import numpy as np
 import torch
 
 from benchmarks.cases import DATA
-from benchmarks.table import RESULTS, Grid, kept
+from benchmarks.table import RESULTS, Grid, stored_results
 from fourfold.coils.root_sum_of_squares import root_sum_of_squares
 from fourfold.methods.model_based import ModelBasedMethod
 from fourfold.methods.registry import find_method
@@ -160,13 +160,13 @@ def overview() -> Grid | None:
     """Return a line per method that was compared, None where none was."""
     lines = []
     for name in METHODS:
-        found = kept(f"weights_{name}")
-        if found is None:
+        stored = stored_results(f"weights_{name}")
+        if stored is None:
             continue
-        cost = max(each["cost"] for each in found["rows"])
-        scores = [f"{found[key]:.2f}" for key in ("mean_loss", "largest_loss")]
-        costs = [f"{found['median_cost']:.1f}", f"{cost:.1f}"]
-        lines.append([name, str(len(found["rows"])), f"{found['within']:.0%}", *scores, *costs])
+        cost = max(each["cost"] for each in stored["rows"])
+        scores = [f"{stored[key]:.2f}" for key in ("mean_loss", "largest_loss")]
+        costs = [f"{stored['median_cost']:.1f}", f"{cost:.1f}"]
+        lines.append([name, str(len(stored["rows"])), f"{stored['within']:.0%}", *scores, *costs])
     headings = ["method", "cases", "within 0.2 dB", "mean loss dB", "largest loss dB", "median cost", "largest cost"]
     return (
         Grid("Automatic weights beside the best of a search against the reference", headings, lines) if lines else None

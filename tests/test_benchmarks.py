@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from benchmarks import plots, quality
 from benchmarks.__main__ import read, save
+from benchmarks.document import fill
 from benchmarks.iterative import Search
-from benchmarks.table import fill, grids
+from benchmarks.table import grids
 
 
 def row(contender: str, seconds: float, **figures) -> dict:

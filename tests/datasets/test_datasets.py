@@ -15,10 +15,8 @@ from torch.utils.data import DataLoader
 from fourfold.coils.root_sum_of_squares import root_sum_of_squares
 from fourfold.datasets import (
     DataSettings,
-    EqualShapes,
     collate,
     every_set,
-    loader,
     training_set,
     validation_set,
 )
@@ -195,17 +193,16 @@ def test_an_example_is_the_same_whoever_makes_it_and_in_whatever_order(heads):
 
 def test_workers_that_live_on_see_a_new_epoch_and_a_resumed_training_sees_the_same(heads):
     examples = training_set(settings(heads))
-    batches = loader(examples, batch_size=3, workers=2)
-    seen = []
+    batches = DataLoader(examples, batch_size=3, num_workers=2, collate_fn=collate, persistent_workers=True)
+    epochs = []
     for epoch in range(2):
         examples.set_epoch(epoch)
-        seen.append(list(batches))
+        epochs.append(list(batches))
     resumed = training_set(settings(heads))
     resumed.set_epoch(1)
-    again = list(loader(resumed, batch_size=3))
-    assert all(same(a, b) for a, b in zip(seen[1], again, strict=True))
-    order = [torch.cat([batch.index for batch in epoch]).argsort() for epoch in seen]
-    first, second = (torch.cat([b.mask for b in epoch])[places] for epoch, places in zip(seen, order, strict=True))
+    again = list(DataLoader(resumed, batch_size=3, collate_fn=collate))
+    assert all(same(a, b) for a, b in zip(epochs[1], again, strict=True))
+    first, second = (torch.cat([batch.mask for batch in epoch]) for epoch in epochs)
     assert not torch.equal(first, second)
 
 
@@ -350,22 +347,13 @@ def test_images_are_cut_or_padded_around_their_centre(heads):
     assert torch.equal(crop_or_pad(crop_or_pad(torch.ones(5, 4), (8, 7)), (5, 4)), torch.ones(5, 4))
 
 
-def test_batches_hold_one_size_and_number_of_coils_and_every_example_once(heads):
+def test_the_shape_of_an_example_is_known_before_it_is_made(heads):
     augmentation = {"sizes": [(32, 32), (40, 48)], "shift": True, "flip": True}
     examples = training_set(settings(heads, augmentation=augmentation, simulation={"coils": (2, 3)}))
-    batches = list(loader(examples, batch_size=3))
-    assert sorted(index for batch in batches for index in batch.index.tolist()) == list(range(12))
-    shapes = {tuple(batch.kspace.shape[1:]) for batch in batches}
-    assert len(shapes) > 1
-    assert shapes <= {(coils, *size) for coils in (2, 3) for size in ((32, 32), (40, 48))}
-    assert {examples.shape(index) for index in range(12)} == shapes
-
-
-def test_processes_share_the_batches_in_equal_numbers(heads):
-    examples = training_set(settings(heads))
-    shares = [list(EqualShapes(examples, batch_size=5, replicas=2, rank=rank)) for rank in range(2)]
-    assert [len(share) for share in shares] == [2, 2]
-    assert {index for share in shares for batch in share for index in batch} == set(range(12))
+    shapes = [examples.shape(index) for index in range(12)]
+    assert shapes == [tuple(examples[index].kspace.shape) for index in range(12)]
+    assert len(set(shapes)) > 1
+    assert set(shapes) <= {(coils, *size) for coils in (2, 3) for size in ((32, 32), (40, 48))}
 
 
 def test_calibration_lines_of_unlike_number_are_surrounded_by_zeros(heads):
@@ -575,11 +563,11 @@ def test_a_complaint_about_one_scan_names_it(tmp_path):
         training_set(raw_settings(tmp_path / "few.npz", masks=None))[0]
 
 
-def test_a_sentence_from_a_worker_is_one_sentence(tmp_path):
+def test_an_undersampled_file_is_refused_where_masks_are_drawn(tmp_path):
     save_scan(undersample(simulate(phantom((SIZE, SIZE)), coils=2), "random", 2, lines=8), tmp_path / "part.npz")
     examples = training_set(raw_settings(tmp_path / "part.npz", maps="none", reference="rss"))
     with pytest.raises(InputError, match=r"^'part.npz' is undersampled already[^\n]*$"):
-        list(loader(examples, workers=1))
+        examples[0]
 
 
 def test_an_empty_part_and_an_index_beyond_are_refused(heads):

@@ -1,4 +1,4 @@
-"""README.md and docs/*.md: listings run as they stand, options and settings exist, links lead somewhere."""
+"""README.md and docs/**/*.md: listings run as they stand, options and settings exist, links lead somewhere."""
 
 import importlib
 import inspect
@@ -24,7 +24,9 @@ from fourfold.simulation.simulate import phantom, simulate
 from fourfold.training.settings import TrainingSettings
 
 ROOT = Path(__file__).parents[2]
-PAGES = {path.relative_to(ROOT).as_posix(): path.read_text() for path in (ROOT / "README.md", *ROOT.glob("docs/*.md"))}
+PAGES = {
+    path.relative_to(ROOT).as_posix(): path.read_text() for path in (ROOT / "README.md", *ROOT.glob("docs/**/*.md"))
+}
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 COMMAND = re.compile(r"^(?:\.venv/bin/)?fourfold (.*)$")
 

@@ -402,9 +402,9 @@ def test_a_volume_of_nifti_that_does_not_fit_is_refused(tmp_path):
 
 def test_an_mrd_matrix_that_does_not_fit_is_refused(tmp_path, free):
     pytest.importorskip("ismrmrd", reason="needs the ismrmrd package to write test files")
-    from test_formats_mrd import Protocol, line, write
+    from tests.helpers.mrd import MrdHeader, mrd_line, write_mrd
 
-    path = write(tmp_path / "a.h5", Protocol(), [line(np.ones((3, 32)), ky=ky) for ky in range(20)])
+    path = write_mrd(tmp_path / "a.h5", MrdHeader(), [mrd_line(np.ones((3, 32)), ky=ky) for ky in range(20)])
     assert open_scan(path).frames == 1
     free(150_000)
     with pytest.raises(InputError, match=rf"The encoded matrix 32×20×1 of .*, with 3 coils, {NEEDS}"):

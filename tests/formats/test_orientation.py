@@ -3,15 +3,12 @@
 import nibabel
 import numpy as np
 import pytest
+from tests.helpers.mrd import MrdHeader, mrd_line, numpy_fft, write_mrd
 
 from fourfold.cli.main import main
 from fourfold.formats import load
 from fourfold.formats.orientation import orient_for_display, plane_name, views
 from fourfold.methods.classical.zero_filled import ZeroFilled
-
-pytest.importorskip("ismrmrd", reason="needs the ismrmrd package to write test files")
-from tests.formats.test_formats_mrd import Protocol, line, write  # needs ismrmrd
-from tests.formats.test_formats_mrd import fft as transform
 
 # Brightness and place of blobs, in mm to the left, back and head of the patient.
 BLOBS = ((1.0, (20.0, 0.0, 0.0)), (0.8, (0.0, 16.0, 0.0)), (0.6, (0.0, 0.0, 12.0)))
@@ -56,10 +53,10 @@ def write_phantom(path, axes, blobs=BLOBS):
     for index, image in enumerate(phantom(axes, blobs)):
         position = CENTRE + (index - SLICES // 2) * VOXEL[2] * axes[2]
         geometry = dict(zip(("read_dir", "phase_dir", "slice_dir"), axes, strict=True)) | {"position": position}
-        kspace = transform(image[None])
-        lines += [line(kspace[:, ky], ky, slice=index, geometry=geometry) for ky in range(NY)]
+        kspace = numpy_fft(image[None])
+        lines += [mrd_line(kspace[:, ky], ky, slice=index, geometry=geometry) for ky in range(NY)]
     size, fov = (NX, NY, 1), (NX * VOXEL[0], NY * VOXEL[1], VOXEL[2])
-    return write(path, Protocol(size, fov, size, fov, (NY // 2, 0)), lines)
+    return write_mrd(path, MrdHeader(size, fov, size, fov, (NY // 2, 0)), lines)
 
 
 @pytest.mark.parametrize("name", ORIENTATIONS)

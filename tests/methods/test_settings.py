@@ -1,8 +1,6 @@
-"""Settings: a subclass keeps the bounds of its parent, nonsense is refused, and what the documentation names exists."""
+"""Settings: a subclass keeps the bounds of its parent, and nonsense is refused."""
 
 import math
-import re
-from pathlib import Path
 
 import annotated_types
 import pytest
@@ -20,8 +18,6 @@ from fourfold.simulation.simulate import phantom, simulate
 from fourfold.training.base import Settings
 
 BOUNDS = (annotated_types.Ge, annotated_types.Gt, annotated_types.Le, annotated_types.Lt)
-METHODS_PAGE = Path(__file__).parents[2] / "docs" / "methods.md"
-NAMED = re.compile(r"`([a-z_]+)(?:: |=\"?)([\w.-]+)\"?`")
 
 
 def descendants(kind):
@@ -90,43 +86,6 @@ def test_the_published_decoders_keep_their_bounds():
         methods()["convdecoder-brain"](image_averaging=2)
     with pytest.raises(InputError, match="'weight' of 'tv' is True"):
         methods()["tv"](weight=True)
-
-
-def documented():
-    """Yield the heading's methods, the setting, the value, and whether it is said to be the default."""
-    about = []
-    for line in METHODS_PAGE.read_text(encoding="utf-8").splitlines():
-        if line.startswith("#"):
-            about = [name for name in re.findall(r"`([\w-]+)`", line) if name in methods()]
-        for found in NAMED.finditer(line):
-            yield about, *found.groups(), line[found.end() :].startswith(", the default")
-
-
-def test_documented_settings_exist():
-    known = methods()
-    checked = 0
-    for about, name, value, default in documented():
-        owners = [kind for kind in known.values() if name in kind.model_fields]
-        assert owners, f"`{name}: {value}`"
-        own = [kind for kind in owners if kind.name in about] or owners
-        kept = []
-        for kind in own:
-            try:
-                kept.append(kind(**{name: None if value == "null" else value}))
-            except InputError:
-                continue
-        assert kept, f"no method takes `{name}: {value}`"
-        if default:
-            assert any(getattr(kind(), name) == getattr(made, name) for kind, made in zip(own, kept, strict=False))
-        checked += 1
-    assert checked > 8
-
-
-def test_documented_solvers_are_accepted():
-    solvers = re.findall(r"^\| `([\w-]+)` \|.*(?:proximal map|gradient)", METHODS_PAGE.read_text("utf-8"), re.M)
-    assert len(solvers) == 4
-    for solver in solvers:
-        assert methods()["tv"](solver=solver).solver == solver
 
 
 def test_a_weight_that_does_not_follow_the_noise_is_stated():

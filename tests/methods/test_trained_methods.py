@@ -302,7 +302,7 @@ def test_weights_come_from_the_hub(hub, scan):
 @pytest.mark.parametrize(
     ("place", "words"),
     [
-        ("hf://nobody/nothing", "could not be fetched .Repository Not Found."),
+        ("hf://nobody/nothing", "could not be downloaded .Repository Not Found."),
         ("hf://far/away", "cannot be reached"),
         ("hf://name", "no place on the hub"),
         ("hf:///name", "no place on the hub"),

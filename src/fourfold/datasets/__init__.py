@@ -1,6 +1,5 @@
 """Data that networks are trained on: examples from raw data, or simulated from images, split by subject."""
 
-from fourfold.datasets.batches import EqualShapes, loader
 from fourfold.datasets.dataset import Examples
 from fourfold.datasets.example import Batch, Example, collate
 from fourfold.datasets.sets import every_set, test_set, training_set, validation_set
@@ -9,12 +8,10 @@ from fourfold.datasets.settings import DataSettings
 __all__ = [
     "Batch",
     "DataSettings",
-    "EqualShapes",
     "Example",
     "Examples",
     "collate",
     "every_set",
-    "loader",
     "test_set",
     "training_set",
     "validation_set",

@@ -117,15 +117,15 @@ def collate(examples: Sequence[Example]) -> Batch:
     Raises
     ------
     InputError
-        When sizes or coils differ (`fourfold.datasets.EqualShapes` makes batches of equal ones), or some examples have
+        When sizes or coils differ, or some examples have
         a reference, a magnitude, maps or calibration lines and others have not.
     """
     shapes = sorted({tuple(example.kspace.shape) for example in examples})
     if len(shapes) > 1:
         found = ", ".join("×".join(map(str, shape)) for shape in shapes)
         raise InputError(
-            f"A batch got examples of different sizes (coil × ky × kx: {found}); crop them to one size, or draw the "
-            "batches with EqualShapes."
+            f"A batch got examples of different sizes (coil × ky × kx: {found}); crop them to one size, or gather "
+            "examples of one shape (Examples.shape)."
         )
     return Batch(
         torch.stack([example.kspace for example in examples]),

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor
 
-from fourfold.datasets import Batch, Example, Examples, collate, loader
+from fourfold.datasets import Batch, Example, Examples, collate
 from fourfold.errors import InputError
 from fourfold.methods.method import Method
 from fourfold.metrics import score
@@ -128,9 +128,9 @@ class ExampleSet(TestSet):
 
     def evaluate_network(self, network: Reconstructor, device: str) -> Iterator[tuple[int, Evaluation]]:
         """Yield the number of each image and its scores."""
-        for batch in loader(self.examples, _BATCH, shuffle=False):
-            for place, image in enumerate(_images(network, batch.to(device))):
-                index = int(batch.index[place])
+        for indices in _equal_shapes(self.examples, _BATCH):
+            batch = collate([self.examples[index] for index in indices])
+            for place, (index, image) in enumerate(zip(indices, _images(network, batch.to(device)), strict=True)):
                 reference = None if batch.reference is None else batch.reference[place]
                 yield index, self._scores(image, reference, index)
 
@@ -169,6 +169,17 @@ class ExampleSet(TestSet):
         settings = self.examples.settings
         simulated = any(source.kind == "images" for source in (*settings.sources, *settings.test))
         return {"label": self.name, "simulated": simulated}
+
+
+def _equal_shapes(examples: Examples, size: int) -> Iterator[list[int]]:
+    """Yield batches of at most `size` indices of examples that have one shape; the last of each shape are smaller."""
+    gathered: dict[tuple[int, int, int], list[int]] = {}
+    for index in range(len(examples)):
+        shape = examples.shape(index)
+        gathered.setdefault(shape, []).append(index)
+        if len(gathered[shape]) == size:
+            yield gathered.pop(shape)
+    yield from gathered.values()
 
 
 def _content(example: Example) -> bytes:

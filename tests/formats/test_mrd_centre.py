@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
-from tests.formats.test_formats_mrd import Protocol, ismrmrd, line, write
+from tests.helpers.mrd import MrdHeader, ismrmrd, mrd_line, write_mrd
 
 import fourfold as ff
 from fourfold.errors import InputError
@@ -26,13 +26,13 @@ def kspace():
 
 def protocol(centre, ny=NY, nz=1, lines=(0, 0)):
     fov = (float(NX), float(ny), 5.0 * nz)
-    return Protocol(matrix=(NX, ny, nz), fov=fov, recon_matrix=(NX, ny, nz), recon_fov=fov, centre=(centre, lines[1]))
+    return MrdHeader(matrix=(NX, ny, nz), fov=fov, recon_matrix=(NX, ny, nz), recon_fov=fov, centre=(centre, lines[1]))
 
 
 def partial(path, kspace, centre, step=1, **fields):
     """Write lines from START on but for the last eight, every `step`-th of them outside of the middle 16."""
     wanted = [ky for ky in range(START, NY - 8) if (ky - NY // 2) % step == 0 or abs(ky - NY // 2) < 8]
-    return write(path, protocol(centre), [line(kspace[:, ky], ky - START, **fields) for ky in wanted])
+    return write_mrd(path, protocol(centre), [mrd_line(kspace[:, ky], ky - START, **fields) for ky in wanted])
 
 
 @pytest.mark.parametrize("step", [1, 2, 3])
@@ -79,12 +79,12 @@ def test_a_wrong_centre_of_the_readout_is_refused_and_taken_from_the_data(tmp_pa
             turned = reverse and ky % 2
             samples = kspace[:, ky, 40:]
             samples = samples[:, ::-1] if turned else samples
-            yield line(samples, ky, centre=centre if turned or not reverse else 24, flags=flags if turned else ())
+            yield mrd_line(samples, ky, centre=centre if turned or not reverse else 24, flags=flags if turned else ())
 
-    right = open_scan(write(tmp_path / "right.h5", protocol(NY // 2), list(lines(24))))[0]
+    right = open_scan(write_mrd(tmp_path / "right.h5", protocol(NY // 2), list(lines(24))))[0]
     # Of reversed lines the sample may have been counted before they are turned round.
     wrong = 88 - 1 - 24 if reverse else 44
-    path = write(tmp_path / "wrong.h5", protocol(NY // 2), list(lines(wrong)))
+    path = write_mrd(tmp_path / "wrong.h5", protocol(NY // 2), list(lines(wrong)))
     kind = "reversed lines, turned round, peak" if reverse else "lines peak"
     with pytest.raises(InputError, match=rf"the {kind} at sample 2\d, but their center_sample is {wrong}:"):
         open_scan(path)[0]
@@ -104,10 +104,10 @@ def test_a_wrong_centre_of_partitions_is_refused_and_taken_from_the_data(tmp_pat
     envelope = 1 / (1 + np.square(np.arange(nz) - nz // 2))
     volume = envelope[:, None, None, None] * kspace[:, NY // 2 - 16 : NY // 2 + 16].swapaxes(0, 1)
     kept = [(kz, ky) for kz in range(8, nz) for ky in range(ny) if full or (ky + kz) % 2 == 0 or abs(ky - 16) < 4]
-    lines = [line(volume[kz, ky], ky, kz - 8) for kz, ky in kept]
+    lines = [mrd_line(volume[kz, ky], ky, kz - 8) for kz, ky in kept]
 
     def file(name, centre):
-        return write(tmp_path / name, protocol(ny // 2, ny, nz, (0, centre)), lines)
+        return write_mrd(tmp_path / name, protocol(ny // 2, ny, nz, (0, centre)), lines)
 
     right = open_scan(file("right.h5", nz // 2 - 8))
     path = file("wrong.h5", nz // 2)
@@ -131,30 +131,30 @@ def test_the_first_frame_may_be_noise(tmp_path, kspace):
     noise = 1e-3 * (rng.standard_normal((4, NY, NX)) + 1j * rng.standard_normal((4, NY, NX)))
     slices = [noise, kspace, noise]
     lines = [
-        line(samples[:, ky], ky - START, slice=index, geometry={"position": (0, 0, 5 * index)})
+        mrd_line(samples[:, ky], ky - START, slice=index, geometry={"position": (0, 0, 5 * index)})
         for index, samples in enumerate(slices)
         for ky in range(START, NY)
     ]
-    file = open_scan(write(tmp_path / "a.h5", protocol(40), lines), centre="data")
+    file = open_scan(write_mrd(tmp_path / "a.h5", protocol(40), lines), centre="data")
     assert "encoding step 1 24 instead of 40" in file.notes[0]
     assert file.load().frames == 3
 
 
 def test_partial_fourier_may_stop_short_of_the_centre(tmp_path, kspace):
-    lines = [line(kspace[:, ky], ky) for ky in range(NY // 2 + 9, NY)]
-    assert open_scan(write(tmp_path / "a.h5", protocol(NY // 2), lines))[0].frames == 1
+    lines = [mrd_line(kspace[:, ky], ky) for ky in range(NY // 2 + 9, NY)]
+    assert open_scan(write_mrd(tmp_path / "a.h5", protocol(NY // 2), lines))[0].frames == 1
 
 
 def test_imaging_lines_without_the_centre_are_told_from_a_wrong_mask(tmp_path, kspace):
     calibration = range(NY // 2 - 12, NY // 2 + 12)
     flags = [ismrmrd.ACQ_IS_PARALLEL_CALIBRATION]
-    lines = [line(kspace[:, ky], ky, flags=flags if ky in calibration else ()) for ky in range(NY)]
-    path = write(tmp_path / "a.h5", protocol(NY // 2), lines)
+    lines = [mrd_line(kspace[:, ky], ky, flags=flags if ky in calibration else ()) for ky in range(NY)]
+    path = write_mrd(tmp_path / "a.h5", protocol(NY // 2), lines)
     with pytest.raises(InputError, match=r"lines are flagged as calibration alone: .* --embedded"):
         open_scan(path)[0]
     assert open_scan(path, embedded=True)[0].fully_sampled
     modes = dataclasses.replace(protocol(NY // 2), calibration_mode="embedded")
-    whole = open_scan(write(tmp_path / "b.h5", modes, lines))
+    whole = open_scan(write_mrd(tmp_path / "b.h5", modes, lines))
     assert whole[0].fully_sampled
     check_mask_centre(whole[0].mask)
 
@@ -165,8 +165,10 @@ def ramped(kspace, lines, samples=0):
 
 
 def echoes(path, first, second, **fields):
-    lines = [line(k[:, ky], ky, contrast=echo, **fields) for echo, k in enumerate((first, second)) for ky in range(NY)]
-    return open_scan(write(path, protocol(NY // 2), lines))
+    lines = [
+        mrd_line(k[:, ky], ky, contrast=echo, **fields) for echo, k in enumerate((first, second)) for ky in range(NY)
+    ]
+    return open_scan(write_mrd(path, protocol(NY // 2), lines))
 
 
 @pytest.mark.parametrize("shift", [(14, 0), (0, 14)])

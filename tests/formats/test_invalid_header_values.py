@@ -7,9 +7,8 @@ import re
 import h5py
 import numpy as np
 import pytest
-from tests.formats.test_formats_fastmri import full_kspace
-from tests.formats.test_formats_fastmri import header as fastmri_header
-from tests.formats.test_formats_mrd import Protocol, make_image, slice_lines, write
+from tests.helpers.fastmri import fastmri_header, full_kspace
+from tests.helpers.mrd import MrdHeader, make_image, slice_lines, write_mrd
 
 from fourfold.errors import InputError
 from fourfold.formats import open_scan
@@ -35,9 +34,9 @@ def is_read_or_refused(path):
 
 @pytest.mark.filterwarnings("error")
 def test_mrd_headers_are_read_or_refused(tmp_path):
-    path = write(tmp_path / "a.h5", Protocol(), slice_lines(make_image((2, 20, 32))))
+    path = write_mrd(tmp_path / "a.h5", MrdHeader(), slice_lines(make_image((2, 20, 32))))
     outcomes = set()
-    for xml in awkward(Protocol().xml()):
+    for xml in awkward(MrdHeader().xml()):
         with h5py.File(path, "a") as file:
             file["dataset/xml"][0] = xml
         outcomes.add(is_read_or_refused(path))
@@ -70,7 +69,7 @@ def fields(head, above=()):
 
 @pytest.mark.filterwarnings("error")
 def test_line_headers_are_read_or_refused(tmp_path):
-    path = write(tmp_path / "a.h5", Protocol(), slice_lines(make_image((2, 20, 32))))
+    path = write_mrd(tmp_path / "a.h5", MrdHeader(), slice_lines(make_image((2, 20, 32))))
     with h5py.File(path) as file:
         lines = file["dataset/data"][()]
     outcomes = set()

@@ -1,6 +1,5 @@
 """MRD (ISMRMRD): files written with the ismrmrd package, which fourfold itself does not use."""
 
-import dataclasses
 import pickle
 from itertools import product
 
@@ -8,6 +7,18 @@ import h5py
 import numpy as np
 import pytest
 import torch
+from tests.helpers.mrd import (
+    MrdHeader,
+    cropped,
+    ismrmrd,
+    make_image,
+    mrd_line,
+    numpy_fft,
+    slice_lines,
+    volume_header,
+    volume_lines,
+    write_mrd,
+)
 
 from fourfold.errors import InputError
 from fourfold.formats import open_scan
@@ -16,100 +27,6 @@ from fourfold.formats.orientation import affine
 from fourfold.methods.classical.zero_filled import ZeroFilled
 from fourfold.operators.fourier import ifft
 from fourfold.scan import Geometry
-
-ismrmrd = pytest.importorskip("ismrmrd", reason="needs the ismrmrd package to write test files")
-
-SPACE = """<{name}><matrixSize><x>{n[0]}</x><y>{n[1]}</y><z>{n[2]}</z></matrixSize>
-<fieldOfView_mm><x>{f[0]}</x><y>{f[1]}</y><z>{f[2]}</z></fieldOfView_mm></{name}>"""
-LIMITS = "<{name}><minimum>0</minimum><maximum>{last}</maximum><center>{centre}</center></{name}>"
-STEPS = ("kspace_encoding_step_1", "kspace_encoding_step_2")
-
-
-@dataclasses.dataclass
-class Protocol:
-    """What a test file is made of; x is the oversampled readout."""
-
-    matrix: tuple = (32, 20, 1)
-    fov: tuple = (128.0, 60.0, 5.0)
-    recon_matrix: tuple = (16, 20, 1)
-    recon_fov: tuple = (64.0, 60.0, 5.0)
-    centre: tuple = (10, 0)
-    trajectory: str = "cartesian"
-    calibration_mode: str | None = None
-    vendor: str = "ACME"
-    encodings: int = 1
-
-    def xml(self):
-        encoded = SPACE.format(name="encodedSpace", n=self.matrix, f=self.fov)
-        shown = SPACE.format(name="reconSpace", n=self.recon_matrix, f=self.recon_fov)
-        lasts = self.matrix[1] - 1, self.matrix[2] - 1
-        limits = "".join(
-            LIMITS.format(name=name, last=last, centre=centre)
-            for name, last, centre in zip(STEPS, lasts, self.centre, strict=True)
-        )
-        parallel = f"<parallelImaging><accelerationFactor><{STEPS[0]}>2</{STEPS[0]}><{STEPS[1]}>1</{STEPS[1]}>"
-        parallel += f"</accelerationFactor><calibrationMode>{self.calibration_mode}</calibrationMode></parallelImaging>"
-        encoding = (
-            f"<encoding>{encoded}{shown}<encodingLimits>{limits}</encodingLimits>"
-            f"<trajectory>{self.trajectory}</trajectory>{parallel if self.calibration_mode else ''}</encoding>"
-        )
-        return (
-            '<?xml version="1.0"?><ismrmrdHeader xmlns="http://www.ismrm.org/ISMRMRD"><acquisitionSystemInformation>'
-            f"<systemVendor>{self.vendor}</systemVendor></acquisitionSystemInformation><experimentalConditions>"
-            "<H1resonanceFrequency_Hz>1</H1resonanceFrequency_Hz></experimentalConditions>"
-            f"{encoding * self.encodings}</ismrmrdHeader>"
-        )
-
-
-def line(samples, ky=0, kz=0, *, flags=(), centre=None, geometry=None, **fields):
-    """Return one acquisition of samples (coil, x)."""
-    acquisition = ismrmrd.Acquisition.from_array(np.ascontiguousarray(samples, np.complex64))
-    acquisition.center_sample = samples.shape[1] // 2 if centre is None else centre
-    acquisition.idx.kspace_encode_step_1 = ky
-    acquisition.idx.kspace_encode_step_2 = kz
-    acquisition.sample_time_us = fields.pop("dwell", 5.0)
-    geometry = {"position": (0, 0, 0), "read_dir": (1, 0, 0), "phase_dir": (0, 1, 0), "slice_dir": (0, 0, 1)} | (
-        geometry or {}
-    )
-    for name, value in geometry.items():
-        getattr(acquisition, name)[:] = value
-    for flag in flags:
-        acquisition.setFlag(flag)
-    for name, value in fields.items():
-        setattr(acquisition if hasattr(type(acquisition), name) else acquisition.idx, name, value)
-    return acquisition
-
-
-def write(path, protocol, lines, group="dataset"):
-    with ismrmrd.Dataset(str(path), group) as dataset:
-        dataset.write_xml_header(protocol.xml())
-        for acquisition in lines:
-            dataset.append_acquisition(acquisition)
-    return path
-
-
-def fft(image, axes=(-2, -1)):
-    return np.fft.fftshift(np.fft.fftn(np.fft.ifftshift(image, axes=axes), axes=axes, norm="ortho"), axes=axes)
-
-
-def make_image(shape, seed=0):
-    """A random image without symmetry that leaves the outer half of the readout free, as an object does."""
-    rng = np.random.default_rng(seed)
-    image = rng.normal(size=shape) + 1j * rng.normal(size=shape)
-    quarter = shape[-1] // 4
-    image[..., :quarter] = image[..., -quarter:] = 0
-    return image.astype(np.complex64)
-
-
-def cut(image):
-    quarter = image.shape[-1] // 4
-    return image[..., quarter:-quarter]
-
-
-def slice_lines(image, **fields):
-    """Lines of one slice's coil images (coil, y, x)."""
-    kspace = fft(image)
-    return [line(kspace[:, ky], ky, **fields) for ky in range(image.shape[1])]
 
 
 def test_flag_bits_are_those_of_the_ismrmrd_package():
@@ -135,20 +52,20 @@ def test_flag_bits_are_those_of_the_ismrmrd_package():
 
 def test_oversampling_is_removed_and_the_image_kept(tmp_path):
     image = make_image((3, 20, 32))
-    scan = open_scan(write(tmp_path / "a.mrd", Protocol(), slice_lines(image)))[0]
+    scan = open_scan(write_mrd(tmp_path / "a.mrd", MrdHeader(), slice_lines(image)))[0]
     assert scan.shape == (20, 16)
     assert scan.line_axis == "ky"
     assert scan.fully_sampled
-    np.testing.assert_allclose(ifft(scan.kspace)[0].numpy(), cut(image), atol=1e-5)
+    np.testing.assert_allclose(ifft(scan.kspace)[0].numpy(), cropped(image), atol=1e-5)
 
 
 def test_odd_sizes_keep_the_centre(tmp_path):
-    protocol = Protocol(
+    protocol = MrdHeader(
         matrix=(33, 21, 1), fov=(99.0, 63.0, 5.0), recon_matrix=(17, 21, 1), recon_fov=(51.0, 63.0, 5.0)
     )
     image = np.zeros((1, 21, 33), np.complex64)
     image[0, 10, 16], image[0, 4, 20] = 1, 2
-    scan = open_scan(write(tmp_path / "a.h5", protocol, slice_lines(image)))[0]
+    scan = open_scan(write_mrd(tmp_path / "a.h5", protocol, slice_lines(image)))[0]
     expected = np.zeros((21, 17), np.complex64)
     expected[10, 8], expected[4, 12] = 1, 2
     np.testing.assert_allclose(ifft(scan.kspace)[0, 0].numpy(), expected, atol=1e-5)
@@ -158,63 +75,67 @@ def test_averages_are_averaged_and_repeated_positions_too(tmp_path):
     image = make_image((2, 20, 32))
     noise = make_image((2, 20, 32), seed=1)
     lines = slice_lines(image + noise, average=0) + slice_lines(image - noise, average=1)
-    scan = open_scan(write(tmp_path / "a.h5", Protocol(), lines))[0]
-    np.testing.assert_allclose(ifft(scan.kspace)[0].numpy(), cut(image), atol=1e-5)
+    scan = open_scan(write_mrd(tmp_path / "a.h5", MrdHeader(), lines))[0]
+    np.testing.assert_allclose(ifft(scan.kspace)[0].numpy(), cropped(image), atol=1e-5)
     assert scan.source.details["averages"] == 2
     assert scan.source.notes == ("Every line was acquired 2 times (2 averages); the repeats were averaged.",)
 
 
 def test_reversed_lines_are_turned_round(tmp_path):
     image = make_image((2, 20, 32))
-    kspace = fft(image)
+    kspace = numpy_fft(image)
     lines = [
-        line(kspace[:, ky, ::-1], ky, flags=(ismrmrd.ACQ_IS_REVERSE,)) if ky % 2 else line(kspace[:, ky], ky)
+        mrd_line(kspace[:, ky, ::-1], ky, flags=(ismrmrd.ACQ_IS_REVERSE,)) if ky % 2 else mrd_line(kspace[:, ky], ky)
         for ky in range(20)
     ]
-    scan = open_scan(write(tmp_path / "a.h5", Protocol(), lines))[0]
-    np.testing.assert_allclose(ifft(scan.kspace)[0].numpy(), cut(image), atol=1e-5)
+    scan = open_scan(write_mrd(tmp_path / "a.h5", MrdHeader(), lines))[0]
+    np.testing.assert_allclose(ifft(scan.kspace)[0].numpy(), cropped(image), atol=1e-5)
 
 
 def test_partial_fourier_lines_stand_where_the_centre_says(tmp_path):
     image = make_image((2, 20, 32))
-    kspace = fft(image)
+    kspace = numpy_fft(image)
     # The scanner counts from 0 the 13 lines that it acquires; step 3 is the centre of k-space.
-    lines = [line(kspace[:, step + 7], step) for step in range(13)]
-    scan = open_scan(write(tmp_path / "a.h5", Protocol(centre=(3, 0)), lines))[0]
+    lines = [mrd_line(kspace[:, step + 7], step) for step in range(13)]
+    scan = open_scan(write_mrd(tmp_path / "a.h5", MrdHeader(centre=(3, 0)), lines))[0]
     np.testing.assert_array_equal(scan.mask[0, :, 0].numpy(), np.arange(20) >= 7)
     expected = np.where(np.arange(20)[:, None] >= 7, kspace, 0)
-    full = fft(
-        cut(np.fft.fftshift(np.fft.ifftn(np.fft.ifftshift(expected, (-2, -1)), norm="ortho", axes=(-2, -1)), (-2, -1)))
+    full = numpy_fft(
+        cropped(
+            np.fft.fftshift(np.fft.ifftn(np.fft.ifftshift(expected, (-2, -1)), norm="ortho", axes=(-2, -1)), (-2, -1))
+        )
     )
     np.testing.assert_allclose(scan.kspace[0].numpy(), full, atol=1e-5)
 
 
 def test_asymmetric_echo_is_placed_by_its_centre_sample(tmp_path):
     image = make_image((2, 20, 32))
-    kspace = fft(image)
-    lines = [line(kspace[:, ky, 10:], ky, centre=6) for ky in range(20)]
-    scan = open_scan(write(tmp_path / "a.h5", Protocol(), lines))[0]
+    kspace = numpy_fft(image)
+    lines = [mrd_line(kspace[:, ky, 10:], ky, centre=6) for ky in range(20)]
+    scan = open_scan(write_mrd(tmp_path / "a.h5", MrdHeader(), lines))[0]
     # Samples 10 to 31 of 32 lie 6 before to 15 after the centre: 3 before to 7 after on the grid of half as many.
     np.testing.assert_array_equal(scan.mask[0, 4].numpy(), np.arange(16) >= 5)
     assert (scan.kspace[..., :5] == 0).all()
     half = np.zeros_like(kspace)
     half[..., 10:] = kspace[..., 10:]
-    full = fft(cut(ifft(torch.from_numpy(half)).numpy()))
+    full = numpy_fft(cropped(ifft(torch.from_numpy(half)).numpy()))
     np.testing.assert_allclose(scan.kspace[0, ..., 5:].numpy(), full[..., 5:], atol=1e-5)
 
 
 @pytest.mark.parametrize("reverse", [False, True])
 def test_discarded_samples_are_not_used(tmp_path, reverse):
     image = make_image((2, 20, 32))
-    kspace = fft(image)
+    kspace = numpy_fft(image)
     spoilt = kspace.copy()
     spoilt[..., :4], spoilt[..., 30:] = 1e6, 1e6
     way = slice(None, None, -1 if reverse else 1)
     ends = (2, 4) if reverse else (4, 2)
     flags = (ismrmrd.ACQ_IS_REVERSE,) if reverse else ()
-    lines = [line(spoilt[:, ky, way], ky, flags=flags, discard_pre=ends[0], discard_post=ends[1]) for ky in range(20)]
-    protocol = Protocol(recon_fov=(128.0, 60.0, 5.0))
-    scan = open_scan(write(tmp_path / "a.h5", protocol, lines))[0]
+    lines = [
+        mrd_line(spoilt[:, ky, way], ky, flags=flags, discard_pre=ends[0], discard_post=ends[1]) for ky in range(20)
+    ]
+    protocol = MrdHeader(recon_fov=(128.0, 60.0, 5.0))
+    scan = open_scan(write_mrd(tmp_path / "a.h5", protocol, lines))[0]
     valid = (np.arange(32) >= 4) & (np.arange(32) < 30)
     np.testing.assert_array_equal(scan.mask[0, 0].numpy(), valid)
     np.testing.assert_allclose(scan.kspace[0].numpy(), np.where(valid, kspace, 0), atol=1e-6)
@@ -225,9 +146,9 @@ def test_lines_that_are_not_for_images_are_left_out(tmp_path):
     rubbish = np.full((2, 32), 1e6, np.complex64)
     names = ("NAVIGATION", "PHASECORR", "HPFEEDBACK", "DUMMYSCAN", "RTFEEDBACK")
     flags = [getattr(ismrmrd, f"ACQ_IS_{name}_DATA") for name in names]
-    lines = [line(rubbish, 10, flags=(flag,)) for flag in flags] + slice_lines(image)
-    scan = open_scan(write(tmp_path / "a.h5", Protocol(), lines))[0]
-    np.testing.assert_allclose(ifft(scan.kspace)[0].numpy(), cut(image), atol=1e-5)
+    lines = [mrd_line(rubbish, 10, flags=(flag,)) for flag in flags] + slice_lines(image)
+    scan = open_scan(write_mrd(tmp_path / "a.h5", MrdHeader(), lines))[0]
+    np.testing.assert_allclose(ifft(scan.kspace)[0].numpy(), cropped(image), atol=1e-5)
     assert scan.source.details["lines"] == {"imaging": 20, "calibration_apart": 0, "noise": 0, "left_out": 5}
 
 
@@ -235,38 +156,38 @@ def test_noise_lines_become_the_noise_scan(tmp_path):
     rng = np.random.default_rng(0)
     noise = (rng.normal(size=(2, 2, 50)) + 1j * rng.normal(size=(2, 2, 50))).astype(np.complex64)
     flags = (ismrmrd.ACQ_IS_NOISE_MEASUREMENT,)
-    lines = [line(part, flags=flags, dwell=20.0) for part in noise] + slice_lines(make_image((2, 20, 32)))
-    scan = open_scan(write(tmp_path / "a.h5", Protocol(), lines))[0]
+    lines = [mrd_line(part, flags=flags, dwell=20.0) for part in noise] + slice_lines(make_image((2, 20, 32)))
+    scan = open_scan(write_mrd(tmp_path / "a.h5", MrdHeader(), lines))[0]
     np.testing.assert_array_equal(scan.noise.numpy(), np.concatenate(noise, axis=1))
     assert scan.source.details["noise_dwell_time_ratio"] == 4
 
 
 def test_noise_of_other_coils_is_left_out_and_stated(tmp_path):
     flags = (ismrmrd.ACQ_IS_NOISE_MEASUREMENT,)
-    lines = [line(np.ones((5, 8)), flags=flags), *slice_lines(make_image((2, 20, 32)))]
-    scan = open_scan(write(tmp_path / "a.h5", Protocol(), lines))[0]
+    lines = [mrd_line(np.ones((5, 8)), flags=flags), *slice_lines(make_image((2, 20, 32)))]
+    scan = open_scan(write_mrd(tmp_path / "a.h5", MrdHeader(), lines))[0]
     assert scan.noise is None
     assert scan.source.details["noise_left_out"] == "5 coils, but the image lines have 2"
 
 
 def calibration_lines(image, extra_scale=1.0):
     """Every second line, and the centre from 6 to 13, whose extra lines are for calibration alone."""
-    kspace = fft(image)
+    kspace = numpy_fft(image)
     lines = []
     for ky in range(20):
         centre = 6 <= ky < 14
         if ky % 2 == 0:
             lines.append(
-                line(kspace[:, ky], ky, flags=(ismrmrd.ACQ_IS_PARALLEL_CALIBRATION_AND_IMAGING,) if centre else ())
+                mrd_line(kspace[:, ky], ky, flags=(ismrmrd.ACQ_IS_PARALLEL_CALIBRATION_AND_IMAGING,) if centre else ())
             )
         elif centre:
-            lines.append(line(extra_scale * kspace[:, ky], ky, flags=(ismrmrd.ACQ_IS_PARALLEL_CALIBRATION,)))
+            lines.append(mrd_line(extra_scale * kspace[:, ky], ky, flags=(ismrmrd.ACQ_IS_PARALLEL_CALIBRATION,)))
     return lines
 
 
 def test_embedded_calibration_lines_are_part_of_the_kspace(tmp_path):
     lines = calibration_lines(make_image((2, 20, 32)))
-    scan = open_scan(write(tmp_path / "a.h5", Protocol(calibration_mode="embedded"), lines))[0]
+    scan = open_scan(write_mrd(tmp_path / "a.h5", MrdHeader(calibration_mode="embedded"), lines))[0]
     acquired = np.arange(20) % 2 == 0
     acquired[6:14] = True
     np.testing.assert_array_equal(scan.mask[0, :, 0].numpy(), acquired)
@@ -277,10 +198,10 @@ def test_embedded_calibration_lines_are_part_of_the_kspace(tmp_path):
 @pytest.mark.parametrize("mode", ["separate", None])
 def test_calibration_lines_apart_stay_apart(tmp_path, mode):
     image = make_image((2, 20, 32))
-    scan = open_scan(write(tmp_path / "a.h5", Protocol(calibration_mode=mode), calibration_lines(image)))[0]
+    scan = open_scan(write_mrd(tmp_path / "a.h5", MrdHeader(calibration_mode=mode), calibration_lines(image)))[0]
     np.testing.assert_array_equal(scan.mask[0, :, 0].numpy(), np.arange(20) % 2 == 0)
     assert scan.calibration.shape == (1, 2, 8, 16)
-    expected = fft(cut(image))[:, 6:14]
+    expected = numpy_fft(cropped(image))[:, 6:14]
     np.testing.assert_allclose(scan.calibration[0].numpy(), expected, atol=1e-5)
 
 
@@ -288,16 +209,18 @@ def test_calibration_follows_slice_and_repetition(tmp_path):
     images = {(s, r): make_image((2, 20, 32), seed=10 * s + r) for s in range(2) for r in range(2)}
     lines = []
     for (index, repetition), image in images.items():
-        kspace = fft(image)
-        lines += [line(kspace[:, ky], ky, slice=index, repetition=repetition) for ky in range(0, 20, 2)]
+        kspace = numpy_fft(image)
+        lines += [mrd_line(kspace[:, ky], ky, slice=index, repetition=repetition) for ky in range(0, 20, 2)]
         if repetition == 0:
             flags = (ismrmrd.ACQ_IS_PARALLEL_CALIBRATION,)
-            lines += [line(kspace[:, ky], ky, flags=flags, slice=index) for ky in range(6, 14)]
-    file = open_scan(write(tmp_path / "a.h5", Protocol(calibration_mode="separate"), lines))
+            lines += [mrd_line(kspace[:, ky], ky, flags=flags, slice=index) for ky in range(6, 14)]
+    file = open_scan(write_mrd(tmp_path / "a.h5", MrdHeader(calibration_mode="separate"), lines))
     scan = file.load()
     assert [label["slice"] for label in file.labels] == [0, 1, 0, 1]
     for frame, index in enumerate([0, 1, 0, 1]):
-        np.testing.assert_allclose(scan.calibration[frame].numpy(), fft(cut(images[index, 0]))[:, 6:14], atol=1e-5)
+        np.testing.assert_allclose(
+            scan.calibration[frame].numpy(), numpy_fft(cropped(images[index, 0]))[:, 6:14], atol=1e-5
+        )
 
 
 def test_frames_are_slices_by_position_then_the_other_counters(tmp_path):
@@ -314,12 +237,12 @@ def test_frames_are_slices_by_position_then_the_other_counters(tmp_path):
             repetition=repetition,
             geometry={"position": (1.0, 2.0, heights[index])},
         )
-    file = open_scan(write(tmp_path / "a.h5", Protocol(), lines))
+    file = open_scan(write_mrd(tmp_path / "a.h5", MrdHeader(), lines))
     assert len(file) == 12
     order = [(r, c, s) for r in range(2) for c in range(2) for s in (0, 2, 1)]
     assert [tuple(label[name] for name in ("repetition", "contrast", "slice")) for label in file.labels] == order
     for scan, key in zip(file, order, strict=True):
-        np.testing.assert_allclose(ifft(scan.kspace)[0].numpy(), cut(images[key]), atol=1e-5)
+        np.testing.assert_allclose(ifft(scan.kspace)[0].numpy(), cropped(images[key]), atol=1e-5)
         assert scan.geometry.placements[0].centre == (1, 2, heights[key[2]])
         assert scan.geometry.voxel_size == (5, 3, 4)
     assert file[7].source.details["frames"] == [{"repetition": 1, "contrast": 0, "slice": 2}]
@@ -333,8 +256,8 @@ def test_position_and_directions_place_every_voxel(tmp_path):
     image = np.zeros((1, 20, 32), np.complex64)
     image[0, 10 - 3, 16 + 5] = 1
     lines = slice_lines(image, geometry=geometry)
-    protocol = Protocol(recon_fov=(64.0, 30.0, 5.0))
-    scan = open_scan(write(tmp_path / "a.h5", protocol, lines))[0]
+    protocol = MrdHeader(recon_fov=(64.0, 30.0, 5.0))
+    scan = open_scan(write_mrd(tmp_path / "a.h5", protocol, lines))[0]
     assert scan.geometry.image_size == (10, 16)
     found = ifft(scan.kspace)[0, 0].abs()
     y, x = np.unravel_index(int(found.argmax()), found.shape)
@@ -348,33 +271,33 @@ def test_position_and_directions_place_every_voxel(tmp_path):
 @pytest.mark.parametrize("nothing", [0.0, float("nan"), -1.0])
 def test_a_field_of_view_that_is_not_known_is_not_invented(tmp_path, nothing):
     lines = slice_lines(make_image((2, 20, 32)))
-    file = open_scan(write(tmp_path / "a.h5", Protocol(fov=(nothing, 60.0, 5.0)), lines))
+    file = open_scan(write_mrd(tmp_path / "a.h5", MrdHeader(fov=(nothing, 60.0, 5.0)), lines))
     assert file[0].geometry.voxel_size == (5, 3, None)
     assert file.matrix == (20, 32)
     assert file.summary()["voxel_size_mm"] == [5, 3, None]
     assert any("field of view along x" in note for note in file.notes)
     assert any("Oversampling along x" in note for note in ZeroFilled()(file[0]).record.notes)
-    file = open_scan(write(tmp_path / "b.h5", Protocol(recon_fov=(nothing, 60.0, 5.0)), lines))
+    file = open_scan(write_mrd(tmp_path / "b.h5", MrdHeader(recon_fov=(nothing, 60.0, 5.0)), lines))
     assert file[0].geometry.voxel_size == (5, 3, 4)
     assert file.matrix == (20, 32)
     assert ["Oversampling along x" in note for note in file.notes] == [True]
 
 
 def test_a_known_header_leaves_no_remark(tmp_path):
-    assert open_scan(write(tmp_path / "a.h5", Protocol(), slice_lines(make_image((2, 20, 32))))).notes == ()
+    assert open_scan(write_mrd(tmp_path / "a.h5", MrdHeader(), slice_lines(make_image((2, 20, 32))))).notes == ()
 
 
 def test_a_place_that_is_not_known_is_not_invented(tmp_path):
     image = make_image((2, 20, 32))
     lost = open_scan(
-        write(tmp_path / "a.h5", Protocol(), slice_lines(image, geometry={"position": (0, float("nan"), 0)}))
+        write_mrd(tmp_path / "a.h5", MrdHeader(), slice_lines(image, geometry={"position": (0, float("nan"), 0)}))
     )
     assert lost.summary()["orientation"] == "LPS"
     assert lost[0].geometry.placements[0].centre is None
     assert ["position not known" in note for note in lost.notes] == [True]
     for direction in ((0, 0, 0), (float("nan"), 0, 0)):
         path = tmp_path / f"{direction[0]}.h5"
-        turned = open_scan(write(path, Protocol(), slice_lines(image, geometry={"read_dir": direction})))
+        turned = open_scan(write_mrd(path, MrdHeader(), slice_lines(image, geometry={"read_dir": direction})))
         assert turned[0].geometry == Geometry((5.0, 3.0, 4.0), (20, 16))
         assert turned.summary()["orientation"] is None
         assert ["orientation not known" in note for note in turned.notes] == [True]
@@ -382,35 +305,15 @@ def test_a_place_that_is_not_known_is_not_invented(tmp_path):
 
 def test_siemens_directions_belong_to_the_forward_transform(tmp_path):
     image = make_image((2, 20, 32))
-    noise = line(np.full((2, 4), 1j), flags=(ismrmrd.ACQ_IS_NOISE_MEASUREMENT,))
-    siemens, other = (Protocol(vendor=vendor, recon_fov=(128.0, 60.0, 5.0)) for vendor in ("SIEMENS", "other"))
-    scan = open_scan(write(tmp_path / "a.h5", siemens, [noise, *slice_lines(image)]))[0]
-    plain = open_scan(write(tmp_path / "b.h5", other, slice_lines(image)))[0]
-    np.testing.assert_allclose(scan.kspace[0].numpy(), fft(image).conj(), atol=1e-6)
-    np.testing.assert_allclose(plain.kspace[0].numpy(), fft(image), atol=1e-6)
+    noise = mrd_line(np.full((2, 4), 1j), flags=(ismrmrd.ACQ_IS_NOISE_MEASUREMENT,))
+    siemens, other = (MrdHeader(vendor=vendor, recon_fov=(128.0, 60.0, 5.0)) for vendor in ("SIEMENS", "other"))
+    scan = open_scan(write_mrd(tmp_path / "a.h5", siemens, [noise, *slice_lines(image)]))[0]
+    plain = open_scan(write_mrd(tmp_path / "b.h5", other, slice_lines(image)))[0]
+    np.testing.assert_allclose(scan.kspace[0].numpy(), numpy_fft(image).conj(), atol=1e-6)
+    np.testing.assert_allclose(plain.kspace[0].numpy(), numpy_fft(image), atol=1e-6)
     assert (scan.noise == -1j).all()
     assert scan.source.details["conjugated"]
     assert not plain.source.details["conjugated"]
-
-
-def volume_protocol(**changes):
-    return Protocol(
-        **{
-            "matrix": (32, 20, 12),
-            "fov": (128.0, 60.0, 36.0),
-            "recon_matrix": (16, 20, 8),
-            "recon_fov": (64.0, 60.0, 24.0),
-            "centre": (10, 6),
-        }
-        | changes
-    )
-
-
-def volume_lines(image, pattern, **fields):
-    """Lines of a volume (coil, z, y, x) where `pattern` (z, y) is set."""
-    kspace = fft(image, (-3, -2, -1))
-    places = zip(*np.nonzero(pattern), strict=True)
-    return [line(kspace[:, kz, ky], int(ky), int(kz), **fields) for kz, ky in places]
 
 
 def test_full_partitions_become_slices(tmp_path):
@@ -418,11 +321,11 @@ def test_full_partitions_become_slices(tmp_path):
     pattern = np.zeros((12, 20), bool)
     pattern[:, ::2] = True
     geometry = {"position": (0.0, 0.0, 50.0)}
-    file = open_scan(write(tmp_path / "a.h5", volume_protocol(), volume_lines(image, pattern, geometry=geometry)))
+    file = open_scan(write_mrd(tmp_path / "a.h5", volume_header(), volume_lines(image, pattern, geometry=geometry)))
     # Partition oversampling is cut off: 8 of 12 remain.
     assert file.shape == (8, 2, 20, 16)
     assert file.details["split_along"] == "partitions"
-    expected = fft(cut(image)) * (np.arange(20) % 2 == 0)[:, None]
+    expected = numpy_fft(cropped(image)) * (np.arange(20) % 2 == 0)[:, None]
     together = file.load()
     for index, scan in enumerate(file):
         np.testing.assert_allclose(scan.kspace[0].numpy(), expected[:, index + 2], atol=2e-5)
@@ -439,10 +342,10 @@ def test_volume_undersampled_in_both_phase_encodings_is_split_along_the_readout(
     pattern = rng.random((12, 20)) < 0.5
     pattern[4:8, 8:12] = True
     geometry = {"position": (100.0, 0.0, 0.0)}
-    file = open_scan(write(tmp_path / "a.h5", volume_protocol(), volume_lines(image, pattern, geometry=geometry)))
+    file = open_scan(write_mrd(tmp_path / "a.h5", volume_header(), volume_lines(image, pattern, geometry=geometry)))
     assert file.shape == (16, 2, 20, 12)
     assert file.details["split_along"] == "readout"
-    expected = np.where(pattern[..., None], fft(cut(image), (-3, -2)), 0)
+    expected = np.where(pattern[..., None], numpy_fft(cropped(image), (-3, -2)), 0)
     for index, scan in enumerate(file):
         np.testing.assert_allclose(scan.kspace[0].numpy(), expected[..., index].swapaxes(1, 2), atol=2e-5)
         np.testing.assert_array_equal(scan.mask[0].numpy(), pattern.T)
@@ -456,7 +359,7 @@ def test_volume_undersampled_in_both_phase_encodings_is_split_along_the_readout(
 
 def test_only_the_lines_of_a_frame_are_read(tmp_path, monkeypatch):
     lines = [part for index in range(3) for part in slice_lines(make_image((2, 20, 32)), slice=index)]
-    file = open_scan(write(tmp_path / "a.h5", Protocol(), lines))
+    file = open_scan(write_mrd(tmp_path / "a.h5", MrdHeader(), lines))
     read = []
 
     def recorded(*arguments):
@@ -471,7 +374,7 @@ def test_only_the_lines_of_a_frame_are_read(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("storage", [{"chunks": (7,)}, {"chunks": (7,), "compression": "gzip"}, {}])
 def test_storage_of_the_lines_does_not_matter(tmp_path, storage):
-    path = write(tmp_path / "a.h5", Protocol(), slice_lines(make_image((2, 20, 32))))
+    path = write_mrd(tmp_path / "a.h5", MrdHeader(), slice_lines(make_image((2, 20, 32))))
     expected = open_scan(path)
     with h5py.File(path) as old, h5py.File(tmp_path / "b.h5", "w") as new:
         new["dataset/xml"] = old["dataset/xml"][()]
@@ -482,7 +385,7 @@ def test_storage_of_the_lines_does_not_matter(tmp_path, storage):
 
 
 def test_file_is_pickled_and_read_elsewhere(tmp_path):
-    file = open_scan(write(tmp_path / "a.h5", Protocol(), slice_lines(make_image((2, 20, 32)))))
+    file = open_scan(write_mrd(tmp_path / "a.h5", MrdHeader(), slice_lines(make_image((2, 20, 32)))))
     torch.testing.assert_close(pickle.loads(pickle.dumps(file))[0].kspace, file[0].kspace)
 
 
@@ -499,7 +402,7 @@ def test_file_is_pickled_and_read_elsewhere(tmp_path):
     ],
 )
 def test_header_that_does_not_fit_is_refused(tmp_path, changes, message):
-    path = write(tmp_path / "a.h5", Protocol(**changes), slice_lines(make_image((2, 20, 32))))
+    path = write_mrd(tmp_path / "a.h5", MrdHeader(**changes), slice_lines(make_image((2, 20, 32))))
     with pytest.raises(InputError, match=message):
         open_scan(path)
 
@@ -523,8 +426,8 @@ def test_header_that_does_not_fit_is_refused(tmp_path, changes, message):
     ],
 )
 def test_header_values_that_cannot_be_are_refused(tmp_path, old, new, message):
-    path = write(tmp_path / "a.h5", Protocol(), slice_lines(make_image((2, 20, 32))))
-    xml = Protocol().xml()
+    path = write_mrd(tmp_path / "a.h5", MrdHeader(), slice_lines(make_image((2, 20, 32))))
+    xml = MrdHeader().xml()
     assert old in xml
     with h5py.File(path, "a") as file:
         file["dataset/xml"][0] = xml.replace(old, new, 1)
@@ -534,7 +437,7 @@ def test_header_values_that_cannot_be_are_refused(tmp_path, old, new, message):
 
 @pytest.mark.parametrize("field", ["number_of_samples", "active_channels"])
 def test_lines_without_samples_are_refused(tmp_path, field):
-    path = write(tmp_path / "a.h5", Protocol(), slice_lines(make_image((2, 20, 32))))
+    path = write_mrd(tmp_path / "a.h5", MrdHeader(), slice_lines(make_image((2, 20, 32))))
     with h5py.File(path, "a") as file:
         row = file["dataset/data"][5]
         row["head"][field] = 0
@@ -546,17 +449,17 @@ def test_lines_without_samples_are_refused(tmp_path, field):
 def test_lines_of_different_coils_are_refused(tmp_path):
     lines = [*slice_lines(make_image((2, 20, 32))), *slice_lines(make_image((3, 20, 32)))]
     with pytest.raises(InputError, match="lines of 2, 3 coils; all must have the same"):
-        open_scan(write(tmp_path / "a.h5", Protocol(), lines))
+        open_scan(write_mrd(tmp_path / "a.h5", MrdHeader(), lines))
 
 
 def test_file_without_imaging_lines_is_refused(tmp_path):
-    lines = [line(np.ones((2, 8)), flags=(ismrmrd.ACQ_IS_NOISE_MEASUREMENT,))]
+    lines = [mrd_line(np.ones((2, 8)), flags=(ismrmrd.ACQ_IS_NOISE_MEASUREMENT,))]
     with pytest.raises(InputError, match="has no imaging line in encoding space 0"):
-        open_scan(write(tmp_path / "a.h5", Protocol(), lines))
+        open_scan(write_mrd(tmp_path / "a.h5", MrdHeader(), lines))
 
 
 def test_line_shorter_than_its_header_is_refused(tmp_path):
-    path = write(tmp_path / "a.h5", Protocol(), slice_lines(make_image((2, 20, 32))))
+    path = write_mrd(tmp_path / "a.h5", MrdHeader(), slice_lines(make_image((2, 20, 32))))
     with h5py.File(path, "a") as file:
         row = file["dataset/data"][5]
         row["data"] = row["data"][:-2]
@@ -568,7 +471,7 @@ def test_line_shorter_than_its_header_is_refused(tmp_path):
 def test_headers_without_the_counters_are_refused(tmp_path):
     head = np.dtype([("flags", "<u8"), ("idx", [("slice", "<u2")])])
     with h5py.File(tmp_path / "a.h5", "w") as file:
-        file["dataset/xml"] = [Protocol().xml()]
+        file["dataset/xml"] = [MrdHeader().xml()]
         file["dataset/data"] = np.zeros(2, [("head", head), ("data", "<f4")])
     with pytest.raises(InputError, match=r"The line headers of .* are not those of ISMRMRD"):
         open_scan(tmp_path / "a.h5")
@@ -577,8 +480,10 @@ def test_headers_without_the_counters_are_refused(tmp_path):
 def test_groups_and_encodings_are_chosen_by_options(tmp_path):
     images = [make_image((2, 20, 32), seed) for seed in range(3)]
     path = tmp_path / "a.h5"
-    write(path, Protocol(encodings=2), slice_lines(images[0]) + slice_lines(images[1], encoding_space_ref=1), "first")
-    write(path, Protocol(), slice_lines(images[2]), "second")
+    write_mrd(
+        path, MrdHeader(encodings=2), slice_lines(images[0]) + slice_lines(images[1], encoding_space_ref=1), "first"
+    )
+    write_mrd(path, MrdHeader(), slice_lines(images[2]), "second")
     with pytest.raises(InputError, match=r"several groups with lines: choose one with dataset='…' of first, second"):
         open_scan(path)
     with pytest.raises(InputError, match="no such group"):
@@ -587,11 +492,11 @@ def test_groups_and_encodings_are_chosen_by_options(tmp_path):
         open_scan(path, dataset="first", encoding=2)
     chosen = [{"dataset": "first"}, {"dataset": "first", "encoding": 1}, {"dataset": "second"}]
     for image, options in zip(images, chosen, strict=True):
-        np.testing.assert_allclose(ifft(open_scan(path, **options)[0].kspace)[0].numpy(), cut(image), atol=1e-5)
+        np.testing.assert_allclose(ifft(open_scan(path, **options)[0].kspace)[0].numpy(), cropped(image), atol=1e-5)
 
 
 def test_option_of_no_format_is_refused(tmp_path):
-    path = write(tmp_path / "a.h5", Protocol(), slice_lines(make_image((2, 20, 32))))
+    path = write_mrd(tmp_path / "a.h5", MrdHeader(), slice_lines(make_image((2, 20, 32))))
     with pytest.raises(
         InputError, match=r"has no option 'encodng'; it has: dataset, encoding.* Did you mean 'encoding'"
     ):

@@ -6,6 +6,18 @@ import h5py
 import numpy as np
 import pytest
 import torch
+from tests.helpers.fastmri import (
+    COILS,
+    HEIGHT,
+    LEFT,
+    RIGHT,
+    SIZE,
+    SLICES,
+    WIDTH,
+    fastmri_header,
+    full_kspace,
+    write_fastmri,
+)
 
 from fourfold.cli.main import main
 from fourfold.datasets import DataSettings, training_set
@@ -14,74 +26,10 @@ from fourfold.formats import open_scan
 from fourfold.methods.classical.zero_filled import ZeroFilled
 from fourfold.studies.reference import reference_image
 
-HEADER = """<?xml version="1.0" encoding="utf-8"?>
-<ismrmrdHeader xmlns="http://www.ismrm.org/ISMRMRD" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance">
-  <acquisitionSystemInformation><systemVendor>SIEMENS</systemVendor><systemModel>Skyra</systemModel>
-    <systemFieldStrength_T>2.8936</systemFieldStrength_T></acquisitionSystemInformation>
-  <experimentalConditions><H1resonanceFrequency_Hz>123189000</H1resonanceFrequency_Hz></experimentalConditions>
-  <encoding>
-    <encodedSpace><matrixSize><x>{height}</x><y>{width}</y><z>1</z></matrixSize>
-      <fieldOfView_mm><x>{fov_x}</x><y>{fov_y}</y><z>4.5</z></fieldOfView_mm></encodedSpace>
-    <reconSpace><matrixSize><x>{size}</x><y>{size}</y><z>1</z></matrixSize>
-      <fieldOfView_mm><x>{recon}</x><y>{recon}</y><z>4.5</z></fieldOfView_mm></reconSpace>
-    <trajectory>cartesian</trajectory>
-    <encodingLimits><kspace_encoding_step_1><minimum>0</minimum><maximum>{last}</maximum><center>{centre}</center>
-      </kspace_encoding_step_1></encodingLimits>
-  </encoding>
-  <sequenceParameters><TR>2800.0</TR><TE>33.0</TE></sequenceParameters>
-</ismrmrdHeader>"""
-SLICES, COILS, HEIGHT, WIDTH, SIZE = 3, 4, 64, 46, 32
-LEFT, RIGHT = 3, 2
-
-
-def numpy_fft(image):
-    axes = (-2, -1)
-    return np.fft.fftshift(np.fft.fft2(np.fft.ifftshift(image, axes=axes), norm="ortho"), axes=axes)
-
-
-def numpy_ifft(kspace):
-    axes = (-2, -1)
-    return np.fft.fftshift(np.fft.ifft2(np.fft.ifftshift(kspace, axes=axes), norm="ortho"), axes=axes)
-
-
-def header():
-    last = WIDTH - LEFT - RIGHT - 1
-    return HEADER.format(
-        height=HEIGHT, width=WIDTH, size=SIZE, fov_x=280, fov_y=200, recon=140, last=last, centre=WIDTH // 2 - LEFT
-    )
-
-
-def full_kspace(single_coil=False, seed=0):
-    """Smooth random images with an edge, whose outer columns are zero padding."""
-    rng = np.random.default_rng(seed)
-    shape = (SLICES, HEIGHT, WIDTH) if single_coil else (SLICES, COILS, HEIGHT, WIDTH)
-    image = rng.normal(size=shape) + 1j * rng.normal(size=shape)
-    image[..., : HEIGHT // 2, :] += 20
-    kspace = numpy_fft(image).astype(np.complex64)
-    kspace[..., :LEFT] = kspace[..., WIDTH - RIGHT :] = 0
-    return kspace
-
-
-def write(path, kspace, mask=None, reconstructions=True, xml=True):
-    with h5py.File(path, "w") as file:
-        file["kspace"] = kspace
-        if xml:
-            file["ismrmrd_header"] = header()
-        if mask is not None:
-            file["mask"] = mask
-        if reconstructions:
-            image = numpy_ifft(kspace)
-            rss = np.abs(image) if kspace.ndim == 3 else np.sqrt((np.abs(image) ** 2).sum(axis=1))
-            top, left = (HEIGHT - SIZE) // 2, (WIDTH - SIZE) // 2
-            cropped = rss[:, top : top + SIZE, left : left + SIZE].astype(np.float32)
-            file["reconstruction_esc" if kspace.ndim == 3 else "reconstruction_rss"] = cropped
-        file.attrs.update({"acquisition": "CORPD_FBK", "max": 0.0004, "norm": 0.07, "patient_id": "abc"})
-    return path
-
 
 @pytest.mark.parametrize("single_coil", [False, True])
 def test_zero_filled_image_equals_the_files_own_reconstruction(tmp_path, single_coil):
-    file = open_scan(write(tmp_path / "volume.h5", full_kspace(single_coil)))
+    file = open_scan(write_fastmri(tmp_path / "volume.h5", full_kspace(single_coil)))
     assert file.shape == (SLICES, 1 if single_coil else COILS, HEIGHT, WIDTH)
     for index, scan in enumerate(file):
         image = ZeroFilled()(scan).magnitude[0]
@@ -91,7 +39,7 @@ def test_zero_filled_image_equals_the_files_own_reconstruction(tmp_path, single_
 
 
 def test_header_and_attributes_become_geometry_and_details(tmp_path):
-    scan = open_scan(write(tmp_path / "volume.h5", full_kspace()))[1]
+    scan = open_scan(write_fastmri(tmp_path / "volume.h5", full_kspace()))[1]
     assert scan.line_axis == "kx"
     assert scan.geometry.image_size == (SIZE, SIZE)
     assert scan.geometry.voxel_size == pytest.approx((4.5, 280 / HEIGHT, 200 / WIDTH))
@@ -104,16 +52,16 @@ def test_header_and_attributes_become_geometry_and_details(tmp_path):
 
 
 def test_padding_of_a_fully_sampled_file_counts_as_sampled_and_is_stated(tmp_path):
-    scan = open_scan(write(tmp_path / "volume.h5", full_kspace()))[0]
+    scan = open_scan(write_fastmri(tmp_path / "volume.h5", full_kspace()))[0]
     assert scan.fully_sampled
     assert scan.sampling.details["padded_columns"] == [LEFT, RIGHT]
 
 
 def test_size_without_reference_comes_from_the_header_and_never_exceeds_the_grid(tmp_path):
-    path = write(tmp_path / "volume.h5", full_kspace(), reconstructions=False)
+    path = write_fastmri(tmp_path / "volume.h5", full_kspace(), reconstructions=False)
     with h5py.File(path, "a") as file:
         del file["ismrmrd_header"]
-        file["ismrmrd_header"] = header().replace(f"<x>{SIZE}</x><y>{SIZE}</y>", "<x>60</x><y>60</y>")
+        file["ismrmrd_header"] = fastmri_header().replace(f"<x>{SIZE}</x><y>{SIZE}</y>", "<x>60</x><y>60</y>")
     file = open_scan(path)
     assert file[0].geometry.image_size == (60, WIDTH)
     assert file.reference(0) is None
@@ -124,7 +72,7 @@ def test_mask_without_padding_is_what_was_acquired(tmp_path, dtype):
     mask = np.zeros(WIDTH, bool)
     mask[::4] = mask[19:27] = True
     kspace = full_kspace() * mask
-    scan = open_scan(write(tmp_path / "volume.h5", kspace, mask.astype(dtype), reconstructions=False))[0]
+    scan = open_scan(write_fastmri(tmp_path / "volume.h5", kspace, mask.astype(dtype), reconstructions=False))[0]
     expected = mask.copy()
     expected[:LEFT] = expected[WIDTH - RIGHT :] = False
     assert mask[:LEFT].any()
@@ -138,7 +86,7 @@ def test_columns_that_a_mask_marks_but_that_hold_nothing_are_not_taken_for_zeros
     mask[5:40] = True
     kspace = full_kspace() * mask
     kspace[..., 8] = 0
-    scan = open_scan(write(tmp_path / "volume.h5", kspace, mask, reconstructions=False))[0]
+    scan = open_scan(write_fastmri(tmp_path / "volume.h5", kspace, mask, reconstructions=False))[0]
     assert not scan.mask[..., 8].any()
     assert scan.mask[..., 9].all()
     assert scan.sampling.details["columns_marked_but_empty"] == 1
@@ -147,19 +95,19 @@ def test_columns_that_a_mask_marks_but_that_hold_nothing_are_not_taken_for_zeros
 def test_mask_that_leaves_out_data_is_refused(tmp_path):
     mask = np.zeros(WIDTH, bool)
     mask[5:40] = True
-    path = write(tmp_path / "volume.h5", full_kspace() * mask, np.roll(mask, 1))
+    path = write_fastmri(tmp_path / "volume.h5", full_kspace() * mask, np.roll(mask, 1))
     with pytest.raises(InputError, match=r"The mask in .* leaves out 64 samples that hold data"):
         open_scan(path)[0]
 
 
 def test_mask_of_another_size_is_refused(tmp_path):
-    path = write(tmp_path / "volume.h5", full_kspace(), np.ones(WIDTH + 2, bool))
+    path = write_fastmri(tmp_path / "volume.h5", full_kspace(), np.ones(WIDTH + 2, bool))
     with pytest.raises(InputError, match=rf"has shape \({WIDTH + 2},\); this k-space needs \({WIDTH},\)"):
         open_scan(path)[0]
 
 
 def test_mask_with_other_values_is_refused(tmp_path):
-    path = write(tmp_path / "volume.h5", full_kspace(), np.full(WIDTH, 0.5))
+    path = write_fastmri(tmp_path / "volume.h5", full_kspace(), np.full(WIDTH, 0.5))
     with pytest.raises(InputError, match="values other than 0 and 1"):
         open_scan(path)[0]
 
@@ -168,7 +116,7 @@ def test_undersampled_file_without_a_mask_takes_its_non_zero_columns(tmp_path):
     mask = np.zeros(WIDTH, bool)
     mask[::3] = mask[19:27] = True
     kspace = full_kspace() * mask
-    scan = open_scan(write(tmp_path / "volume.h5", kspace, reconstructions=False))[0]
+    scan = open_scan(write_fastmri(tmp_path / "volume.h5", kspace, reconstructions=False))[0]
     np.testing.assert_array_equal(scan.mask[0, 0].numpy(), (kspace != 0).any(axis=(0, 1, 2)))
 
 
@@ -194,7 +142,7 @@ def pattern(name):
 def test_undersampling_along_any_axis_is_seen_without_a_mask(tmp_path, name, frames, xml):
     mask = pattern(name)
     kspace = full_kspace()[:frames] * mask
-    path = write(tmp_path / "volume.h5", kspace.astype(np.complex64), reconstructions=False, xml=xml)
+    path = write_fastmri(tmp_path / "volume.h5", kspace.astype(np.complex64), reconstructions=False, xml=xml)
     scan = open_scan(path)[0]
     assert not scan.fully_sampled
     np.testing.assert_array_equal(scan.mask[0].numpy(), mask)
@@ -209,7 +157,7 @@ def test_rows_left_out_make_ky_the_line_axis(tmp_path):
     mask = np.zeros((HEIGHT, WIDTH), bool)
     mask[::3] = mask[28:36] = True
     kspace = fft_of_noise() * mask
-    scan = open_scan(write(tmp_path / "volume.h5", kspace, xml=False, reconstructions=False))[0]
+    scan = open_scan(write_fastmri(tmp_path / "volume.h5", kspace, xml=False, reconstructions=False))[0]
     np.testing.assert_array_equal(scan.mask[0].numpy(), mask)
     assert scan.line_axis == "ky"
 
@@ -227,11 +175,11 @@ def test_whole_numbers_with_single_zeros_are_fully_sampled(tmp_path, xml):
         kspace[..., :LEFT] = kspace[..., WIDTH - RIGHT :] = 0
     inner = kspace[0, 0, :, LEFT : WIDTH - RIGHT]
     assert 0 < (inner == 0).mean() < 0.05
-    assert open_scan(write(tmp_path / "volume.h5", kspace, xml=xml, reconstructions=False))[0].fully_sampled
+    assert open_scan(write_fastmri(tmp_path / "volume.h5", kspace, xml=xml, reconstructions=False))[0].fully_sampled
 
 
 def test_undersampled_file_is_no_reference(tmp_path, capsys):
-    path = write(tmp_path / "volume.h5", (full_kspace() * pattern("two-dimensional")).astype(np.complex64))
+    path = write_fastmri(tmp_path / "volume.h5", (full_kspace() * pattern("two-dimensional")).astype(np.complex64))
     scan = open_scan(path)[0]
     with pytest.raises(InputError, match="The scan is undersampled"):
         reference_image(scan)
@@ -248,7 +196,7 @@ def test_undersampled_file_is_no_reference(tmp_path, capsys):
 @pytest.mark.parametrize("name", ["rows", "two-dimensional"])
 def test_full_mask_beside_undersampled_kspace_is_not_believed(tmp_path, name):
     mask = pattern(name)
-    path = write(tmp_path / "volume.h5", (full_kspace() * mask).astype(np.complex64), np.ones(WIDTH, bool))
+    path = write_fastmri(tmp_path / "volume.h5", (full_kspace() * mask).astype(np.complex64), np.ones(WIDTH, bool))
     scan = open_scan(path)[0]
     np.testing.assert_array_equal(scan.mask[0].numpy(), mask)
     share = 1 - mask.sum() / (HEIGHT * (WIDTH - LEFT - RIGHT))
@@ -258,19 +206,19 @@ def test_full_mask_beside_undersampled_kspace_is_not_believed(tmp_path, name):
 
 
 def test_limits_that_leave_out_data_are_not_used_and_this_is_said(tmp_path):
-    scan = open_scan(write(tmp_path / "volume.h5", fft_of_noise()))[0]
+    scan = open_scan(write_fastmri(tmp_path / "volume.h5", fft_of_noise()))[0]
     assert scan.fully_sampled
     assert "padded_columns" not in scan.sampling.details
     assert scan.source.notes == (
         "The header's encoding limits leave out columns that hold data; the limits were not used.",
     )
     mask = np.ones(WIDTH, bool)
-    assert open_scan(write(tmp_path / "masked.h5", fft_of_noise(), mask))[0].fully_sampled
+    assert open_scan(write_fastmri(tmp_path / "masked.h5", fft_of_noise(), mask))[0].fully_sampled
 
 
 def test_header_with_exchanged_axes_is_read_by_the_axes_that_agree(tmp_path):
     kspace = fft_of_noise().swapaxes(2, 3).copy()
-    scan = open_scan(write(tmp_path / "volume.h5", kspace, reconstructions=False))[0]
+    scan = open_scan(write_fastmri(tmp_path / "volume.h5", kspace, reconstructions=False))[0]
     assert scan.shape == (WIDTH, HEIGHT)
     assert scan.geometry.voxel_size == pytest.approx((4.5, 200 / WIDTH, 280 / HEIGHT))
     assert (scan.fully_sampled, scan.line_axis) == (True, "ky")
@@ -278,7 +226,7 @@ def test_header_with_exchanged_axes_is_read_by_the_axes_that_agree(tmp_path):
 
 
 def test_header_of_another_matrix_is_said(tmp_path):
-    scan = open_scan(write(tmp_path / "volume.h5", fft_of_noise()[..., 8:-8, :], reconstructions=False))[0]
+    scan = open_scan(write_fastmri(tmp_path / "volume.h5", fft_of_noise()[..., 8:-8, :], reconstructions=False))[0]
     assert "The header gives the matrix as 64×46 but the k-space has 48×46" in scan.source.notes[0]
 
 
@@ -302,17 +250,17 @@ def test_header_of_another_matrix_is_said(tmp_path):
     ],
 )
 def test_header_values_that_cannot_be_are_refused(tmp_path, old, new, message):
-    path = write(tmp_path / "volume.h5", full_kspace(), xml=False)
-    assert old in header()
+    path = write_fastmri(tmp_path / "volume.h5", full_kspace(), xml=False)
+    assert old in fastmri_header()
     with h5py.File(path, "a") as file:
-        file["ismrmrd_header"] = header().replace(old, new)
+        file["ismrmrd_header"] = fastmri_header().replace(old, new)
     with pytest.raises(InputError, match=message):
         open_scan(path)[0]
 
 
 @pytest.mark.parametrize("shape", [(), (3,), (SLICES, 8), (SLICES + 1, 8, 8), (SLICES, 0, 8)])
 def test_reference_of_another_shape_is_refused(tmp_path, shape):
-    path = write(tmp_path / "volume.h5", full_kspace(), reconstructions=False)
+    path = write_fastmri(tmp_path / "volume.h5", full_kspace(), reconstructions=False)
     with h5py.File(path, "a") as file:
         file["reconstruction_rss"] = np.zeros(shape, np.float32)
     with pytest.raises(InputError, match=r"reconstruction_rss in .* it must be \(slice, y, x\) with 3 slice"):
@@ -321,14 +269,14 @@ def test_reference_of_another_shape_is_refused(tmp_path, shape):
 
 def test_file_without_a_header_is_read(tmp_path):
     kspace = full_kspace()
-    scan = open_scan(write(tmp_path / "volume.h5", kspace, xml=False, reconstructions=False))[2]
+    scan = open_scan(write_fastmri(tmp_path / "volume.h5", kspace, xml=False, reconstructions=False))[2]
     np.testing.assert_array_equal(scan.kspace[0].numpy(), kspace[2])
     assert scan.geometry.image_size is None
 
 
 def test_frames_load_together_and_survive_pickling(tmp_path):
     kspace = full_kspace()
-    file = pickle.loads(pickle.dumps(open_scan(write(tmp_path / "volume.h5", kspace))))
+    file = pickle.loads(pickle.dumps(open_scan(write_fastmri(tmp_path / "volume.h5", kspace))))
     np.testing.assert_array_equal(file.load().kspace.numpy(), kspace)
     np.testing.assert_array_equal(file.load(slice(1, None)).kspace.numpy(), kspace[1:])
     np.testing.assert_array_equal(file[-1].kspace.numpy(), kspace[-1:])
@@ -352,9 +300,9 @@ def test_other_kspace_is_refused(tmp_path, array, found):
 
 
 def test_damaged_header_is_refused(tmp_path):
-    path = write(tmp_path / "volume.h5", full_kspace(), xml=False)
+    path = write_fastmri(tmp_path / "volume.h5", full_kspace(), xml=False)
     with h5py.File(path, "a") as file:
-        file["ismrmrd_header"] = header()[:500]
+        file["ismrmrd_header"] = fastmri_header()[:500]
     with pytest.raises(InputError, match=r"The ISMRMRD header of .* is damaged"):
         open_scan(path)
 
@@ -362,7 +310,7 @@ def test_damaged_header_is_refused(tmp_path):
 @pytest.mark.parametrize("scale", [1e-9, 1e9])
 def test_units_of_any_size_are_read(tmp_path, scale):
     kspace = (full_kspace() * scale).astype(np.complex64)
-    file = open_scan(write(tmp_path / "volume.h5", kspace))
+    file = open_scan(write_fastmri(tmp_path / "volume.h5", kspace))
     image = ZeroFilled()(file[0]).magnitude[0]
     torch.testing.assert_close(image / scale, file.reference(0) / scale, rtol=1e-5, atol=1e-4)
 
@@ -371,7 +319,7 @@ def test_agrees_with_the_fastmri_package(tmp_path):
     pytest.importorskip("fastmri", reason="needs the fastmri package")
     from fastmri.data.mri_data import SliceDataset
 
-    path = write(tmp_path / "volume.h5", full_kspace())
+    path = write_fastmri(tmp_path / "volume.h5", full_kspace())
     ours = open_scan(path)
     theirs = SliceDataset(tmp_path, challenge="multicoil")
     assert len(theirs) == len(ours)

@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 import torch
-from tests.formats.test_formats_mrd import Protocol, fft, make_image, slice_lines, volume_lines, write
+from tests.helpers.mrd import MrdHeader, make_image, numpy_fft, slice_lines, volume_lines, write_mrd
 
 from fourfold.cli.main import main
 from fourfold.errors import InputError
@@ -16,7 +16,7 @@ from fourfold.operators.fourier import ifft
 from fourfold.simulation.simulate import loop_maps, phantom
 
 SIZE = 32
-PROTOCOL = Protocol(
+PROTOCOL = MrdHeader(
     matrix=(SIZE, SIZE, 1),
     fov=(128.0, 128.0, 5.0),
     recon_matrix=(SIZE, SIZE, 1),
@@ -39,7 +39,7 @@ def echo(number):
 
 
 def read(path, lines, **options):
-    return open_scan(write(path, PROTOCOL, lines), **options)
+    return open_scan(write_mrd(path, PROTOCOL, lines), **options)
 
 
 def test_repeats_that_differ_by_noise_are_averaged_and_counted(tmp_path):
@@ -74,7 +74,7 @@ def test_echoes_without_an_echo_counter_are_refused_and_read_by_an_option(tmp_pa
     lines = [
         part for number, image in enumerate(images) for part in slice_lines(image, average=number if average else 0)
     ]
-    path = write(tmp_path / "a.h5", PROTOCOL, lines)
+    path = write_mrd(tmp_path / "a.h5", PROTOCOL, lines)
     with pytest.raises(InputError, match=r"repeats in frame 0 differ by \d+% of their signal.*--repeats frames"):
         open_scan(path)[0]
     file = open_scan(path, repeats="frames")
@@ -89,7 +89,7 @@ def test_echoes_without_an_echo_counter_are_refused_and_read_by_an_option(tmp_pa
 
 def test_the_command_line_takes_the_option_and_the_notes_stand_in_the_record(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    write("a.h5", PROTOCOL, [part for number in range(2) for part in slice_lines(noisy(echo(number), number))])
+    write_mrd("a.h5", PROTOCOL, [part for number in range(2) for part in slice_lines(noisy(echo(number), number))])
     assert main(["recon", "a.h5", "--method", "zero-filled"]) == 2
     assert "--repeats frames" in " ".join(capsys.readouterr().err.split())
     assert main(["recon", "a.h5", "--method", "zero-filled", "--repeats", "frames", "--json"]) == 0
@@ -104,7 +104,7 @@ def test_repeats_of_other_parts_of_the_readout_are_no_averages(tmp_path):
     # At the edge of k-space, where no line is compared.
     protocol = dataclasses.replace(PROTOCOL, matrix=(SIZE, 64, 1), recon_matrix=(SIZE, 64, 1), centre=(32, 0))
     image = noisy((phantom((64, SIZE)) * loop_maps((64, SIZE), 4)).squeeze().numpy(), 0)
-    path = write(
+    path = write_mrd(
         tmp_path / "a.h5",
         protocol,
         slice_lines(image) + slice_lines(image)[1:] + slice_lines(image, discard_post=4)[:1],
@@ -118,7 +118,7 @@ def test_repeats_of_other_parts_of_the_readout_are_no_averages(tmp_path):
 def test_slices_without_a_slice_counter_are_refused(tmp_path):
     heights = (0, 5, 10)
     lines = [part for z in heights for part in slice_lines(noisy(HEAD, z), geometry={"position": (1, 2, z)})]
-    path = write(tmp_path / "a.h5", PROTOCOL, lines)
+    path = write_mrd(tmp_path / "a.h5", PROTOCOL, lines)
     with pytest.raises(InputError, match="lie 10 mm apart: they seem to be slices without a slice counter"):
         open_scan(path)[0]
     file = open_scan(path, repeats="frames")
@@ -144,11 +144,11 @@ def test_every_frame_is_compared_and_iteration_keeps_the_notes(tmp_path):
 
 def test_volumes_are_compared_too(tmp_path):
     images = [make_image((2, 12, 20, 32), seed) for seed in range(2)]
-    protocol = Protocol((32, 20, 12), (128.0, 60.0, 36.0), (32, 20, 12), (128.0, 60.0, 36.0), (10, 6))
+    protocol = MrdHeader((32, 20, 12), (128.0, 60.0, 36.0), (32, 20, 12), (128.0, 60.0, 36.0), (10, 6))
     smooth = np.exp(-((np.arange(32) - 16) ** 2) / 8)
-    kspaces = [ifft_volume(fft(image, (-3, -2, -1)) * smooth) for image in images]
+    kspaces = [ifft_volume(numpy_fft(image, (-3, -2, -1)) * smooth) for image in images]
     lines = [part for image in kspaces for part in volume_lines(image, np.ones((12, 20), bool))]
-    path = write(tmp_path / "a.h5", protocol, lines)
+    path = write_mrd(tmp_path / "a.h5", protocol, lines)
     with pytest.raises(InputError, match="repeats in frame 0 differ"):
         open_scan(path)[0]
     scans = list(open_scan(path, repeats="average"))
@@ -163,7 +163,7 @@ def ifft_volume(kspace):
 
 def places(*images):
     """Return the lines of the images' k-space as `difference` takes them."""
-    kspaces = np.stack([fft(image) for image in images])
+    kspaces = np.stack([numpy_fft(image) for image in images])
     return [kspaces[:, :, row] for row in range(SIZE)]
 
 
@@ -194,7 +194,7 @@ def test_ranks_follow_the_average_then_the_file():
 @pytest.mark.parametrize("step", [0, 1])
 @pytest.mark.parametrize("shown", [5.0, 10.0])
 def test_lines_of_one_partition_are_slices_whatever_the_matrix(tmp_path, centre, step, shown):
-    protocol = Protocol(
+    protocol = MrdHeader(
         (SIZE, SIZE, 2), (128.0, 128.0, 10.0), (SIZE, SIZE, 2), (128.0, 128.0, shown), (SIZE // 2, centre)
     )
     images = [noisy(HEAD * (1 + index), index) for index in range(3)]
@@ -205,18 +205,18 @@ def test_lines_of_one_partition_are_slices_whatever_the_matrix(tmp_path, centre,
             image, slice=index, kspace_encode_step_2=step, geometry={"position": (0, 0, 6.0 * index)}
         )
     ]
-    file = open_scan(write(tmp_path / "a.h5", protocol, lines))
+    file = open_scan(write_mrd(tmp_path / "a.h5", protocol, lines))
     assert file.shape == (3, 4, SIZE, SIZE)
     assert file.volume.voxel_size == (6, 4, 4)
     assert file.details["split_along"] is None
     for scan, image in zip(file, images, strict=True):
         np.testing.assert_allclose(ifft(scan.kspace)[0].numpy(), image, atol=1e-5)
     assert "has 2 partitions, but all lines are of the same one" in file.notes[0]
-    assert open_scan(write(tmp_path / "b.h5", protocol, lines[:SIZE])).volume.voxel_size == (shown, 4, 4)
+    assert open_scan(write_mrd(tmp_path / "b.h5", protocol, lines[:SIZE])).volume.voxel_size == (shown, 4, 4)
 
 
 def test_two_partitions_stay_a_volume(tmp_path):
-    protocol = Protocol((SIZE, SIZE, 2), (128.0, 128.0, 10.0), (SIZE, SIZE, 2), (128.0, 128.0, 10.0), (SIZE // 2, 1))
+    protocol = MrdHeader((SIZE, SIZE, 2), (128.0, 128.0, 10.0), (SIZE, SIZE, 2), (128.0, 128.0, 10.0), (SIZE // 2, 1))
     lines = [part for step in (0, 1) for part in slice_lines(noisy(HEAD, step), kspace_encode_step_2=step)]
-    file = open_scan(write(tmp_path / "a.h5", protocol, lines))
+    file = open_scan(write_mrd(tmp_path / "a.h5", protocol, lines))
     assert (len(file), file.notes, file.details["split_along"]) == (2, (), "partitions")
