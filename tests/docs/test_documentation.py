@@ -118,7 +118,7 @@ def workplace(named_files, tmp_path, monkeypatch):
 def parse(arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> int:
     """Take a command line apart, and do nothing else; return the exit status."""
     name = "_".join(arguments[:2]) if arguments[1] in _BRANCHES.get(arguments[0], ()) else arguments[0]
-    module = importlib.import_module(f"fourfold.cli.{name}")
+    module = importlib.import_module(f"fourfold.cli.{arguments[0]}")
 
     @wraps(getattr(module, name))
     def nothing(*_, **__):

@@ -143,7 +143,7 @@ def test_the_page_holds_every_part_and_needs_nothing_else(done):
     assert 'class="simulated"' in code
     names = row_names(code)
     assert {"ConvDecoder", "ConvDecoder, without data consistency", "ConvDecoder: best single member"} <= set(names)
-    assert names.count("Total variation") == 1 + 2  # all scans and two data sets
+    assert names.count("Total variation") == 2 + 2  # scores and gains of all scans, scores of two data sets
     figures = re.findall(r"<figcaption><b>Figure (\w+)\.</b>", code)
     assert figures == ["2", "3", "4a", "4b"]
     assert code.count('<p class="absent">') == 1
