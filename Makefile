@@ -43,7 +43,7 @@ test: lint types
 
 # Arithmetic without wide vectors and with two threads adds up in another order, as on another processor.
 NUMERICS := tests/optimize/test_minimise.py \
-	$(patsubst %,tests/methods/test_%.py,stability methods plug_and_play nlinv untrained)
+	$(patsubst %,tests/methods/test_%.py,stability methods custom plug_and_play nlinv untrained)
 
 test-portable: $(READY)
 	ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=SSE41 OMP_NUM_THREADS=2 OMP_WAIT_POLICY=PASSIVE \

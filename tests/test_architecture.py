@@ -27,12 +27,13 @@ METHODS = WEIGHTS | {"methods"}
 TRAINING = METHODS | {"losses", "metrics", "datasets", "formats", "training"}
 MAY_IMPORT = {
     "errors": set(),
+    "lazy": set(),
     "memory": {"errors"},
     "files": {"errors", "memory"},
     "scan": {"errors", "memory"},
     "formats": VALUES | {"files"},
     "result_cache": VALUES | {"files", "formats"},
-    "sampling": VALUES | {"files"},
+    "sampling": VALUES | {"files", "lazy"},
     "operators": VALUES | {"sampling"},
     "noise": VALUES | {"operators"},
     "coils": VALUES | {"sampling", "operators", "noise"},

@@ -7,9 +7,10 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from fourfold.lazy import on_first_use
 
 if TYPE_CHECKING:
     from fourfold.errors import InputError
@@ -78,7 +79,7 @@ __all__ = [
 
 __version__ = version("fourfold")
 
-# Names are loaded on first use (PEP 562), so that the command line's help does not wait for torch.
+# So that the command line's help does not wait for torch.
 _HOMES = {
     "Cascade": "methods.trained.cascade",
     "CgSense": "methods.classical.cg_sense",
@@ -117,11 +118,7 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'fourfold' has no attribute '{name}'")
-    value = globals()[name] = getattr(import_module(f"fourfold.{_HOMES[name]}"), name)
-    return value
+__getattr__ = on_first_use(__name__, _HOMES)
 
 
 def __dir__() -> list[str]:

@@ -338,7 +338,7 @@ def test_demo_on_a_file_of_one_s_own(full, capsys):
 
 def test_demo_says_that_the_sample_is_simulated(capsys, monkeypatch):
     small = simulate(phantom((48, 40)), coils=4)
-    monkeypatch.setattr("fourfold.cli.demo.sample", lambda: small)
+    monkeypatch.setattr("fourfold.simulation.sample.sample", lambda: small)
     out, err = run(capsys, "demo", "--output", "here")
     assert "simulated" in err
     assert "simulated" in out
@@ -397,11 +397,25 @@ def test_compare_takes_names_as_words_as_options_and_from_a_file(full, capsys):
         ("methods --help", "torch h5py nibabel"),
         ("weights list", "torch h5py nibabel"),
         ("weights verify --help", "torch h5py nibabel"),
-        ("info scan.npz", "scipy.fft fourfold.methods.untrained fourfold.methods.trained"),
+        ("recon --help", "torch nibabel"),
+        ("gfactor --help", "torch nibabel"),
+        ("mask --help", "torch nibabel"),
+        ("demo --help", "torch nibabel"),
+        ("export --help", "torch nibabel"),
+        ("train --help", "torch nibabel"),
+        ("finetune --help", "torch nibabel"),
+        ("study transfer --help", "torch nibabel"),
+        ("study losses --help", "torch nibabel"),
+        ("study shift --help", "torch nibabel"),
+        ("info --help", "torch nibabel"),
+        ("info scan.npz", "torch nibabel scipy.fft fourfold.methods.untrained fourfold.methods.trained"),
+        ("info scan.h5", "torch nibabel"),
+        ("info scan.cfl", "torch nibabel"),
     ],
 )
 def test_commands_start_without_what_they_do_not_need(command, absent, under):
-    save_scan(under.frame(0), "scan.npz")
+    for suffix in (".npz", ".h5", ".cfl"):
+        save_scan(under.frame(0), f"scan{suffix}")
     program = (
         "import sys; from fourfold.cli.main import main; status = main(sys.argv[1].split());"
         "sys.exit(status or ' '.join(set(sys.argv[2].split()) & set(sys.modules)))"

@@ -111,7 +111,9 @@ def once(*given):
 kind.solve = once
 main({command!r})
 """
-    process = subprocess.Popen([sys.executable, "-c", code], env=os.environ | {"OMP_NUM_THREADS": "1"})
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], env=os.environ | {"OMP_NUM_THREADS": str(torch.get_num_threads())}
+    )
     end = time.monotonic() + 300
     while not any([*folder.glob("[!.]*.npz")] for folder in kept(tmp_path)):
         assert process.poll() is None

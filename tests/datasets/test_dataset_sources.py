@@ -112,7 +112,7 @@ def test_what_is_not_there_is_refused(tmp_path):
         opened(tmp_path)
     with pytest.raises(InputError, match="holds no raw data"):
         open_source(RawData(kind="raw", path=str(tmp_path)))
-    with pytest.raises(InputError, match=r"is no file of images"):
+    with pytest.raises(InputError, match=r"does not hold images"):
         opened(tmp_path / "notes.txt")
     with pytest.raises(InputError, match=r"There is no file '.*nots\.txt'.*Did you mean 'notes\.txt'"):
         opened(tmp_path / "nots.txt")
@@ -141,7 +141,7 @@ def test_a_share_of_the_frames_is_taken(tmp_path):
     save_scan(simulate(phantom((32, 32)).expand(10, -1, -1), coils=2), tmp_path / "ten.h5")
     (volume,) = open_source(RawData(kind="raw", path=str(tmp_path), frame_range=(0.2, 0.5)))
     assert [volume.name(index) for index in range(len(volume))] == ["ten.h5:2", "ten.h5:3", "ten.h5:4"]
-    with pytest.raises(InputError, match=r"share of the slices is \(0\.5, 0\.2\)"):
+    with pytest.raises(InputError, match=r"range of the slices is \(0\.5, 0\.2\)"):
         open_source(RawData(kind="raw", path=str(tmp_path), frame_range=(0.5, 0.2)))
 
 
@@ -189,7 +189,7 @@ def test_nifti_files_that_hold_no_volume_are_refused(tmp_path):
     with pytest.raises(InputError, match=r"shape \(16, 16, 16, 3\); give a single volume"):
         opened(tmp_path / "series.nii")
     (tmp_path / "broken.nii.gz").write_bytes(b"\x1f\x8bnothing")
-    with pytest.raises(InputError, match="is damaged or no NIfTI file"):
+    with pytest.raises(InputError, match="is damaged or not a NIfTI file"):
         opened(tmp_path / "broken.nii.gz")
 
 
@@ -270,7 +270,7 @@ def test_arrays_that_zip_cannot_unpack_are_refused(tmp_path, place, value):
 
 def test_broken_pictures_are_refused(tmp_path):
     (tmp_path / "a.png").write_bytes(b"no picture")
-    with pytest.raises(InputError, match="is no picture that can be read"):
+    with pytest.raises(InputError, match="is not a readable picture"):
         opened(tmp_path)
     values = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
     Image.fromarray(values).save(tmp_path / "a.png")

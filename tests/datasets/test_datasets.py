@@ -24,7 +24,7 @@ from fourfold.datasets import (
     test_set as for_test,
 )
 from fourfold.datasets.augmentation import augment_image, crop_or_pad
-from fourfold.datasets.random_streams import Draw
+from fourfold.datasets.random_streams import RandomStreams
 from fourfold.datasets.settings import Augmentation, Simulation, Split
 from fourfold.datasets.simulated_acquisition import simulate_acquisition
 from fourfold.datasets.subject_split import split_subjects
@@ -274,14 +274,19 @@ def test_an_epoch_of_ones_own_is_moved_by_nobody(heads):
     assert not same(examples[0], expected)
 
 
-def test_numbers_of_a_draw_lie_between_their_ends_and_depend_on_everything():
-    draw = Draw(1, "training", 2, 3)
-    others = [Draw(2, "training", 2, 3), Draw(1, "test", 2, 3), Draw(1, "training", 3, 3), Draw(1, "training", 2, 4)]
-    value = draw.between("snr", (10.0, 20.0))
+def test_random_streams_depend_on_seed_part_epoch_and_index():
+    streams = RandomStreams(1, "training", 2, 3)
+    others = [
+        RandomStreams(2, "training", 2, 3),
+        RandomStreams(1, "test", 2, 3),
+        RandomStreams(1, "training", 3, 3),
+        RandomStreams(1, "training", 2, 4),
+    ]
+    value = streams.log_uniform("snr", (10.0, 20.0))
     assert 10 <= value <= 20
-    assert draw.between("snr", (10.0, 20.0)) == value
-    assert value not in {other.between("snr", (10.0, 20.0)) for other in others}
-    assert draw.between("snr", 7.0) == 7.0
+    assert streams.log_uniform("snr", (10.0, 20.0)) == value
+    assert value not in {other.log_uniform("snr", (10.0, 20.0)) for other in others}
+    assert streams.log_uniform("snr", 7.0) == 7.0
 
 
 # Parts
@@ -394,16 +399,16 @@ def test_data_sets_travel_to_fresh_processes(heads, volume):
 
 def test_images_are_turned_and_change_contrast_but_stay_images():
     head = phantom((64, 64))
-    turned = augment_image(head, Augmentation(rotation=180), Draw(0, "training"))
+    turned = augment_image(head, Augmentation(rotation=180), RandomStreams(0, "training"))
     assert (turned - head).norm() > 0.1 * head.norm()
     assert float(turned.sum()) == pytest.approx(float(head.sum()), rel=0.02)
     complex_head = head * torch.polar(torch.ones(64, 64), torch.linspace(0, 3, 64))
-    both = augment_image(complex_head, Augmentation(rotation=180), Draw(0, "training"))
+    both = augment_image(complex_head, Augmentation(rotation=180), RandomStreams(0, "training"))
     assert float((both.abs() - turned).norm() / turned.norm()) < 0.05
-    larger = augment_image(complex_head, Augmentation(zoom=(1.5, 1.5)), Draw(0, "training"))
+    larger = augment_image(complex_head, Augmentation(zoom=(1.5, 1.5)), RandomStreams(0, "training"))
     assert larger.shape == (96, 96)
     assert float((larger.abs() > 0.1).float().mean()) == pytest.approx(float((head > 0.1).float().mean()), rel=0.03)
-    bright = augment_image(complex_head, Augmentation(contrast=0.5), Draw(1, "training"))
+    bright = augment_image(complex_head, Augmentation(contrast=0.5), RandomStreams(1, "training"))
     assert float(bright.abs().max()) == pytest.approx(float(head.max()), rel=1e-5)
     inside = head > 0.05
     torch.testing.assert_close(bright[inside].angle(), complex_head[inside].angle(), atol=1e-4, rtol=0)
@@ -417,7 +422,7 @@ def test_shading_is_a_positive_field_of_the_strength_that_was_asked_for():
     even = torch.polar(torch.ones(60, 48), torch.full((60, 48), 0.4))
     deviations = []
     for seed in range(20):
-        shaded = augment_image(even, Augmentation(shading=0.8), Draw(seed, "training"))
+        shaded = augment_image(even, Augmentation(shading=0.8), RandomStreams(seed, "training"))
         torch.testing.assert_close(shaded.angle(), even.angle(), atol=1e-5, rtol=0)
         logarithm = shaded.abs().log()
         neighbours = (logarithm[1:] - logarithm[:-1]).square().mean().sqrt()
@@ -425,7 +430,7 @@ def test_shading_is_a_positive_field_of_the_strength_that_was_asked_for():
         deviations.append(float(logarithm.std()))
     assert max(deviations) <= 0.8 + 1e-4
     assert min(deviations) < 0.3 < max(deviations)
-    again = augment_image(even, Augmentation(shading=0.8), Draw(19, "training"))
+    again = augment_image(even, Augmentation(shading=0.8), RandomStreams(19, "training"))
     assert torch.equal(again, shaded)
 
 
@@ -433,9 +438,9 @@ def test_tissues_differ_in_phase_and_keep_their_brightness():
     image = phantom((96, 80))
     strengths, jumps, even = [], [], []
     for seed in range(12):
-        draw = Draw(seed, "training")
-        plain = simulate_acquisition(image, 1, Simulation(snr=None, phase=0.0), draw).image
-        found = simulate_acquisition(image, 1, Simulation(snr=None, phase=0.0, tissue_phase=0.8), draw).image
+        streams = RandomStreams(seed, "training")
+        plain = simulate_acquisition(image, 1, Simulation(snr=None, phase=0.0), streams).image
+        found = simulate_acquisition(image, 1, Simulation(snr=None, phase=0.0, tissue_phase=0.8), streams).image
         torch.testing.assert_close(found.abs(), plain.abs())
         phase = tissue_phase(image, 0.8, np.random.default_rng(seed))
         strengths.append(float(phase[in_object(image)].std()))
@@ -452,7 +457,7 @@ def test_a_coarser_image_is_the_centre_of_its_kspace(phase):
     image = phantom((60, 48))
     if phase is not None:
         image = torch.polar(image, torch.full_like(image, phase))
-    coarse = augment_image(image, Augmentation(resolution=(0.5, 0.5)), Draw(0, "training"))
+    coarse = augment_image(image, Augmentation(resolution=(0.5, 0.5)), RandomStreams(0, "training"))
     assert coarse.shape == (30, 24)
     assert coarse.is_complex() == image.is_complex()
     assert float((coarse.mean() - image.mean()).abs()) < 1e-5
@@ -460,7 +465,8 @@ def test_a_coarser_image_is_the_centre_of_its_kspace(phase):
     found, expected = (crop_centre(fft(each.to(torch.complex64)), (29, 23)) for each in (coarse, image))
     torch.testing.assert_close(math.sqrt(4) * found, expected, atol=1e-3, rtol=1e-3)
     sizes = {
-        augment_image(image, Augmentation(resolution=(0.4, 1.0)), Draw(seed, "training")).shape for seed in range(20)
+        augment_image(image, Augmentation(resolution=(0.4, 1.0)), RandomStreams(seed, "training")).shape
+        for seed in range(20)
     }
     assert len(sizes) > 5
     assert all(24 <= ny <= 60 and 19 <= nx <= 48 for ny, nx in sizes)
@@ -516,13 +522,13 @@ def test_the_settings_on_the_page_are_settings():
         ({"masks": {"kind": "randm"}}, r"no sampling 'randm'.*Did you mean 'random'"),
         ({"masks": {"acceleration": (2, 4), "centre": (0.1, 0.1, 0.1)}}, r"2 accelerations and 3 values of centre"),
         ({"masks": None}, r"fully sampled without masks"),
-        ({"maps": "none"}, r"nobody knows the phase"),
+        ({"maps": "none"}, r"needs coil maps"),
         ({"source": {"crop": (64, 64), "pad": False}}, r"images of 48×48, smaller than the crop of 64×64"),
-        ({"images": 13}, r"13 images were asked for training but there are 12"),
+        ({"images": 13}, r"13 images are to be used for training but there are 12"),
         ({"validation_images": 0}, r"'validation_images' is 0; input should be greater than 0"),
         ({"sourcess": []}, r"no setting 'sourcess'"),
-        ({"source": {"subject": "("}}, r"'\(', is no regular expression"),
-        ({"source": {"subject": "z"}}, r"finds nothing in 'subject0:0'"),
+        ({"source": {"subject": "("}}, r"'\(', is not a regular expression"),
+        ({"source": {"subject": "z"}}, r"does not match 'subject0:0'"),
         ({"sources": [], "training": []}, r"Neither 'sources' nor|Neither 'sources' and"),
         ({"simulation": {"snr": -1}}, r"'simulation\.snr.*greater than 0"),
     ],
@@ -541,9 +547,9 @@ def test_raw_data_that_does_not_suit_is_refused(tmp_path, volume):
         training_set(raw_settings(tmp_path / "part.npz"))[0]
     with pytest.raises(InputError, match=r"images of 48×40, smaller than the crop of 64×64"):
         training_set(raw_settings(path, source={"crop": (64, 64)}))
-    with pytest.raises(InputError, match=r"leaves out samples along kx"):
+    with pytest.raises(InputError, match=r"is undersampled along kx"):
         training_set(raw_settings(tmp_path / "part.npz", source={"crop": (32, 32)}, masks=None))[0]
-    with pytest.raises(InputError, match=r"has 4 coils and cannot have 8"):
+    with pytest.raises(InputError, match=r"has 4 coils and cannot be compressed to 8"):
         training_set(raw_settings(path, source={"coils": 8}))
     with pytest.raises(InputError, match=r"true coil maps of raw data"):
         raw_settings(path, maps="true")

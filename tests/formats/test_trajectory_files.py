@@ -161,11 +161,77 @@ def test_matrices_of_usual_scans_are_derived(tmp_path, size, oversampling):
         assert file.matrix == (size, size)
 
 
+FAR = 128
+SHOTS = {"radial": radial((FAR, FAR), 40, 2 * FAR), "spiral": spiral((FAR, FAR), 8, 2000)}
+DERIVED = (
+    "The file gives no matrix: the points of the trajectory were taken as cycles per field of view, and the matrix "
+)
+
+
+@pytest.mark.parametrize("name", SHOTS)
+@pytest.mark.parametrize("field_of_view", [20, 24, 30])
+def test_points_in_rad_per_cm_are_refused_by_what_the_samples_say(tmp_path, name, field_of_view):
+    """In cycles per field of view they reach ±64, in rad/cm ±64 · 2π / field of view in cm, a matrix as good as any."""
+    scan = simulate(phantom((FAR, FAR)), coils=4, trajectory=SHOTS[name])
+    for points, right in ((SHOTS[name].points, True), (SHOTS[name].points * 2 * np.pi / field_of_view, False)):
+        path = save(tmp_path / "scan.npz", kspace=scan.kspace[0].numpy(), trajectory=points[0].numpy())
+        if right:
+            assert open_scan(path)[0].source.notes == (
+                f"{DERIVED}128×128 follows from how far they reach; in another unit "
+                "the image is wrong. --matrix NY NX (in Python matrix=(ny, nx)) gives the matrix.",
+            )
+        else:
+            with pytest.raises(InputError, match=r"fields of view wide.* in rad/cm|its unit seems to be"):
+                open_scan(path)[0]
+
+
+def test_what_is_assumed_of_points_without_a_matrix_goes_with_the_image(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    save("scan.npz", kspace=KSPACE[0], trajectory=POINTS[0])
+    assert main(["info", "scan.npz", "--json"]) == 0
+    assert [note[: len(DERIVED) + 5] for note in json.loads(capsys.readouterr().out)["notes"]] == [f"{DERIVED}32×32"]
+    assert main(["recon", "scan.npz", "--method", "cg-sense", "--weight", "0.01", "-o", "a.npz"]) == 0
+    assert json.loads(str(np.load("a.npz")["record"]))["notes"][0].startswith(f"{DERIVED}32×32")
+    assert open_scan("scan.npz", matrix=(SIZE, SIZE))[0].source.notes == ()
+    save("scan.npz", kspace=KSPACE[0], trajectory=POINTS[0], matrix=SIZE)
+    assert open_scan("scan.npz")[0].source.notes == ()
+
+
+def test_shots_closer_together_than_the_matrix_needs_leave_a_note(tmp_path):
+    points = SHOTS["spiral"].points[0].numpy() * 2 * np.pi / 24
+    notes = open_scan(save(tmp_path / "a.npz", kspace=np.ones((1, 8, 2000), np.complex64), trajectory=points)).notes
+    assert any(note.startswith("The shots lie 3.") for note in notes)
+
+
+def test_of_noise_along_shots_nothing_is_claimed(tmp_path):
+    rng = np.random.default_rng(0)
+    trajectory = radial((FAR, FAR), 40, 6 * FAR)
+    noise = (rng.standard_normal((2, 40, 6 * FAR)) + 1j * rng.standard_normal((2, 40, 6 * FAR))).astype(np.complex64)
+    path = save(tmp_path / "a.npz", kspace=noise, trajectory=trajectory.points[0].numpy())
+    assert open_scan(path)[0].coils == 2
+    signal = simulate(phantom((FAR, FAR)), coils=2, trajectory=trajectory).kspace[0].numpy()
+    scale = np.sqrt(np.mean(np.abs(signal) ** 2))
+    path = save(tmp_path / "a.npz", kspace=signal + 0.3 * scale * noise, trajectory=trajectory.points[0].numpy())
+    assert not any("fields of view wide" in note for note in open_scan(path)[0].source.notes)
+
+
+def test_a_matrix_that_is_too_small_is_seen_by_what_the_samples_say(tmp_path):
+    points = SHOTS["radial"].points[0].numpy()
+    scan = simulate(phantom((FAR, FAR)), coils=4, trajectory=SHOTS["radial"])
+    path = save(tmp_path / "a.npz", kspace=scan.kspace[0].numpy(), k=(points[..., 1] + 1j * points[..., 0]) / FAR)
+    assert open_scan(path, matrix=(FAR, FAR))[0].source.notes == ()
+    with pytest.raises(InputError, match=r"2\.7 fields of view wide, .* or the matrix is too small"):
+        open_scan(path, matrix=(32, 32))[0]
+    assert open_scan(path, matrix=(32, 32), check_content=False)[0].shape == (32, 32)
+
+
 def test_real_trajectories_are_read(data):
     folder = data / "noncartesian"
     assert open_scan(folder / "heart8_spiral_3x3996.npz").matrix == (320, 320)
     assert open_scan(folder / "gephantom8_spiral60.npz", matrix=(192, 192)).shots == (60, 1182)
     assert open_scan(folder / "heart12_radial25.npz", matrix=(128, 128)).shots == (25, 256)
+    assert open_scan(folder / "heart8_spiral_3x3996.npz")[0].source.notes[0].startswith(f"{DERIVED}320×320 follows")
+    assert open_scan(folder / "heart12_radial25.npz", matrix=(128, 128))[0].source.notes == ()
 
 
 def test_formats_without_trajectories_are_refused(tmp_path):

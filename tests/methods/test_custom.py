@@ -56,6 +56,14 @@ def test_every_way_gives_the_ridge_solution(method, scan):
     assert ours.record.details["solver"] == ("nlcg" if method.prox is None else ours.record.details["solver"])
 
 
+@pytest.mark.parametrize("scale", [1.0, 1e-29, 1e-36, 1e-42])
+def test_a_value_has_a_finite_gradient_where_the_image_decays(scale):
+    """Without wide vectors torch's derivative of a complex modulus is NaN at subnormal numbers."""
+    image = scale * torch.randn(1, 1, 9, 8, dtype=torch.complex64, generator=torch.Generator().manual_seed(0))
+    regulariser = ff.Custom(value=lambda x: x.diff(dim=-1).abs().sum(), weight=1).regulariser(None)
+    assert bool(torch.isfinite(torch.view_as_real(regulariser.gradient(image))).all())
+
+
 def test_what_cannot_work_is_refused(scan):
     with pytest.raises(ff.InputError, match="needs a function"):
         ff.Custom()

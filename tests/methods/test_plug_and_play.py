@@ -16,7 +16,7 @@ from fourfold.methods.classical.total_variation import TotalVariation
 from fourfold.methods.sense_problem import SenseProblem
 from fourfold.operators.fourier import ifft
 from fourfold.operators.linear_operator import norm
-from fourfold.optimize.data_term import DataTerm
+from fourfold.optimize.least_squares import least_squares
 from fourfold.optimize.plug_and_play import plug_and_play
 from fourfold.sampling import undersample
 from fourfold.simulation.simulate import phantom, simulate
@@ -46,7 +46,7 @@ def test_tikhonov_is_solved_exactly():
     generator = torch.Generator().manual_seed(0)
     rhs = torch.randn(1, 1, 5, 6, dtype=torch.complex64, generator=generator)
     gains = torch.rand(1, 1, 5, 6, generator=generator)
-    data = DataTerm(lambda x: gains * x, gains.sqrt() * rhs)
+    data = least_squares(lambda x: gains * x, gains.sqrt() * rhs)
     found = plug_and_play(data, shrink, 0.2, penalty=0.5, iterations=200, tolerance=1e-7)
     assert torch.allclose(found.x, gains.sqrt() * rhs / (gains + 0.1), atol=1e-3)
 

@@ -18,7 +18,6 @@ from fourfold.methods.classical.low_rank_sparse import LowRankSparse
 from fourfold.methods.classical.total_variation import TotalVariation
 from fourfold.methods.classical.zero_filled import ZeroFilled
 from fourfold.methods.sense_problem import SenseProblem
-from fourfold.optimize.data_term import DataTerm
 from fourfold.optimize.minimise import minimise
 from fourfold.regularisers.low_rank import (
     LocallyLowRankPenalty,
@@ -67,7 +66,7 @@ def scan(full):
 def test_large_weights_take_as_many_dual_iterations_as_they_need(space, weight, scan):
     """With too few of them the proximal map lags behind and the iteration runs away from the minimum."""
     problem = SenseProblem.of(scan, calibrated=time_average(scan))
-    data = DataTerm(problem.encoding.normal, problem.rhs, problem.energy / 2)
+    data = problem.data_term
     objectives = [
         minimise(data, SeriesTotalVariationPenalty(space, inner_iterations=inner), weight, iterations=100).details
         for inner in (None, 100)

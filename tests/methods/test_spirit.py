@@ -17,6 +17,7 @@ from fourfold.methods.coil_combination import combine_coils
 from fourfold.operators.fourier import fft, ifft
 from fourfold.sampling import poisson_disc, random, regular, undersample
 from fourfold.scan import Sampling
+from fourfold.simulation.sample import sample_image
 from fourfold.simulation.simulate import phantom, simulate
 
 SHAPE = (72, 63)
@@ -181,3 +182,12 @@ def test_much_noise_is_not_taken_for_signal(coils, pattern):
     under = undersample(simulate(truth, coils=coils, snr=8), pattern, 2, **options)
     error = {kind: float((kind()(under).magnitude[0] - truth).square().sum()) for kind in (Spirit, ZeroFilled)}
     assert error[Spirit] < 1.02 * error[ZeroFilled]
+
+
+@pytest.mark.parametrize(
+    ("coils", "snr", "kind", "factor"), [(2, 8, "random", 4), (4, 5, "random", 4), (4, 8, "equispaced", 6)]
+)
+def test_few_coils_in_noise_do_no_harm(coils, snr, kind, factor):
+    truth = sample_image()[::2, ::2]
+    under = undersample(simulate(truth, coils=coils, snr=snr, seed=1), kind, factor, lines=12)
+    assert psnr(Spirit()(under).magnitude[0], truth) > psnr(ZeroFilled()(under).magnitude[0], truth)

@@ -22,7 +22,7 @@ from fourfold.methods.untrained.fitting.compilation import can_compile
 from fourfold.methods.untrained.fitting.fit import Schedule, fit
 from fourfold.methods.untrained.fitting.orthogonal_momentum import OrthogonalMomentum, orthogonalised
 from fourfold.methods.untrained.fitting.sample_loss import SampleLoss
-from fourfold.methods.untrained.fitting.targets import CoilImages
+from fourfold.methods.untrained.fitting.targets import CoilImagesTarget
 from fourfold.networks.untrained.conv_decoder import ConvDecoder as Network
 from fourfold.operators.fourier import fft, ifft
 from fourfold.sampling import undersample
@@ -216,7 +216,7 @@ def test_fewer_virtual_coils_make_the_same_image_of_the_same_unit(coil_map_metho
 def test_the_measured_samples_of_coils_that_were_not_fitted_are_kept(scan):
     """Of fully sampled data every measured coil counts, however few were fitted."""
     complete = scan.replace(kspace=scan.kspace, sampling=scan.sampling)
-    term = CoilImages(complete, 1)
+    term = CoilImagesTarget(complete, 1)
     x = torch.zeros_like(term.problem.rhs)
     measured = root_sum_of_squares(ifft(complete.kspace))
     assert torch.allclose(term.image(x, "rss").abs(), measured[0], rtol=1e-3, atol=1e-4 * float(measured.max()))
@@ -225,8 +225,8 @@ def test_the_measured_samples_of_coils_that_were_not_fitted_are_kept(scan):
 
 def test_coils_that_hold_hardly_anything_are_not_fitted(scan):
     weak = scan.kspace * torch.tensor([1, 1, 1, 1e-3])[:, None, None]
-    assert CoilImages(scan.replace(kspace=weak), "auto").problem.scan.frames < 4
-    assert CoilImages(scan.replace(kspace=weak), "all").problem.scan.frames == 4
+    assert CoilImagesTarget(scan.replace(kspace=weak), "auto").problem.scan.frames < 4
+    assert CoilImagesTarget(scan.replace(kspace=weak), "all").problem.scan.frames == 4
 
 
 @pytest.mark.parametrize("coil_map_method", ["auto", "none"])

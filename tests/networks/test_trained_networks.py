@@ -26,7 +26,7 @@ from fourfold.networks.unet import UNet
 from fourfold.networks.varnet import VarNet
 from fourfold.operators.fourier import fft, ifft
 from fourfold.operators.sense_encoding import Encoding
-from fourfold.optimize.data_term import DataTerm
+from fourfold.optimize.least_squares import least_squares
 from fourfold.optimize.minimise import minimise
 from fourfold.regularisers.total_variation import TotalVariationPenalty
 from fourfold.scan import centre_slice, crop_centre
@@ -338,7 +338,7 @@ def test_proximal_form_begins_with_total_variation(problem):
         found = network(kspace, mask, maps=maps)
         encoding = Encoding(mask, maps[:, None])
         rhs = encoding.adjoint(kspace)
-        smooth = minimise(DataTerm(encoding.normal, rhs, 0.0), TotalVariationPenalty(), 0.01, iterations=30).x
+        smooth = minimise(least_squares(encoding.normal, rhs), TotalVariationPenalty(), 0.01, iterations=30).x
         expected = data_consistency_step(encoding, rhs, smooth, torch.tensor(0.5), 6)
         assert relative(found, expected[:, 0]) < 1e-3
         assert relative(found, rhs[:, 0]) > 0.1

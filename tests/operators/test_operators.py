@@ -114,6 +114,19 @@ def test_no_call_needs_another_before_it_or_changes_its_argument(drawn):
 
 @settings(max_examples=100, deadline=None)
 @given(operators())
+def test_what_is_returned_belongs_to_the_caller(drawn):
+    """Writing into a result changes neither the argument nor what the operator returns later."""
+    operator, x = drawn
+    y = operator.forward(x).clone()
+    for call, argument in ((operator.forward, x), (operator.normal, x), (operator.adjoint, y)):
+        before, first = argument.clone(), call(argument).clone()
+        call(argument).fill_(float("nan"))
+        assert torch.equal(argument, before)
+        assert torch.equal(call(argument), first)
+
+
+@settings(max_examples=100, deadline=None)
+@given(operators())
 def test_normal_is_adjoint_of_forward(drawn):
     operator, x = drawn
     close(operator.normal(x), operator.adjoint(operator.forward(x)))

@@ -12,9 +12,9 @@ from fourfold.operators.linear_operator import Identity, inner
 from fourfold.operators.sense_encoding import Encoding
 from fourfold.operators.wavelets import OrthogonalWavelet, UndecimatedWavelet
 from fourfold.optimize.conjugate_gradient import conjugate_gradient
-from fourfold.optimize.data_term import DataTerm
 from fourfold.optimize.gauss_newton import gauss_newton
 from fourfold.optimize.iterate import Iterate, relative_change, run
+from fourfold.optimize.least_squares import least_squares
 from fourfold.optimize.minimise import minimise
 from fourfold.optimize.nonlinear_cg import Smoothed, nonlinear_cg_iterates
 from fourfold.optimize.plug_and_play import plug_and_play
@@ -68,7 +68,7 @@ def data_term(frames=1, dtype=torch.complex64):
     encoding = Encoding(torch.cat([scan.mask for scan in scans]), loop_maps(SHAPE, 4).to(dtype))
     kspace = torch.cat([scan.kspace for scan in scans]).to(dtype)
     kspace /= 0.5 * kspace.abs().max() / (SHAPE[0] * SHAPE[1]) ** 0.25
-    return DataTerm(encoding.normal, encoding.adjoint(kspace), float(kspace.abs().square().sum()) / 2)
+    return least_squares(encoding.normal, encoding.adjoint(kspace), float(kspace.abs().square().sum()))
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +96,7 @@ def single_coil():
     scan = undersample(full, "random", 3, centre=0.17)
     encoding = Encoding(scan.mask, torch.ones(1, 1, 1, 48, 48, dtype=torch.complex64))
     kspace = scan.kspace / full.kspace.abs().max() * 12
-    return DataTerm(encoding.normal, encoding.adjoint(kspace), float(kspace.abs().square().sum()) / 2)
+    return least_squares(encoding.normal, encoding.adjoint(kspace), float(kspace.abs().square().sum()))
 
 
 @pytest.mark.parametrize("weight", [0.02, 0.1, 0.3])
@@ -204,7 +204,7 @@ def test_what_does_not_fit_is_refused(regulariser, settings, message, data):
 
 
 def test_zero_data_give_a_zero_image(data):
-    zero = DataTerm(data.normal, torch.zeros_like(data.rhs))
+    zero = least_squares(data.normal, torch.zeros_like(data.rhs))
     for solver in SOLVERS:
         assert not minimise(zero, TotalVariationPenalty(), WEIGHT, solver=solver, iterations=5).x.any()
 
@@ -224,7 +224,7 @@ def test_objective_agrees_with_sigpy():
     scan = scan.replace(kspace=scan.kspace / float(scan.kspace.abs().max()) * SHAPE[0])
     maps, penalty = loop_maps(SHAPE, 4), TotalVariationPenalty(isotropic=False)
     encoding = Encoding(scan.mask, maps)
-    data = DataTerm(encoding.normal, encoding.adjoint(scan.kspace), float(scan.kspace.abs().square().sum()) / 2)
+    data = least_squares(encoding.normal, encoding.adjoint(scan.kspace), float(scan.kspace.abs().square().sum()))
     ours = minimise(data, penalty, 0.05, iterations=600, tolerance=1e-7).details["objective"]
     settings = {"lamda": 0.05, "max_iter": 600, "sigma": 0.05, "show_pbar": False}
     theirs = torch.from_numpy(application(scan.kspace[0].numpy(), maps[0, 0].numpy(), **settings).run())[None, None]
@@ -238,7 +238,9 @@ def test_what_an_operator_returns_is_not_changed_in_place(solver, normal):
     """The identity returns its argument; the minimum of ½‖x − 2‖² + 1e-6 R(x) is 2."""
     rhs = torch.full((1, 1, 8, 8), 2, dtype=torch.complex64)
     start = torch.ones_like(rhs)
-    found = minimise(DataTerm(normal, rhs), TotalVariationPenalty(), 1e-6, solver=solver, start=start, iterations=300)
+    found = minimise(
+        least_squares(normal, rhs), TotalVariationPenalty(), 1e-6, solver=solver, start=start, iterations=300
+    )
     assert torch.allclose(found.x, rhs, atol=1e-2)
     assert bool((rhs == 2).all())
     assert bool((start == 1).all())
@@ -246,7 +248,7 @@ def test_what_an_operator_returns_is_not_changed_in_place(solver, normal):
 
 def test_no_solver_changes_what_it_is_given():
     rhs = torch.full((1, 1, 16, 16), 2, dtype=torch.complex64)
-    data = DataTerm(lambda x: x, rhs)
+    data = least_squares(lambda x: x, rhs)
     start = torch.ones_like(rhs)
     solved, _ = conjugate_gradient(data.normal, rhs, start)
     assert torch.allclose(solved, rhs)

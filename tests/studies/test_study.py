@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from fourfold.cli import study as cli_study
+from fourfold.cli import study_run
 from fourfold.cli.main import main
 from fourfold.coils.root_sum_of_squares import root_sum_of_squares
 from fourfold.errors import InputError
@@ -321,7 +321,7 @@ def test_finished_work_is_taken_over_where_everything_agrees(solved, monkeypatch
     assert solved == []
     assert Path("fourfold-study/scores.csv").read_text() == before
     # From here on it is not the page that matters.
-    monkeypatch.setattr(cli_study, "write_study", lambda _: StudyPage(Path("index.html"), (), (), {}))
+    monkeypatch.setattr(study_run, "write_study", lambda _: StudyPage(Path("index.html"), (), (), {}))
     assert main([*command, "--convdecoder.learning-rate", "0.02"]) == 0
     assert solved == ["convdecoder"]
     solved.clear()

@@ -28,14 +28,14 @@ from fourfold.networks.reconstructor import zero_filled
 from fourfold.report.training import write_training
 from fourfold.simulation.simulate import phantom
 from fourfold.training.averaging import averaged_copy, update_average
-from fourfold.training.batch_order import Order, steps_per_epoch
+from fourfold.training.batch_order import BatchOrder, steps_per_epoch
 from fourfold.training.checkpoint import LAST, read_checkpoint
 from fourfold.training.optimisers import Adam, AdamW, RmsProp
 from fourfold.training.presets import preset, presets, read_settings
 from fourfold.training.schedules import Constant, Cosine, OneCycle, Steps
 from fourfold.training.settings import TrainingSettings
-from fourfold.training.stages import NetworkInput, plan
-from fourfold.training.supervision import ByReference, BySplit, supervision
+from fourfold.training.stages import NetworkInput, plan_stages
+from fourfold.training.supervision import ReferenceSupervision, SelfSupervision, supervision
 from fourfold.training.task import Task
 from fourfold.training.train import finetune, train
 from fourfold.weights.half_precision import to_half_precision
@@ -115,39 +115,39 @@ MIXED = [(1, 8, 8)] * 6 + [(4, 8, 8)] * 5 + [(4, 8, 12)] * 3
 
 @pytest.mark.parametrize("shapes", [ALIKE, MIXED], ids=["alike", "mixed"])
 def test_the_order_can_begin_at_any_step(shapes):
-    whole = list(Order(Plain(shapes), 4, seed=3, steps=11))
+    whole = list(BatchOrder(Plain(shapes), 4, seed=3, steps=11))
     assert len(whole) == 11
     for start in range(12):
-        rest = Order(Plain(shapes), 4, seed=3, steps=11, start=start)
+        rest = BatchOrder(Plain(shapes), 4, seed=3, steps=11, start=start)
         assert list(rest) == whole[start:]
         assert len(rest) == 11 - start
 
 
 def test_an_epoch_sees_every_example_in_an_order_of_its_own():
     per_epoch = steps_per_epoch(10, 4)
-    batches = list(Order(Plain(ALIKE), 4, seed=0, steps=2 * per_epoch))
+    batches = list(BatchOrder(Plain(ALIKE), 4, seed=0, steps=2 * per_epoch))
     first, second = batches[:per_epoch], batches[per_epoch:]
     for epoch, part in enumerate((first, second)):
         assert {index for batch in part for _, index in batch} == set(range(10))
         assert {place for batch in part for place, _ in batch} == {epoch}
     assert [[index for _, index in batch] for batch in first] != [[index for _, index in batch] for batch in second]
-    assert first != list(Order(Plain(ALIKE), 4, seed=1, steps=per_epoch))
+    assert first != list(BatchOrder(Plain(ALIKE), 4, seed=1, steps=per_epoch))
 
 
 def test_a_batch_is_full_and_of_one_shape():
-    for batch in Order(Plain(MIXED), 4, seed=0, steps=12):
+    for batch in BatchOrder(Plain(MIXED), 4, seed=0, steps=12):
         assert len(batch) == 4
         assert len({Plain(MIXED, epoch).shape(index) for epoch, index in batch}) == 1
 
 
 def test_processes_share_each_batch():
-    whole = list(Order(Plain(MIXED), 4, seed=0, steps=9))
-    parts = [list(Order(Plain(MIXED), 4, seed=0, steps=9, rank=rank, ranks=2)) for rank in range(2)]
+    whole = list(BatchOrder(Plain(MIXED), 4, seed=0, steps=9))
+    parts = [list(BatchOrder(Plain(MIXED), 4, seed=0, steps=9, rank=rank, ranks=2)) for rank in range(2)]
     for batch, *shares in zip(whole, *parts, strict=True):
         assert sorted([*shares[0], *shares[1]]) == sorted(batch)
         assert {len(share) for share in shares} == {2}
     with pytest.raises(InputError, match="batch of 3 cannot be shared by 2"):
-        Order(Plain(ALIKE), 3, seed=0, steps=1, ranks=2)
+        BatchOrder(Plain(ALIKE), 3, seed=0, steps=1, ranks=2)
 
 
 def test_schedules():
@@ -156,9 +156,9 @@ def test_schedules():
     steps = Steps(kind="step", epochs=40, factor=0.1)
     assert [steps.multiplier(0, epoch) for epoch in (0, 39.9, 40, 79, 80)] == pytest.approx([1, 1, 0.1, 0.1, 0.01])
     cosine = Cosine(kind="cosine", final_fraction=0.1, warmup_fraction=0.5)
-    assert [cosine.multiplier(share, 0) for share in (0.25, 0.5, 0.75, 1)] == pytest.approx([0.5, 1, 0.55, 0.1])
+    assert [cosine.multiplier(fraction, 0) for fraction in (0.25, 0.5, 0.75, 1)] == pytest.approx([0.5, 1, 0.55, 0.1])
     cycle = OneCycle(kind="one-cycle", rise_fraction=0.25, initial_fraction=0.04, final_fraction=0)
-    assert [cycle.multiplier(share, 0) for share in (0, 0.25, 0.625, 1)] == pytest.approx([0.04, 1, 0.5, 0])
+    assert [cycle.multiplier(fraction, 0) for fraction in (0, 0.25, 0.625, 1)] == pytest.approx([0.04, 1, 0.5, 0])
 
 
 @pytest.mark.parametrize(
@@ -182,7 +182,7 @@ def test_optimisers_take_their_settings(chosen, kind):
 def test_weight_decay_is_the_gradient_of_the_papers_term():
     """Dar & Çukur 2017, Eq. 4: γ‖θ‖² in the loss is a weight decay of 2γ."""
     gamma, start = 0.3, torch.tensor([1.0, -2.0, 0.5])
-    found = []
+    results = []
     for decay, penalty in ((2 * gamma, 0.0), (0.0, gamma)):
         weight = nn.Parameter(start.clone())
         optimiser = Adam(learning_rate=0.1, weight_decay=decay).build([weight])
@@ -190,9 +190,9 @@ def test_weight_decay_is_the_gradient_of_the_papers_term():
             optimiser.zero_grad()
             ((weight - 3).abs().sum() + penalty * weight.square().sum()).backward()
             optimiser.step()
-        found.append(weight.detach())
-    assert torch.allclose(*found, atol=1e-6)
-    assert not torch.allclose(found[0], start, atol=1e-2)
+        results.append(weight.detach())
+    assert torch.allclose(*results, atol=1e-6)
+    assert not torch.allclose(results[0], start, atol=1e-2)
 
 
 def test_the_average_follows_its_formula_and_takes_statistics_over():
@@ -215,8 +215,8 @@ def test_the_average_follows_its_formula_and_takes_statistics_over():
 
 
 def test_a_training_ends_in_weights_that_load(settings, tmp_path):
-    told = {"name": "pieces of a phantom", "licence": "CC0-1.0", "images": EXAMPLES}
-    chosen = TrainingSettings(**settings(stages=[{"epochs": 6}], training_data=[told], licence="CC0-1.0"))
+    data_source = {"name": "pieces of a phantom", "licence": "CC0-1.0", "images": EXAMPLES}
+    chosen = TrainingSettings(**settings(stages=[{"epochs": 6}], training_data=[data_source], licence="CC0-1.0"))
     manifest = train(chosen, tmp_path / "out")
     losses = [float(row["loss"]) for row in rows(tmp_path / "out" / "losses.csv")]
     assert len(losses) == 6 * EXAMPLES // 2
@@ -230,16 +230,16 @@ def test_a_training_ends_in_weights_that_load(settings, tmp_path):
     best = max(float(row["psnr"]) for row in scores)
     assert read.scores["psnr validation"] == pytest.approx(best, rel=1e-6)
     example = validation_set(chosen.data, chosen.seed)
-    found = []
+    scores = []
     with torch.no_grad():
         for each in (example[0], example[1]):
             image = network(each.kspace[None], each.mask[None], each.maps[None], None).abs()
-            found.append(score(image, each.reference.abs()[None], "psnr"))
-    assert sum(found) / len(found) == pytest.approx(best, rel=1e-4), "the weights are those of the best validation"
+            scores.append(score(image, each.reference.abs()[None], "psnr"))
+    assert sum(scores) / len(scores) == pytest.approx(best, rel=1e-4), "the weights are those of the best validation"
     assert any((tmp_path / "out" / "tensorboard").iterdir())
 
 
-def test_the_manifest_tells_which_scans_the_weights_are_for(settings, images, tmp_path):
+def test_the_manifest_has_statistics_of_the_training_scans(settings, images, tmp_path):
     with np.load(images) as archive:
         pieces = np.concatenate([archive["images"] * gain for gain in np.linspace(0.5, 1, 8)])
     np.savez(tmp_path / "many.npz", images=pieces, names=[f"subject-{index // 8}:{index % 8}" for index in range(80)])
@@ -247,9 +247,9 @@ def test_the_manifest_tells_which_scans_the_weights_are_for(settings, images, tm
     masks = {"kind": "random", "acceleration": 2, "lines": 12}
     given = settings(data={"sources": sources, "masks": masks}, stages=[{"steps": 1}])
     manifest = train(TrainingSettings(**given), tmp_path / "out")
-    assert manifest.domain.scans == 64, "those of training"
-    assert manifest.domain.coils == (1, 1)
-    assert manifest.domain.acceleration == (2.0, 2.0)
+    assert manifest.scan_statistics.scans == 64, "those of training"
+    assert manifest.scan_statistics.coils == (1, 1)
+    assert manifest.scan_statistics.acceleration == (2.0, 2.0)
     assert train(TrainingSettings(**settings(stages=[{"steps": 1}])), tmp_path / "few").scan_statistics is None
 
 
@@ -261,7 +261,7 @@ def test_the_last_weights_can_be_kept_without_validation(settings, tmp_path):
     assert last.step == 3
     written = load_file(tmp_path / "out" / "weights.safetensors")
     assert all(torch.equal(written[name], value) for name, value in last.network.items())
-    with pytest.raises(InputError, match="no data for validation"):
+    with pytest.raises(InputError, match="no validation data to choose"):
         train(TrainingSettings(**{**given, "keep": "best"}), tmp_path / "other")
 
 
@@ -304,12 +304,12 @@ def test_a_clipped_gradient_is_short(settings, tmp_path):
 
 
 def test_half_precision_keeps_weights_in_single_precision(settings, tmp_path):
-    found = {}
+    losses = {}
     for precision in ("float32", "bfloat16"):
         train(TrainingSettings(**settings(precision=precision)), tmp_path / precision)
-        found[precision] = [float(row["loss"]) for row in rows(tmp_path / precision / "losses.csv")]
-    assert found["bfloat16"] != found["float32"]
-    assert found["bfloat16"] == pytest.approx(found["float32"], rel=0.05)
+        losses[precision] = [float(row["loss"]) for row in rows(tmp_path / precision / "losses.csv")]
+    assert losses["bfloat16"] != losses["float32"]
+    assert losses["bfloat16"] == pytest.approx(losses["float32"], rel=0.05)
     assert {value.dtype for value in load_file(tmp_path / "bfloat16" / "weights.safetensors").values()} == {
         torch.float32
     }
@@ -372,7 +372,8 @@ def test_a_killed_training_goes_on_to_the_same_weights(settings, tmp_path):
     train(TrainingSettings(**chosen), tmp_path / "whole")
     broken = tmp_path / "broken"
     program = "import sys; from fourfold.cli.main import main; sys.exit(main(sys.argv[1:]))"
-    command = [sys.executable, "-c", program, "train", str(file), "-o", str(broken), "--threads", "1"]
+    threads = str(torch.get_num_threads())
+    command = [sys.executable, "-c", program, "train", str(file), "-o", str(broken), "--threads", threads]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     deadline = time.monotonic() + 600
     log = broken / "losses.csv"
@@ -405,7 +406,7 @@ def test_a_broken_checkpoint_is_refused(settings, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         train(chosen, tmp_path / "out", progress=Stop(5))
     (tmp_path / "out" / "checkpoints" / "1-end-to-end" / LAST).write_bytes(b"half a checkpoint")
-    with pytest.raises(InputError, match="no checkpoint that this version can read"):
+    with pytest.raises(InputError, match="not a checkpoint that this version can read"):
         train(chosen, tmp_path / "out")
 
 
@@ -439,19 +440,19 @@ def test_a_subnetwork_is_trained_on_the_papers_input(settings):
     """Dar & Çukur 2017, Eqs. 9 and 10: on f_DC(C_1(x)), without a gradient to C_1, before data consistency."""
     chosen = cascade_settings(settings, stages=[{"train": "subnetworks", "epochs": 1}])
     network = build("cascade", chosen.network_settings)
-    second = plan(chosen, network, EXAMPLES)[1]
+    second = plan_stages(chosen, network, EXAMPLES)[1]
     example = training_set(chosen.data)[0]
-    seen = NetworkInput(example.kspace[None], example.mask[None], example.maps[None], None)
-    weights = second.learning(network)
-    image = second.trained_image(network, seen)
-    first = network.refined(zero_filled(seen.kspace, seen.maps), 0)
-    consistent = network.consistency[0](first[:, None], seen.kspace, seen.mask)[:, 0]
+    inputs = NetworkInput(example.kspace[None], example.mask[None], example.maps[None], None)
+    weights = second.trainable_weights(network)
+    image = second.trained_image(network, inputs)
+    first = network.refined(zero_filled(inputs.kspace, inputs.maps), 0)
+    consistent = network.consistency[0](first[:, None], inputs.kspace, inputs.mask)[:, 0]
     assert torch.allclose(image, network.refined(consistent, 1), atol=1e-6)
     image.abs().sum().backward()
     assert all(weight.grad is not None for weight in weights)
     assert all(weight.grad is None for weight in network.subnetworks[0].parameters())
-    judged = second.result(network, seen)
-    assert torch.allclose(judged, network(*seen), atol=1e-6), "the last sub-network's result is the cascade's"
+    validated = second.validation_image(network, inputs)
+    assert torch.allclose(validated, network(*inputs), atol=1e-6), "the last sub-network's result is the cascade's"
 
 
 DENOISING = {"kind": "varnet", "form": "denoising", "cascades": 2, "channels": 4, "pools": 1, "sensitivity_channels": 0}
@@ -467,7 +468,7 @@ def test_a_denoiser_learns_alone_then_the_whole_network(settings, tmp_path):
     assert all(torch.equal(first[name], second[name]) != name.startswith("denoising.denoiser.") for name in first)
     assert all(not torch.equal(second[name], third[name]) for name in first)
     network, examples = build("varnet", chosen.network_settings), training_set(chosen.data)
-    stage = plan(chosen, network, EXAMPLES)[0]
+    stage = plan_stages(chosen, network, EXAMPLES)[0]
     network.load_state_dict(second)
     reference = torch.stack([examples[index].reference for index in range(EXAMPLES)])
     with torch.no_grad():
@@ -511,9 +512,9 @@ def test_another_process_refuses_in_one_sentence(settings, tmp_path):
     chosen = settings(device="cpu", devices=2, optimiser={"kind": "adam", "learning_rate": 1e30}, save_every=1)
     with pytest.raises(
         InputError, match=r"step 2: .* became (nan|inf) for pieces.npz:\S+; pieces.npz:\S+\. The "
-    ) as found:
+    ) as error:
         train(TrainingSettings(**chosen), tmp_path / "out")
-    assert "\n" not in str(found.value)
+    assert "\n" not in str(error.value)
 
 
 # What is not finite
@@ -521,29 +522,29 @@ def test_another_process_refuses_in_one_sentence(settings, tmp_path):
 
 def test_a_loss_that_is_not_finite_stops_before_it_reaches_the_weights(settings, tmp_path, monkeypatch):
     chosen = TrainingSettings(**settings(stages=[{"epochs": 4}], save_every=2, weight_averaging=0.9))
-    good, calls = ByReference.parts, []
+    good, calls = ReferenceSupervision.losses, []
 
     def spoiled(self, images, batch):
         calls.append(batch.names)
         parts = good(self, images, batch)
         return {**parts, "ssim": parts["l1"] * (math.nan if len(calls) == 6 else 1.0)}
 
-    monkeypatch.setattr(ByReference, "parts", spoiled)
+    monkeypatch.setattr(ReferenceSupervision, "losses", spoiled)
     out = tmp_path / "out"
-    with pytest.raises(InputError) as found:
+    with pytest.raises(InputError) as error:
         train(chosen, out)
     checkpoints = out / "checkpoints" / "1-end-to-end"
     names = ", ".join(calls[5])
-    assert str(found.value) == (
+    assert str(error.value) == (
         f"The training stopped in stage 1-end-to-end, epoch 2, step 6: ssim became nan for {names}. The checkpoint of "
-        f"step 4 is kept in '{checkpoints}'; look at these examples, or train with a lower learning rate or "
+        f"step 4 is in '{checkpoints}'; look at these examples, or train with a lower learning rate or "
         "with 'gradient_clip'."
     )
     last = read_checkpoint(checkpoints / LAST)
     assert last.step == 4
     assert all(bool(value.isfinite().all()) for value in (*last.network.values(), *last.average.values()))
     assert not (out / "manifest.json").exists()
-    monkeypatch.setattr(ByReference, "parts", good)
+    monkeypatch.setattr(ReferenceSupervision, "losses", good)
     assert train(chosen, out).name == "small", "it can go on from there"
 
 
@@ -557,8 +558,10 @@ def test_a_gradient_that_is_not_finite_stops_the_training_too(settings, tmp_path
         def backward(_, gradient):
             return gradient * math.inf
 
-    good = ByReference.parts
-    monkeypatch.setattr(ByReference, "parts", lambda self, images, batch: good(self, Steep.apply(images), batch))
+    good = ReferenceSupervision.losses
+    monkeypatch.setattr(
+        ReferenceSupervision, "losses", lambda self, images, batch: good(self, Steep.apply(images), batch)
+    )
     with pytest.raises(InputError, match=r"step 1: the gradient's norm became (nan|inf) .*No checkpoint was due yet"):
         train(TrainingSettings(**settings()), tmp_path / "out")
 
@@ -574,49 +577,49 @@ def self_supervised(settings, **given):
 
 def test_the_acquired_samples_are_split_anew_in_each_epoch(settings):
     chosen = self_supervised(settings)
-    judge = supervision(chosen)
-    assert isinstance(judge, BySplit)
+    supervised = supervision(chosen)
+    assert isinstance(supervised, SelfSupervision)
     examples = training_set(chosen.data)
-    held = []
+    held_out = []
     for epoch in (0, 1, 0):
-        batch = judge.batch([(epoch, examples[index]) for index in range(3)])
-        seen = judge.seen(batch, False)
-        assert torch.equal(seen.mask | batch.held, batch.whole.mask)
-        assert not bool((seen.mask & batch.held).any())
-        assert not bool(seen.kspace[batch.held[:, None].expand_as(seen.kspace)].any())
-        assert torch.equal(seen.kspace.abs() > 0, (batch.whole.kspace.abs() > 0) & seen.mask[:, None])
-        assert float(batch.held.sum() / batch.whole.mask.sum()) == pytest.approx(0.4, abs=0.03)
+        batch = supervised.batch([(epoch, examples[index]) for index in range(3)])
+        inputs = supervised.network_input(batch, False)
+        assert torch.equal(inputs.mask | batch.held_out, batch.whole.mask)
+        assert not bool((inputs.mask & batch.held_out).any())
+        assert not bool(inputs.kspace[batch.held_out[:, None].expand_as(inputs.kspace)].any())
+        assert torch.equal(inputs.kspace.abs() > 0, (batch.whole.kspace.abs() > 0) & inputs.mask[:, None])
+        assert float(batch.held_out.sum() / batch.whole.mask.sum()) == pytest.approx(0.4, abs=0.03)
         assert batch.whole.reference is None
-        held.append(batch.held)
-    assert torch.equal(held[0], held[2])
-    assert not torch.equal(held[0], held[1])
-    assert not torch.equal(held[0][0] & batch.whole.mask[1], held[0][1] & batch.whole.mask[0])
+        held_out.append(batch.held_out)
+    assert torch.equal(held_out[0], held_out[2])
+    assert not torch.equal(held_out[0], held_out[1])
+    assert not torch.equal(held_out[0][0] & batch.whole.mask[1], held_out[0][1] & batch.whole.mask[0])
 
 
 def test_the_loss_without_a_reference_is_the_papers(settings):
-    """Yaman et al. 2020, MRM 84:3172: ‖y − Ex‖₂/‖y‖₂ + ‖y − Ex‖₁/‖y‖₁ on the held-back samples."""
+    """Yaman et al. 2020, MRM 84:3172: ‖y − Ex‖₂/‖y‖₂ + ‖y − Ex‖₁/‖y‖₁ on the held-out samples."""
     chosen = self_supervised(settings, data={"simulation": {"coils": 4, "snr": None}})
-    judge = supervision(chosen)
+    supervised = supervision(chosen)
     examples = [training_set(chosen.data)[index] for index in range(2)]
-    batch = judge.batch([(0, example) for example in examples])
+    batch = supervised.batch([(0, example) for example in examples])
     truth = torch.stack([example.reference for example in examples])
-    assert sum(judge.parts(truth, batch).values()) < 1e-5, "the true image explains every sample"
+    assert sum(supervised.losses(truth, batch).values()) < 1e-5, "the true image explains every sample"
     image = 0.8 * truth
     expected = 0.0
-    for example, frame, held in zip(examples, image, batch.held, strict=True):
+    for example, frame, held_out in zip(examples, image, batch.held_out, strict=True):
         coils = torch.fft.fftshift(
             torch.fft.fft2(torch.fft.ifftshift(example.maps * frame, dim=(-2, -1)), norm="ortho"), dim=(-2, -1)
         )
-        y, error = example.kspace[:, held], (coils - example.kspace)[:, held]
+        y, error = example.kspace[:, held_out], (coils - example.kspace)[:, held_out]
         expected += float(error.norm() / y.norm() + error.abs().sum() / y.abs().sum()) / 2
-    assert float(sum(judge.parts(image, batch).values())) == pytest.approx(expected, rel=1e-4)
-    assert judge.judge(image, batch)["held-back-error"] == pytest.approx([0.2, 0.2], rel=1e-3)
+    assert float(sum(supervised.losses(image, batch).values())) == pytest.approx(expected, rel=1e-4)
+    assert supervised.score_images(image, batch)["held-out-error"] == pytest.approx([0.2, 0.2], rel=1e-3)
 
 
 def test_self_supervised_training_beats_zero_filled_and_never_looks_at_the_reference(settings, tmp_path, monkeypatch):
     chosen = self_supervised(settings, stages=[{"epochs": 15}], optimiser={"kind": "adam", "learning_rate": 3e-3})
     manifest = train(chosen, tmp_path / "out")
-    assert set(manifest.scores) == {"held-back-error validation"}
+    assert set(manifest.scores) == {"held-out-error validation"}
     network, _ = load_network(str(tmp_path / "out"))
     gains = []
     for example in validation_set(chosen.data):
@@ -694,7 +697,7 @@ def test_finetuning_begins_with_the_weights(settings, tmp_path):
             "references with noise",
         ),
         ({"metrics": ["snr"]}, r"no metric 'snr'"),
-        ({"supervision": "self"}, "loss of its own"),
+        ({"supervision": "self"}, "has its loss on held-out samples"),
         ({"supervision": "self", "losses": [], "network": {**SMALL, "complex": False}}, "does not learn the phase"),
         ({"network": {**SMALL, "complex": False}}, "set 'compare: magnitude'"),
         ({"name": "My weights"}, "'name' is 'My weights'"),
@@ -703,9 +706,9 @@ def test_finetuning_begins_with_the_weights(settings, tmp_path):
     ],
 )
 def test_wrong_settings_are_refused_in_one_sentence(settings, wrong, sentence):
-    with pytest.raises(InputError, match=sentence) as found:
+    with pytest.raises(InputError, match=sentence) as error:
         TrainingSettings(**settings(**wrong))
-    assert "\n" not in str(found.value)
+    assert "\n" not in str(error.value)
 
 
 def test_what_does_not_suit_the_data_is_refused(settings, tmp_path):
@@ -737,7 +740,7 @@ def test_presets_are_the_papers():
         )
         for name in ("dar2018", "ghodrati2019-resnet", "ghodrati2019-unet", "fastmri-unet", "varnet")
     )
-    stages = plan(dar, build("cascade", dar.network_settings), 4000)
+    stages = plan_stages(dar, build("cascade", dar.network_settings), 4000)
     assert [stage.steps // stage.steps_per_epoch for stage in stages] == [20] * 5 + [150]
     assert [stage.learning_rate for stage in stages] == [1e-4] * 5 + [1e-5]
     assert (dar.batch_size, dar.optimiser, dar.data.masks.count) == (
@@ -760,12 +763,12 @@ def test_a_file_goes_on_top_of_its_preset(tmp_path):
     file.write_text(
         "preset: dar2018\nname: mine\nnetwork: {channels: 8}\ndata: {masks: {acceleration: 8}}\noptimiser: adamw\n"
     )
-    found = read_settings(file)
-    assert found["name"] == "mine"
-    assert found["network"] == {**preset("dar2018")["network"], "channels": 8}
-    assert found["data"]["masks"] == {**preset("dar2018")["data"]["masks"], "acceleration": 8}
-    assert found["optimiser"] == "adamw"
-    assert found["losses"] == ["hybrid"]
+    merged = read_settings(file)
+    assert merged["name"] == "mine"
+    assert merged["network"] == {**preset("dar2018")["network"], "channels": 8}
+    assert merged["data"]["masks"] == {**preset("dar2018")["data"]["masks"], "acceleration": 8}
+    assert merged["optimiser"] == "adamw"
+    assert merged["losses"] == ["hybrid"]
     file.write_text("network: {kind: unet, channels: 8}\npreset: dar2018\n")
     assert read_settings(file)["network"] == {"kind": "unet", "channels": 8}
     for text, sentence in (
@@ -841,6 +844,6 @@ def test_the_page_of_an_unfinished_training_says_so(settings, tmp_path):
         train(chosen, tmp_path / "out", progress=Stop(3))
     page = write_training(tmp_path / "out").read_text()
     assert "3 steps, 1 epochs, not finished" in page
-    assert "Error of held-back samples" in page
+    assert "Error of held-out samples" in page
     with pytest.raises(InputError, match="holds no training"):
         write_training(tmp_path)

@@ -9,16 +9,23 @@ from fourfold.coils.root_sum_of_squares import root_sum_of_squares
 from fourfold.methods.classical.cg_sense import CgSense
 from fourfold.methods.classical.total_variation import TotalVariation
 from fourfold.methods.classical.wavelet import Wavelet
+from fourfold.methods.classical.zero_filled import ZeroFilled
 from fourfold.methods.model_based import ModelBasedMethod
 from fourfold.methods.sense_problem import SenseProblem
 from fourfold.methods.tuning.trial import Trial
-from fourfold.methods.tuning.weight import choose_weight
+from fourfold.methods.tuning.trust import trust
+from fourfold.methods.tuning.weight import choose_weight, try_weight
 from fourfold.operators.fourier import ifft
 from fourfold.operators.sense_encoding import Encoding
 from fourfold.optimize.minimum import Minimum
 from fourfold.sampling import undersample
 from fourfold.scan import Scan
+from fourfold.simulation.sample import sample_image
 from fourfold.simulation.simulate import phantom, simulate
+
+
+def psnr(image: torch.Tensor, truth: torch.Tensor) -> float:
+    return 10 * math.log10(float(truth.max() ** 2 / (image - truth).square().mean()))
 
 
 def a_scan(kind: str = "random", axis: str = "ky") -> Scan:
@@ -84,28 +91,62 @@ def test_a_weight_stays_where_the_data_do_not_tell(monkeypatch):
     assert choice.weight == 0.002
 
 
-def test_a_weight_stays_where_nothing_is_predicted(monkeypatch):
+@pytest.mark.parametrize(("factor", "expected"), [(0.5, 1.0), (1.25, 0.8), (4.0, 0.25), (-1.0, 0.0)])
+def test_trust_is_the_factor_that_predicts_held_back_samples_best(factor, expected):
+    """An estimate of `factor` times the signal in samples that are mostly noise."""
+    generator = torch.Generator().manual_seed(0)
+    signal, noise = (torch.randn(100_000, dtype=torch.complex64, generator=generator) for _ in range(2))
+    samples = signal + 10 * noise
+    whole = float(samples.abs().square().sum())
+    estimate = factor * signal
+    error = float((estimate - samples).abs().square().sum()) / whole
+    agreement = float(torch.vdot(estimate, samples).real) / whole
+    assert trust(error, agreement) == pytest.approx(expected, abs=0.05)
+
+
+def test_what_is_predicted_well_is_kept_whole():
+    assert trust(0.8, 0.3) == 1.0
+    assert trust(1.0, 0.0) == 0.0
+
+
+def test_a_known_weight_is_tried_once():
     problem = SenseProblem.of(a_scan("poisson-disc"))
-    tried: list[float] = []
-
-    def solve(part: SenseProblem, weight: float, *_: object) -> Minimum:
-        tried.append(weight)
-        return Minimum(part.rhs, 1)
-
-    monkeypatch.setattr(Trial, "score", lambda *_: 1 + 1e-3 / tried[-1])
-    choice = choose_weight(problem, solve, first=0.002)
-    assert choice.weight == 0.002
-    assert not choice.predictive
-    assert max(choice.scores) > 0.02
+    choice = try_weight(problem, lambda part, *_: Minimum(torch.zeros_like(part.rhs), 3), 0.01)
+    assert (choice.weight, choice.iterations, choice.trials, choice.trust) == (0.01, 3, 1, 0.0)
+    assert choice.scores == {0.01: pytest.approx(1)}
 
 
-def test_samples_too_few_to_tell_a_weight_are_stated():
+@pytest.mark.parametrize("method", [TotalVariation, Wavelet])
+@pytest.mark.parametrize(
+    ("coils", "snr", "kind", "factor", "lines"),
+    [(1, 30, "random", 8, 6), (6, 5, "random", 4, 20), (4, 5, "random", 3, 12)],
+)
+def test_what_cannot_be_told_is_weakened_until_it_does_no_harm(method, coils, snr, kind, factor, lines):
+    """With the first weight images of much noise were up to 8 dB worse than zero-filled ones."""
+    truth = sample_image()[None, ::2, ::2]
+    under = undersample(simulate(truth, coils=coils, snr=snr, seed=1), kind, factor, lines=lines)
+    found = method()(under)
+    assert psnr(found.magnitude, truth) > psnr(ZeroFilled()(under).magnitude, truth) - 0.1
+    weakened = found.record.details["weight"]["trust"] < 1
+    assert any("hardly better than by zeros" in note for note in found.record.notes) == weakened
+
+
+def test_samples_too_few_to_tell_the_others_are_stated():
     full = simulate(phantom((96, 96)), coils=1, snr=3, seed=1)
     few, enough = (undersample(full, "equispaced", factor, lines=2, seed=0) for factor in (8, 2))
     told, quiet = (TotalVariation()(scan).record for scan in (few, enough))
-    assert told.details["weight"]["weight"] == TotalVariation.initial_weight
-    assert any("no better than by zeros" in note for note in told.notes)
-    assert not any("no better than by zeros" in note for note in quiet.notes)
+    assert told.details["weight"]["trust"] < 1
+    assert any("hardly better than by zeros" in note for note in told.notes)
+    assert quiet.details["weight"]["trust"] == 1
+    assert not any("hardly better than by zeros" in note for note in quiet.notes)
+
+
+def test_without_trust_the_image_is_the_zero_filled_one():
+    scan = a_scan()
+    problem = SenseProblem.of(scan)
+    x = torch.randn(problem.rhs.shape, dtype=torch.complex64, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(problem.image(x, "rss", 0.0).abs(), ZeroFilled()(scan).magnitude, rtol=1e-3, atol=1e-4)
+    torch.testing.assert_close(problem.image(x, "maps", 0.0), problem.image(problem.rhs, "maps"))
 
 
 @pytest.mark.parametrize("method", [TotalVariation(iterations=40), Wavelet(iterations=40), CgSense()], ids=str)

@@ -6,7 +6,6 @@ import os
 from dataclasses import dataclass
 from typing import Annotated, Literal, TypeAlias
 
-import torch
 from cyclopts import Group, Parameter
 
 from fourfold.errors import InputError
@@ -29,6 +28,8 @@ class Computer:
 
     def claim(self) -> None:
         """Set the number of threads; raises InputError where the device or a thread is not to be had."""
+        import torch
+
         if self.device == "cuda" and not torch.cuda.is_available():
             raise InputError("The device 'cuda' was asked for but torch finds none; use --device cpu.")
         if self.threads is not None:

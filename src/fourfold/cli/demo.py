@@ -13,11 +13,7 @@ from fourfold.cli.files import PAGES, FormatOptions, check_folder
 from fourfold.cli.flags import DATA, OUTPUT
 from fourfold.errors import InputError
 from fourfold.formats import open_scan
-from fourfold.report import write_report
-from fourfold.sampling import make_sampling
 from fourfold.scan import Sampling, Scan
-from fourfold.simulation.sample import sample
-from fourfold.studies import compare
 
 __all__ = ["demo"]
 
@@ -44,6 +40,11 @@ def demo(
     output
         Folder to write the page to; a page of fourfold's that is there is replaced.
     """
+    # Loads torch, which the help does not need.
+    from fourfold.report import write_report
+    from fourfold.simulation.sample import sample
+    from fourfold.studies import compare
+
     computer.claim()
     check_folder(output, PAGES[:1])
     scan = sample() if file is None else _middle_frame(file, more or FormatOptions())
@@ -62,6 +63,8 @@ def demo(
 
 def _every_fourth_line(scan: Scan) -> Sampling:
     """Return a random pattern of 4×, or as close to it as the number of lines divides."""
+    from fourfold.sampling import make_sampling
+
     lines = scan.shape[0 if scan.line_axis == "ky" else 1]
     kept = max(1, round(lines / 4))
     # Below a hundred lines 8 % of them are too few to calibrate coils with.

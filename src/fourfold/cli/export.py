@@ -10,7 +10,6 @@ from cyclopts import Parameter
 from fourfold.cli.console import print_facts, print_json
 from fourfold.cli.files import check_output
 from fourfold.cli.flags import OUTPUT, Flag
-from fourfold.export.onnx import export_onnx
 
 __all__ = ["export"]
 
@@ -50,6 +49,9 @@ def export(
     force
         Replace a file that exists.
     """
+    # Loads torch, which the help does not need.
+    from fourfold.export.onnx import export_onnx
+
     check_output(output, (".onnx",), force=force)
     facts = export_onnx(weights, output, size, replace=force)
     if json:

@@ -10,8 +10,6 @@ from cyclopts import Parameter
 from fourfold.cli.flags import OUTPUT, Flag
 from fourfold.cli.train import carry_out
 from fourfold.training.presets import read_settings
-from fourfold.training.settings import TrainingSettings
-from fourfold.training.train import finetune as do_finetune
 from fourfold.weights.find import find_weights
 from fourfold.weights.weight_files import read_manifest
 
@@ -48,6 +46,10 @@ def finetune(
     json
         Print the manifest on stdout as JSON.
     """
+    # Loads torch, which the help does not need.
+    from fourfold.training.settings import TrainingSettings
+    from fourfold.training.train import finetune as do_finetune
+
     base = read_manifest(find_weights(weights))
     given = {"network": {"kind": base.network, **base.settings}, **read_settings(training)}
     settings = TrainingSettings(**given)

@@ -17,10 +17,7 @@ from fourfold.cli.recon import own_type
 from fourfold.errors import InputError
 from fourfold.formats import open_scan, save
 from fourfold.formats.writing import IMAGE_SUFFIXES
-from fourfold.methods.registry import find_method
 from fourfold.scan import crop_centre
-from fourfold.studies import gfactor as gfactor_map
-from fourfold.studies.gfactor import smoothing_note
 
 __all__ = ["gfactor", "own_type"]
 
@@ -71,6 +68,11 @@ def gfactor(
     """
     if method is None:
         raise InputError("No method was named; give one that is linear, such as --method grappa.")
+    # Loads torch, which the help does not need.
+    from fourfold.methods.registry import find_method
+    from fourfold.studies import gfactor as gfactor_map
+    from fourfold.studies.gfactor import smoothing_note
+
     volume = open_scan(file, **(more or {}))
     inputs = (volume.path, *prepare.files, (more or {}).get("trajectory"), settings)
     check_output(output, IMAGE_SUFFIXES, inputs, force)

@@ -11,7 +11,7 @@ from fourfold.cli.console import print_facts, print_json
 from fourfold.cli.files import FormatOptions
 from fourfold.cli.flags import DATA, OUTPUT, Flag
 from fourfold.formats import open_scan
-from fourfold.methods.choose import choose_method
+from fourfold.methods.choose import choose_name
 
 __all__ = ["info"]
 
@@ -38,8 +38,9 @@ def info(
         Print the facts on stdout as JSON.
     """
     volume = open_scan(file, **(more or {}))
-    method, reason = choose_method(volume[0])
-    facts = {**volume.summary(), "method_chosen": method.name, "because": reason}
+    first = volume.read_checked([0])
+    method, reason = choose_name(first)
+    facts = {**volume.summary(first), "method_chosen": method, "because": reason}
     if json:
         print_json(facts)
     else:

@@ -12,8 +12,7 @@ from fourfold.cli.console import print_facts, print_json
 from fourfold.cli.files import check_output
 from fourfold.cli.flags import OUTPUT, Flag, SettingsFile
 from fourfold.errors import InputError
-from fourfold.sampling import SamplingOptions, make_sampling, write_sampling
-from fourfold.sampling.write import WRITERS
+from fourfold.sampling import SamplingOptions
 from fourfold.scan import Axis
 
 __all__ = ["mask"]
@@ -64,6 +63,10 @@ def mask(
     force
         Replace a file that exists.
     """
+    # Loads torch, which the help does not need.
+    from fourfold.sampling import make_sampling, write_sampling
+    from fourfold.sampling.write import WRITERS
+
     grid = re.fullmatch(r"(\d+)[x×](\d+)", shape)
     if grid is None:
         raise InputError(f"The shape is '{shape}'; it must be two sizes such as 256x256 (ky × kx).")

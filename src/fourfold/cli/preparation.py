@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from torch import Tensor
-
-from fourfold.coils.compression import compress_coils
-from fourfold.coils.geometric_compression import compress_coils_geometrically
 from fourfold.errors import InputError
 from fourfold.formats import read_maps
-from fourfold.noise.covariance import prewhiten
-from fourfold.sampling import read_sampling
 from fourfold.scan import Scan
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 __all__ = ["Preparation"]
 
@@ -43,6 +40,12 @@ class Preparation:
 
     def __call__(self, scan: Scan) -> Scan:
         """Return `scan` (of one frame) with the options applied."""
+        # Loads torch, which the help does not need.
+        from fourfold.coils.compression import compress_coils
+        from fourfold.coils.geometric_compression import compress_coils_geometrically
+        from fourfold.noise.covariance import prewhiten
+        from fourfold.sampling import read_sampling
+
         if self.mask is not None:
             size = scan.mask.shape[1], scan.mask.shape[2]
             scan = scan.with_sampling(read_sampling(self.mask, size, scan.line_axis))

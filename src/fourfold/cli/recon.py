@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Group, Parameter
 
@@ -15,15 +15,16 @@ from fourfold.cli.console import part_of, print_json, print_line, progress_bar, 
 from fourfold.cli.files import FormatOptions, check_output, frames_in_words, select_frames
 from fourfold.cli.flags import DATA, OUTPUT, Flag, MethodName, SettingsFile
 from fourfold.cli.preparation import Preparation
-from fourfold.cli.resumable_run import ResumableRun
 from fourfold.errors import InputError
 from fourfold.formats import ScanFile, open_scan, writer
 from fourfold.formats.writing import IMAGE_SUFFIXES, image_paths, join, paths_of
 from fourfold.methods.choose import choose_method
-from fourfold.methods.method import Method
-from fourfold.methods.registry import find_method
-from fourfold.report import write_report
 from fourfold.scan import Reconstruction, Scan
+
+if TYPE_CHECKING:
+    # They load torch, which the help does not need.
+    from fourfold.cli.resumable_run import ResumableRun
+    from fourfold.methods.method import Method
 
 __all__ = ["own_type", "recon"]
 
@@ -32,6 +33,8 @@ def own_type(method: str | None) -> Any:
     """Return the type whose fields are the settings of `method`; without a method there are none."""
     if method is None:
         return Annotated[None, Parameter(parse=False)]
+    from fourfold.methods.registry import find_method
+
     return Annotated[find_method(method) | None, Parameter(name="*", group=Group(f"Settings of {method}", sort_key=0))]
 
 
@@ -91,6 +94,10 @@ def recon(
     resume
         Go on with the frames that the same command has finished before; otherwise start anew.
     """
+    from fourfold.cli.resumable_run import ResumableRun
+    from fourfold.methods.registry import find_method
+    from fourfold.report import write_report
+
     volume = open_scan(file, **(more or {}))
     chosen = select_frames(frames, len(volume))
     solver = None if method is None else own or find_method(method)()

@@ -2,37 +2,28 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from cyclopts import Group, Parameter
-from rich.box import SIMPLE_HEAD
-from rich.table import Table as RichTable
 
 from fourfold.cli.compare import PATTERN, settings_of
 from fourfold.cli.computer import Computer, ComputerOptions
-from fourfold.cli.console import print_json, print_line, print_table, progress_bar, remark
+from fourfold.cli.console import remark
 from fourfold.cli.files import PAGES, FormatOptions, check_folder, select_frames
 from fourfold.cli.flags import DATA, OUTPUT, Flag, SettingsFile
+from fourfold.cli.study_run import carry_out
 from fourfold.errors import InputError
 from fourfold.formats import ScanFile, open_scan
 from fourfold.methods.method import Method
-from fourfold.report.study import write_study
 from fourfold.sampling import SamplingOptions
 from fourfold.studies.convdecoder import ConvDecoderStudy, study_methods
-from fourfold.studies.engine import Study, run_study
-from fourfold.studies.losses import LossesStudy
-from fourfold.studies.network_study import NetworkStudy
-from fourfold.studies.page_parts import Table
 from fourfold.studies.reference import Reference
 from fourfold.studies.scan_set import Case, Design
-from fourfold.studies.shift import ShiftStudy
-from fourfold.studies.transfer import TransferStudy
 
-__all__ = ["own_type", "study", "study_losses", "study_shift", "study_transfer"]
+__all__ = ["own_type", "study"]
 
 FITS = Group("Untrained networks", sort_key=0)
 
@@ -117,69 +108,7 @@ def study(
     design = Design(pattern, acceleration, seed, details or SamplingOptions(), reference, crop)
     chosen = list(_methods({"members": members, "iterations": iterations, "time_budget": time_budget}, own))
     cases = list(_cases(data, frames, more or FormatOptions()))
-    _carry_out(lambda: ConvDecoderStudy(cases, chosen, design, computer.device), output, json)
-
-
-def _command(kind: type[NetworkStudy]) -> Callable[..., None]:
-    """Return the command of a study that a settings file describes."""
-
-    def command(
-        study: Path,
-        /,
-        *,
-        output: Annotated[Path, Parameter(alias="-o", group=OUTPUT)] = Path("fourfold-study"),
-        threads: int | None = None,
-        json: Annotated[Flag, Parameter(group=OUTPUT)] = False,
-    ) -> None:
-        check_folder(output, PAGES)
-        Computer(threads=threads).claim()
-        _carry_out(lambda: kind.from_file(study), output, json)
-
-    name = kind.settings_type.study
-    command.__doc__ = f"""{inspect.cleandoc(kind.__doc__ or "")}
-
-For example:
-
-    fourfold study {name} {name}.yaml -o study
-
-Parameters
-----------
-study
-    YAML file with the settings; docs/studies.md describes them.
-output
-    Folder to write to; it is made, or what is finished in it is taken over.
-threads
-    Processor threads to use; torch decides unless given.
-json
-    Print tables and findings on stdout as JSON, and nothing else there.
-"""
-    return command
-
-
-study_losses = _command(LossesStudy)
-study_shift = _command(ShiftStudy)
-study_transfer = _command(TransferStudy)
-
-
-def _carry_out(make: Callable[[], Study], folder: Path, json: bool) -> None:
-    """Do a study with progress on the screen, write its folder, and print its tables and findings."""
-    with progress_bar() as show:
-        try:
-            done = run_study(make(), folder, show)
-        except KeyboardInterrupt:
-            remark(f"What is finished stays in '{folder}': the same command again goes on from there.")
-            raise
-    page = write_study(done)
-    if json:
-        print_json(page.content)
-        return
-    for table in page.tables:
-        if table.caption:
-            print_line(table.caption)
-        print_table(_terminal_table(table))
-    for finding in page.findings:
-        print_line(f"{finding.verdict}: {finding.sentence}")
-    print_line(f"Open {page.path} in a browser to see the figures.")
+    carry_out(lambda: ConvDecoderStudy(cases, chosen, design, computer.device), output, json)
 
 
 def _methods(shared: dict[str, Any], own: Any) -> Iterator[Method]:
@@ -221,13 +150,3 @@ def _files(path: Path, options: FormatOptions) -> Iterator[ScanFile]:
             yield file
     if not found:
         raise InputError(f"The folder '{path}' holds no raw data that can be read: name one with fully sampled files.")
-
-
-def _terminal_table(table: Table) -> RichTable:
-    shown = RichTable(box=SIMPLE_HEAD, padding=0)
-    shown.add_column(table.row_title)
-    for column in table.columns:
-        shown.add_column(column.title, justify="right", no_wrap=True)
-    for name, cells in table.texts():
-        shown.add_row(name, *(cell["text"] for cell in cells))
-    return shown

@@ -5,19 +5,18 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from fourfold.cli.computer import Computer
 from fourfold.cli.console import print_facts, print_json, print_line, progress_bar, remark
 from fourfold.cli.flags import OUTPUT, Flag
-from fourfold.methods.method import Progress
-from fourfold.report.training import write_training
 from fourfold.training.presets import read_settings
-from fourfold.training.settings import TrainingSettings
-from fourfold.training.train import train as do_train
 from fourfold.weights.manifest import Manifest
+
+if TYPE_CHECKING:
+    from fourfold.methods.method import Progress
 
 __all__ = ["carry_out", "train"]
 
@@ -53,12 +52,18 @@ def train(
     json
         Print the manifest on stdout as JSON.
     """
+    # Loads torch, which the help does not need.
+    from fourfold.training.settings import TrainingSettings
+    from fourfold.training.train import train as do_train
+
     settings = TrainingSettings(**read_settings(training))
     carry_out(lambda progress: do_train(settings, output, progress=progress), output, threads, json)
 
 
 def carry_out(work: Callable[[Progress], Manifest], folder: Path, threads: int | None, json: bool) -> None:
     """Do a training with progress on the screen, write its page whatever comes, and print what was trained."""
+    from fourfold.report.training import write_training
+
     Computer(threads=threads).claim()
     try:
         with progress_bar() as bar:

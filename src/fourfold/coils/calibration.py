@@ -7,11 +7,12 @@ from typing import Literal, TypeAlias
 import torch
 from torch import Tensor
 
+from fourfold.coils.calibration_size import FEWEST, MOST, calibration_size
 from fourfold.coils.espirit import Crop, Sets, espirit
 from fourfold.coils.low_resolution import low_resolution_images
 from fourfold.coils.walsh import walsh
 from fourfold.errors import InputError
-from fourfold.operators.gridding import dense_centre, gridded_centre
+from fourfold.operators.gridding import gridded_centre
 from fourfold.scan import Scan, crop_centre
 
 __all__ = ["Approach", "calibration_kspace", "estimate_maps"]
@@ -20,10 +21,10 @@ Approach: TypeAlias = Literal["espirit", "walsh"]
 
 # Fewer lines leave a low-resolution image without any detail to tell the coils apart by.
 _WALSH_LINES = 4
-_GRIDDED, _FEWEST_GRIDDED = 24, 16
+_FEWEST_GRIDDED = 16
 
 
-def calibration_kspace(scan: Scan, minimum: int = 6, size: int | None = 24) -> Tensor:
+def calibration_kspace(scan: Scan, minimum: int = FEWEST, size: int | None = MOST) -> Tensor:
     """Return the calibration k-space of a scan: acquired apart from it, or its fully sampled centre.
 
     With a trajectory it is the centre brought onto the grid (`fourfold.operators.gridding.gridded_centre`).
@@ -49,11 +50,11 @@ def calibration_kspace(scan: Scan, minimum: int = 6, size: int | None = 24) -> T
         When there are fewer than `minimum` calibration lines.
     """
     if scan.calibration is None and scan.trajectory is not None:
-        return _gridded(scan, minimum, size or _GRIDDED)
+        return _gridded(scan, minimum, size or MOST)
     found = scan.calibration
     if found is None:
         found = crop_centre(scan.kspace, scan.sampling.calibration)
-    lines = min(found.shape[-2:])
+    lines = calibration_size(scan)
     if lines < minimum:
         raise InputError(
             f"The scan has {lines} fully sampled calibration lines around the k-space centre; this needs at least "
@@ -63,7 +64,7 @@ def calibration_kspace(scan: Scan, minimum: int = 6, size: int | None = 24) -> T
 
 
 def _gridded(scan: Scan, minimum: int, size: int) -> Tensor:
-    dense = dense_centre(scan, size)
+    dense = calibration_size(scan, size)
     if dense < minimum:
         raise InputError(
             f"The trajectory samples k-space densely in {dense}×{dense} points around the centre; this needs at least "

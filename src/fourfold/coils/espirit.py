@@ -12,6 +12,7 @@ from fourfold.coils.eigenvectors import pixels_per_block, principal_eigenvectors
 from fourfold.coils.espirit_threshold import automatic_crop
 from fourfold.coils.map_phase import align_phase
 from fourfold.errors import InputError
+from fourfold.noise.calibration_noise import noise_floor
 from fourfold.operators.trigonometric import interpolation
 
 __all__ = ["Crop", "Sensitivities", "Sets", "espirit"]
@@ -22,8 +23,6 @@ Sets: TypeAlias = int | Literal["auto"]
 # Where the object folds over onto itself, a second eigenvalue is close to one too: in 17 % of a head in too small a
 # field of view, 5 % where 13 calibration lines blur them, and in less than 1 % of any object without fold-over tried.
 _OBJECT_EIGENVALUE, _FOLDED_SHARE = 0.9, 0.02
-# Share of the noise's energy in the weaker half of the patches' directions, 0.25 to 0.6 for white noise.
-_WEAKER_HALF = 0.4
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +77,7 @@ def espirit(
         risk estimate (see `fourfold.coils.espirit_threshold`).
     noise_variance
         Variance of the complex noise of one k-space sample of one coil, for the automatic crop; None estimates it
-        from the weakest singular values of the calibration matrix.
+        from the calibration (`fourfold.noise.calibration_noise.noise_floor`).
 
     Raises
     ------
@@ -89,7 +88,7 @@ def espirit(
     frames, coils = calibration.shape[:2]
     peaks = calibration.abs().amax(dim=(1, 2, 3)).tolist()
     spaces = [_signal_space(data / peak, kernel, threshold) for data, peak in zip(calibration, peaks, strict=True)]
-    projections = [_projection(basis) for basis, _ in spaces]
+    projections = [_projection(basis) for basis in spaces]
     count = max(map(_folds, projections)) if sets == "auto" else sets
     maps = calibration.new_empty((frames, count, coils, *shape))
     eigenvalues = calibration.real.new_empty((frames, count, *shape))
@@ -97,9 +96,11 @@ def espirit(
     for index, (data, peak, projection) in enumerate(zip(calibration, peaks, projections, strict=True)):
         _solve_eigenmaps(projection, maps[index], eigenvalues[index])
         align_phase(maps[index], data / peak)
-        noise = spaces[index][1] if noise_variance is None else noise_variance / peak**2
-        automatic = crop == "auto"
-        level = automatic_crop(maps[index], eigenvalues[index], data / peak, noise) if automatic else float(crop)
+        if crop == "auto":
+            noise = noise_floor(data / peak) if noise_variance is None else noise_variance / peak**2
+            level = automatic_crop(maps[index], eigenvalues[index], data / peak, noise)
+        else:
+            level = float(crop)
         maps[index] *= (eigenvalues[index] > level)[:, None]
         levels.append(level)
     return Sensitivities(maps, eigenvalues, tuple(levels))
@@ -126,12 +127,8 @@ def _patches(calibration: Tensor, kernel: int) -> Tensor:
     return patches.permute(1, 2, 0, 3, 4).reshape(-1, calibration.shape[0] * kernel**2)
 
 
-def _signal_space(calibration: Tensor, kernel: int, threshold: float) -> tuple[Tensor, float]:
-    """Return a basis of the space that the calibration's patches span, and the noise variance of one sample.
-
-    The basis is orthonormal, (vector, coil, kernel, kernel). The noise is told from the weaker half of the
-    spectrum; on the scans it was tried on this is within a factor of two of the corners of full k-space.
-    """
+def _signal_space(calibration: Tensor, kernel: int, threshold: float) -> Tensor:
+    """Return an orthonormal basis (vector, coil, kernel, kernel) of the space that the calibration's patches span."""
     patches = _patches(calibration, kernel)
     # The Gram matrix of the shorter side has the same non-zero spectrum and is decomposed in the least time.
     wide = patches.shape[0] < patches.shape[1]
@@ -140,8 +137,7 @@ def _signal_space(calibration: Tensor, kernel: int, threshold: float) -> tuple[T
     basis = vectors[:, kept]
     if wide:
         basis = patches.T @ basis / energies[kept].sqrt()
-    weaker = energies[: len(energies) // 2].clamp_min(0).mean() / max(patches.shape)
-    return basis.T.reshape(-1, calibration.shape[0], kernel, kernel), float(weaker) / _WEAKER_HALF
+    return basis.T.reshape(-1, calibration.shape[0], kernel, kernel)
 
 
 def _projection(basis: Tensor) -> Tensor:

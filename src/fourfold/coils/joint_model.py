@@ -8,6 +8,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from fourfold.coils.calibration_size import axis_without_neighbours
 from fourfold.errors import InputError
 from fourfold.operators.aliasing import Aliasing
 from fourfold.operators.fourier import ifft
@@ -31,12 +32,12 @@ def require_neighbours(mask: Tensor) -> None:
     InputError
         Naming the axis.
     """
-    for name, lines in (("ky", mask), ("kx", mask.mT)):
-        if not bool((lines[1:] & lines[:-1]).any()):
-            raise InputError(
-                f"The scan has no two neighbouring samples along {name}, by which image and coil maps are told apart; "
-                "acquire some calibration lines at the centre of k-space, or give coil_maps."
-            )
+    name = axis_without_neighbours(mask)
+    if name is not None:
+        raise InputError(
+            f"The scan has no two neighbouring samples along {name}, by which image and coil maps are told apart; "
+            "acquire some calibration lines at the centre of k-space, or give coil_maps."
+        )
 
 
 class SmoothMaps(LinearOperator):

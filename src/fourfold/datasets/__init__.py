@@ -1,4 +1,4 @@
-"""Data that networks are trained on: examples from raw data, or simulated from images, split by subject."""
+"""Training data: examples from raw data, or simulated from images, split by subject."""
 
 from fourfold.datasets.dataset import Examples
 from fourfold.datasets.example import Batch, Example, collate

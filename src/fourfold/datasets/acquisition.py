@@ -1,4 +1,4 @@
-"""One acquisition as measured, and what of it is known beside the measured samples."""
+"""One acquisition: the measured scan, and the ground truth where it is known."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ __all__ = ["Acquisition"]
 
 @dataclass(frozen=True, eq=False)
 class Acquisition:
-    """What the scanner measured, and what only the maker of examples knows.
+    """A measured scan and its ground truth.
 
     Attributes
     ----------
     measured
-        The undersampled scan of one frame, all that a method may see.
+        The undersampled scan of one frame; the only input of a method.
     full
-        complex64, (coil, ky, kx): the fully sampled k-space of raw data; None where there is none.
+        complex64, (coil, ky, kx): the fully sampled k-space of raw data; None where unknown.
     image, true_maps
-        complex64, (y, x) and (coil, y, x): what a simulation started from, without noise; None of raw data.
+        complex64, (y, x) and (coil, y, x): noise-free image and coil maps of a simulation; None for raw data.
     """
 
     measured: Scan
@@ -36,7 +36,7 @@ class Acquisition:
     true_maps: Tensor | None = None
 
     def maps(self, settings: DataSettings) -> Tensor | None:
-        """Return the coil maps (coil, y, x) that an example gets."""
+        """Return the coil maps (coil, y, x) of the example; None for the setting 'none'."""
         if self.measured.coils == 1:
             return torch.ones_like(self.measured.kspace[0])
         if settings.maps == "none":
@@ -46,14 +46,14 @@ class Acquisition:
         return estimate_maps(self.measured, crop=settings.coil_map_threshold)[0, 0]
 
     def reference(self, settings: DataSettings, maps: Tensor | None) -> Tensor | None:
-        """Return the reference (y, x) in the unit of the measured data; None where nobody knows it.
+        """Return the reference image (y, x) in the unit of the measured data; None where it is unknown.
 
         Parameters
         ----------
         settings
-            Whether it is complex.
+            Decide between a complex reference and a magnitude.
         maps
-            The coil maps that the example has, whose phase a complex reference goes with.
+            Coil maps of the example; a complex reference has the phase that belongs to them.
         """
         if self.image is not None and self.true_maps is not None:
             return self._simulated_reference(self.image, self.true_maps, settings, maps)
@@ -70,6 +70,6 @@ class Acquisition:
             return image.abs()
         if maps is true_maps or len(maps) == 1:
             return image
-        # Estimated maps leave another phase to the image than the true ones do; its magnitude is the truth's.
+        # The image's phase depends on that of the maps; its magnitude does not.
         combined = (maps.conj() * true_maps).sum(dim=0) * image
         return torch.polar(image.abs(), combined.angle())

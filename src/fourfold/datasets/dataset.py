@@ -1,4 +1,4 @@
-"""Examples as a plain torch data set."""
+"""The torch data set of examples."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from fourfold.datasets.acquisition import Acquisition
 from fourfold.datasets.augmentation import augment_image, crop_or_pad, flip
 from fourfold.datasets.example import Example
 from fourfold.datasets.images import ImageVolume
-from fourfold.datasets.random_masks import AnyMaskDrawer, Grid
-from fourfold.datasets.random_streams import Draw
+from fourfold.datasets.random_masks import Grid, MaskMixture
+from fourfold.datasets.random_streams import RandomStreams
 from fourfold.datasets.raw_data import RawVolume, mirrored
 from fourfold.datasets.settings import Augmentation, DataSettings, Part
 from fourfold.datasets.shared_memory import shared_zeros
@@ -28,29 +28,29 @@ from fourfold.scan import Sampling, Scan
 
 __all__ = ["Examples"]
 
-# The width of ESPIRiT's kernel.
+# Width of ESPIRiT's kernel.
 _ESPIRIT_LINES = 6
 
 
 class Examples(Dataset[Example]):
-    """Examples made of files, one at a time and when asked for.
+    """Examples made from files on demand.
 
-    An example depends on seed, part, epoch and index alone, so that it is the same whichever worker makes it. Nothing
-    stays open between reads.
+    An example is a function of seed, part, epoch and index, so that it does not depend on the worker that makes it. No
+    file stays open between reads.
 
     Parameters
     ----------
     volumes
         The files.
     subjects
-        Whose slices to use.
+        Subjects of this part.
     settings, part, seed
-        What examples are made of and how. Augmentation is for ``training`` alone, and so are new numbers in each epoch.
+        How examples are made. Only ``training`` is augmented and changes from epoch to epoch.
 
     Raises
     ------
     InputError
-        When there is no example, or the settings do not suit the files.
+        When there is no example, or the settings are unsuitable for the files.
     """
 
     def __init__(
@@ -63,76 +63,73 @@ class Examples(Dataset[Example]):
     ) -> None:
         self.settings, self.part, self.seed = settings, part, seed
         self.augmentation = settings.augmentation if part == "training" else Augmentation()
-        self.volumes, self._places = self._find(volumes, subjects)
-        # In memory that workers share: those that live on see a new epoch.
+        self.volumes, self._locations = self._find(volumes, subjects)
+        # In shared memory, so that persistent workers get the new epoch.
         self._epoch = shared_zeros((), torch.int64)
         grids = self._grids()
-        self._masks = None if settings.masks is None else AnyMaskDrawer(settings.masks, grids, Draw(seed, part))
+        self._masks = None if settings.masks is None else MaskMixture(settings.masks, grids, RandomStreams(seed, part))
         self._check_maps()
 
     def _find(self, volumes: Sequence[Volume], subjects: frozenset[str]) -> tuple[tuple[Volume, ...], Tensor]:
-        """Return the files with slices of these subjects, and (file, slice) of each example, int64 (example, 2)."""
+        """Return the files with slices of these subjects, and each example's file and slice, int64 (example, 2)."""
         used = tuple(
             volume for volume in volumes if any(volume.subject(index) in subjects for index in range(len(volume)))
         )
-        found = [
+        locations = [
             (number, index)
             for number, volume in enumerate(used)
             for index in range(len(volume))
             if volume.subject(index) in subjects
         ]
-        if not found:
+        if not locations:
             raise InputError(f"There is no data for {self.part}; name sources or subjects for it.")
-        places = torch.tensor(found)
         limit = self.settings.limit(self.part)
         if limit is None:
-            return used, places
-        if limit > len(found):
-            raise InputError(f"{limit} images were asked for {self.part} but there are {len(found)}; ask for fewer.")
-        order = Draw(self.settings.split.seed, self.part).numbers("images").permutation(len(found))
-        return used, places[torch.from_numpy(order[:limit])]
+            return used, torch.tensor(locations)
+        count = len(locations)
+        if limit > count:
+            raise InputError(f"{limit} images are to be used for {self.part} but there are {count}; use fewer.")
+        order = RandomStreams(self.settings.split.seed, self.part).numpy_generator("images").permutation(count)
+        return used, torch.tensor(locations)[torch.from_numpy(order[:limit])]
 
     def __len__(self) -> int:
-        return len(self._places)
+        return len(self._locations)
 
     @property
     def epoch(self) -> int:
-        """The epoch whose examples are drawn."""
+        """The current epoch."""
         return int(self._epoch)
 
     def set_epoch(self, epoch: int) -> None:
-        """Draw the examples of this epoch from now on, in this process and its workers; in training alone.
-
-        A training that goes on at an epoch thus sees what it would have seen unbroken.
-        """
+        """Set the epoch, in this process and its workers; only training examples depend on it."""
         if self.part == "training":
             self._epoch.fill_(epoch)
 
     def at_epoch(self, epoch: int) -> Examples:
-        """Return the same data set with an epoch of its own, which no other process moves."""
-        twin = copy.copy(self)
-        twin._epoch = torch.tensor(epoch if self.part == "training" else 0)
-        return twin
+        """Return the same data set at a fixed epoch, which other processes do not change."""
+        examples = copy.copy(self)
+        examples._epoch = torch.tensor(epoch if self.part == "training" else 0)
+        return examples
 
     def subject(self, index: int) -> str:
-        """Return whom an example shows."""
-        volume, place = self._volume(index)
-        return volume.subject(place)
+        """Return the subject of an example."""
+        volume, slice_index = self._volume(index)
+        return volume.subject(slice_index)
 
     def name(self, index: int) -> str:
         """Return file and slice of an example."""
-        volume, place = self._volume(index)
-        return volume.name(place)
+        volume, slice_index = self._volume(index)
+        return volume.name(slice_index)
 
     def shape(self, index: int) -> tuple[int, int, int]:
         """Return (coils, ny, nx) of an example in this epoch, without making it."""
-        volume, place = self._volume(index)
-        draw = self._draw(index)
-        return self._coils(volume, draw), *self._size(volume, place, draw)
+        volume, slice_index = self._volume(index)
+        streams = self._streams(index)
+        return self._coils(volume, streams), *self._size(volume, slice_index, streams)
 
     def summary(self) -> dict[str, Any]:
-        """Return what the examples are made of, as JSON types: for a manifest."""
-        numbers = sorted(set(self._places[:, 0].tolist()))
+        """Return part, subjects, files and settings as JSON types."""
+        numbers = sorted(set(self._locations[:, 0].tolist()))
         return {
             "part": self.part,
             "examples": len(self),
@@ -160,60 +157,62 @@ class Examples(Dataset[Example]):
             raise InputError(f"'{name}': {error}") from error
 
     def _acquisition(self, index: int) -> Acquisition:
-        draw = self._draw(index)
-        volume, place = self._volume(index)
+        streams = self._streams(index)
+        volume, slice_index = self._volume(index)
         if isinstance(volume, RawVolume):
-            return self._raw(volume, place, draw)
+            return self._raw(volume, slice_index, streams)
         assert isinstance(volume, ImageVolume)
-        return self._simulated(volume, place, draw)
+        return self._simulated(volume, slice_index, streams)
 
     def _volume(self, index: int) -> tuple[Volume, int]:
-        number, place = self._places[index].tolist()
-        return self.volumes[number], place
+        number, slice_index = self._locations[index].tolist()
+        return self.volumes[number], slice_index
 
-    def _draw(self, index: int) -> Draw:
-        return Draw(self.seed, self.part, self.epoch, index)
+    def _streams(self, index: int) -> RandomStreams:
+        return RandomStreams(self.seed, self.part, self.epoch, index)
 
-    def _coils(self, volume: Volume, draw: Draw) -> int:
+    def _coils(self, volume: Volume, streams: RandomStreams) -> int:
         if isinstance(volume, RawVolume):
             return volume.coils
         coils = self.settings.simulation.coils
-        return coils if isinstance(coils, int) else int(draw.numbers("number of coils").choice(coils))
+        return coils if isinstance(coils, int) else int(streams.numpy_generator("number of coils").choice(coils))
 
-    def _size(self, volume: Volume, place: int, draw: Draw) -> tuple[int, int]:
+    def _size(self, volume: Volume, slice_index: int, streams: RandomStreams) -> tuple[int, int]:
         sizes = self.augmentation.sizes
         if sizes:
-            return sizes[int(draw.numbers("size").integers(len(sizes)))]
-        return volume.settings.crop or volume.size(place)
+            return sizes[int(streams.numpy_generator("size").integers(len(sizes)))]
+        return volume.settings.crop or volume.size(slice_index)
 
-    def _simulated(self, volume: ImageVolume, place: int, draw: Draw) -> Acquisition:
-        image = volume.image(place)
+    def _simulated(self, volume: ImageVolume, slice_index: int, streams: RandomStreams) -> Acquisition:
+        image = volume.image(slice_index)
         if not bool(torch.isfinite(image).all()):
-            raise InputError(f"The image '{volume.name(place)}' holds NaN or Inf; correct it or leave it out.")
-        image = augment_image(image, self.augmentation, draw)
-        anywhere = draw.numbers("shift") if self.augmentation.shift else None
-        image = crop_or_pad(image, self._size(volume, place, draw), anywhere)
-        image = flip(image, draw) if self.augmentation.flip else image
+            raise InputError(f"The image '{volume.name(slice_index)}' holds NaN or Inf; correct it or leave it out.")
+        image = augment_image(image, self.augmentation, streams)
+        shift_rng = streams.numpy_generator("shift") if self.augmentation.shift else None
+        image = crop_or_pad(image, self._size(volume, slice_index, streams), shift_rng)
+        image = flip(image, streams) if self.augmentation.flip else image
         if not bool(image.any()):
-            raise InputError(f"The image '{volume.name(place)}' is zero where it is cropped; choose a larger crop.")
-        simulated = simulate_acquisition(image, self._coils(volume, draw), self.settings.simulation, draw)
+            raise InputError(
+                f"The image '{volume.name(slice_index)}' is zero where it is cropped; choose a larger crop."
+            )
+        simulated = simulate_acquisition(image, self._coils(volume, streams), self.settings.simulation, streams)
         assert self._masks is not None
-        mask = self._masks((*image.shape, "ky"), draw)
+        mask = self._masks((*image.shape, "ky"), streams)
         measured = Scan(torch.where(mask, simulated.kspace, 0)[None], Sampling(mask[None]))
         return Acquisition(measured, image=simulated.image, true_maps=simulated.maps)
 
-    def _raw(self, volume: RawVolume, place: int, draw: Draw) -> Acquisition:
-        anywhere = draw.numbers("shift") if self.augmentation.shift else None
-        scan = volume.scan(place, self._size(volume, place, draw), anywhere)
+    def _raw(self, volume: RawVolume, slice_index: int, streams: RandomStreams) -> Acquisition:
+        shift_rng = streams.numpy_generator("shift") if self.augmentation.shift else None
+        scan = volume.scan(slice_index, self._size(volume, slice_index, streams), shift_rng)
         if self._masks is None:
             return Acquisition(scan)
         if not scan.fully_sampled:
             raise InputError(
-                f"'{volume.name(place)}' is undersampled already ({scan.acceleration:.2f}×) and no mask can be drawn "
-                "for it; leave it out, or set masks: null to train on such data without references."
+                f"'{volume.name(slice_index)}' is undersampled already ({scan.acceleration:.2f}×) and no mask can be "
+                "applied to it; leave it out, or set masks: null to train on such data without references."
             )
-        scan = mirrored(scan, draw) if self.augmentation.flip else scan
-        mask = self._masks((*scan.shape, volume.line_axis), draw)
+        scan = mirrored(scan, streams) if self.augmentation.flip else scan
+        mask = self._masks((*scan.shape, volume.line_axis), streams)
         return Acquisition(scan.with_sampling(Sampling(mask[None])), full=scan.kspace[0])
 
     def _example(self, acquisition: Acquisition, index: int) -> Example:
@@ -223,12 +222,12 @@ class Examples(Dataset[Example]):
             raise InputError(f"The samples of '{self.name(index)}' that the mask keeps are zero; leave it out.")
         maps = acquisition.maps(self.settings)
         reference = acquisition.reference(self.settings, maps)
-        box = calibration_kspace(measured, minimum=0, size=self.settings.calibration_size)[0]
+        calibration = calibration_kspace(measured, minimum=0, size=self.settings.calibration_size)[0]
         return Example(
             kspace=measured.kspace[0] / scale,
             mask=measured.mask[0],
             maps=maps,
-            calibration=box / scale if box.numel() else None,
+            calibration=calibration / scale if calibration.numel() else None,
             reference=None if reference is None else reference / scale,
             scale=scale,
             subject=self.subject(index),
@@ -237,9 +236,9 @@ class Examples(Dataset[Example]):
         )
 
     def _grids(self) -> set[Grid]:
-        """Return the grids of all examples; refuse crops that are larger than an image that must not be padded."""
+        """Return the grids of all examples; raises InputError for crops larger than an image that is not padded."""
         grids: set[Grid] = set()
-        sizes = {(number, self.volumes[number].size(place)) for number, place in self._places.tolist()}
+        sizes = {(number, self.volumes[number].size(slice_index)) for number, slice_index in self._locations.tolist()}
         for number, size in sorted(sizes):
             volume = self.volumes[number]
             for wanted in self.augmentation.sizes or (volume.settings.crop or size,):
@@ -248,7 +247,7 @@ class Examples(Dataset[Example]):
         return grids
 
     def _check_maps(self) -> None:
-        """Refuse settings with which coil maps, or a reference that goes with them, cannot be had."""
+        """Raise InputError for settings with which coil maps or a complex reference cannot be computed."""
         settings = self.settings
         raw = any(isinstance(volume, RawVolume) and volume.coils > 1 for volume in self.volumes)
         coils = settings.simulation.coils
@@ -258,7 +257,7 @@ class Examples(Dataset[Example]):
             return
         if settings.maps == "none" and settings.reference == "image":
             raise InputError(
-                "Without coil maps nobody knows the phase of several coils' image; choose reference 'rss', or maps."
+                "A complex reference of several coils needs coil maps; choose reference 'rss', or maps 'espirit'."
             )
         if images and settings.maps == "espirit":
             self._masks.check_calibration(_ESPIRIT_LINES)

@@ -1,4 +1,4 @@
-"""DICOM images, for which pydicom is needed."""
+"""DICOM images, read with pydicom."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ __all__ = ["DicomImages"]
 
 
 class DicomImages(Stack):
-    """The image or the frames of a DICOM file; the subject is the patient's ID unless the settings find another.
+    """The image or the frames of a DICOM file. The subject is the patient's ID unless the settings give a pattern.
 
     Raises
     ------
     InputError
-        When pydicom is not installed, or the file is damaged or no greyscale image.
+        When pydicom is not installed, or the file is damaged or not a greyscale image.
     """
 
     def __init__(self, path: Path, settings: Images) -> None:
@@ -39,7 +39,7 @@ class DicomImages(Stack):
             pixels = np.asarray(file.pixel_array)
         except (InputError, MemoryError):
             raise
-        # Damaged files, compression that needs further packages, …: pydicom raises much, and says what it needs.
+        # pydicom raises many types of errors; its message names a missing decoder.
         except Exception as error:
             raise InputError(f"'{path}' cannot be decoded ({error}); copy it again or convert it to NIfTI.") from error
         kind = str(getattr(file, "PhotometricInterpretation", ""))
@@ -59,6 +59,6 @@ RESCALE = {"RescaleSlope": 1.0, "RescaleIntercept": 0.0}
 
 
 def _pixel_bytes(file: Any) -> int:
-    """Return the bytes of the decoded pixels, as the header gives their number."""
+    """Return the size of the decoded pixels in bytes, from the header."""
     sizes = [int(getattr(file, name, None) or 1) for name in ("NumberOfFrames", "Rows", "Columns", "SamplesPerPixel")]
     return array_bytes(sizes, max(1, int(getattr(file, "BitsAllocated", 8)) // 8))

@@ -1,4 +1,4 @@
-"""What a network is trained on: one example, and examples of one size stacked into a batch."""
+"""One training example, and a batch of stacked examples."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["Batch", "Example", "collate"]
 
 @dataclass(frozen=True, eq=False)
 class Example:
-    """One undersampled acquisition, in the unit of intensity that its own samples tell, and what should come out.
+    """One undersampled acquisition and its reference image, divided by the acquisition's intensity scale.
 
     Attributes
     ----------
@@ -28,20 +28,19 @@ class Example:
     mask
         bool, (ky, kx): True where acquired.
     maps
-        complex64, (coil, y, x); ones for one coil; None where the network is to find them itself.
+        complex64, (coil, y, x); ones for a single coil; None where the network estimates them.
     calibration
-        complex64, (coil, cy, cx): the fully sampled centre of `kspace`, or what was acquired apart from it, over
-        `scale`; None where there is none.
+        complex64, (coil, cy, cx): the fully sampled centre of `kspace`, or separate calibration data, over `scale`;
+        None where there is none.
     reference
-        What the network's image is compared with, over `scale`: complex64 (y, x); float32 (y, x) where the magnitude
-        alone is known, to be compared with the modulus of the network's image. None where the data were undersampled
-        to begin with, so that nobody knows.
+        The fully sampled image over `scale`: complex64 (y, x), or float32 (y, x) where only the magnitude is known.
+        None where the source data were undersampled.
     scale
-        `fourfold.kspace.intensity_scale.intensity_scale` of the measured samples, as all methods use it.
+        `fourfold.kspace.intensity_scale.intensity_scale` of the measured samples.
     subject, name
-        Whom it shows; file and slice.
+        Subject; file and slice.
     index
-        Place in the data set.
+        Index in the data set.
     """
 
     kspace: Tensor
@@ -57,7 +56,7 @@ class Example:
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """Examples of one size and number of coils, stacked along a first axis called frame.
+    """Examples of one size and number of coils, stacked along the frame axis.
 
     Attributes
     ----------
@@ -68,8 +67,8 @@ class Batch:
     maps
         complex64, (frame, coil, y, x), or None.
     calibration
-        complex64, (frame, coil, cy, cx), or None. Where examples have boxes of different sizes, the smaller are
-        surrounded by zeros up to the largest, which a network that fills the box up to the full grid does anyway.
+        complex64, (frame, coil, cy, cx), or None. Smaller calibration regions are zero-padded to the largest, as
+        networks that pad the region to the full grid do anyway.
     reference
         complex64 or float32, (frame, y, x), or None.
     scale
@@ -99,7 +98,7 @@ class Batch:
         return self._changed(lambda tensor: tensor.to(device, non_blocking=non_blocking))
 
     def pin_memory(self) -> Batch:
-        """Return the batch in page-locked memory, from which a GPU copies while it computes; loaders call this."""
+        """Return the batch in page-locked memory, for asynchronous copies to a GPU; torch's loaders call this."""
         return self._changed(Tensor.pin_memory)
 
     def _changed(self, change: Callable[[Tensor], Tensor]) -> Batch:
@@ -112,7 +111,7 @@ class Batch:
 
 
 def collate(examples: Sequence[Example]) -> Batch:
-    """Return examples as one batch: the ``collate_fn`` of a `torch.utils.data.DataLoader`.
+    """Stack examples into a batch: the ``collate_fn`` of a `torch.utils.data.DataLoader`.
 
     Raises
     ------
@@ -122,16 +121,16 @@ def collate(examples: Sequence[Example]) -> Batch:
     """
     shapes = sorted({tuple(example.kspace.shape) for example in examples})
     if len(shapes) > 1:
-        found = ", ".join("×".join(map(str, shape)) for shape in shapes)
+        listed = ", ".join("×".join(map(str, shape)) for shape in shapes)
         raise InputError(
-            f"A batch got examples of different sizes (coil × ky × kx: {found}); crop them to one size, or gather "
+            f"A batch got examples of different sizes (coil × ky × kx: {listed}); crop them to one size, or gather "
             "examples of one shape (Examples.shape)."
         )
     return Batch(
         torch.stack([example.kspace for example in examples]),
         torch.stack([example.mask for example in examples]),
         _stack("coil maps", [example.maps for example in examples]),
-        _stack("calibration lines", _same_box([example.calibration for example in examples])),
+        _stack("calibration lines", _padded_to_one_size([example.calibration for example in examples])),
         _stack("a complex or a magnitude reference", [example.reference for example in examples]),
         torch.tensor([example.scale for example in examples]),
         tuple(example.subject for example in examples),
@@ -140,26 +139,24 @@ def collate(examples: Sequence[Example]) -> Batch:
     )
 
 
-def _stack(what: str, tensors: Sequence[Tensor | None]) -> Tensor | None:
+def _stack(contents: str, tensors: Sequence[Tensor | None]) -> Tensor | None:
     present = [tensor for tensor in tensors if tensor is not None]
     if not present:
         return None
     if len(present) < len(tensors) or len({tensor.dtype for tensor in present}) > 1:
-        raise InputError(
-            f"Some examples of a batch have {what} and others have not; train on data that are alike in this."
-        )
+        raise InputError(f"Some examples of a batch have {contents} and others have not; use data that agree in this.")
     return torch.stack(present)
 
 
-def _same_box(calibrations: Sequence[Tensor | None]) -> list[Tensor | None]:
-    """Return the calibration boxes with zeros around the smaller ones."""
+def _padded_to_one_size(calibrations: Sequence[Tensor | None]) -> list[Tensor | None]:
+    """Return the calibration regions, the smaller ones zero-padded to the largest size."""
     sizes = [each.shape[-2:] for each in calibrations if each is not None]
     if len(set(sizes)) <= 1:
         return list(calibrations)
     largest = [max(size) for size in zip(*sizes, strict=True)]
-    return [None if each is None else _surrounded(each, largest) for each in calibrations]
+    return [None if each is None else _zero_padded(each, largest) for each in calibrations]
 
 
-def _surrounded(calibration: Tensor, size: Sequence[int]) -> Tensor:
+def _zero_padded(calibration: Tensor, size: Sequence[int]) -> Tensor:
     rows, columns = (centre_slice(full, width) for full, width in zip(size, calibration.shape[-2:], strict=True))
     return pad(calibration, (columns.start, size[1] - columns.stop, rows.start, size[0] - rows.stop))

@@ -1,4 +1,4 @@
-"""Images in NumPy files: named stacks of slices, and single images or series."""
+"""Stacks of images, and those in NumPy files."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from fourfold.files.numpy_arrays import array_names, is_single_array, stored_arr
 
 __all__ = ["ImageVolume", "NumpyImages", "Stack", "compact"]
 
-STACKS = ("slices", "images", "image")
-NAMES = ("ids", "names")
-SMALLEST = 16
-# Brighter than this part of the file's maximum is object.
+ARRAY_NAMES = ("slices", "images", "image")
+SLICE_NAMES = ("ids", "names")
+SMALLEST_SIDE = 16
+# Pixels above this fraction of the file's maximum belong to the object.
 OBJECT_LEVEL = 0.1
 
 
@@ -36,64 +36,63 @@ class ImageVolume(Volume):
 
 
 class Stack(ImageVolume):
-    """Images of one size that are decoded once, and which worker processes share.
+    """Images of one size, decoded once and shared by worker processes.
 
     Parameters
     ----------
     path, settings
-        The file, and the source that it is from.
+        The file, and the settings of its source.
     images
-        Any number type, (slice, y, x). Slices that are zero throughout are left out, and those that show less than the
-        source's `content`.
+        (slice, y, x), of any numeric type. Slices of zeros are left out, and those with less object than the source's
+        `min_object_fraction`.
     subjects, names
         One for each slice.
 
     Raises
     ------
     InputError
-        For NaN or Inf, images too small to be any, or a file that shows nothing at all.
+        For NaN or Inf, images that are too small, or a file without any object.
     """
 
     def __init__(self, path: Path, settings: Images, images: Tensor, subjects: list[str], names: list[str]) -> None:
         self.path, self.settings = path, settings
         self._check(images)
-        kept = self._shown(images)
-        dark = kept.count(False)
+        used = self._shows_object(images)
+        dark = used.count(False)
         if dark == len(images):
             raise InputError(f"All images in '{path}' are zero or show too little; give images that show an object.")
         self.left_out = f"{dark} dark slices" if dark else ""
-        self._images = images[torch.tensor(kept)] if dark else images
-        # Arrays of text rather than lists: workers that read them then write nothing, and pages stay shared.
-        self._subjects = np.array([subject for subject, keep in zip(subjects, kept, strict=True) if keep])
-        self._names = np.array([name for name, keep in zip(names, kept, strict=True) if keep])
+        self._images = images[torch.tensor(used)] if dark else images
+        # NumPy arrays rather than lists: reading list items changes reference counts, which unshares memory pages.
+        self._subjects = np.array([subject for subject, use in zip(subjects, used, strict=True) if use])
+        self._names = np.array([name for name, use in zip(names, used, strict=True) if use])
 
     def _check(self, images: Tensor) -> None:
-        if min(images.shape[1:]) < SMALLEST:
+        if min(images.shape[1:]) < SMALLEST_SIDE:
             raise InputError(
                 f"The images in '{self.path}' have {images.shape[1]}×{images.shape[2]} pixels; a slice has at least "
-                f"{SMALLEST} along either axis: store them as (slice, y, x)."
+                f"{SMALLEST_SIDE} along either axis: store them as (slice, y, x)."
             )
         for index, image in enumerate(images):
             if not bool(torch.isfinite(image).all()):
                 raise InputError(f"Image {index} in '{self.path}' holds NaN or Inf; correct it or leave it out.")
 
-    def _shown(self, images: Tensor) -> list[bool]:
-        """Return which images are not zero throughout and show what the settings ask for."""
+    def _shows_object(self, images: Tensor) -> list[bool]:
+        """Return which images are not zero and show as much object as the settings require."""
         peaks = [float(image.abs().max()) for image in images]
         level = OBJECT_LEVEL * max(peaks)
-        shares = [float((image.abs() > level).float().mean()) for image in images]
-        return [
-            peak > 0 and share >= self.settings.min_object_fraction for peak, share in zip(peaks, shares, strict=True)
-        ]
+        fractions = [float((image.abs() > level).float().mean()) for image in images]
+        smallest = self.settings.min_object_fraction
+        return [peak > 0 and fraction >= smallest for peak, fraction in zip(peaks, fractions, strict=True)]
 
     def __len__(self) -> int:
         return len(self._images)
 
     def subject(self, index: int) -> str:
-        """Return whom a slice shows."""
+        """Return the subject of a slice."""
         return str(self._subjects[index])
 
-    def size(self, index: int) -> tuple[int, int]:  # noqa: ARG002  # all have one size
+    def size(self, index: int) -> tuple[int, int]:  # noqa: ARG002  # all slices have one size
         """Return the slices' size (ny, nx)."""
         return self._images.shape[1], self._images.shape[2]
 
@@ -108,7 +107,7 @@ class Stack(ImageVolume):
 
 
 def compact(array: npt.NDArray[Any]) -> Tensor:
-    """Return numbers as a tensor in a type that holds them exactly, or in single precision, and takes little memory."""
+    """Return an array as a tensor of the smallest type that holds it exactly, or of single precision."""
     if array.dtype.kind == "c":
         return torch.from_numpy(np.ascontiguousarray(array, np.complex64))
     if array.dtype.itemsize > 2 or array.dtype.kind == "f":
@@ -119,7 +118,7 @@ def compact(array: npt.NDArray[Any]) -> Tensor:
 
 
 class NumpyImages(Stack):
-    """Images in ``.npz`` (``slices``, ``images`` or ``image``, with ``ids`` or ``names`` beside them) or ``.npy``.
+    """Images in ``.npy``, or in ``.npz`` as ``slices``, ``images`` or ``image``, with names in ``ids`` or ``names``.
 
     The array is (y, x) or (slice, y, x), real or complex.
     """
@@ -139,25 +138,25 @@ class NumpyImages(Stack):
             raise InputError(f"'{path}' names {ids.size} slices but holds {len(array)} images; name each of them.")
         else:
             names = [str(name) for name in ids]
-            subjects = [subject_in(name, settings.subject, _before_mark(name)) for name in names]
+            subjects = [subject_in(name, settings.subject, _before_separator(name)) for name in names]
         super().__init__(path, settings, compact(array), subjects, names)
 
 
-def _before_mark(name: str) -> str:
-    """Return what stands before the first colon or at sign."""
+def _before_separator(name: str) -> str:
+    """Return the part of a name before the first colon or at sign."""
     return name.split(":")[0].split("@")[0]
 
 
 def _read(path: Path) -> tuple[npt.NDArray[Any], npt.NDArray[Any] | None]:
-    """Return the images and their names."""
+    """Return the images, and the names of the slices or None."""
     if is_single_array(path):
-        return stored_array(path, STACKS[0]).load(), None
+        return stored_array(path, ARRAY_NAMES[0]).load(), None
     names = array_names(path)
-    key = next((name for name in STACKS if name in names), None)
+    key = next((name for name in ARRAY_NAMES if name in names), None)
     if key is None:
         raise InputError(
-            f"'{path}' holds {', '.join(names) or 'nothing'} but none of {', '.join(STACKS)}; give the images one of "
-            "these names."
+            f"'{path}' holds {', '.join(names) or 'nothing'} but none of {', '.join(ARRAY_NAMES)}; give the images "
+            "one of these names."
         )
-    ids = next((name for name in NAMES if name in names), None)
+    ids = next((name for name in SLICE_NAMES if name in names), None)
     return stored_array(path, key).load(), None if ids is None else stored_array(path, ids).load()

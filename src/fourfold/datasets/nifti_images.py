@@ -18,39 +18,39 @@ from fourfold.memory import array_bytes, require_memory
 
 __all__ = ["NiftiImages"]
 
-ADVICE = "give a smaller volume, or take a computer with more memory"
+_ADVICE = "give a smaller volume, or take a computer with more memory"
 NORMAL = {"sagittal": 0, "coronal": 1, "axial": 2}
-"""The axis across the slices of a volume whose axes run to the right, to the front and up."""
+"""Slice axis of a volume in RAS orientation."""
 
 
 class NiftiImages(Stack):
-    """Slices of a NIfTI volume, magnitude or complex, decoded once; front or top up, the patient's right on the left.
+    """Slices of a NIfTI volume, magnitude or complex: anterior or superior up, the patient's right on the left.
 
     Parameters
     ----------
     path
         ``.nii`` or ``.nii.gz``.
     settings
-        Which slices.
+        Settings of the source.
 
     Raises
     ------
     InputError
-        For a damaged file, or several volumes in one.
+        For a damaged file, or one with several volumes.
     """
 
     def __init__(self, path: Path, settings: Images) -> None:
         try:
             volume: Any = nibabel.load(path)
-            # Scaled numbers are made in double precision.
-            require_memory(array_bytes(volume.shape, 8), f"The volume in '{path}'", ADVICE)
+            # Scaling to physical values is done in double precision.
+            require_memory(array_bytes(volume.shape, 8), f"The volume in '{path}'", _ADVICE)
             volume = nibabel.as_closest_canonical(volume)
             array = np.asanyarray(volume.dataobj)
         except (InputError, MemoryError):
             raise
-        # nibabel raises almost anything on damaged files.
+        # nibabel raises many types of errors for damaged files.
         except Exception as error:
-            raise InputError(f"'{path}' is damaged or no NIfTI file ({error}); copy it again.") from error
+            raise InputError(f"'{path}' is damaged or not a NIfTI file ({error}); copy it again.") from error
         if array.ndim == 4 and array.shape[3] == 1:
             array = array[..., 0]
         if array.ndim != 3 or array.dtype.kind not in "uifc":
@@ -58,9 +58,9 @@ class NiftiImages(Stack):
                 f"'{path}' holds {array.dtype} of shape {array.shape}; give a single volume of numbers, (x, y, z)."
             )
         slices = np.moveaxis(array, NORMAL[settings.axis], 0)
-        chosen = index_range(len(slices), settings.slice_range)
-        images = slices[chosen.start : chosen.stop].swapaxes(1, 2)[:, ::-1, ::-1]
+        indices = index_range(len(slices), settings.slice_range)
+        images = slices[indices.start : indices.stop].swapaxes(1, 2)[:, ::-1, ::-1]
         stem = path.name.removesuffix(".gz").removesuffix(".nii")
         subject = subject_in(path.name, settings.subject, stem)
-        names = [f"{settings.axis} {index}" for index in chosen]
+        names = [f"{settings.axis} {index}" for index in indices]
         super().__init__(path, settings, compact(images), [subject] * len(names), names)

@@ -1,4 +1,4 @@
-"""Photographs: lightness of PNG and JPEG files, decoded when asked for."""
+"""Photographs: the lightness of PNG and JPEG files, decoded on demand."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from fourfold.errors import InputError
 
 __all__ = ["Photographs", "lightness"]
 
-# The second row of sRGB's matrix to CIE XYZ, whose white of D65 has Y = 1 (IEC 61966-2-1).
-LUMINANCE = (0.2126390, 0.7151687, 0.0721923)
-# Where the cube root of CIE's lightness becomes a straight line, and its slope there (CIE 15:2018, section 8.2.1).
-LIMIT, SLOPE = (6 / 29) ** 3, 841 / 108
-UPRIGHT, TURNED = 1, {5, 6, 7, 8}
-"""Values of EXIF's orientation: of pictures as they are stored, and of those that lie on their side."""
+# Luminance weights of linear sRGB: second row of the matrix to CIE XYZ, white D65 (IEC 61966-2-1).
+_LUMINANCE = (0.2126390, 0.7151687, 0.0721923)
+# Below this luminance the cube root of CIE's lightness is a straight line of this slope (CIE 15:2018, section 8.2.1).
+_LINEAR_BELOW, _SLOPE = (6 / 29) ** 3, 841 / 108
+_UPRIGHT, _ROTATED = 1, {5, 6, 7, 8}
+"""EXIF orientations: without rotation, and with exchanged axes."""
 
 
 def lightness(values: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
-    """Return L* of CIE L*a*b* of sRGB colours: float32 (y, x), 0 to 100, of uint8 or uint16 (y, x, 3) or greys (y, x).
+    """Return the lightness L* of CIE L*a*b*, float32 (y, x), 0 to 100, of sRGB colours (y, x, 3) or greys (y, x).
 
-    Colours are linearised (IEC 61966-2-1), weighted to the luminance Y relative to D65's white, and
+    The colours, uint8 or uint16, are linearised (IEC 61966-2-1) and weighted to the luminance Y relative to white D65;
     L* = 116 f(Y) − 16 (CIE 15:2018).
     """
     levels = np.linspace(0, 1, np.iinfo(values.dtype).max + 1)
@@ -38,25 +38,25 @@ def lightness(values: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
     if values.ndim == 2:
         luminance = linear[values]
     else:
-        luminance = sum(weight * linear[values[..., colour]] for colour, weight in enumerate(LUMINANCE))
-    root = np.where(luminance > LIMIT, np.cbrt(luminance), SLOPE * luminance + 4 / 29)
+        luminance = sum(weight * linear[values[..., colour]] for colour, weight in enumerate(_LUMINANCE))
+    root = np.where(luminance > _LINEAR_BELOW, np.cbrt(luminance), _SLOPE * luminance + 4 / 29)
     return (116 * root - 16).astype(np.float32)
 
 
 class Photographs(ImageVolume):
-    """All photographs of a source; only their sizes are read at the start.
+    """All photographs of a source; only their sizes are read at first.
 
     Parameters
     ----------
     paths
         PNG and JPEG files.
     settings
-        Of the source.
+        Settings of the source.
 
     Raises
     ------
     InputError
-        For a file that is no picture.
+        For a file that is not a picture.
     """
 
     def __init__(self, paths: Sequence[Path], settings: Images) -> None:
@@ -69,7 +69,7 @@ class Photographs(ImageVolume):
         return len(self._paths)
 
     def subject(self, index: int) -> str:
-        """Return which photograph it is: each is a subject of its own, unless the settings group them."""
+        """Return the subject: each photograph is one, unless the settings group them."""
         return str(self._subjects[index])
 
     def size(self, index: int) -> tuple[int, int]:
@@ -86,7 +86,7 @@ class Photographs(ImageVolume):
         path = Path(self._paths[index])
         try:
             with Image.open(path) as picture:
-                upright = picture if _orientation(picture) == UPRIGHT else ImageOps.exif_transpose(picture)
+                upright = picture if _orientation(picture) == _UPRIGHT else ImageOps.exif_transpose(picture)
                 values = np.asarray(upright if upright.mode in ("L", "I;16") else upright.convert("RGB"))
         except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
             raise InputError(f"'{path}' is damaged ({error}); copy it again or leave it out.") from error
@@ -97,14 +97,14 @@ def _size(path: Path) -> tuple[int, int]:
     try:
         with Image.open(path) as picture:
             nx, ny = picture.size
-            turned = _orientation(picture) in TURNED
+            rotated = _orientation(picture) in _ROTATED
     except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
-        raise InputError(f"'{path}' is no picture that can be read ({error}); leave it out.") from error
-    return (nx, ny) if turned else (ny, nx)
+        raise InputError(f"'{path}' is not a readable picture ({error}); leave it out.") from error
+    return (nx, ny) if rotated else (ny, nx)
 
 
 def _orientation(picture: Image.Image) -> int:
-    """Return EXIF's orientation; of PNG only where it stands before the pixels, which would have to be decoded."""
+    """Return the EXIF orientation; in a PNG only if it precedes the pixels, so that nothing need be decoded."""
     if picture.format == "PNG" and "exif" not in picture.info:
-        return UPRIGHT
-    return int(picture.getexif().get(ExifTags.Base.Orientation, UPRIGHT))
+        return _UPRIGHT
+    return int(picture.getexif().get(ExifTags.Base.Orientation, _UPRIGHT))

@@ -1,4 +1,4 @@
-"""Masks for examples: a new one each time, or one of a fixed set."""
+"""Random sampling masks of examples: a new mask for each, or one of a fixed set."""
 
 from __future__ import annotations
 
@@ -8,58 +8,57 @@ from typing import TypeAlias
 import torch
 from torch import Tensor
 
-from fourfold.datasets.random_streams import Draw
+from fourfold.datasets.random_streams import RandomStreams
 from fourfold.datasets.settings import Masks
 from fourfold.datasets.shared_memory import shared_zeros
 from fourfold.errors import InputError
 from fourfold.sampling import make_sampling
 from fourfold.scan import Axis, Sampling
 
-__all__ = ["AnyMaskDrawer", "Grid", "MaskDrawer"]
+__all__ = ["Grid", "MaskDrawer", "MaskMixture"]
 
 Grid: TypeAlias = tuple[int, int, Axis]
-"""Size (ny, nx), and the axis along which lines are left out unless the settings name one."""
+"""Size (ny, nx), and the default axis of the undersampling."""
+
+_LINE_PATTERNS = ("random", "equispaced", "gaussian", "kt-interleaved")
+"""Patterns of whole lines; the acceleration is rounded to the nearest number of lines."""
 
 
-OF_LINES = ("random", "equispaced", "gaussian", "kt-interleaved")
-"""Patterns of a number of lines, which only some sizes share out evenly: others take the nearest number."""
+class MaskMixture:
+    """Draws the mask of each example with one of several `MaskDrawer`s, chosen at random."""
 
-
-class AnyMaskDrawer:
-    """Draws the mask of each example from one of several kinds; see `MaskDrawer`."""
-
-    def __init__(self, settings: Masks | tuple[Masks, ...], grids: Iterable[Grid], draw: Draw) -> None:
-        kinds = settings if isinstance(settings, tuple) else (settings,)
-        if not kinds:
+    def __init__(self, settings: Masks | tuple[Masks, ...], grids: Iterable[Grid], streams: RandomStreams) -> None:
+        each_settings = settings if isinstance(settings, tuple) else (settings,)
+        if not each_settings:
             raise InputError("The data's setting 'masks' is empty; give one kind of masks at least.")
         grids = tuple(grids)
-        self._kinds = [MaskDrawer(kind, grids, draw) for kind in kinds]
+        self._drawers = [MaskDrawer(one, grids, streams) for one in each_settings]
 
-    def __call__(self, grid: Grid, draw: Draw) -> Tensor:
-        """Return the mask, bool (ky, kx), of the example with this `draw`."""
-        kind = draw.numbers("kind of mask").integers(len(self._kinds))
-        return self._kinds[kind](grid, draw)
+    def __call__(self, grid: Grid, streams: RandomStreams) -> Tensor:
+        """Return the mask, bool (ky, kx), of the example with these random streams."""
+        kind = streams.numpy_generator("kind of mask").integers(len(self._drawers))
+        return self._drawers[kind](grid, streams)
 
     def check_calibration(self, lines: int) -> None:
-        """Refuse kinds with fewer than so many calibration lines; raises InputError."""
-        for kind in self._kinds:
-            kind.check_calibration(lines)
+        """Raise InputError if any mask has fewer calibration lines than `lines`."""
+        for drawer in self._drawers:
+            drawer.check_calibration(lines)
 
 
 class MaskDrawer:
     """Draws the mask of each example.
 
-    Every kind of mask that will be asked for is made once at the start, so that what cannot be met is refused there and
-    not in the middle of a training.
+    One mask of each grid and acceleration is made at the start, so that impossible settings are rejected before the
+    training begins.
 
     Parameters
     ----------
     settings
-        Pattern, accelerations, calibration.
+        Settings of the masks.
     grids
-        All (ny, nx, line axis) that will be asked for.
-    draw
-        Seed and part of the data set; sets of masks of different parts have different seeds.
+        All grids of the examples.
+    streams
+        Random streams of the data set, with its seed and part; the fixed sets of different parts differ.
 
     Raises
     ------
@@ -67,59 +66,59 @@ class MaskDrawer:
         As `fourfold.sampling.make_sampling`.
     """
 
-    def __init__(self, settings: Masks, grids: Iterable[Grid], draw: Draw) -> None:
+    def __init__(self, settings: Masks, grids: Iterable[Grid], streams: RandomStreams) -> None:
         self.settings = settings
-        self.draw = draw
-        self._sets: dict[Grid, _Set] = {}
-        self._tried: list[Sampling] = []
+        self.streams = streams
+        self._fixed_sets: dict[Grid, _FixedSet] = {}
+        self._samplings: list[Sampling] = []
         for grid in sorted(set(grids)):
-            self._tried += [self._make(grid, choice, 0) for choice in range(len(settings.accelerations))]
+            self._samplings += [self._make(grid, choice, 0) for choice in range(len(settings.accelerations))]
             if settings.count is not None:
-                self._sets[grid] = _Set(settings.count, grid)
+                self._fixed_sets[grid] = _FixedSet(settings.count, grid)
 
-    def __call__(self, grid: Grid, draw: Draw) -> Tensor:
-        """Return the mask, bool (ky, kx), of the example with this `draw`."""
-        rng = draw.numbers("mask")
+    def __call__(self, grid: Grid, streams: RandomStreams) -> Tensor:
+        """Return the mask, bool (ky, kx), of the example with these random streams."""
+        rng = streams.numpy_generator("mask")
         if self.settings.count is None:
             choice = int(rng.integers(len(self.settings.accelerations)))
             return self._make(grid, choice, int(rng.integers(2**31))).mask[0]
         number = int(rng.integers(self.settings.count))
-        return self._of_set(grid, number)
+        return self._from_fixed_set(grid, number)
 
     def check_calibration(self, lines: int) -> None:
-        """Refuse masks with fewer than so many calibration lines; raises InputError."""
-        for sampling in self._tried:
+        """Raise InputError if a mask has fewer calibration lines than `lines`."""
+        for sampling in self._samplings:
             if min(sampling.calibration) < lines:
                 raise InputError(
                     f"The masks '{self.settings.kind}' of {sampling.mask.shape[1]}×{sampling.mask.shape[2]} have "
-                    f"{min(sampling.calibration)} calibration lines and ESPIRiT needs {lines}; ask for more (lines, "
+                    f"{min(sampling.calibration)} calibration lines and ESPIRiT needs {lines}; set more (lines, "
                     "centre or box), or choose maps 'true' or 'none'."
                 )
 
-    def _of_set(self, grid: Grid, number: int) -> Tensor:
-        """Return a mask of the set, made when it is first asked for, by whichever process."""
-        found = self._sets[grid]
-        if not found.made[number]:
-            rng = Draw(self.draw.seed, self.draw.part, 0, number).numbers("set of masks")
+    def _from_fixed_set(self, grid: Grid, number: int) -> Tensor:
+        """Return a mask of the fixed set; the first process that needs it makes it."""
+        fixed_set = self._fixed_sets[grid]
+        if not fixed_set.is_made[number]:
+            rng = RandomStreams(self.streams.seed, self.streams.part, 0, number).numpy_generator("set of masks")
             choice = int(rng.integers(len(self.settings.accelerations)))
-            found.masks[number] = self._make(grid, choice, int(rng.integers(2**31))).mask[0]
-            found.made[number] = True
-        return found.masks[number]
+            fixed_set.masks[number] = self._make(grid, choice, int(rng.integers(2**31))).mask[0]
+            fixed_set.is_made[number] = True
+        return fixed_set.masks[number]
 
     def _make(self, grid: Grid, choice: int, seed: int) -> Sampling:
         ny, nx, axis = grid
         settings = self.settings
         axis = settings.axis or axis
         acceleration = settings.accelerations[choice]
-        if settings.kind in OF_LINES:
+        if settings.kind in _LINE_PATTERNS:
             lines = ny if axis == "ky" else nx
             acceleration = lines / max(1, round(lines / acceleration))
         return make_sampling(settings.kind, (ny, nx), acceleration, seed=seed, axis=axis, **settings.options(choice))
 
 
-class _Set:
-    """Masks for one grid, in memory that worker processes share: what one has made none makes again."""
+class _FixedSet:
+    """The masks of one grid, in memory that worker processes share."""
 
     def __init__(self, count: int, grid: Grid) -> None:
         self.masks = shared_zeros((count, *grid[:2]), torch.bool)
-        self.made = shared_zeros((count,), torch.bool)
+        self.is_made = shared_zeros((count,), torch.bool)

@@ -1,4 +1,4 @@
-"""Random numbers that depend on what they are for alone: not on workers, nor on what was drawn before."""
+"""Random numbers that depend on seed, example and purpose only: neither on workers nor on the order of the calls."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-__all__ = ["Draw", "Range"]
+__all__ = ["RandomStreams", "Range"]
 
 Range = float | tuple[float, float]
-"""A number, or the two ends between which one is drawn."""
+"""A number, or the ends of an interval that one is drawn from."""
 
 
 @dataclass(frozen=True)
-class Draw:
-    """The key of an example's random numbers: an example is the same whichever worker makes it, and when.
+class RandomStreams:
+    """The random streams of one example: one independent generator for each purpose.
 
     Attributes
     ----------
     seed
-        Of the whole data set.
+        Seed of the whole data set.
     part
-        ``training``, ``validation`` or ``test``; their numbers are independent.
+        ``training``, ``validation`` or ``test``; their streams are independent.
     epoch, index
-        Which example; an epoch of 0 throughout where nothing is drawn anew.
+        Epoch and index of the example. The epoch is 0 where examples do not change from epoch to epoch.
     """
 
     seed: int
@@ -34,17 +34,17 @@ class Draw:
     epoch: int = 0
     index: int = 0
 
-    def numbers(self, purpose: str) -> np.random.Generator:
-        """Return a generator of its own for each `purpose`, so that one option does not move the others' numbers."""
+    def numpy_generator(self, purpose: str) -> np.random.Generator:
+        """Return the NumPy generator of a `purpose`, such as ``"rotation"``: other purposes do not affect it."""
         words = [zlib.crc32(text.encode()) for text in (self.part, purpose)]
         return np.random.default_rng([self.seed, self.epoch, self.index, *words])
 
-    def generator(self, purpose: str) -> torch.Generator:
-        """Return torch's generator for a `purpose`."""
-        return torch.Generator().manual_seed(int(self.numbers(purpose).integers(2**62)))
+    def torch_generator(self, purpose: str) -> torch.Generator:
+        """Return the torch generator of a `purpose`."""
+        return torch.Generator().manual_seed(int(self.numpy_generator(purpose).integers(2**62)))
 
-    def between(self, purpose: str, ends: Range) -> float:
-        """Return a number between two positive ends, evenly on a logarithmic scale; a single number as it is."""
+    def log_uniform(self, purpose: str, ends: Range) -> float:
+        """Return a number between two positive ends, uniform on a logarithmic scale; a single number is returned."""
         if not isinstance(ends, tuple):
             return ends
-        return math.exp(self.numbers(purpose).uniform(math.log(ends[0]), math.log(ends[1])))
+        return math.exp(self.numpy_generator(purpose).uniform(math.log(ends[0]), math.log(ends[1])))

@@ -1,4 +1,4 @@
-"""Raw files as sources of examples: frames are read on demand, and nothing stays open."""
+"""Raw data files: frames are read on demand, and no file stays open."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from fourfold.coils.compression import compress_coils
 from fourfold.datasets.augmentation import flip
-from fourfold.datasets.random_streams import Draw
+from fourfold.datasets.random_streams import RandomStreams
 from fourfold.datasets.settings import RawData
 from fourfold.datasets.volume import Volume, index_range, subject_in
 from fourfold.errors import InputError
@@ -21,7 +21,7 @@ __all__ = ["RawVolume", "mirrored"]
 
 
 class RawVolume(Volume):
-    """A raw file in any format that fourfold reads."""
+    """A raw data file in any format that fourfold reads."""
 
     settings: RawData
 
@@ -31,10 +31,12 @@ class RawVolume(Volume):
         if self.file.shots is not None:
             raise InputError(f"'{path}' has a trajectory; networks are trained on Cartesian data: leave the file out.")
         self.frames = index_range(len(self.file), settings.frame_range)
-        known = self.file.details.get("patient_id")
-        self._subject = subject_in(path.stem, settings.subject, str(known or path.stem))
+        patient = self.file.details.get("patient_id")
+        self._subject = subject_in(path.stem, settings.subject, str(patient or path.stem))
         if settings.coils is not None and settings.coils > self.file.coils:
-            raise InputError(f"'{path}' has {self.file.coils} coils and cannot have {settings.coils}; ask for fewer.")
+            raise InputError(
+                f"'{path}' has {self.file.coils} coils and cannot be compressed to {settings.coils}; set fewer."
+            )
 
     def __len__(self) -> int:
         return len(self.frames)
@@ -46,11 +48,11 @@ class RawVolume(Volume):
 
     @property
     def line_axis(self) -> Axis:
-        """The axis along which the format leaves out lines."""
+        """The undersampled axis of the format."""
         return self.file.line_axis
 
     def subject(self, index: int) -> str:  # noqa: ARG002  # a raw file is of one subject
-        """Return whom the file shows."""
+        """Return the subject of the file."""
         return self._subject
 
     def size(self, index: int) -> tuple[int, int]:  # noqa: ARG002  # all frames have one size
@@ -62,23 +64,23 @@ class RawVolume(Volume):
         return f"{self.path.name}:{self.frames[index]}" if len(self.file) > 1 else self.path.name
 
     def scan(self, index: int, size: tuple[int, int], rng: np.random.Generator | None = None) -> Scan:
-        """Return a frame, prewhitened and compressed as the settings say, with a field of view of `size`.
+        """Return a frame, prewhitened and compressed as the settings say, cropped to a field of view of `size`.
 
-        A smaller field of view has k-space as dense as its size asks for, as if it had been acquired so.
+        The k-space of a smaller field of view has its sampling density, as if it had been acquired so.
 
         Parameters
         ----------
         index
-            Which frame.
+            Index of the frame.
         size
             (ny, nx), at most the matrix.
         rng
-            Draws the place of the field of view; None takes the centre.
+            Generator of the position of the field of view; None takes the centre.
 
         Raises
         ------
         InputError
-            When the file is damaged, or leaves out samples along an axis that is cropped.
+            When the file is damaged, or undersampled along an axis that is cropped.
         """
         scan = self.file[self.frames[index]]
         if self.settings.prewhiten and scan.noise is not None:
@@ -89,25 +91,25 @@ class RawVolume(Volume):
 
     def _cropped(self, scan: Scan, size: tuple[int, int], rng: np.random.Generator | None) -> Scan:
         if scan.calibration is not None:
-            raise InputError(f"'{self.path}' has calibration data apart, which cannot be cropped; leave crop out.")
+            raise InputError(f"'{self.path}' has separate calibration data, which cannot be cropped; leave crop out.")
         kspace, mask, maps = scan.kspace, scan.mask, scan.coil_maps
-        for axis, wanted in zip((-2, -1), size, strict=True):
+        for axis, length in zip((-2, -1), size, strict=True):
             full = kspace.shape[axis]
-            if wanted == full:
+            if length == full:
                 continue
             if bool((mask != mask.narrow(axis, 0, 1)).any()):
                 raise InputError(
-                    f"'{self.path}' leaves out samples along {'ky' if axis == -2 else 'kx'}, so that its field of view "
-                    "cannot be cropped there; leave crop out, or crop the readout alone."
+                    f"'{self.path}' is undersampled along {'ky' if axis == -2 else 'kx'}, so that its field of view "
+                    "cannot be cropped there; leave crop out, or crop the readout only."
                 )
-            start = centre_slice(full, wanted).start if rng is None else int(rng.integers(full - wanted + 1))
-            kspace = fft(ifft(kspace, (axis,)).narrow(axis, start, wanted), (axis,))
-            mask = mask.narrow(axis, 0, wanted)
-            maps = None if maps is None else maps.narrow(axis, start, wanted)
+            start = centre_slice(full, length).start if rng is None else int(rng.integers(full - length + 1))
+            kspace = fft(ifft(kspace, (axis,)).narrow(axis, start, length), (axis,))
+            mask = mask.narrow(axis, 0, length)
+            maps = None if maps is None else maps.narrow(axis, start, length)
         return scan.replace(kspace=kspace, sampling=Sampling(mask.clone()), coil_maps=maps)
 
 
-def mirrored(scan: Scan, draw: Draw) -> Scan:
-    """Return a fully sampled scan whose image is mirrored along either axis at even odds."""
-    maps = None if scan.coil_maps is None else flip(scan.coil_maps, draw)
-    return scan.replace(kspace=fft(flip(ifft(scan.kspace), draw)), coil_maps=maps)
+def mirrored(scan: Scan, streams: RandomStreams) -> Scan:
+    """Return a fully sampled scan with its image mirrored along either axis, each with probability 0.5."""
+    maps = None if scan.coil_maps is None else flip(scan.coil_maps, streams)
+    return scan.replace(kspace=fft(flip(ifft(scan.kspace), streams)), coil_maps=maps)

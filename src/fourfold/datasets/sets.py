@@ -1,4 +1,4 @@
-"""The data sets for training, validation and test that settings describe."""
+"""Opens the data sets for training, validation and test."""
 
 from __future__ import annotations
 
@@ -7,35 +7,35 @@ from collections.abc import Sequence
 from fourfold.datasets.dataset import Examples
 from fourfold.datasets.settings import DataSettings, Part, Source
 from fourfold.datasets.sources import open_source
-from fourfold.datasets.subject_split import PARTS, refuse_shared, split_subjects
+from fourfold.datasets.subject_split import PARTS, refuse_overlap, split_subjects
 from fourfold.datasets.volume import Volume
 
 __all__ = ["every_set", "test_set", "training_set", "validation_set"]
 
 
 def training_set(settings: DataSettings, seed: int = 0) -> Examples:
-    """Return the examples for training; those of each epoch are drawn anew (`Examples.set_epoch`).
+    """Return the training examples, which change from epoch to epoch (`Examples.set_epoch`).
 
     Raises
     ------
     InputError
-        For anything about the data or the settings that does not fit, before a training starts.
+        When data and settings are unsuitable.
     """
     return every_set(settings, seed, ("training",))["training"]
 
 
 def validation_set(settings: DataSettings, seed: int = 0) -> Examples:
-    """Return the examples for validation, the same in every epoch; raises as `training_set`."""
+    """Return the validation examples, the same in every epoch; raises as `training_set`."""
     return every_set(settings, seed, ("validation",))["validation"]
 
 
 def test_set(settings: DataSettings, seed: int = 0) -> Examples:  # noqa: PT028  # no test of ours
-    """Return the examples for test, the same in every epoch; raises as `training_set`."""
+    """Return the test examples, the same in every epoch; raises as `training_set`."""
     return every_set(settings, seed, ("test",))["test"]
 
 
 def every_set(settings: DataSettings, seed: int = 0, parts: Sequence[Part] = PARTS) -> dict[Part, Examples]:
-    """Return the data sets of several parts; images that are decoded once are held once for all of them.
+    """Return the data sets of several parts, which share decoded images.
 
     Raises
     ------
@@ -43,12 +43,12 @@ def every_set(settings: DataSettings, seed: int = 0, parts: Sequence[Part] = PAR
         As `training_set`, and when there is no data for one of the parts.
     """
     if settings.sources:
-        shared = _opened(settings.sources)
-        subjects = split_subjects(_subjects(shared), settings.split)
-        return {part: Examples(shared, subjects[part], settings, part, seed) for part in parts}
+        volumes_of_all = _opened(settings.sources)
+        subjects = split_subjects(_subjects(volumes_of_all), settings.split)
+        return {part: Examples(volumes_of_all, subjects[part], settings, part, seed) for part in parts}
     volumes = {part: _opened(getattr(settings, part)) for part in PARTS}
     subjects = {part: _subjects(volumes[part]) for part in PARTS}
-    refuse_shared(subjects)
+    refuse_overlap(subjects)
     return {part: Examples(volumes[part], subjects[part], settings, part, seed) for part in parts}
 
 

@@ -1,4 +1,4 @@
-"""What examples are made of and how, as settings state it."""
+"""Settings of training data: sources, split, masks, simulation and augmentation."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ __all__ = [
 ]
 
 Part: TypeAlias = Literal["training", "validation", "test"]
-# Limits far beyond every use, so that a wrong number in a file is refused before memory is taken.
+# Limits far beyond practical values: a wrong number is rejected before memory is allocated.
 Length: TypeAlias = Annotated[int, Field(gt=0, le=2**15)]
 Coils: TypeAlias = Annotated[int, Field(gt=0, le=1024)]
 Zoom: TypeAlias = Annotated[float, Field(gt=0, le=16)]
 Size: TypeAlias = tuple[Length, Length]
 Positive: TypeAlias = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Share: TypeAlias = Annotated[float, Field(gt=0, lt=1)]
-AtMostOne: TypeAlias = Annotated[float, Field(gt=0, le=1)]
-Drawn: TypeAlias = Positive | tuple[Positive, Positive]
+InnerFraction: TypeAlias = Annotated[float, Field(gt=0, lt=1)]
+Fraction: TypeAlias = Annotated[float, Field(gt=0, le=1)]
+NumberOrRange: TypeAlias = Positive | tuple[Positive, Positive]
 
 
 class _Settings(BaseModel):
@@ -47,84 +47,86 @@ class _Settings(BaseModel):
 
 
 class Images(_Settings):
-    """Images, from which acquisitions are simulated."""
+    """A source of images, from which acquisitions are simulated."""
 
     kind: Literal["images"] = "images"
-    """Tells images from raw data."""
+    """Name in settings."""
     path: str
-    """A file, a folder (with those inside it), or a pattern such as ``t1/*.npz``."""
+    """A file, a folder (searched recursively), or a pattern such as ``t1/*.npz``."""
     subject: str | None = None
-    """Regular expression whose first match (or first group) in a slice's or file's name is the subject; unless given
-    the text before the first ``:`` or ``@`` of a slice's name, or the file's name."""
+    """Regular expression whose first match (or first group) in a slice's or file's name is the subject. By default the
+    part of a slice's name before the first ``:`` or ``@``, or the file's name."""
     axis: Literal["axial", "coronal", "sagittal"] = "axial"
-    """Which slices of a NIfTI volume."""
+    """Orientation of the slices of a NIfTI volume."""
     slice_range: tuple[float, float] = (0.0, 1.0)
-    """Which part of a NIfTI volume, along its slices: (0.2, 0.8) leaves out a fifth at both ends."""
+    """Slices of a NIfTI volume that are used, as fractions of its extent: (0.2, 0.8) leaves out a fifth at both
+    ends."""
     min_object_fraction: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    """Leave out slices with less than this share of their pixels above a tenth of the file's maximum; photographs are
-    all taken."""
+    """Leave out slices with less than this fraction of their pixels above a tenth of the file's maximum. Photographs
+    are all used."""
     crop: Size | None = (256, 256)
-    """Size (ny, nx) that images are cut out to around the centre; None keeps each one's own."""
+    """Size (ny, nx) of a crop around the centre; None keeps the images' sizes."""
     pad: bool = True
-    """Surround images that are smaller than that with zeros; False refuses them."""
+    """Zero-pad images that are smaller than `crop`; False rejects them."""
 
 
 class RawData(_Settings):
-    """Raw data in any format that fourfold reads, fastMRI's folders among them: slices are read on demand."""
+    """A source of raw data in any format that fourfold reads, such as fastMRI's folders. Slices are read on demand."""
 
     kind: Literal["raw"]
-    """Tells raw data from images."""
+    """Name in settings."""
     path: str
-    """A file, a folder (with those inside it), or a pattern such as ``multicoil_train/*.h5``."""
+    """A file, a folder (searched recursively), or a pattern such as ``multicoil_train/*.h5``."""
     subject: str | None = None
-    """Regular expression whose first match (or first group) in the file's name is the subject; unless given the
-    header's ``patient_id`` where there is one, or the file's name."""
+    """Regular expression whose first match (or first group) in the file's name is the subject. By default the header's
+    ``patient_id``, or the file's name."""
     frame_range: tuple[float, float] = (0.0, 1.0)
-    """Which part of the file's frames: (0, 0.8) leaves out the last fifth."""
+    """Frames of the file that are used, as fractions of their number: (0, 0.8) leaves out the last fifth."""
     crop: Size | None = None
-    """Size (ny, nx) of the field of view that is cut out around the centre; None keeps all of it."""
+    """Size (ny, nx) of a central field of view; None keeps the whole one."""
     coils: Coils | None = None
-    """Compress to so many virtual coils."""
+    """Number of virtual coils after compression; None does not compress."""
     prewhiten: bool = True
-    """Make the coils' noise white where the file has a noise scan, as reconstruction does."""
+    """Prewhiten the coils where the file has a noise scan."""
 
 
 Source: TypeAlias = Annotated[Images | RawData, Field(discriminator="kind")]
 
 
 class Split(_Settings):
-    """Which subjects are for training, validation and test; no subject is ever in two of them."""
+    """Subjects for training, validation and test; no subject is in two of them."""
 
-    validation: Share | tuple[str, ...] = 0.1
-    """Share of the subjects (one at least), or their names."""
-    test: Share | tuple[str, ...] = ()
-    """Share of the subjects (one at least), or their names."""
+    validation: InnerFraction | tuple[str, ...] = 0.1
+    """Fraction of the subjects (at least one), or their names."""
+    test: InnerFraction | tuple[str, ...] = ()
+    """Fraction of the subjects (at least one), or their names."""
     training: tuple[str, ...] | None = None
-    """Names; unless given all that are left."""
+    """Names of the subjects; all remaining ones by default."""
     seed: NonNegativeInt = 0
-    """Orders the subjects, whatever else is among them: more data moves nobody across."""
+    """Seed of the assignment. Adding subjects never changes existing assignments."""
 
 
 class Masks(_Settings):
-    """Which samples an example keeps."""
+    """Sampling masks of the examples."""
 
     kind: str = "random"
     """Any pattern of `fourfold.sampling`."""
     acceleration: Positive | tuple[Positive, ...] = 4.0
-    """Of several one is drawn for each mask; met to the nearest whole number of lines, as sizes may differ."""
-    centre: Share | tuple[Share, ...] | None = None
-    """Fully sampled centre as a fraction of the lines; of several that of the acceleration at the same place."""
+    """Acceleration, rounded to a whole number of lines; of several, one is drawn for each mask."""
+    centre: InnerFraction | tuple[InnerFraction, ...] | None = None
+    """Fully sampled centre as a fraction of the lines; several values correspond to the accelerations."""
     lines: NonNegativeInt | tuple[NonNegativeInt, ...] | None = None
-    """Number of calibration lines; of several that of the acceleration at the same place."""
+    """Number of calibration lines; several values correspond to the accelerations."""
     axis: Literal["ky", "kx"] | None = None
-    """Along which lines are left out; unless given ky, or what a raw file says (fastMRI: kx)."""
+    """Undersampled axis; by default ky, or that of the raw data's format (fastMRI: kx)."""
     width: Positive | None = None
     """As in `fourfold.sampling.SamplingOptions`, like the next three."""
     box: tuple[NonNegativeInt, NonNegativeInt] | None = None
     power: NonNegativeFloat | None = None
     elliptical: bool | None = None
     count: PositiveInt | None = None
-    """So many masks are made once and drawn from, others for validation and test; None makes a new one each time."""
+    """Size of a fixed set of masks, from which one is drawn for each example. Training, validation and test have
+    different sets. None makes a new mask for each example."""
 
     @model_validator(mode="after")
     def _paired(self) -> Masks:
@@ -139,97 +141,97 @@ class Masks(_Settings):
         return self
 
     def options(self, choice: int) -> dict[str, Any]:
-        """Return `fourfold.sampling.SamplingOptions` that go with the acceleration of the number `choice`."""
-        several = {name: getattr(self, name) for name in ("centre", "lines")}
-        values = {name: value[choice] if isinstance(value, tuple) else value for name, value in several.items()}
+        """Return the `fourfold.sampling.SamplingOptions` of the acceleration with the index `choice`."""
+        paired = {name: getattr(self, name) for name in ("centre", "lines")}
+        values = {name: value[choice] if isinstance(value, tuple) else value for name, value in paired.items()}
         values |= {name: getattr(self, name) for name in ("width", "box", "power", "elliptical")}
         return {name: value for name, value in values.items() if value is not None}
 
     @property
     def accelerations(self) -> tuple[float, ...]:
-        """All accelerations that are drawn from."""
+        """The accelerations, one of which is drawn for each mask."""
         return self.acceleration if isinstance(self.acceleration, tuple) else (self.acceleration,)
 
 
 class Simulation(_Settings):
-    """How an image becomes an acquisition; each example has numbers of its own."""
+    """How acquisitions are simulated from images; every example has its own random numbers."""
 
     coils: Coils | tuple[Coils, ...] = 8
-    """Number of coils; of several one is drawn. One coil sees the image alike everywhere."""
-    snr: Drawn | None = (20.0, 60.0)
-    """Mean magnitude within the object over the noise of one coil's real part, or two ends; None adds no noise."""
+    """Number of coils; of several, one is drawn for each example. A single coil has uniform sensitivity."""
+    snr: NumberOrRange | None = (20.0, 60.0)
+    """Mean magnitude within the object over the standard deviation of the real part of one coil's noise. A range is
+    drawn from log-uniformly; None adds no noise."""
     phase: NonNegativeFloat = 1.0
-    """Standard deviation over the image of a smooth random phase in radians."""
+    """Standard deviation of a smooth random phase over the image, in radians."""
     tissue_phase: NonNegativeFloat = 0.0
-    """Standard deviation up to which tissues differ in phase, in radians, and up to half of it a field of fine detail.
-    Fat, veins and edges in a scanner's image are out of phase with what is around them."""
+    """Largest standard deviation of phase differences between tissues, in radians. A random field of fine detail is
+    added with up to half of it. In measured images, fat, veins and edges differ in phase from their surroundings."""
 
 
 class Augmentation(_Settings):
-    """What is changed at random in training, and in training alone."""
+    """Random augmentation of training examples; validation and test examples are unchanged."""
 
     flip: bool = False
-    """Mirror along either axis, each at even odds."""
+    """Mirror along either axis, each with probability 0.5."""
     rotation: Annotated[float, Field(ge=0, le=180)] = 0.0
-    """Turn images by up to so many degrees; raw data is left alone."""
+    """Largest rotation of images in degrees; raw data is unchanged."""
     zoom: tuple[Zoom, Zoom] = (1.0, 1.0)
-    """Enlarge images by a factor between these, before they are cropped; raw data is left alone."""
-    resolution: tuple[AtMostOne, AtMostOne] = (1.0, 1.0)
-    """Keep a share between these of the k-space of images along either axis, its centre, before they are cropped. Files
-    hold images that were interpolated, filtered or averaged, whose outer k-space is nearly empty; a scanner's is not.
-    Raw data is left alone."""
+    """Range of the scale factor of images, before they are cropped; raw data is unchanged."""
+    resolution: tuple[Fraction, Fraction] = (1.0, 1.0)
+    """Range of the fraction of k-space along either axis, around its centre, that images keep before they are cropped.
+    Image files are often interpolated, filtered or averaged, so that their outer k-space is nearly empty, unlike a
+    scanner's. Raw data is unchanged."""
     contrast: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    """Raise the magnitude of images, from 0 to 1, to a power from 1 − contrast to 1 / (1 − contrast); raw
-    data is left alone."""
+    """Raise the magnitude of images, scaled to 0 to 1, to a power from 1 − contrast to 1 / (1 − contrast); raw data is
+    unchanged."""
     shading: NonNegativeFloat = 0.0
-    """Multiply images by a random field, smooth or spotted, whose logarithm has a standard deviation up to this: near
-    its coils, and in fat and vessels, a scanner's image is many times brighter than elsewhere. Raw data is left
-    alone."""
+    """Multiply images by a random field whose logarithm has a standard deviation up to this value. Measured images are
+    many times brighter near the coils, in fat and in vessels. Raw data is unchanged."""
     shift: bool = False
-    """Crop anywhere rather than at the centre."""
+    """Crop at a random position rather than at the centre."""
     sizes: tuple[Size, ...] = ()
-    """Crop to one of these, drawn for each example, rather than to the source's `crop`."""
+    """Sizes (ny, nx), one of which is drawn for each example; they replace the source's `crop`."""
 
 
 class DataSettings(_Settings):
     """Data for training, validation and test.
 
-    Either `sources` and how they are `split`, or `training`, `validation` and `test` each with sources of its own.
+    Either `sources` and their `split`, or separate sources for `training`, `validation` and `test`.
     """
 
     sources: tuple[Source, ...] = ()
-    """Data that is split."""
+    """Sources that are split by subject."""
     split: Split = Split()
-    """How `sources` are split, by subject."""
+    """How `sources` are split."""
     training: tuple[Source, ...] = ()
-    """Data for training."""
+    """Sources for training."""
     validation: tuple[Source, ...] = ()
-    """Data for validation."""
+    """Sources for validation."""
     test: tuple[Source, ...] = ()
-    """Data for test."""
+    """Sources for test."""
     images: PositiveInt | None = None
-    """At most so many images or slices for training, drawn by `split`'s seed: the first 100 of 300 are those of 100."""
+    """Number of images for training, drawn with the seed of `split`; a smaller number takes a subset. None uses all."""
     validation_images: PositiveInt | None = None
-    """Likewise for validation."""
+    """Number of images for validation."""
     test_images: PositiveInt | None = None
-    """Likewise for test."""
+    """Number of images for test."""
     masks: Masks | tuple[Masks, ...] | None = Masks()
-    """Which samples are kept; of several kinds each example draws one, and None takes raw data as acquired, without a
+    """Sampling masks; of several kinds, one is drawn for each example. None uses raw data as acquired, without a
     reference."""
     simulation: Simulation = Simulation()
-    """How images become acquisitions."""
+    """Simulation of acquisitions from images."""
     augmentation: Augmentation = Augmentation()
-    """What is changed at random in training."""
+    """Augmentation of training examples."""
     maps: Literal["espirit", "true", "none"] = "espirit"
-    """Coil maps: estimated from the calibration lines as methods do, the simulated ones, or none."""
+    """Coil maps: estimated from the calibration lines by ESPIRiT, the true ones of a simulation, or none."""
     coil_map_threshold: Annotated[float, Field(ge=0, le=1)] | Literal["auto"] = "auto"
-    """Estimated maps are zero where their eigenvalue is below this; auto keeps the object alone, 0 every pixel."""
+    """Estimated maps are zero where their eigenvalue is below this; auto keeps the object only, 0 keeps every pixel."""
     reference: Literal["image", "rss"] = "image"
-    """image: complex, with the phase that the coil maps leave to it; of raw data the combination with the coil maps.
-    rss: the magnitude, of raw data the root-sum-of-squares of the coil images."""
+    """image: complex, with the phase that belongs to the coil maps; for raw data the combination with the coil maps.
+    rss: the magnitude; for raw data the root-sum-of-squares of the coil images."""
     calibration_size: PositiveInt | None = None
-    """At most so many samples of the calibration box along either axis, around its centre; None keeps all, as the
-    methods with trained networks do."""
+    """Largest size of the calibration region along either axis, in samples; None keeps all of it, as trained methods
+    do."""
 
     def __init__(self, **settings: Any) -> None:
         try:
@@ -239,12 +241,12 @@ class DataSettings(_Settings):
 
     @model_validator(mode="after")
     def _consistent(self) -> DataSettings:
-        apart = self.training or self.validation or self.test
-        if bool(self.sources) == bool(apart):
-            found = "Both" if apart else "Neither"
+        separate = self.training or self.validation or self.test
+        if bool(self.sources) == bool(separate):
+            given = "Both" if separate else "Neither"
             raise InputError(
-                f"{found} 'sources' and 'training', 'validation', 'test' are given; name sources to be split by "
-                "subject, or each part's own."
+                f"{given} 'sources' and 'training', 'validation', 'test' are given; give either sources that are split "
+                "by subject, or separate sources for each part."
             )
         every = (*self.sources, *self.training, *self.validation, *self.test)
         raw = [source for source in every if source.kind == "raw"]
@@ -252,26 +254,26 @@ class DataSettings(_Settings):
             raise InputError("Simulated acquisitions are fully sampled without masks; give 'masks' for images.")
         augmentation = self.augmentation
         trained_on = (*self.sources, *self.training)
-        kept = {name: getattr(augmentation, name) for name in ("flip", "shift", "sizes")}
-        if augmentation != Augmentation(**kept) and all(source.kind == "raw" for source in trained_on):
+        for_raw_data = {name: getattr(augmentation, name) for name in ("flip", "shift", "sizes")}
+        if augmentation != Augmentation(**for_raw_data) and all(source.kind == "raw" for source in trained_on):
             raise InputError(
-                "Turned, enlarged, shaded or with another contrast or resolution, raw data would be no measurement; "
-                "leave out rotation, zoom, resolution, contrast and shading."
+                "Raw data cannot be rotated or scaled, or be given shading, another contrast or resolution; leave out "
+                "rotation, zoom, resolution, contrast and shading."
             )
         if self.masks is None and augmentation != Augmentation():
             raise InputError("Undersampled data stays as acquired; leave out 'augmentation', or give 'masks'.")
         if self.maps == "true" and raw:
-            raise InputError("Nobody knows the true coil maps of raw data; choose maps 'espirit' or 'none'.")
+            raise InputError("The true coil maps of raw data are unknown; choose maps 'espirit' or 'none'.")
         return self
 
     def limit(self, part: Part) -> int | None:
-        """Return how many images a part may have, None for all."""
+        """Return the number of images of a part; None for all."""
         limits = {"training": self.images, "validation": self.validation_images, "test": self.test_images}
         return limits[part]
 
 
 def _explain(error: ValidationError) -> str:
-    """Return the first complaint as one sentence that names the setting."""
+    """Return the first error as one sentence that names the setting."""
     first = error.errors()[0]
     if first["type"] == "value_error":
         return str(first["ctx"]["error"])

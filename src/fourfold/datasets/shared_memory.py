@@ -1,4 +1,4 @@
-"""Memory that worker processes share with the one that started them."""
+"""Tensors in memory that worker processes share."""
 
 from __future__ import annotations
 
@@ -9,6 +9,6 @@ __all__ = ["shared_zeros"]
 
 
 def shared_zeros(shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
-    """Return zeros that all processes see, and see changed."""
+    """Return zeros in shared memory: every process sees the others' changes."""
     zeros: Tensor = torch.zeros(shape, dtype=dtype).share_memory_()  # type: ignore[no-untyped-call]
     return zeros

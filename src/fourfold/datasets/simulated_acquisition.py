@@ -1,4 +1,4 @@
-"""From an image to a fully sampled acquisition: random phase, coils and noise."""
+"""Simulates a fully sampled acquisition of an image: random phase, coils and noise."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from fourfold.datasets.random_streams import Draw
+from fourfold.datasets.random_streams import RandomStreams
 from fourfold.datasets.settings import Simulation
 from fourfold.datasets.tissue_phase import tissue_phase
 from fourfold.operators.fourier import fft
@@ -20,14 +20,14 @@ __all__ = ["Simulated", "simulate_acquisition"]
 
 @dataclass(frozen=True, eq=False)
 class Simulated:
-    """A simulated acquisition.
+    """A simulated, fully sampled acquisition.
 
     Attributes
     ----------
     kspace
         complex64, (coil, ky, kx), with noise.
     image
-        complex64, (y, x): the truth, without noise.
+        complex64, (y, x): the noise-free image.
     maps
         complex64, (coil, y, x): the true coil maps, of unit root-sum-of-squares.
     """
@@ -37,21 +37,21 @@ class Simulated:
     maps: Tensor
 
 
-def simulate_acquisition(image: Tensor, coils: int, settings: Simulation, draw: Draw) -> Simulated:
-    """Return a random acquisition of an image, float32 or complex64 (y, x), that is not zero throughout."""
+def simulate_acquisition(image: Tensor, coils: int, settings: Simulation, streams: RandomStreams) -> Simulated:
+    """Return a random acquisition of an image, float32 or complex64 (y, x), which must not be zero everywhere."""
     ny, nx = image.shape
     image = image.to(torch.complex64)
     if settings.phase:
-        seed = int(draw.numbers("phase").integers(2**62))
+        seed = int(streams.numpy_generator("phase").integers(2**62))
         image = image * torch.polar(torch.ones(ny, nx), settings.phase * smooth_phase((ny, nx), seed))
     if settings.tissue_phase:
-        phase = tissue_phase(image, settings.tissue_phase, draw.numbers("tissue phase"))
+        phase = tissue_phase(image, settings.tissue_phase, streams.numpy_generator("tissue phase"))
         image = image * torch.polar(torch.ones(ny, nx), phase)
-    maps = random_maps((ny, nx), coils, draw.numbers("coils"))
+    maps = random_maps((ny, nx), coils, streams.numpy_generator("coils"))
     kspace = fft(maps * image)
     if settings.snr is not None:
-        deviation = float(image.abs()[in_object(image)].mean()) / draw.between("snr", settings.snr)
-        noise = torch.randn(kspace.shape, dtype=torch.complex64, generator=draw.generator("noise"))
-        # A complex normal tensor has variance one, a half in each part.
+        deviation = float(image.abs()[in_object(image)].mean()) / streams.log_uniform("snr", settings.snr)
+        noise = torch.randn(kspace.shape, dtype=torch.complex64, generator=streams.torch_generator("noise"))
+        # torch's complex normal numbers have variance one, one half in each part.
         kspace.add_(noise, alpha=deviation * math.sqrt(2))
     return Simulated(kspace, image, maps)

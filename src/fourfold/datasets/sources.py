@@ -1,4 +1,4 @@
-"""The files behind a source, and each file opened as what it is."""
+"""Finds the files of a source and opens each by its type."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from fourfold.formats.reading import FORMATS
 
 __all__ = ["open_source"]
 
-ARRAYS: dict[str, Callable[[Path, Images], Volume]] = {
+IMAGE_READERS: dict[str, Callable[[Path, Images], Volume]] = {
     ".npz": NumpyImages,
     ".npy": NumpyImages,
     ".nii": NiftiImages,
@@ -28,33 +28,33 @@ ARRAYS: dict[str, Callable[[Path, Images], Volume]] = {
     ".dcm": DicomImages,
     ".ima": DicomImages,
 }
-"""What opens files that hold images as arrays, by their suffix; DICOM files without one are told by their content."""
+"""Readers of image arrays by suffix; DICOM files without a suffix are recognised by content."""
 PICTURES = (".png", ".jpg", ".jpeg")
 
 
 def open_source(source: Source) -> list[Volume]:
-    """Return the files of a source, opened, in the order of their paths.
+    """Open the files of a source, in the order of their paths.
 
-    Of a folder those files are taken that can be of the source's kind: images by their suffix, raw data by their
-    content. A file that is named itself must be.
+    In a folder, images are recognised by suffix and raw data by content; other files are ignored. A single file must be
+    of the source's kind.
 
     Raises
     ------
     InputError
-        When there is nothing at the path, nothing of that kind, or a file cannot be read.
+        When the path does not exist, holds nothing of that kind, or a file cannot be read.
     """
     path = Path(source.path).expanduser()
     if path.is_dir():
-        suits = _is_image if source.kind == "images" else _is_raw
-        found = [file for file in sorted(path.rglob("*")) if file.is_file() and suits(file)]
-        if not found:
-            raise InputError(f"The folder '{path}' holds no {_what(source)}; give one that does.")
+        is_suitable = _is_image if source.kind == "images" else _is_raw
+        files = [file for file in sorted(path.rglob("*")) if file.is_file() and is_suitable(file)]
+        if not files:
+            raise InputError(f"The folder '{path}' holds no {_contents(source)}; give another folder.")
     else:
-        found = [path] if path.exists() else sorted(_matching(path))
-        if not found:
+        files = [path] if path.exists() else sorted(_matching(path))
+        if not files:
             siblings = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
             raise InputError(f"There is no file '{path}': check the spelling.{nearest(path.name, siblings)}")
-    return _open_raw(found, source) if source.kind == "raw" else _open_images(found, source)
+    return _open_raw(files, source) if source.kind == "raw" else _open_images(files, source)
 
 
 def _open_raw(paths: Sequence[Path], source: RawData) -> list[Volume]:
@@ -65,30 +65,30 @@ def _open_images(paths: Sequence[Path], source: Images) -> list[Volume]:
     for path in paths:
         check_file(path)
         if not _is_image(path):
-            raise InputError(f"'{path}' is no file of {_what(source)}; convert it to one.")
+            raise InputError(f"'{path}' does not hold {_contents(source)}; convert it.")
     pictures = [path for path in paths if _suffix(path) in PICTURES]
-    volumes = [ARRAYS[_suffix(path)](path, source) for path in paths if path not in pictures]
+    volumes = [IMAGE_READERS[_suffix(path)](path, source) for path in paths if path not in pictures]
     return [*volumes, Photographs(pictures, source)] if pictures else volumes
 
 
 def _matching(pattern: Path) -> Iterator[Path]:
     """Yield the files that match a pattern."""
-    literal = next((number for number, part in enumerate(pattern.parts) if set(part) & set("*?[")), None)
-    if literal is not None:
-        yield from Path(*pattern.parts[:literal]).glob(str(Path(*pattern.parts[literal:])))
+    first_wildcard = next((number for number, part in enumerate(pattern.parts) if set(part) & set("*?[")), None)
+    if first_wildcard is not None:
+        yield from Path(*pattern.parts[:first_wildcard]).glob(str(Path(*pattern.parts[first_wildcard:])))
 
 
-def _what(source: Source) -> str:
+def _contents(source: Source) -> str:
     if source.kind == "raw":
         return "raw data (fastMRI or MRD HDF5, BART cfl, NumPy with 'kspace')"
-    return f"images ({', '.join((*ARRAYS, *PICTURES))})"
+    return f"images ({', '.join((*IMAGE_READERS, *PICTURES))})"
 
 
 def _suffix(path: Path) -> str:
-    """Return the suffix that tells how to open an image; empty for other files."""
+    """Return the suffix by which an image is opened; empty for other files."""
     name = path.name.lower()
-    known = next((suffix for suffix in (".nii.gz", *ARRAYS, *PICTURES) if name.endswith(suffix)), "")
-    return ".dcm" if not known and first_bytes(path, 132)[128:] == b"DICM" else known
+    suffix_found = next((suffix for suffix in (".nii.gz", *IMAGE_READERS, *PICTURES) if name.endswith(suffix)), "")
+    return ".dcm" if not suffix_found and first_bytes(path, 132)[128:] == b"DICM" else suffix_found
 
 
 def _is_image(path: Path) -> bool:
@@ -96,9 +96,9 @@ def _is_image(path: Path) -> bool:
 
 
 def _is_raw(path: Path) -> bool:
-    # Of BART's pair the header stands for both.
+    # BART's pair of files is opened by its header.
     if path.suffix == ".cfl" or not path.stat().st_size:
         return False
     kind = next((kind for kind in FORMATS if kind.recognises(path)), None)
-    # An archive of arrays may as well hold images.
+    # A NumPy archive may also hold images.
     return kind is not None and (kind is not NumpyFile or is_single_array(path) or "kspace" in array_names(path))

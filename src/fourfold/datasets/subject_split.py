@@ -1,4 +1,4 @@
-"""Subjects for training, validation and test."""
+"""Splits subjects into training, validation and test."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Mapping
 from fourfold.datasets.settings import Part, Split
 from fourfold.errors import InputError, nearest
 
-__all__ = ["PARTS", "refuse_shared", "split_subjects"]
+__all__ = ["PARTS", "refuse_overlap", "split_subjects"]
 
 PARTS: tuple[Part, ...] = ("training", "validation", "test")
 
@@ -16,41 +16,41 @@ PARTS: tuple[Part, ...] = ("training", "validation", "test")
 def split_subjects(subjects: Iterable[str], split: Split) -> dict[Part, frozenset[str]]:
     """Return the subjects of each part.
 
-    A share of the subjects is drawn by the hash of seed and name, so that nobody moves when others join.
+    Subjects are assigned by a hash of seed and name, so that adding subjects never changes existing assignments.
 
     Raises
     ------
     InputError
-        For a subject in two lists, a name that nobody has, or too few subjects for the parts.
+        For a subject in two lists, an unknown subject, or too few subjects.
     """
-    known = sorted(set(subjects), key=lambda name: hashlib.sha256(f"{split.seed}:{name}".encode()).hexdigest())
-    wanted = {"validation": split.validation, "test": split.test, "training": split.training or ()}
+    ordered = sorted(set(subjects), key=lambda name: hashlib.sha256(f"{split.seed}:{name}".encode()).hexdigest())
+    requested = {"validation": split.validation, "test": split.test, "training": split.training or ()}
     named: dict[Part, frozenset[str]] = {}
     for part in PARTS:
-        names = wanted[part]
+        names = requested[part]
         named[part] = frozenset(names) if isinstance(names, tuple) else frozenset()
-        _check_known(part, named[part], known)
-    refuse_shared(named)
-    free = [subject for subject in known if not any(subject in names for names in named.values())]
+        _check_known(part, named[part], ordered)
+    refuse_overlap(named)
+    free = [subject for subject in ordered if not any(subject in names for names in named.values())]
     parts = dict(named)
     for part in ("validation", "test"):
-        share = wanted[part]
-        if isinstance(share, float):
-            count = max(1, round(share * len(known)))
+        fraction = requested[part]
+        if isinstance(fraction, float):
+            count = max(1, round(fraction * len(ordered)))
             parts[part], free = frozenset(free[:count]), free[count:]
             if len(parts[part]) < count:
-                raise InputError(_too_few(known))
+                raise InputError(_too_few(ordered))
     if split.training is None:
         parts["training"] = frozenset(free)
     if not parts["training"]:
-        raise InputError(_too_few(known))
+        raise InputError(_too_few(ordered))
     return parts
 
 
-def _too_few(known: Collection[str]) -> str:
+def _too_few(subjects: Collection[str]) -> str:
     return (
-        f"There are {len(known)} subject(s), too few for training, validation and test as asked for; give more data, "
-        "smaller shares, or validation: [] for none."
+        f"There are {len(subjects)} subject(s), too few for training, validation and test; give more data, "
+        "smaller fractions, or validation: [] for none."
     )
 
 
@@ -58,19 +58,19 @@ def _check_known(part: str, names: Iterable[str], known: Collection[str]) -> Non
     unknown = [name for name in sorted(names) if name not in known]
     if unknown:
         raise InputError(
-            f"The split names the subject '{unknown[0]}' for {part}, but no file is of that subject; there are "
+            f"The split names the subject '{unknown[0]}' for {part}, which no file shows; there are "
             f"{', '.join(sorted(known)[:8])}{' …' if len(known) > 8 else ''}.{nearest(unknown[0], known)}"
         )
 
 
-def refuse_shared(parts: Mapping[Part, Collection[str]]) -> None:
-    """Raise InputError where a subject is in two parts."""
+def refuse_overlap(parts: Mapping[Part, Collection[str]]) -> None:
+    """Raise InputError if a subject is in two parts."""
     for index, first in enumerate(PARTS):
         for second in PARTS[index + 1 :]:
             shared = sorted(set(parts[first]) & set(parts[second]))
             if shared:
                 more = f" and {len(shared) - 1} more" if len(shared) > 1 else ""
                 raise InputError(
-                    f"The subject '{shared[0]}'{more} is both in {first} and in {second}; scores on people that a "
-                    "network was trained on say nothing: keep each subject in one part."
+                    f"The subject '{shared[0]}'{more} is both in {first} and in {second}; scores on subjects of "
+                    "the training data are not meaningful: keep each subject in one part."
                 )

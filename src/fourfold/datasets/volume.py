@@ -1,4 +1,4 @@
-"""One file of images or raw frames, of which one at a time is read."""
+"""Base class of files with slices: images or raw frames, read one at a time."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ __all__ = ["Volume", "index_range", "subject_in"]
 
 
 class Volume(ABC):
-    """A file with slices that belong to subjects. Few and small objects: slices are told by their number.
+    """A file with slices that belong to subjects. Slices are addressed by index.
 
     Attributes
     ----------
     path
         The file.
     settings
-        Of the source that it is from.
+        Settings of the source.
     left_out
-        What of the file is not used, in a few words; empty where all is.
+        Description of the slices that are not used; empty if all are.
     """
 
     path: Path
@@ -35,39 +35,39 @@ class Volume(ABC):
 
     @abstractmethod
     def subject(self, index: int) -> str:
-        """Return whom a slice shows."""
+        """Return the subject of a slice."""
 
     @abstractmethod
     def size(self, index: int) -> tuple[int, int]:
-        """Return the slice's size (ny, nx)."""
+        """Return the size (ny, nx) of a slice."""
 
     def name(self, index: int) -> str:
         """Return file and slice."""
         return f"{self.path.name}:{index}" if len(self) > 1 else self.path.name
 
 
-def subject_in(name: str, pattern: str | None, otherwise: str) -> str:
-    """Return the subject that `pattern` finds in a `name`, or `otherwise` without a pattern.
+def subject_in(name: str, pattern: str | None, default: str) -> str:
+    """Return the first match, or its first group, of `pattern` in `name`; `default` without a pattern.
 
     Raises
     ------
     InputError
-        When the pattern is no regular expression or finds nothing.
+        When the pattern is not a regular expression or does not match.
     """
     if pattern is None:
-        return otherwise
+        return default
     try:
-        found = re.search(pattern, name)
+        match = re.search(pattern, name)
     except re.error as error:
-        raise InputError(f"The setting 'subject', {pattern!r}, is no regular expression: {error}.") from None
-    if found is None:
-        raise InputError(f"The setting 'subject', {pattern!r}, finds nothing in '{name}'; correct the pattern.")
-    return found.group(1) if found.re.groups else found.group()
+        raise InputError(f"The setting 'subject', {pattern!r}, is not a regular expression: {error}.") from None
+    if match is None:
+        raise InputError(f"The setting 'subject', {pattern!r}, does not match '{name}'; correct the pattern.")
+    return match.group(1) if match.re.groups else match.group()
 
 
-def index_range(count: int, share: tuple[float, float]) -> range:
-    """Return which of `count` slices lie in a share (first, last), each from 0 to 1."""
-    first, last = share
+def index_range(count: int, fractions: tuple[float, float]) -> range:
+    """Return the indices, of `count`, between two fractions from 0 to 1."""
+    first, last = fractions
     if not 0 <= first < last <= 1:
-        raise InputError(f"The share of the slices is {share}; give two numbers from 0 to 1 in rising order.")
+        raise InputError(f"The range of the slices is {fractions}; give two numbers from 0 to 1 in rising order.")
     return range(round(first * count), max(round(first * count) + 1, round(last * count)))

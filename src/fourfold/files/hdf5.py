@@ -1,7 +1,8 @@
-"""HDF5 files, opened safely: links lead to files, and what is declared fits into the memory before it is read."""
+"""HDF5 files, opened safely: all samples lie in the file itself, and what is declared fits into the memory."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,12 +11,14 @@ from typing import Any
 import h5py
 
 from fourfold.errors import InputError
-from fourfold.files.input import check_file, first_bytes
+from fourfold.files.input import first_bytes
 from fourfold.memory import array_bytes, require_memory
 
 __all__ = ["check_dataset", "is_hdf5", "open_hdf5", "read_dataset"]
 
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+# How a data set names its own file as a source.
+SAME_FILE = b"."
 
 
 def is_hdf5(path: Path) -> bool:
@@ -33,12 +36,13 @@ def open_hdf5(path: Path) -> Iterator[h5py.File]:
     Raises
     ------
     InputError
-        When the file is truncated or damaged, here or inside the block.
+        When the file is truncated or damaged, here or inside the block, or when it points to another file.
     """
     try:
         # A lock is not needed to read, and network folders often refuse it.
         with h5py.File(path, "r", locking=False) as file:
             _check_links(file, path)
+            file.visititems(lambda name, found: _check_storage(name, found, path))
             yield file
     except (InputError, MemoryError):
         raise
@@ -51,26 +55,39 @@ def open_hdf5(path: Path) -> Iterator[h5py.File]:
 
 
 def _check_links(file: h5py.File, path: Path) -> None:
-    """Refuse a link to another file that is none, such as a pipe, for which HDF5 would wait for ever."""
-    links: list[Any] = []
-    file.visititems_links(lambda _, link: links.append(link))
-    for link in links:
+    """Refuse a link to another file: it may lead to any file of this computer, or to a pipe that never ends."""
+    links: dict[str, Any] = {}
+    file.visititems_links(links.__setitem__)
+    for name, link in links.items():
         if isinstance(link, h5py.ExternalLink):
-            check_file(path.parent / link.filename)
+            raise InputError(
+                f"'{path}' holds a link '{name}' to another file, '{link.filename}'; fourfold reads only what is "
+                "inside the file itself: give that file, or copy it into this one (h5copy)."
+            )
+
+
+def _check_storage(name: str, found: h5py.Group | h5py.Dataset, path: Path) -> None:
+    """Refuse a data set whose samples are bytes or data sets of another file; neither is opened."""
+    if not isinstance(found, h5py.Dataset):
+        return
+    layout = found.id.get_create_plist()
+    others = [layout.get_external(index)[0] for index in range(layout.get_external_count())]
+    if layout.get_layout() == h5py.h5d.VIRTUAL:
+        sources = [layout.get_virtual_filename(index) for index in range(layout.get_virtual_count())]
+        others += [source for source in sources if source not in (SAME_FILE, SAME_FILE.decode())]
+    if others:
+        other = os.fsdecode(others[0])
+        raise InputError(
+            f"The data set '{name}' of '{path}' stores its samples in another file, '{other}'; fourfold reads only "
+            "what is inside the file itself: copy the samples into it (h5repack), if you trust whoever made it."
+        )
 
 
 def check_dataset(dataset: h5py.Dataset, path: Path, rows: int | None = None) -> None:
     """Raise InputError where `rows` entries along the first axis, or all, do not fit into the memory.
 
-    A few bytes of HDF5 can stand for any number of values. What was packed is unpacked in whole chunks. Other files
-    that the values lie in must be files, no pipes.
+    A few bytes of HDF5 can stand for any number of values. What was packed is unpacked in whole chunks.
     """
-    others = [name for name, *_ in dataset.external or ()]
-    others += [source.file_name for source in dataset.virtual_sources()] if dataset.is_virtual else []
-    for name in set(others) - {"."}:
-        # A name with % stands for several.
-        if "%" not in name:
-            check_file(path.parent / name)
     shape = dataset.shape if rows is None else (rows, *dataset.shape[1:])
     packed = dataset.chunks if dataset.chunks and dataset.id.get_create_plist().get_nfilters() else ()
     advice = "export a smaller part of the data, or take a computer with more memory"

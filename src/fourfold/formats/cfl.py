@@ -13,7 +13,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from fourfold.errors import InputError
 from fourfold.files.input import check_file, first_bytes, read_text
@@ -24,7 +23,7 @@ from fourfold.formats.metadata import image_record, read_record, sampling_from, 
 from fourfold.formats.numpy_fourier import inverse_rows
 from fourfold.formats.scan_file import FrameLabels, ScanFile
 from fourfold.memory import require_memory
-from fourfold.scan import Axis, Geometry, Reconstruction, Scan
+from fourfold.scan import Axis, Geometry, RawScan, Reconstruction, Scan
 
 __all__ = ["CflFile", "read_header", "write_image", "write_scan"]
 
@@ -153,7 +152,7 @@ class CflFile(ScanFile):
                 label[name] = position
         return label
 
-    def read(self, frames: Sequence[int]) -> Scan:
+    def read(self, frames: Sequence[int]) -> RawScan:
         """Read frames; of a volume, its coils are gone through once, some planes at a time."""
         if self.transformed is None:
             array = np.stack([self._plane_of(self._samples(index)) for index in frames])
@@ -164,10 +163,9 @@ class CflFile(ScanFile):
                 points = [frames[place] % self.inner for place in places]
                 for coil, volume in enumerate(self._samples(outer)):
                     array[places, coil] = self._transform(volume, points)
-        kspace = torch.from_numpy(array)
-        mask = merge_frames(measured(kspace, frames, self.path))
-        return Scan(
-            kspace,
+        mask = merge_frames(measured(array, frames, self.path))
+        return RawScan(
+            array,
             sampling=sampling_from(self.record, mask, {}),
             line_axis=self.line_axis if self.record else line_axis_of(mask, self.line_axis),
             geometry=self.geometry(frames),

@@ -5,18 +5,19 @@ from __future__ import annotations
 import math
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch import Tensor
 
 from fourfold.errors import InputError, as_path
 from fourfold.files.input import check_file
 from fourfold.files.numpy_arrays import array_names, is_numpy, is_single_array, stored_array
 from fourfold.formats.cfl import read_header
 from fourfold.memory import require_memory
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 __all__ = ["read_maps"]
 
@@ -42,6 +43,8 @@ def read_maps(path: str | PathLike[str]) -> Tensor:
     InputError
         When the file is missing, damaged, of another kind, or holds no maps.
     """
+    import torch
+
     path = as_path(path)
     check_file(path)
     array = _from_cfl(path) if path.suffix in (".cfl", ".hdr") else _from_numpy(path)

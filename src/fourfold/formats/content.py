@@ -211,7 +211,7 @@ def check_centre(kspace: Array, where: str) -> None:
             )
 
 
-def object_note(kspace: Array) -> str | None:
+def object_note(kspace: Array) -> list[str]:
     """Return a sentence where the image of k-space (coil, ky, kx) lies around the edges of the field of view.
 
     Samples that alternate in sign, as some scanners store them, shift the image by half its size.
@@ -222,11 +222,11 @@ def object_note(kspace: Array) -> str | None:
     image = _energy(np.fft.ifft2(kspace[:, *box])).sum(axis=0)
     axes = [name for axis, name in enumerate(("ky", "kx")) if _is_at_edges(image.sum(axis=1 - axis))]
     if not axes:
-        return None
-    return (
+        return []
+    return [
         f"The object lies around the edges of the field of view along {' and '.join(axes)}: the samples may alternate "
         "in sign, which every second one times −1 mends."
-    )
+    ]
 
 
 def _is_at_edges(profile: Array) -> bool:

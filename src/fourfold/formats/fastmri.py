@@ -13,8 +13,7 @@ from typing import Any, ClassVar
 
 import h5py
 import numpy as np
-import torch
-from torch import Tensor
+import numpy.typing as npt
 
 from fourfold.errors import InputError
 from fourfold.files.documents import plain
@@ -25,9 +24,11 @@ from fourfold.formats.masks import acquired, as_bool, check_mask, line_axis_of, 
 from fourfold.formats.metadata import image_record, read_record, sampling_from, scan_record
 from fourfold.formats.mrd.header import Encoding, Limits, check_limits, parse_header, voxel_size, write_header
 from fourfold.formats.scan_file import FrameLabels, ScanFile
-from fourfold.scan import Axis, Geometry, Reconstruction, Sampling, Scan
+from fourfold.scan import Axis, Geometry, RawSampling, RawScan, Reconstruction, Scan
 
 __all__ = ["FastMRIFile", "write_image", "write_scan"]
+
+Array = npt.NDArray[Any]
 
 COMPANIONS = ("coil_maps", "calibration", "noise")
 
@@ -131,20 +132,19 @@ class FastMRIFile(ScanFile):
             image_size=reference_size or (min(recon_y, ny), min(recon_x, nx)),
         )
 
-    def read(self, frames: Sequence[int]) -> Scan:
+    def read(self, frames: Sequence[int]) -> RawScan:
         """Read slices; only these are loaded from the file."""
         with open_hdf5(self.path) as file:
             check_dataset(file["kspace"], self.path, len(frames))
-            samples = to_complex64(np.stack([file["kspace"][index] for index in frames]))
+            kspace = to_complex64(np.stack([file["kspace"][index] for index in frames]))
             stored = as_bool(read_dataset(file["mask"], self.path), self.path) if self.has_mask else None
             companions: dict[str, Any] = {
                 name: self._companion(file[name], frames) for name in COMPANIONS if name in file
             }
-        kspace = torch.from_numpy(samples)
         kspace = kspace[:, None] if self.single_coil else kspace
         sampling, notes = self._sampling(kspace, stored, frames)
         source = self.source(frames)
-        return Scan(
+        return RawScan(
             kspace,
             sampling=sampling,
             line_axis=self.line_axis if self.record else line_axis_of(sampling.mask, self.line_axis),
@@ -153,17 +153,17 @@ class FastMRIFile(ScanFile):
             **companions,
         )
 
-    def _companion(self, dataset: h5py.Dataset, frames: Sequence[int]) -> Tensor:
+    def _companion(self, dataset: h5py.Dataset, frames: Sequence[int]) -> Array:
         """Read coil maps, calibration or noise; the first two have a frame axis of their own."""
         per_frame = dataset.name != "/noise" and dataset.shape[0] == self.frames > 1
         check_dataset(dataset, self.path, len(frames) if per_frame else None)
-        array = np.stack([dataset[index] for index in frames]) if per_frame else dataset[()]
-        return torch.from_numpy(array.astype(np.complex64, copy=False))
+        array: Array = np.stack([dataset[index] for index in frames]) if per_frame else dataset[()]
+        return array.astype(np.complex64, copy=False)
 
-    def _sampling(self, kspace: Tensor, stored: Any, frames: Sequence[int]) -> tuple[Sampling, tuple[str, ...]]:
+    def _sampling(self, kspace: Array, stored: Any, frames: Sequence[int]) -> tuple[RawSampling, tuple[str, ...]]:
         """Return the pattern, and sentences on what contradicts itself."""
         left, right = self._padding()
-        columns = acquired(kspace).any(dim=1)
+        columns = np.any(acquired(kspace), axis=1)
         inner = slice(left, self.matrix[1] - right)
         notes: tuple[str, ...] = ()
         if int(columns.sum()) > int(columns[:, inner].sum()):
@@ -175,14 +175,14 @@ class FastMRIFile(ScanFile):
             return sampling, (*notes, *more)
         sampled = measured(kspace[..., inner], frames, self.path)
         if bool(sampled.all()):
-            return Sampling(torch.ones(1, *self.matrix, dtype=torch.bool), details=details), notes
-        mask = torch.zeros(len(frames), *self.matrix, dtype=torch.bool)
+            return RawSampling(np.ones((1, *self.matrix), bool), details=details), notes
+        mask = np.zeros((len(frames), *self.matrix), bool)
         mask[..., inner] = sampled
-        return Sampling(merge_frames(mask), details=details), notes
+        return RawSampling(merge_frames(mask), details=details), notes
 
     def _stored_sampling(
-        self, kspace: Tensor, stored: Any, frames: Sequence[int], inner: slice, details: dict[str, Any]
-    ) -> tuple[Sampling, tuple[str, ...]]:
+        self, kspace: Array, stored: Any, frames: Sequence[int], inner: slice, details: dict[str, Any]
+    ) -> tuple[RawSampling, tuple[str, ...]]:
         ny, nx = self.matrix
         per_frame = stored.ndim == 3
         if stored.shape[-1:] != (nx,) or stored.shape[-2:-1] not in ((), (1,), (ny,)) or stored.ndim > 3:
@@ -197,20 +197,20 @@ class FastMRIFile(ScanFile):
             )
         if per_frame and stored.shape[0] > 1:
             stored = stored[list(frames)]
-        mask = torch.from_numpy(stored.reshape(-1, 1 if stored.ndim == 1 else stored.shape[-2], nx))
-        mask = mask.expand(-1, ny, -1).clone()
+        mask = stored.reshape(-1, 1 if stored.ndim == 1 else stored.shape[-2], nx)
+        mask = np.broadcast_to(mask, (len(mask), ny, nx)).copy()
         check_mask(kspace, mask, self.path)
         if self.record:
             # Our own files mean what they say, measured zeros too.
             return sampling_from(self.record, merge_frames(mask), details), ()
-        unpadded = torch.zeros_like(mask)
+        unpadded = np.zeros_like(mask)
         unpadded[..., inner] = mask[..., inner]
         # Columns that are marked but hold nothing would be taken for measured zeros.
-        empty = unpadded.any(dim=1) & ~acquired(kspace).any(dim=1)
+        empty = np.any(unpadded, axis=1) & ~np.any(acquired(kspace), axis=1)
         if bool(empty.any()):
-            details = {**details, "columns_marked_but_empty": int(empty.any(dim=0).sum())}
+            details = {**details, "columns_marked_but_empty": int(empty.any(axis=0).sum())}
         mask, notes = without_empty(unpadded & ~empty[:, None], kspace, frames, self.path)
-        return Sampling(merge_frames(mask), details=details), notes
+        return RawSampling(merge_frames(mask), details=details), notes
 
     def _padding(self) -> tuple[int, int]:
         """Return how many columns at the left and right lie outside the encoding limits."""
@@ -220,13 +220,13 @@ class FastMRIFile(ScanFile):
         left = nx // 2 - limits.centre
         return max(left, 0), max(nx - left - limits.maximum - 1, 0)
 
-    def reference(self, index: int) -> Tensor | None:
+    def raw_reference(self, index: int) -> npt.NDArray[np.float32] | None:
         """Return the slice's ``reconstruction_rss`` (``reconstruction_esc`` for one coil), float32 (y, x), or None."""
         if self.reference_name is None:
             return None
         with open_hdf5(self.path) as file:
             check_dataset(file[self.reference_name], self.path, 1)
-            return torch.from_numpy(np.asarray(file[self.reference_name][index], dtype=np.float32))
+            return np.asarray(file[self.reference_name][index], dtype=np.float32)
 
 
 def _label(index: int) -> dict[str, int]:

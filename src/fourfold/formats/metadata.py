@@ -9,11 +9,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
+import numpy as np
+import numpy.typing as npt
 
 from fourfold.errors import InputError
 from fourfold.files.documents import plain
-from fourfold.scan import Geometry, Placement, Reconstruction, Sampling, Scan
+from fourfold.scan import Geometry, Placement, RawSampling, Reconstruction, Scan
 
 __all__ = ["geometry_from", "image_record", "read_record", "sampling_from", "scan_record"]
 
@@ -99,7 +100,7 @@ def _tuples(fields: Mapping[str, Any]) -> dict[str, Any]:
     return {name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()}
 
 
-def sampling_from(record: Mapping[str, Any], mask: Tensor, details: Mapping[str, Any]) -> Sampling:
+def sampling_from(record: Mapping[str, Any], mask: npt.NDArray[np.bool_], details: Mapping[str, Any]) -> RawSampling:
     """Return the sampling with the provenance that `scan_record` wrote, or as acquired where there is none."""
     known = dict(record.get("sampling", {}))
-    return Sampling(mask, **{**known, "details": {**known.get("details", {}), **details}})
+    return RawSampling(mask, **{**known, "details": {**known.get("details", {}), **details}})

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import nibabel
-
 from fourfold.files.output import suffix_of
 from fourfold.formats.metadata import image_record
 from fourfold.formats.orientation import affine
@@ -46,6 +44,9 @@ def write_image(path: Path, reconstruction: Reconstruction) -> None:
 
 
 def _write_stack(path: Path, reconstruction: Reconstruction, slices: int) -> None:
+    # Loaded where it is used: most commands start without.
+    import nibabel
+
     magnitude = reconstruction.magnitude.cpu().numpy()
     _, ny, nx = magnitude.shape
     geometry = reconstruction.geometry

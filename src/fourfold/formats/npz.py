@@ -11,8 +11,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch import Tensor
 
 from fourfold.errors import InputError
 from fourfold.files.input import check_file, first_bytes
@@ -21,12 +19,13 @@ from fourfold.formats.content import to_complex64
 from fourfold.formats.masks import as_bool, check_mask, line_axis_of, measured, merge_frames, without_empty
 from fourfold.formats.metadata import image_record, read_record, sampling_from, scan_record
 from fourfold.formats.scan_file import ScanFile
-from fourfold.formats.trajectories import DENSITIES, POINTS, read_trajectory
-from fourfold.scan import Axis, Geometry, Reconstruction, Scan, Trajectory
+from fourfold.formats.trajectories import DENSITIES, POINTS, derivation_notes, read_trajectory
+from fourfold.scan import Axis, Geometry, RawScan, RawTrajectory, Reconstruction, Scan
 
 __all__ = ["NumpyFile", "write_image", "write_scan"]
 
 Array = npt.NDArray[Any]
+Mask = npt.NDArray[np.bool_]
 
 # Number of axes in a scan; a file may leave out the first ones.
 AXES = {"kspace": 4, "coil_maps": 5, "calibration": 4, "noise": 2}
@@ -108,7 +107,7 @@ class NumpyFile(ScanFile):
 
     def _find_trajectory(
         self, beside: str | PathLike[str] | None, matrix: Sequence[int] | None
-    ) -> tuple[Trajectory | None, bool]:
+    ) -> tuple[RawTrajectory | None, bool]:
         """Return the trajectory (…, shot, sample), and whether the file has these two axes the other way round."""
         own = any(name in self.names for name in POINTS)
         if not own and beside is None:
@@ -122,6 +121,7 @@ class NumpyFile(ScanFile):
             check_file(path)
             names = ["trajectory"] if is_single_array(path) else array_names(path)
             found = read_trajectory(names, lambda name: stored_array(path, name).load(), path, matrix)
+        derived = matrix is None and "matrix" not in (self.names if beside is None else names)
         if (found.shots, found.samples) != self.stored or found.frames not in (1, self.frames):
             raise InputError(
                 f"The trajectory has {found.frames}×{found.shots}×{found.samples} points but the k-space in "
@@ -129,9 +129,13 @@ class NumpyFile(ScanFile):
             )
         turned = "trajectory" not in self.record and _runs_down(found.points)
         if turned:
-            density = None if found.density is None else found.density.mT.contiguous()
-            found = dataclasses.replace(found, points=found.points.transpose(1, 2).contiguous(), density=density)
+            density = None if found.density is None else np.ascontiguousarray(found.density.swapaxes(1, 2))
+            found = dataclasses.replace(
+                found, points=np.ascontiguousarray(found.points.swapaxes(1, 2)), density=density
+            )
         self.matrix, self.shots = found.matrix, (found.shots, found.samples)
+        if derived:
+            self.notes += derivation_notes(found)
         return dataclasses.replace(found, kind=self.record.get("trajectory", found.kind)), turned
 
     def _open(self, name: str) -> Array:
@@ -187,7 +191,7 @@ class NumpyFile(ScanFile):
             )
         return int(size[0]), int(size[1])
 
-    def read(self, frames: Sequence[int]) -> Scan:
+    def read(self, frames: Sequence[int]) -> RawScan:
         """Read frames; of arrays that are mapped, these alone."""
         kspace = self._array("kspace", "kspace", frames)
         mask = self._mask(frames)
@@ -204,7 +208,7 @@ class NumpyFile(ScanFile):
         companions: dict[str, Any] = {
             field: self._array(name, field, frames) for name, field in names.items() if name in self.names
         }
-        return Scan(
+        return RawScan(
             kspace,
             sampling=sampling_from(self.record, mask, {}),
             line_axis=self._line_axis(mask),
@@ -214,7 +218,7 @@ class NumpyFile(ScanFile):
             **companions,
         )
 
-    def _array(self, name: str, field: str, frames: Sequence[int]) -> Tensor:
+    def _array(self, name: str, field: str, frames: Sequence[int]) -> Array:
         """Return an array with all its axes, of these frames where it has frames."""
         stored, axes = stored_array(self.path, name), AXES[field]
         if stored.dtype.kind != "c" or len(stored.shape) > axes:
@@ -227,9 +231,9 @@ class NumpyFile(ScanFile):
         array = (stored.rows(frames) if per_frame else stored.load())[(None,) * missing]
         if name == "kspace" and self.turned:
             array = array.swapaxes(2, 3)
-        return torch.from_numpy(to_complex64(array))
+        return to_complex64(array)
 
-    def _mask(self, frames: Sequence[int]) -> Tensor | None:
+    def _mask(self, frames: Sequence[int]) -> Mask | None:
         if "mask" not in self.names:
             return None
         stored = stored_array(self.path, "mask")
@@ -241,9 +245,9 @@ class NumpyFile(ScanFile):
                 f"({self.frames}, {ny}, {nx}): it belongs to other data."
             )
         mask = as_bool(stored.load().reshape(shape) if shape[0] == 1 else stored.rows(frames), self.path)
-        return torch.from_numpy(mask.swapaxes(1, 2) if self.turned else mask)
+        return mask.swapaxes(1, 2) if self.turned else mask
 
-    def _line_axis(self, mask: Tensor) -> Axis:
+    def _line_axis(self, mask: Mask) -> Axis:
         if self.record:
             return self.line_axis
         if "line_axis" not in self.names:
@@ -252,10 +256,15 @@ class NumpyFile(ScanFile):
         return axis  # Scan refuses any other text
 
 
-def _runs_down(points: Tensor) -> bool:
+def _runs_down(points: Array) -> bool:
     """Whether neighbours along a shot of points (frame, a, b, 2) follow each other in axis a rather than b."""
-    down, across = (points.diff(dim=axis).norm(dim=-1) for axis in (1, 2))
-    return down.numel() > 0 and (across.numel() == 0 or bool(down.median() < across.median()))
+    down, across = (np.linalg.norm(np.diff(points, axis=axis), axis=-1) for axis in (1, 2))
+    return down.size > 0 and (across.size == 0 or _lower_median(down) < _lower_median(across))
+
+
+def _lower_median(numbers: Array) -> float:
+    """Return the median, of an even number of values the lower of the two in the middle."""
+    return float(np.quantile(numbers, 0.5, method="lower"))
 
 
 def write_image(path: Path, reconstruction: Reconstruction) -> None:

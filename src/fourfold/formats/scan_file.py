@@ -6,20 +6,23 @@ import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, overload
+from typing import TYPE_CHECKING, Any, ClassVar, overload
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch import Tensor
 
 from fourfold.errors import InputError, SilentCoils, check_type
 from fourfold.formats.content import SHORTEST, check_axes, check_centre, check_frames, energy_of, object_note
+from fourfold.formats.line_direction import check_direction
 from fourfold.formats.metadata import geometry_from
 from fourfold.formats.orientation import axis_codes
 from fourfold.formats.stacks import find_stacks, slice_spacing
+from fourfold.formats.trajectories import extent_notes
 from fourfold.memory import array_bytes, require_memory
-from fourfold.scan import Axis, Geometry, Scan, Source
+from fourfold.scan import Axis, Geometry, RawScan, Scan, Source
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 __all__ = ["FrameLabels", "ScanFile"]
 
@@ -111,28 +114,38 @@ class ScanFile(ABC):
         """Whether the content of `path` is of this format."""
 
     @abstractmethod
-    def read(self, frames: Sequence[int]) -> Scan:
+    def read(self, frames: Sequence[int]) -> RawScan:
         """Read the frames with these indices (each from 0 to ``len(self) - 1``) into one scan, as the format has them.
 
         What formats write; users call `load` or index the file, which check the samples and leave out silent coils.
         """
 
-    def read_checked(self, frames: Sequence[int]) -> Scan:
+    def read_checked(self, frames: Sequence[int]) -> RawScan:
         """Read frames that fit into the memory, without silent coils; refuse those that do not look like k-space.
 
         The latter unless `check_content` is off.
         """
         self._require_memory(len(frames), "export a smaller part of the data, or take a computer with more memory")
         scan = self._read_without_silent_coils(frames)
-        if self.check_content and scan.trajectory is None:
-            arrays = dict(zip(frames, scan.kspace.numpy(), strict=True))
-            self.check_array(arrays)
-            for index, kspace in arrays.items():
-                self.check_frame(kspace, f"'{self.path}', frame {index}")
-            notes = dict.fromkeys(note for note in map(object_note, arrays.values()) if note is not None)
-            if notes:
-                return scan.replace(source=dataclasses.replace(scan.source, notes=(*scan.source.notes, *notes)))
-        return scan
+        notes = dict.fromkeys(self._check_samples(scan, frames) if self.check_content else ())
+        return scan.replace(source=dataclasses.replace(scan.source, notes=(*scan.source.notes, *notes)))
+
+    def _check_samples(self, scan: RawScan, frames: Sequence[int]) -> list[str]:
+        """Refuse frames whose samples do not look like k-space; return notes on what is likely, not certain."""
+        arrays = dict(zip(frames, scan.kspace, strict=True))
+        places = {index: f"'{self.path}', frame {index}" for index in frames}
+        notes: list[str] = []
+        if scan.trajectory is not None:
+            shared = scan.trajectory.frames == 1
+            for number, (index, samples) in enumerate(arrays.items()):
+                points = scan.trajectory.points[0 if shared else number]
+                notes += extent_notes(samples, points, places[index])
+            return notes
+        self.check_array(arrays)
+        for index, kspace in arrays.items():
+            self.check_frame(kspace, places[index])
+            notes += [*check_direction(kspace, places[index]), *object_note(kspace)]
+        return notes
 
     def check_array(self, known: Mapping[int, npt.NDArray[np.complex64]]) -> None:
         """Refuse an array whose axes stand for something else; looks once, at the middle frame and some around it.
@@ -170,7 +183,7 @@ class ScanFile(ABC):
         """Return frames (coil, ky, kx): those that are `known`, or read together."""
         if all(frame in known for frame in frames):
             return [known[frame] for frame in frames]
-        return list(self._read_without_silent_coils(frames).kspace.numpy())
+        return list(self._read_without_silent_coils(frames).kspace)
 
     def check_frame(self, kspace: npt.NDArray[np.complex64], where: str) -> None:
         """Refuse a frame (coil, ky, kx) whose centre lies elsewhere."""
@@ -208,9 +221,16 @@ class ScanFile(ABC):
             self.details.pop("file_frames", None)
             self.labels = labels if labels and len(labels) == self.frames else None
 
-    def reference(self, index: int) -> Tensor | None:  # noqa: ARG002  # most formats carry none
+    def raw_reference(self, index: int) -> npt.NDArray[np.float32] | None:  # noqa: ARG002  # most formats carry none
         """Return the image of frame `index` that came with the file, float32 (y, x), or None."""
         return None
+
+    def reference(self, index: int) -> Tensor | None:
+        """Return the image of frame `index` that came with the file as a tensor, float32 (y, x), or None."""
+        import torch
+
+        image = self.raw_reference(index)
+        return None if image is None else torch.from_numpy(image)
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
@@ -224,12 +244,12 @@ class ScanFile(ABC):
         """Read one frame; raises IndexError past the last one, as sequences do."""
         if not -self.frames <= index < self.frames:
             raise IndexError(f"'{self.path}' has frames 0 to {self.frames - 1}; {index} was asked for")
-        return self.read_checked([index % self.frames])
+        return Scan.from_raw(self.read_checked([index % self.frames]))
 
     def __iter__(self) -> Iterator[Scan]:
         for start in range(0, self.frames, self.block):
             indices = range(start, min(start + self.block, self.frames))
-            scan = self.read_checked(indices)
+            scan = Scan.from_raw(self.read_checked(indices))
             for position, index in enumerate(indices):
                 yield scan if len(indices) == 1 else scan.frame(position).replace(geometry=self.geometry([index]))
 
@@ -248,9 +268,9 @@ class ScanFile(ABC):
         """
         indices = self._indices(frames)
         self._require_memory(len(indices), "load a part of the frames, or go through open_scan(path) frame by frame")
-        return self.read_checked(indices)
+        return Scan.from_raw(self.read_checked(indices))
 
-    def _read_without_silent_coils(self, frames: Sequence[int]) -> Scan:
+    def _read_without_silent_coils(self, frames: Sequence[int]) -> RawScan:
         """Read frames; coils that are silent in them, but not in the whole file, are left out, and a note says so."""
         try:
             return self._with_file_frames(self.read(frames), frames)
@@ -261,14 +281,14 @@ class ScanFile(ABC):
             part = wider.without_coils(refusal.coils, frames).part(0, len(frames))
             return part.replace(geometry=self.geometry(frames))
 
-    def _with_file_frames(self, scan: Scan, frames: Sequence[int]) -> Scan:
+    def _with_file_frames(self, scan: RawScan, frames: Sequence[int]) -> RawScan:
         """Return `scan` with the frames' numbers in the file where a coil is silent in some, for the note on it."""
         if not scan.has_silent_coils:
             return scan
         details = {**scan.source.details, "file_frames": list(frames)}
         return scan.replace(source=dataclasses.replace(scan.source, details=details))
 
-    def _read_with_further_frames(self, frames: Sequence[int], silent: int) -> Scan | None:
+    def _read_with_further_frames(self, frames: Sequence[int], silent: int) -> RawScan | None:
         """Return frames followed by others in which their `silent` coils have signal, None where no others have."""
         wider = list(frames)
         for other in range(self.frames):
@@ -282,7 +302,7 @@ class ScanFile(ABC):
         return None
 
     def _require_memory(self, count: int, advice: str) -> None:
-        needed = array_bytes((count, *self.shape[1:]), torch.complex64.itemsize)
+        needed = array_bytes((count, *self.shape[1:]), np.dtype(np.complex64).itemsize)
         what = "One frame" if count == 1 else f"A block of {count} frames"
         require_memory(needed, f"{what} of '{self.path}'", advice)
 
@@ -304,9 +324,9 @@ class ScanFile(ABC):
             )
         return indices
 
-    def summary(self) -> dict[str, Any]:
-        """Return what the header and the first frame tell, as JSON types; reads one frame."""
-        scan = self[0]
+    def summary(self, first: RawScan | None = None) -> dict[str, Any]:
+        """Return what the header and the first frame tell, as JSON types; reads that frame unless it is given."""
+        scan = first or self.read_checked([0])
         geometry = scan.geometry
         return {
             "path": str(self.path),
@@ -325,7 +345,7 @@ class ScanFile(ABC):
             "noise_samples": None if scan.noise is None else scan.noise.shape[1],
             "calibration_scan": None if scan.calibration is None else list(scan.calibration.shape[-2:]),
             "coil_map_sets": None if scan.coil_maps is None else scan.coil_maps.shape[1],
-            "reference": self.reference(0) is not None,
+            "reference": self.raw_reference(0) is not None,
             "notes": list(scan.source.notes),
             "details": self.details,
         }

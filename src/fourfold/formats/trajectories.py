@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from fourfold.errors import InputError
-from fourfold.scan import Trajectory
+from fourfold.formats.content import UNCHECKED
+from fourfold.scan import RawTrajectory
 
-__all__ = ["DENSITIES", "POINTS", "read_trajectory"]
+__all__ = ["DENSITIES", "POINTS", "derivation_notes", "extent_notes", "read_trajectory"]
 
 Array = npt.NDArray[Any]
 
@@ -27,6 +27,15 @@ SMALLEST = 32
 # Neighbouring samples of a shot lie about half a cycle per field of view apart, in real spirals up to 2.1 on the
 # median. In 1/m, rad/m or rad/cm they lie farther apart or closer together.
 CLOSEST, FARTHEST, FARTHEST_OF_FEW = 0.15, 3.0, 1.1
+# Root mean square distance of the image's energy from the middle, in fields of view: 0.35 of a disc that fills the
+# field of view, 0.41 of a square, 0.5 where all lies at the rim; of real scans 0.11 to 0.29, once 0.48 with a matrix
+# that is guessed. Points in rad/cm make it 2 to 6 times larger.
+TOO_WIDE, WIDE = 0.5, 0.45
+FEWEST_PAIRS = 16
+# Where noise holds more of the energy than this nothing is said.
+MOST_NOISE = 0.5
+# Shots that lie so many times closer together than the field of view needs leave a note.
+DENSE = 3
 UNITS = (
     "its unit seems to be {unit}; give (ky, kx) in cycles per field of view, or, where they are, the size of the image "
     "with --matrix NY NX (in Python matrix=(ny, nx))."
@@ -35,7 +44,7 @@ UNITS = (
 
 def read_trajectory(
     names: Sequence[str], read: Callable[[str], Array], path: Path, matrix: Sequence[int] | None
-) -> Trajectory:
+) -> RawTrajectory:
     """Return the trajectory among the arrays of a file, its last two axes being those of the file's k-space.
 
     Parameters
@@ -83,11 +92,93 @@ def read_trajectory(
         if density.dtype.kind not in "uif":
             raise InputError(f"The density in '{path}' is {density.dtype}; it must be real numbers: correct it.")
         density = density[(None,) * (3 - density.ndim)]
-    return Trajectory(
-        torch.from_numpy(points),
+    return RawTrajectory(
+        points,
         _derived_size(points, path) if size is None else size,
-        None if density is None else torch.from_numpy(_single(density)),
+        None if density is None else _single(density),
     )
+
+
+def derivation_notes(trajectory: RawTrajectory) -> tuple[str, ...]:
+    """Return what is assumed of points that came without a matrix, and what speaks against it."""
+    ny, nx = trajectory.matrix
+    notes = [
+        "The file gives no matrix: the points of the trajectory were taken as cycles per field of view, and the matrix "
+        f"{ny}×{nx} follows from how far they reach; in another unit the image is wrong. --matrix NY NX (in Python "
+        "matrix=(ny, nx)) gives the matrix."
+    ]
+    density = _shot_density(trajectory.points[0], trajectory.matrix)
+    if density > DENSE:
+        notes.append(
+            f"The shots lie {density:.1f} times closer together than this matrix needs: they are very many, or the "
+            "points are in rad/cm or another unit."
+        )
+    return tuple(notes)
+
+
+def _shot_density(points: Array, matrix: tuple[int, int]) -> float:
+    """Return the length of all shots (shot, sample, 2) in the outer half of k-space over its area, in cycles.
+
+    It is 1 for a spiral whose turns lie one cycle per field of view apart.
+    """
+    relative = np.linalg.norm(points / (np.array(matrix) / 2), axis=-1)
+    steps = np.linalg.norm(np.diff(points, axis=1), axis=-1)
+    outer = (relative[:, 1:] > 0.5) & (relative[:, 1:] <= 1)
+    return float(steps[outer].sum() / (0.75 * math.pi / 4 * matrix[0] * matrix[1]))
+
+
+def extent_notes(kspace: Array, points: Array, where: str) -> list[str]:
+    """Refuse samples of an object that is far larger than the field of view: the points are in another unit.
+
+    Along a shot k-space changes the faster the larger the object is: Σ |∇s|² = (2π)² Σ r² |image|² by Parseval's
+    theorem. Differences of neighbours are at most as large as the gradient times their distance, so what is found is
+    a lower bound of the object's extent.
+
+    Parameters
+    ----------
+    kspace
+        complex64, (coil, shot, sample), zero where not acquired.
+    points
+        float32, (shot, sample, 2), in cycles per field of view.
+    where
+        File and frame, for messages.
+
+    Raises
+    ------
+    InputError
+        When the root mean square radius of the object is beyond `TOO_WIDE` fields of view.
+    """
+    radius = _object_radius(kspace, points)
+    if radius is None or radius <= WIDE:
+        return []
+    found = f"the samples change along the shots as those of an object that is {radius / 0.354:.1f} fields of view wide"
+    if radius > TOO_WIDE:
+        raise InputError(
+            f"{where}: {found}, so that it would fold over: the points seem to be in rad/cm or another unit, or the "
+            "matrix is too small; give (ky, kx) in cycles per field of view and the size of the image with --matrix "
+            f"NY NX (in Python matrix=(ny, nx)), or {UNCHECKED}."
+        )
+    return [f"Of the trajectory {found}: the points may be in another unit, or the matrix too small."]
+
+
+def _object_radius(kspace: Array, points: Array) -> float | None:
+    """Return a lower bound of the object's root mean square radius in fields of view, None where noise prevails."""
+    energy = (np.square(kspace.real) + np.square(kspace.imag)).sum(axis=0, dtype=float)
+    distance = np.linalg.norm(points, axis=-1)
+    held = energy > 0
+    if not held.any():
+        return None
+    # What the samples farthest out hold is noise and a little signal: taking it off keeps the bound a lower one.
+    noise = float(energy[held & (distance >= np.quantile(distance[held], 0.9))].mean())
+    steps = np.square(np.diff(points, axis=1)).sum(axis=-1, dtype=float)
+    pairs = held[:, 1:] & held[:, :-1] & (steps > 0)
+    change = np.diff(kspace, axis=2)
+    changes = (np.square(change.real) + np.square(change.imag)).sum(axis=0, dtype=float)[pairs] - 2 * noise
+    means = ((energy[:, 1:] + energy[:, :-1]) / 2)[pairs]
+    if pairs.sum() < FEWEST_PAIRS or noise * pairs.sum() > MOST_NOISE * means.sum():
+        return None
+    expected = ((means - noise) * steps[pairs]).sum()
+    return math.sqrt(max(float(changes.sum() / expected), 0.0)) / (2 * math.pi) if expected > 0 else None
 
 
 def _single(numbers: Array) -> Array:

@@ -9,11 +9,9 @@ from itertools import chain
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from fourfold.errors import InputError, as_path, check_type
 from fourfold.files.output import atomically, check_target, refusals_explained, suffix_of, write_buffer
@@ -30,6 +28,9 @@ from fourfold.scan import (
     check_scan,
     mean_scale,
 )
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 __all__ = [
     "IMAGE_SUFFIXES",
@@ -221,6 +222,8 @@ def _on_disk(array: Tensor, folder: Path) -> Tensor:
     Small arrays that stay keep the C library from giving back the large blocks between which it has put them: with
     them in memory, a volume would take as much of it as its k-space.
     """
+    import torch
+
     with tempfile.TemporaryFile(dir=folder) as file:
         values = array.cpu().contiguous().numpy()
         write_buffer(file, values)
@@ -234,6 +237,8 @@ def join(parts: Sequence[Reconstruction]) -> Reconstruction:
     Seconds and iterations are summed, notes united, members and estimates left out, and each frame's account is kept;
     settings and sampling are the first part's.
     """
+    import torch
+
     first = dataclasses.replace(parts[0], members=None, before_data_consistency=None)
     records = [part.record for part in parts]
     placements = [part.geometry.placements for part in parts]

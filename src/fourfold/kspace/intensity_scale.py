@@ -6,9 +6,10 @@ import math
 
 from torch import Tensor
 
+from fourfold.coils.calibration_size import dense_centre
 from fourfold.coils.root_sum_of_squares import root_sum_of_squares
 from fourfold.operators.fourier import ifft
-from fourfold.operators.gridding import dense_centre, gridded_centre, gridded_images
+from fourfold.operators.gridding import gridded_centre, gridded_images
 from fourfold.scan import Scan, centre_slice, crop_centre
 
 __all__ = ["intensity_scale"]

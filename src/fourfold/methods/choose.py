@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from fourfold.coils.calibration import calibration_kspace
-from fourfold.coils.joint_model import require_neighbours
-from fourfold.errors import InputError
-from fourfold.methods.classical.wavelet import Wavelet
-from fourfold.methods.classical.zero_filled import ZeroFilled
-from fourfold.methods.method import Method
-from fourfold.scan import Scan, check_scan
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-__all__ = ["choose_method"]
+from fourfold.coils.calibration_size import FEWEST, axis_without_neighbours, calibration_size
+from fourfold.scan import AnyScan, Scan, check_scan
+
+if TYPE_CHECKING:
+    from fourfold.methods.method import Method
+
+__all__ = ["choose_method", "choose_name"]
+
+Choice: TypeAlias = Literal["wavelet", "zero-filled"]
 
 
 def choose_method(scan: Scan) -> tuple[Method, str]:
@@ -31,30 +33,27 @@ def choose_method(scan: Scan) -> tuple[Method, str]:
     where total variation leaves flat patches. (The root-sum-of-squares of all coils, which holds their noise, is
     closer to GRAPPA where few lines are left out.)
     """
+    # Their modules load torch, which a choice by name does without.
+    from fourfold.methods.classical.wavelet import Wavelet
+    from fourfold.methods.classical.zero_filled import ZeroFilled
+
     check_scan(scan)
-    kind, reason = _choose(scan)
-    return kind(), reason
+    name, reason = choose_name(scan)
+    return Wavelet() if name == "wavelet" else ZeroFilled(), reason
 
 
-def _choose(scan: Scan) -> tuple[type[Method], str]:
+def choose_name(scan: AnyScan[Any]) -> tuple[Choice, str]:
+    """Return the name of the method that `choose_method` takes, and the reason."""
     if scan.fully_sampled:
-        return ZeroFilled, "every sample was acquired, so the inverse Fourier transform gives the image"
+        return "zero-filled", "every sample was acquired, so the inverse Fourier transform gives the image"
     data = f"{scan.coils} coil{'s' if scan.coils > 1 else ''} at {scan.acceleration:.1f}×"
     if scan.coils == 1:
-        return Wavelet, f"{data}: sparsity alone can tell the image from its aliasing"
+        return "wavelet", f"{data}: sparsity alone can tell the image from its aliasing"
     if scan.coil_maps is not None:
-        return Wavelet, f"{data} with coil maps: sensitivities and sparsity together remove the aliasing"
+        return "wavelet", f"{data} with coil maps: sensitivities and sparsity together remove the aliasing"
     removed = "sensitivities and sparsity together remove the aliasing"
-    try:
-        calibration_kspace(scan)
-    except InputError:
-        return _choose_without_calibration(scan, data, removed)
-    return Wavelet, f"{data} with calibration lines: {removed}"
-
-
-def _choose_without_calibration(scan: Scan, data: str, removed: str) -> tuple[type[Method], str]:
-    try:
-        require_neighbours(scan.mask[0])
-    except InputError:
-        return ZeroFilled, f"{data} without calibration lines or coil maps: the aliasing has to stay"
-    return Wavelet, f"{data} without calibration lines, but with neighbouring samples: {removed}"
+    if calibration_size(scan) >= FEWEST:
+        return "wavelet", f"{data} with calibration lines: {removed}"
+    if axis_without_neighbours(scan.mask[0]) is not None:
+        return "zero-filled", f"{data} without calibration lines or coil maps: the aliasing has to stay"
+    return "wavelet", f"{data} without calibration lines, but with neighbouring samples: {removed}"

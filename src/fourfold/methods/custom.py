@@ -19,6 +19,8 @@ from fourfold.regularisers.regulariser import AnyRegulariser
 
 __all__ = ["Custom"]
 
+_NEGLIGIBLE = 1e-30
+
 
 class Custom(RegularisedSense):
     """Minimises ½‖A x − y‖² + weight · scale · R(x) for an R given by a function; from Python only.
@@ -85,5 +87,15 @@ class _Smooth:
         if self.derivative is not None:
             return self.derivative(x)
         with torch.enable_grad():
-            x = x.detach().requires_grad_()
+            x = _without_subnormal_parts(x.detach()).requires_grad_()
             return torch.autograd.grad(self.function(x), x)[0]
+
+
+def _without_subnormal_parts(x: Tensor) -> Tensor:
+    """Return `x` with real and imaginary parts below 1e-30 set to zero.
+
+    On some processors torch's derivative of a complex modulus is NaN at subnormal numbers (below 1.2e-38), which
+    differences of neighbouring pixels also reach where the image decays to nothing.
+    """
+    parts = torch.view_as_real(x)
+    return torch.view_as_complex(torch.where(parts.abs() < _NEGLIGIBLE, 0, parts))

@@ -10,7 +10,6 @@ from torch import Tensor
 
 from fourfold.methods.model_based import IterationCallback, ModelBasedMethod
 from fourfold.methods.sense_problem import SenseProblem
-from fourfold.optimize.data_term import DataTerm
 from fourfold.optimize.minimum import Minimum
 from fourfold.optimize.plug_and_play import Denoiser, plug_and_play
 
@@ -42,7 +41,7 @@ class DenoiserMethod(ModelBasedMethod):
     ) -> Minimum:
         """Return the solution (frame, set, y, x) for one noise level, and how it was found."""
         return plug_and_play(
-            DataTerm(problem.encoding.normal, problem.rhs),
+            problem.data_term,
             self.new_denoiser(problem),
             weight,
             penalty=self.penalty,

@@ -5,16 +5,19 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from collections.abc import Callable
+from contextlib import suppress
 from typing import ClassVar, Literal, TypeAlias
 
 from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt
 from torch import Tensor
 
+from fourfold.errors import InputError
 from fourfold.kspace.time_average import time_average
 from fourfold.methods.coil_map_settings import CoilMapSettings
 from fourfold.methods.method import Family, Method, Progress, Solution
 from fourfold.methods.sense_problem import CoilCombination, SenseProblem
-from fourfold.methods.tuning.weight import WeightChoice, choose_weight
+from fourfold.methods.tuning.trust import weakness_note
+from fourfold.methods.tuning.weight import Solve, WeightChoice, choose_weight, try_weight
 from fourfold.noise.frame_noise import noise_deviation
 from fourfold.optimize.minimum import Minimum
 from fourfold.scan import Scan
@@ -30,10 +33,6 @@ IterationCallback: TypeAlias = Callable[[int, Tensor], None]
 # From this part of the image's brightness on, a sample's noise leaves methods for series little to go on: of two series
 # with more, low rank + sparse was 2 dB above zero-filled frames and 2 dB below.
 _MUCH_NOISE = 0.1
-_NOT_PREDICTABLE = (
-    "Held-out samples are predicted no better than by zeros: too few were measured to reconstruct the others or to "
-    "choose the weight. The image may be worse than a zero-filled one; acquire more lines."
-)
 # To choose a weight, images need not be as exact as the one that is shown.
 _TRIAL_TOLERANCE = 2.0
 
@@ -117,14 +116,15 @@ class ModelBasedMethod(CoilMapSettings, Method):
 
         minimum = self.minimise(problem, weight, callback=report)
         choice_details = {} if choice is None else {self.weight_setting: choice.summary(self.weight_setting)}
-        choice_notes = () if choice is None or choice.predictive else (_NOT_PREDICTABLE,)
+        trust = 1.0 if choice is None else choice.trust
+        is_rss = self.coil_combination == "rss"
         return Solution(
-            problem.image(minimum.x, self.coil_combination),
+            problem.image(minimum.x, self.coil_combination, trust),
             minimum.iterations,
             problem.scale,
-            (*map_notes, *problem.notes, *self._noise_notes(problem), *choice_notes),
+            (*map_notes, *problem.notes, *self._noise_notes(problem), *weakness_note(trust)),
             {**minimum.details, **choice_details},
-            before_data_consistency=problem.image(minimum.x, "maps") if self.coil_combination == "rss" else None,
+            before_data_consistency=problem.image(minimum.x, "maps", trust) if is_rss else None,
         )
 
     def _noise_notes(self, problem: SenseProblem) -> tuple[str, ...]:
@@ -146,9 +146,6 @@ class ModelBasedMethod(CoilMapSettings, Method):
         requested: Weight = getattr(self, self.weight_setting)
         if requested != "auto":
             return requested, None
-        if self.noise_share is not None:
-            weight = max(self.initial_weight, self.noise_share * _relative_noise(problem))
-            return weight, WeightChoice(weight, {}, 0, 0, 1.0)
         if problem.scan.trajectory is not None and not self.holds_out_lines:
             # Held-back shots would mislead it, and samples within a shot are too alike to tell anything.
             return self.initial_weight, WeightChoice(self.initial_weight, {}, 0, 0, 1.0)
@@ -161,8 +158,20 @@ class ModelBasedMethod(CoilMapSettings, Method):
             )
             return quick.minimise(part, weight, start)
 
+        if self.noise_share is not None:
+            choice = self._follow_noise(_relative_noise(problem), self.noise_share, problem, solve)
+            return choice.weight, choice
         choice = choose_weight(problem, solve, self.initial_weight, self.holds_out_lines)
         return choice.weight, choice
+
+    def _follow_noise(self, noise: float, share: float, problem: SenseProblem, solve: Solve) -> WeightChoice:
+        """Return the weight of a series, and with much noise how much of its image to trust."""
+        weight = max(self.initial_weight, share * noise)
+        if noise >= _MUCH_NOISE:
+            # Frames of a single line beside the centre have none to hold back.
+            with suppress(InputError):
+                return try_weight(problem, solve, weight)
+        return WeightChoice(weight, {}, 0, 0, 1.0)
 
 
 def _relative_noise(problem: SenseProblem) -> float:

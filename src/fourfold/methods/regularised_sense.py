@@ -8,7 +8,6 @@ from torch import Tensor
 
 from fourfold.methods.model_based import IterationCallback, ModelBasedMethod
 from fourfold.methods.sense_problem import SenseProblem
-from fourfold.optimize.data_term import DataTerm
 from fourfold.optimize.iterate import Stopping
 from fourfold.optimize.minimise import Solver, minimise
 from fourfold.optimize.minimum import Minimum
@@ -38,7 +37,7 @@ class RegularisedSense(ModelBasedMethod):
     ) -> Minimum:
         """Return the solution (frame, set, y, x) for one weight, and how it was found."""
         return minimise(
-            DataTerm(problem.encoding.normal, problem.rhs, problem.energy / 2),
+            problem.data_term,
             self.regulariser(problem),
             weight,
             solver=self.solver,

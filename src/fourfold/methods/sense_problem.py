@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import torch
 from torch import Tensor
@@ -20,6 +20,7 @@ from fourfold.operators.linear_operator import norm
 from fourfold.operators.noncartesian_encoding import NonCartesianEncoding
 from fourfold.operators.nufft import on_cpu
 from fourfold.operators.sense_encoding import Encoding
+from fourfold.optimize.least_squares import LeastSquares, least_squares
 from fourfold.scan import Scan
 
 __all__ = ["CoilCombination", "SenseProblem", "encode", "measured_image"]
@@ -38,10 +39,8 @@ class SenseProblem:
     encoding
         A, from images (frame, set, y, x); its norm is at most 1 because the maps have unit norm. The maps carry the
         phase of the low-resolution image, where calibration lines tell it, so that x is nearly real.
-    rhs
-        Aᴴ y over `scale`, complex64, (frame, set, y, x).
-    energy
-        ‖y‖² over `scale` squared.
+    data_term
+        ½‖A x − y‖², y being the measured data over `scale`.
     scale
         The unit of intensity (`fourfold.kspace.intensity_scale.intensity_scale`).
     phase
@@ -50,8 +49,7 @@ class SenseProblem:
 
     scan: Scan
     encoding: Encoding | NonCartesianEncoding
-    rhs: Tensor
-    energy: float
+    data_term: LeastSquares[float]
     scale: float
     phase: Tensor
 
@@ -85,7 +83,19 @@ class SenseProblem:
         encoding, measured = encode(scan, scan.mask, maps * phase[:, :, None] if aligned else maps)
         scale = intensity_scale(shared)
         energy = (norm(measured) / scale) ** 2
-        return cls(scan, encoding, encoding.adjoint(measured).mul_(1 / scale), energy, scale, phase)
+        rhs = encoding.adjoint(measured).mul_(1 / scale)
+        return cls(scan, encoding, least_squares(encoding.normal, rhs, energy), scale, phase)
+
+    @property
+    def rhs(self) -> Tensor:
+        """Aᴴ y, complex64, (frame, set, y, x)."""
+        return self.data_term.rhs
+
+    def with_samples(
+        self, encoding: Encoding | NonCartesianEncoding, rhs: Tensor, energy: float, **changes: Any
+    ) -> SenseProblem:
+        """Return the problem of other samples y, in the same unit: of A, Aᴴy, ‖y‖² and what else changes."""
+        return replace(self, encoding=encoding, data_term=least_squares(encoding.normal, rhs, energy), **changes)
 
     @cached_property
     def support(self) -> Tensor:
@@ -103,7 +113,7 @@ class SenseProblem:
             notes.append("The non-uniform transforms ran on the CPU; install cufinufft for the GPU to do them.")
         return tuple(notes)
 
-    def image(self, x: Tensor, combination: CoilCombination = "maps") -> Tensor:
+    def image(self, x: Tensor, combination: CoilCombination = "maps", trust: float = 1.0) -> Tensor:
         """Return the images (frame, y, x) of solution `x` (frame, set, y, x) in the units of the measured data.
 
         Parameters
@@ -115,7 +125,11 @@ class SenseProblem:
             pixels that no coil map covers are zero. ``"rss"``: the measured samples overrule x in the k-space of
             every coil, and the coils are combined by root-sum-of-squares (a single coil needs no combination and
             keeps its phase); nothing that was measured is lost, its noise included. The phase is x's.
+        trust
+            How much to keep of what x adds to the measured samples: 1 all of it, 0 gives the zero-filled image.
         """
+        if trust < 1:
+            x = trust * x if combination == "rss" else trust * x + (1 - trust) * self.rhs
         x = x * self.support * self.scale
         first = x[:, 0] * self.phase[:, 0]
         if combination == "rss":

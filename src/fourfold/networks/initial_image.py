@@ -7,7 +7,7 @@ from torch import Tensor
 
 from fourfold.networks.data_consistency_step import data_consistency_step
 from fourfold.operators.sense_encoding import Encoding
-from fourfold.optimize.data_term import DataTerm
+from fourfold.optimize.least_squares import least_squares
 from fourfold.optimize.minimise import minimise
 from fourfold.regularisers.total_variation import TotalVariationPenalty
 
@@ -31,7 +31,7 @@ def total_variation_image(encoding: Encoding, rhs: Tensor, weight: float) -> Ten
     """Return the image of total variation of a weight, which is not differentiated: it learns nothing."""
     support = encoding.coil_maps.any(dim=2)
     return minimise(
-        DataTerm(encoding.normal, rhs, 0.0),
+        least_squares(encoding.normal, rhs),
         TotalVariationPenalty(support),
         weight,
         iterations=_SMOOTHING_ITERATIONS,

@@ -68,5 +68,5 @@ class Fourier(LinearOperator):
         return ifft(y, self.axes)
 
     def normal(self, x: Tensor) -> Tensor:
-        """Return `x`: the transform is unitary."""
-        return x
+        """Return a copy of `x`: the transform is unitary."""
+        return x.clone()

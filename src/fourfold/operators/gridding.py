@@ -11,9 +11,9 @@ from fourfold.operators.density_compensation import density_weights
 from fourfold.operators.fourier import fft
 from fourfold.operators.nufft import Nufft
 from fourfold.operators.toeplitz import Toeplitz
-from fourfold.scan import Scan, Trajectory, centre_slice, crop_centre
+from fourfold.scan import Scan, Trajectory, crop_centre
 
-__all__ = ["dense_centre", "gridded_centre", "gridded_images", "with_density"]
+__all__ = ["gridded_centre", "gridded_images", "with_density"]
 
 _ITERATIONS, _TIKHONOV = 20, 0.01
 
@@ -39,14 +39,6 @@ def gridded_images(scan: Scan) -> Tensor:
     trajectory = _trajectory(scan)
     weights = density_weights(trajectory, scan.mask)
     return Nufft(trajectory, scan.mask).adjoint(scan.kspace * weights[:, None])
-
-
-def dense_centre(scan: Scan, most: int) -> int:
-    """Return the width, at most `most`, of the largest centred square of cells that hold a sample in every frame."""
-    cells = _trajectory(scan).cells(scan.mask).all(dim=0)
-    widths = range(min(most, *scan.shape), 0, -1)
-    rows, columns = scan.shape
-    return next((w for w in widths if bool(cells[centre_slice(rows, w), centre_slice(columns, w)].all())), 0)
 
 
 @torch.no_grad()

@@ -1,4 +1,4 @@
-"""Linear operators: the base that every piece of physics stands on."""
+"""The base class of all linear operators, with composition, sums and adjoints."""
 
 from __future__ import annotations
 
@@ -26,9 +26,10 @@ class LinearOperator(ABC):
 
     Subclasses write `forward` and `adjoint` (and `normal` where AᴴA has a short cut). Both take and return one
     tensor, accept leading batch axes, leave their argument as it is, and need no other call before. What they return
-    may be the argument itself (the identity's is): work in place on a copy. Calling the operator differentiates through
-    the adjoint, so that `forward` may use scratch memory and needs no recorded graph. ``A @ B`` composes, ``A + B``
-    adds, ``a * A`` scales, ``A.H`` is the adjoint operator.
+    is the caller's own tensor, which may be changed in place.
+
+    Calling the operator differentiates through the adjoint, so that `forward` may use scratch memory and needs no
+    recorded graph. ``A @ B`` composes, ``A + B`` adds, ``a * A`` scales, ``A.H`` is the adjoint operator.
     """
 
     torch_differentiates: ClassVar[bool] = False
@@ -221,9 +222,9 @@ class Identity(LinearOperator):
     """The operator x ↦ x."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return x."""
-        return x
+        """Return a copy of x."""
+        return x.clone()
 
     def adjoint(self, y: Tensor) -> Tensor:
-        """Return y."""
-        return y
+        """Return a copy of y."""
+        return y.clone()

@@ -94,8 +94,8 @@ class OrthogonalWavelet(LinearOperator):
         return result
 
     def normal(self, x: Tensor) -> Tensor:
-        """Return `x`: the transform is orthonormal."""
-        return x
+        """Return a copy of `x`: the transform is orthonormal."""
+        return x.clone()
 
     def details(self, y: Tensor) -> Iterator[Tensor]:
         """Yield views of the detail coefficients of `y`: everything but the coarsest approximation."""
@@ -210,8 +210,8 @@ class UndecimatedWavelet(LinearOperator):
         return image
 
     def normal(self, x: Tensor) -> Tensor:
-        """Return `x`: the frame is tight."""
-        return x
+        """Return a copy of `x`: the frame is tight."""
+        return x.clone()
 
 
 def _response(size: int, taps: list[float], level: int) -> np.ndarray:

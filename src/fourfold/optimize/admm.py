@@ -9,8 +9,8 @@ from torch import Tensor
 
 from fourfold.operators.linear_operator import norm
 from fourfold.optimize.conjugate_gradient import conjugate_gradient
-from fourfold.optimize.data_term import DataTerm
 from fourfold.optimize.iterate import Iterate
+from fourfold.optimize.least_squares import LeastSquares
 from fourfold.regularisers.regulariser import Analysis
 
 __all__ = ["admm_iterates"]
@@ -23,7 +23,7 @@ BALANCE_EVERY, BALANCE_FACTOR = 5, 2.0
 LAST_BALANCE = 100
 
 
-def admm_iterates(data: DataTerm, analysis: Analysis, weight: float, state: Tensor) -> Iterator[Iterate]:
+def admm_iterates(data: LeastSquares[float], analysis: Analysis, weight: float, state: Tensor) -> Iterator[Iterate]:
     """Yield the iterates of ADMM on ½‖A x − y‖² + weight · g(v) with K z = v (Boyd et al. 2011, Section 3).
 
     The linear system AᴴA + penalty · KᴴK is solved by a few conjugate gradient steps from the previous solution. The
@@ -71,7 +71,7 @@ def admm_iterates(data: DataTerm, analysis: Analysis, weight: float, state: Tens
                 multiplier = multiplier / factor
 
 
-def _system(data: DataTerm, analysis: Analysis, penalty: float, state: Tensor) -> Tensor:
+def _system(data: LeastSquares[float], analysis: Analysis, penalty: float, state: Tensor) -> Tensor:
     """Return (AᴴA ⊕ 0 + penalty · KᴴK) z."""
     result = penalty * analysis.operator.normal(state)
     result[0] += data.normal(state[0])

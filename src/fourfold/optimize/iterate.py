@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from fourfold.operators.linear_operator import norm
-from fourfold.optimize.data_term import DataTerm, real_inner
+from fourfold.optimize.least_squares import LeastSquares, real_inner
 
 __all__ = ["Iterate", "Stopping", "duality_gap", "objective_change", "relative_change", "run"]
 
@@ -83,7 +83,7 @@ def relative_change(start: Tensor, support: Tensor | None = None, lasting: int =
     return measure
 
 
-def objective_change(data: DataTerm, weight: float) -> Measure:
+def objective_change(data: LeastSquares[float], weight: float) -> Measure:
     """Measure the change of the objective an iteration, in parts of it."""
     count, previous = 0, float("inf")
 
@@ -98,7 +98,7 @@ def objective_change(data: DataTerm, weight: float) -> Measure:
     return measure
 
 
-def duality_gap(data: DataTerm, weight: float) -> Measure:
+def duality_gap(data: LeastSquares[float], weight: float) -> Measure:
     """Measure by how much the objective can lie above its minimum at most, in parts of it.
 
     Let s = Kᴴp be the dual of a seminorm R, so that weight · R(z′) ≥ Re⟨s, z′⟩ for every z′. Then the objective at z

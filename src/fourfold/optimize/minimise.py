@@ -11,8 +11,8 @@ from torch import Tensor
 
 from fourfold.errors import InputError
 from fourfold.optimize.admm import admm_iterates
-from fourfold.optimize.data_term import DataTerm
 from fourfold.optimize.iterate import Iterate, Measure, Stopping, duality_gap, objective_change, relative_change, run
+from fourfold.optimize.least_squares import LeastSquares
 from fourfold.optimize.minimum import Minimum
 from fourfold.optimize.nonlinear_cg import Plain, Smoothed, nonlinear_cg_iterates
 from fourfold.optimize.primal_dual import primal_dual_iterates
@@ -30,7 +30,7 @@ SHORT_STEPS = 5
 
 
 def minimise(
-    data: DataTerm,
+    data: LeastSquares[float],
     regulariser: AnyRegulariser,
     weight: float,
     *,
@@ -98,7 +98,7 @@ def _choose(solver: Solver, regulariser: AnyRegulariser) -> Solver:
 def _measure(
     stopping: Stopping,
     solver: Solver,
-    data: DataTerm,
+    data: LeastSquares[float],
     regulariser: AnyRegulariser,
     weight: float,
     start: Tensor,
@@ -116,7 +116,7 @@ def _measure(
 
 
 def _iterates(
-    solver: Solver, data: DataTerm, regulariser: AnyRegulariser, weight: float, x: Tensor
+    solver: Solver, data: LeastSquares[float], regulariser: AnyRegulariser, weight: float, x: Tensor
 ) -> Iterator[Iterate]:
     if not isinstance(regulariser, Regulariser):
         assert isinstance(regulariser, SmoothRegulariser)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from fourfold.optimize.data_term import DataTerm
+from fourfold.optimize.least_squares import LeastSquares, least_squares
 from fourfold.optimize.minimise import minimise
 from fourfold.regularisers.regulariser import AnyRegulariser
 
@@ -15,14 +15,14 @@ _TOLERANCE = 2e-5
 
 
 def minimise_near(
-    data: DataTerm,
+    data: LeastSquares[float],
     near: Tensor,
-    pull: float,
+    proximity_weight: float,
     regulariser: AnyRegulariser,
     weight: float,
     support: Tensor | None = None,
 ) -> Tensor:
-    """Return arg min ½‖A x − y‖² + ½ pull ‖x − near‖² + weight · R(x), complex64 like `near`.
+    """Return arg min ½‖A x − y‖² + ½ proximity_weight ‖x − near‖² + weight · R(x), complex64 like `near`.
 
     Soft data consistency (Schlemper et al. 2018, IEEE TMI 37:491, Eq. 4) with a regulariser beside it: where the
     samples say much, they decide, elsewhere the given image does.
@@ -33,14 +33,16 @@ def minimise_near(
         A and y; the norm of A is at most 1.
     near
         Complex64, like x.
-    pull
-        How much it counts beside the samples.
+    proximity_weight
+        Weight of the distance to `near` beside the samples.
     regulariser, weight, support
         As in `fourfold.optimize.minimise.minimise`.
     """
-    # Divided by 1 + pull the operator keeps a norm of at most 1.
-    share = 1 / (1 + pull)
-    drawn = DataTerm(
-        lambda x: (data.normal(x) + pull * x) * share, (data.rhs + pull * near) * share, data.energy * share
+    # Divided by 1 + proximity_weight the operator keeps a norm of at most 1.
+    share = 1 / (1 + proximity_weight)
+    drawn = least_squares(
+        lambda x: (data.normal(x) + proximity_weight * x) * share,
+        (data.rhs + proximity_weight * near) * share,
+        data.energy * share,
     )
     return minimise(drawn, regulariser, weight * share, start=near, tolerance=_TOLERANCE, support=support).x

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from fourfold.operators.linear_operator import norm
-from fourfold.optimize.data_term import DataTerm, real_inner
 from fourfold.optimize.iterate import Iterate
+from fourfold.optimize.least_squares import LeastSquares, real_inner
 from fourfold.regularisers.regulariser import Analysis, SmoothRegulariser
 
 __all__ = ["Smoothed", "nonlinear_cg_iterates"]
@@ -83,7 +83,7 @@ class Plain:
         return self.regulariser.value(state[0])
 
 
-def nonlinear_cg_iterates(data: DataTerm, term: Term, weight: float, state: Tensor) -> Iterator[Iterate]:
+def nonlinear_cg_iterates(data: LeastSquares[float], term: Term, weight: float, state: Tensor) -> Iterator[Iterate]:
     """Yield the iterates of nonlinear conjugate gradient, one application of AᴴA each (Lustig 2007, Appendix A).
 
     Directions by Polak and Ribière, never below zero, which restarts by itself; steps by backtracking from the last
@@ -123,14 +123,14 @@ def nonlinear_cg_iterates(data: DataTerm, term: Term, weight: float, state: Tens
         yield _iterate(term, weight, state)
 
 
-def _gradient(data: DataTerm, term: Term, weight: float, state: Tensor, normal: Tensor) -> Tensor:
+def _gradient(data: LeastSquares[float], term: Term, weight: float, state: Tensor, normal: Tensor) -> Tensor:
     gradient = weight * term.gradient(state)
     gradient[0] += normal - data.rhs
     return gradient
 
 
 def _line(
-    data: DataTerm,
+    data: LeastSquares[float],
     term: Term,
     weight: float,
     state: Tensor,

@@ -11,7 +11,7 @@ from torch import Tensor
 from fourfold.errors import InputError
 from fourfold.operators.linear_operator import norm
 from fourfold.optimize.conjugate_gradient import conjugate_gradient
-from fourfold.optimize.data_term import DataTerm
+from fourfold.optimize.least_squares import LeastSquares
 from fourfold.optimize.minimum import Minimum
 from fourfold.regularisers.warm import for_one_solve
 
@@ -28,7 +28,7 @@ _START_WEIGHT, _START_ITERATIONS = 0.01, 8
 
 
 def plug_and_play(
-    data: DataTerm,
+    data: LeastSquares[float],
     denoise: Denoiser,
     level: float,
     *,

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from fourfold.optimize.data_term import DataTerm
 from fourfold.optimize.iterate import Iterate
+from fourfold.optimize.least_squares import LeastSquares
 from fourfold.regularisers.regulariser import Analysis
 
 __all__ = ["primal_dual_iterates"]
@@ -17,7 +17,9 @@ __all__ = ["primal_dual_iterates"]
 SHARE = 0.1
 
 
-def primal_dual_iterates(data: DataTerm, analysis: Analysis, weight: float, state: Tensor) -> Iterator[Iterate]:
+def primal_dual_iterates(
+    data: LeastSquares[float], analysis: Analysis, weight: float, state: Tensor
+) -> Iterator[Iterate]:
     """Yield the iterates of the primal–dual method on ½‖A x − y‖² + weight · g(K z), one application of AᴴA each.
 
     Chen, Lan & Ouyang 2014, SIAM J. Optim. 24:1779, Algorithm 2: Chambolle and Pock's method, the data term entering

@@ -7,8 +7,8 @@ from collections.abc import Callable, Generator, Iterator
 
 from torch import Tensor
 
-from fourfold.optimize.data_term import DataTerm, real_inner
 from fourfold.optimize.iterate import Iterate, relative_change, run
+from fourfold.optimize.least_squares import LeastSquares, least_squares, real_inner
 from fourfold.regularisers.regulariser import Regulariser
 from fourfold.regularisers.warm import for_one_solve
 
@@ -56,13 +56,15 @@ def proximal_gradient(
         The solution and the number of iterations done.
     """
     x = rhs if start is None else start
-    iterates = proximal_gradient_iterates(DataTerm(normal, rhs), regulariser, weight, x)
+    iterates = proximal_gradient_iterates(least_squares(normal, rhs), regulariser, weight, x)
     change = relative_change(x, support)
     last, done, _ = run(iterates, change, iterations=iterations, tolerance=tolerance, callback=callback)
     return last.x, done
 
 
-def proximal_gradient_iterates(data: DataTerm, regulariser: Regulariser, weight: float, x: Tensor) -> Iterator[Iterate]:
+def proximal_gradient_iterates(
+    data: LeastSquares[float], regulariser: Regulariser, weight: float, x: Tensor
+) -> Iterator[Iterate]:
     """Yield iterates without end, one application of AᴴA each.
 
     The proximal optimised gradient method (Taylor, Hendrickx & Glineur 2017) runs until its momentum first points
@@ -76,7 +78,7 @@ def proximal_gradient_iterates(data: DataTerm, regulariser: Regulariser, weight:
 
 
 def _pogm_until_uphill(
-    data: DataTerm, regulariser: Regulariser, weight: float, x: Tensor
+    data: LeastSquares[float], regulariser: Regulariser, weight: float, x: Tensor
 ) -> Generator[Iterate, None, Tensor]:
     """Yield POGM's iterates (Kim & Fessler 2018) up to the first where its momentum points uphill; return that."""
     descended = extrapolated = x
@@ -102,7 +104,7 @@ def _pogm_until_uphill(
     return x
 
 
-def _fista(data: DataTerm, regulariser: Regulariser, weight: float, x: Tensor) -> Iterator[Iterate]:
+def _fista(data: LeastSquares[float], regulariser: Regulariser, weight: float, x: Tensor) -> Iterator[Iterate]:
     """Yield FISTA's iterates, its momentum restarted where it points uphill."""
     point, momentum = x, 1.0
     while True:

@@ -180,7 +180,7 @@ def kspace_codes(scan: Scan, frame: int) -> NDArray[np.uint8]:
     codes = 1 + 254 * (1 + decibel / KSPACE_FLOOR).clamp(0, 1)
     acquired = torch.where(one.mask[0], codes.round(), 0)
     if one.trajectory is not None:
-        places = one.trajectory.places()[0]
+        places = torch.from_numpy(one.trajectory.places()[0]).to(acquired.device)
         grid = acquired.new_zeros(one.shape).flatten()
         grid.scatter_reduce_(0, places[places >= 0], acquired[places >= 0], "amax")
         acquired = grid.view(one.shape)

@@ -26,7 +26,7 @@ _TITLES = {
     "loss": "Loss",
     "gradient": "Norm of the gradient",
     "learning_rate": "Learning rate",
-    "held-back-error": "Error of held-back samples",
+    "held-out-error": "Error of held-out samples",
 }
 
 Rows = list[dict[str, str]]

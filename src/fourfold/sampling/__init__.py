@@ -1,12 +1,20 @@
 """Sampling patterns and their provenance: made by name, read from a file, applied to a scan."""
 
-from fourfold.sampling.lines import equispaced, gaussian, kt_interleaved, random, regular
-from fourfold.sampling.make import KINDS, SamplingOptions, make_sampling, undersample
-from fourfold.sampling.poisson_disc import poisson_disc
-from fourfold.sampling.read import read_sampling
-from fourfold.sampling.regular_2d import regular_2d
-from fourfold.sampling.trajectories import radial, spiral
-from fourfold.sampling.write import write_sampling
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fourfold.lazy import on_first_use
+
+if TYPE_CHECKING:
+    from fourfold.sampling.lines import equispaced, gaussian, kt_interleaved, random, regular
+    from fourfold.sampling.make import KINDS, make_sampling, undersample
+    from fourfold.sampling.options import SamplingOptions
+    from fourfold.sampling.poisson_disc import poisson_disc
+    from fourfold.sampling.read import read_sampling
+    from fourfold.sampling.regular_2d import regular_2d
+    from fourfold.sampling.trajectories import radial, spiral
+    from fourfold.sampling.write import write_sampling
 
 __all__ = [
     "KINDS",
@@ -25,3 +33,24 @@ __all__ = [
     "undersample",
     "write_sampling",
 ]
+
+# So that the options are known without the patterns, which load torch.
+_HOMES = {
+    "KINDS": "make",
+    "SamplingOptions": "options",
+    "equispaced": "lines",
+    "gaussian": "lines",
+    "kt_interleaved": "lines",
+    "make_sampling": "make",
+    "poisson_disc": "darts",
+    "radial": "trajectories",
+    "random": "lines",
+    "read_sampling": "read",
+    "regular": "lines",
+    "regular_2d": "grid",
+    "spiral": "trajectories",
+    "undersample": "make",
+    "write_sampling": "write",
+}
+
+__getattr__ = on_first_use(__name__, _HOMES)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
-from typing import Any, TypedDict, Unpack
+from typing import Any, Unpack
 
 from fourfold.errors import InputError, check_type, nearest
 from fourfold.sampling.lines import equispaced, gaussian, kt_interleaved, random, regular
+from fourfold.sampling.options import SamplingOptions
 from fourfold.sampling.poisson_disc import poisson_disc
 from fourfold.sampling.regular_2d import balanced_factors, regular_2d
 from fourfold.scan import Axis, Sampling, Scan, check_scan
 
-__all__ = ["KINDS", "SamplingOptions", "make_sampling", "undersample"]
+__all__ = ["KINDS", "make_sampling", "undersample"]
 
 KINDS: dict[str, Callable[..., Sampling]] = {
     "random": random,
@@ -27,23 +28,6 @@ KINDS: dict[str, Callable[..., Sampling]] = {
 
 NOMINAL = ("regular", "regular-2d")
 """Kinds whose acceleration is the nominal undersampling, to which the calibration lines come on top."""
-
-
-class SamplingOptions(TypedDict, total=False):
-    """Options that only some kinds have; what is not given is left at the kind's default."""
-
-    centre: float
-    """Fully sampled centre as a fraction of the lines (random, equispaced, gaussian, kt-interleaved)."""
-    lines: int
-    """Number of calibration lines at the centre (all kinds that leave out lines)."""
-    width: float
-    """Standard deviation of the density as a fraction of the lines (gaussian)."""
-    box: tuple[int, int]
-    """Calibration box (ny, nx) at the centre (poisson-disc, regular-2d)."""
-    power: float
-    """How the distance between samples grows from the centre: 0 not at all, 1 linearly (poisson-disc)."""
-    elliptical: bool
-    """Leave out the corners of k-space (poisson-disc)."""
 
 
 def make_sampling(

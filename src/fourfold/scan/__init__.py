@@ -2,31 +2,40 @@
 
 from fourfold.scan.scan import (
     PLACE_LABELS,
+    AnyScan,
     Axis,
     FrameRecord,
     Geometry,
     Placement,
+    RawSampling,
+    RawScan,
+    RawTrajectory,
     Reconstruction,
     Record,
     Sampling,
     Scan,
     Source,
+    Trajectory,
     Vector,
     acquired_samples,
     agreed_details,
     centre_slice,
     check_scan,
     crop_centre,
+    find_acquired,
     mean_scale,
 )
-from fourfold.scan.trajectory import Trajectory
 
 __all__ = [
     "PLACE_LABELS",
+    "AnyScan",
     "Axis",
     "FrameRecord",
     "Geometry",
     "Placement",
+    "RawSampling",
+    "RawScan",
+    "RawTrajectory",
     "Reconstruction",
     "Record",
     "Sampling",
@@ -39,5 +48,6 @@ __all__ = [
     "centre_slice",
     "check_scan",
     "crop_centre",
+    "find_acquired",
     "mean_scale",
 ]

@@ -1,15 +1,35 @@
-"""What k-space must look like: the right type and shape, finite samples, no silent coil, its energy at the centre."""
+"""What k-space must look like: the right type and shape, finite samples, no silent coil, its energy at the centre.
+
+Large arrays are looked at where they lie, be they tensors or NumPy's; masks and sums over them as NumPy arrays. Torch
+is loaded with the first tensor alone.
+"""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
-import torch
-from torch import Tensor
+import numpy as np
+import numpy.typing as npt
 
 from fourfold.errors import InputError, SilentCoils, check_type
 
-__all__ = ["check_centred", "check_kspace", "check_largest", "check_mask_centre", "check_tensor"]
+__all__ = [
+    "AnyArray",
+    "check_centred",
+    "check_kspace",
+    "check_largest",
+    "check_mask_centre",
+    "check_tensor",
+    "dtype_name",
+    "host",
+    "is_finite",
+]
+
+AnyArray = Any
+"""A tensor, or a NumPy array as files hold it."""
+Array = npt.NDArray[Any]
+Mask = npt.NDArray[np.bool_]
 
 # Squares of samples are summed in single precision, which ends at 3e38 and loses digits below 1e-38.
 SMALLEST, LARGEST = 1e-15, 1e15
@@ -23,45 +43,68 @@ EXPECTED_LINES, EXPECTED_SAMPLES = 6, 12
 CORNER = 8
 
 
+def host(array: AnyArray) -> Array:
+    """Return an array as NumPy's: a tensor without copying it where it lies in the computer's own memory."""
+    return array if isinstance(array, np.ndarray) else array.detach().cpu().resolve_conj().resolve_neg().numpy()
+
+
+def dtype_name(array: AnyArray) -> str:
+    """Return the name of an array's type, such as ``complex64``."""
+    return str(array.dtype).removeprefix("torch.")
+
+
+def is_finite(array: AnyArray) -> bool:
+    """Return whether a complex array has neither NaN nor Inf."""
+    if isinstance(array, np.ndarray):
+        return bool(np.isfinite(array).all())
+    import torch
+
+    # NaN and Inf survive a sum, which reads the array once and stores nothing.
+    return bool(torch.isfinite(torch.view_as_real(array).sum(dtype=torch.float64)))
+
+
 def check_tensor(name: str, value: Any, dtype: str = "complex64") -> None:
     """Refuse what is no torch tensor, with the way to make one of `dtype`."""
+    from torch import Tensor
+
     check_type(name, value, Tensor, f"convert it with torch.from_numpy(numpy.asarray(…, dtype='{dtype}'))")
 
 
-def check_kspace(kspace: Tensor) -> Tensor:
+def check_kspace(kspace: AnyArray) -> Array:
     """Refuse k-space (frame, coil, ky, kx) of the wrong type or content; return its energy (ky, kx)."""
-    check_tensor("The k-space", kspace)
     shape = tuple(kspace.shape)
-    if kspace.dtype != torch.complex64:
+    if dtype_name(kspace) != "complex64":
         raise InputError(f"The k-space is {kspace.dtype} of shape {shape}; it must be complex64: {_cure(kspace)}.")
     if kspace.ndim != 4:
         raise InputError(f"The k-space has shape {shape}; it must be (frame, coil, ky, kx): add axes of size one.")
-    if kspace.numel() == 0:
+    if math.prod(shape) == 0:
         raise InputError(f"The k-space has shape {shape} and so holds no sample; every axis needs one.")
     _check_scale(kspace)
-    energy = (kspace * kspace.conj()).real.sum(dim=0)
-    quiet = (energy.sum(dim=(1, 2)) == 0).nonzero().ravel().tolist()
+    # Sums of the largest samples that are taken may be infinite, which NumPy would warn of.
+    with np.errstate(over="ignore"):
+        energy = (kspace * kspace.conj()).real.sum(axis=0)
+        by_coil, total = host(energy.sum(axis=(1, 2))), host(energy.sum(axis=0))
+    quiet = np.flatnonzero(by_coil == 0).tolist()
     silent = [coil for coil in quiet if not bool(kspace[:, coil].any())]
     if silent:
         raise SilentCoils(silent, kspace.shape[1])
-    return energy.sum(dim=0)
+    return total
 
 
-def _cure(kspace: Tensor) -> str:
+def _cure(kspace: AnyArray) -> str:
     """Return how k-space of another type becomes complex64."""
-    if kspace.dtype.is_complex:
+    if "complex" in dtype_name(kspace):
         return "convert it with .to(torch.complex64)"
     if kspace.ndim > 2 and kspace.shape[-1] == 2:
         return "join real and imaginary parts with torch.view_as_complex(kspace.float().contiguous())"
     return "give the complex samples, since real numbers have lost the phase"
 
 
-def _check_scale(kspace: Tensor) -> None:
+def _check_scale(kspace: AnyArray) -> None:
     """Refuse samples that are NaN or Inf, or so large or small that their squares are no longer exact."""
-    parts = torch.view_as_real(kspace.resolve_conj())
-    largest = max(abs(float(limit)) for limit in parts.aminmax())
-    if not largest <= torch.finfo(parts.dtype).max:
-        bad = (~torch.isfinite(parts)).any(dim=-1).nonzero()
+    largest = max(abs(limit) for limit in _limits(kspace))
+    if not math.isfinite(largest):
+        bad = np.argwhere(~np.isfinite(host(kspace)))
         frame, coil, ky, kx = bad[0].tolist()
         first = f"the first in frame {frame}, coil {coil}, ky {ky}, kx {kx}"
         raise InputError(
@@ -69,6 +112,17 @@ def _check_scale(kspace: Tensor) -> None:
             "find and remove the corrupt samples first."
         )
     check_largest(largest)
+
+
+def _limits(kspace: AnyArray) -> tuple[float, float]:
+    """Return the least and the largest real or imaginary part of complex64 samples, NaN where one is."""
+    if isinstance(kspace, np.ndarray):
+        parts = np.ascontiguousarray(kspace).view(np.float32)
+        return float(parts.min()), float(parts.max())
+    import torch
+
+    least, largest = torch.view_as_real(kspace.resolve_conj()).aminmax()
+    return float(least), float(largest)
 
 
 def check_largest(largest: float) -> None:
@@ -80,7 +134,7 @@ def check_largest(largest: float) -> None:
         )
 
 
-def check_centred(energy: Tensor) -> None:
+def check_centred(energy: Array) -> None:
     """Refuse k-space (ky, kx) whose energy sits at the corners or edges, as numpy's FFT leaves it."""
     ny, nx = energy.shape
     centre = (slice(ny // 2 - 1, ny // 2 + 2), slice(nx // 2 - 1, nx // 2 + 2))
@@ -88,14 +142,14 @@ def check_centred(energy: Tensor) -> None:
     if min(ny, nx) < 16 or not bool(energy[centre].any()):
         return
     box = (slice(ny // 2 - ny // 8, ny // 2 + ny // 8), slice(nx // 2 - nx // 8, nx // 2 + nx // 8))
-    moved = {axes: torch.fft.fftshift(energy, dim=axes)[box] for axes in ((0,), (1,), (0, 1))}
-    sums = {axes: float(part.sum()) for axes, part in moved.items()}
+    moved = {axes: np.fft.fftshift(energy, axes=axes)[box] for axes in ((0,), (1,), (0, 1))}
+    sums = {axes: _total(part) for axes, part in moved.items()}
     # One axis before both: where the other one is flat, moving it too changes little.
     strongest = next(axes for axes, total in sums.items() if total >= 0.5 * max(sums.values()))
-    if sums[strongest] <= UNCENTRED * float(energy[box].sum()):
+    if sums[strongest] <= UNCENTRED * _total(energy[box]):
         return
     names = " and ".join(("ky", "kx")[axis] for axis in strongest)
-    ends = [[float(half.sum()) for half in moved[strongest].tensor_split(2, dim=axis)] for axis in strongest]
+    ends = [[_total(half) for half in np.array_split(moved[strongest], 2, axis=axis)] for axis in strongest]
     if all(min(pair) > WRAPPED * max(pair) for pair in ends):
         raise InputError(
             f"The k-space seems uncentred along {names}: its energy lies at the edges; "
@@ -108,44 +162,49 @@ def check_centred(energy: Tensor) -> None:
     )
 
 
-def check_mask_centre(mask: Tensor) -> None:
+def _total(energy: Array) -> float:
+    with np.errstate(over="ignore"):
+        return float(energy.sum())
+
+
+def check_mask_centre(mask: AnyArray) -> None:
     """Refuse a mask (frame, ky, kx) with its centre in the corners, or with a gap around the centre.
 
     Masks that end short of the centre, as partial Fourier does, and gaps no wider than the pattern's density explains
     are taken.
     """
-    pattern = mask.any(dim=0)
+    pattern = np.any(host(mask), axis=0)
     _check_gap(pattern)
     _check_corners(pattern)
 
 
-def _check_gap(pattern: Tensor) -> None:
+def _check_gap(pattern: Mask) -> None:
     """Refuse a mask (ky, kx) with a gap around the centre that its density does not explain."""
     for axis, name in enumerate(("ky", "kx")):
-        lines = pattern.any(dim=1 - axis)
-        if bool((pattern == lines.unsqueeze(1 - axis)).all()):
+        lines = np.any(pattern, axis=1 - axis)
+        if bool((pattern == np.expand_dims(lines, 1 - axis)).all()):
             half = _gap(lines)
-            if 2 * half * float(lines.float().mean()) >= EXPECTED_LINES:
+            if 2 * half * float(lines.mean(dtype=np.float32)) >= EXPECTED_LINES:
                 raise InputError(_gap_sentence(half, len(lines), name))
             return
-    places = pattern.nonzero() - torch.tensor([size // 2 for size in pattern.shape], device=pattern.device)
-    relative = places.abs() / torch.tensor(pattern.shape, device=pattern.device)
-    free = float(relative.amax(dim=1).min())
-    around = bool((places.amin(dim=0) < 0).all() and (places.amax(dim=0) > 0).all())
+    places = np.argwhere(pattern) - np.array([size // 2 for size in pattern.shape])
+    relative = np.abs(places).astype(np.float32) / np.array(pattern.shape, np.float32)
+    free = float(relative.max(axis=1).min())
+    around = bool((places.min(axis=0) < 0).all() and (places.max(axis=0) > 0).all())
     if around and (2 * free) ** 2 * len(places) >= EXPECTED_SAMPLES:
         raise InputError(_gap_sentence(round(free * pattern.shape[0]), pattern.shape[0], "ky"))
 
 
-def _check_corners(pattern: Tensor) -> None:
+def _check_corners(pattern: Mask) -> None:
     """Refuse a mask (ky, kx) that is full in the corners, or at the edges of one axis, and not at the centre."""
     ny, nx = pattern.shape
     if min(ny, nx) < 2 * CORNER:
         return
     box = tuple(slice(size // 2 - CORNER // 2, size // 2 + CORNER // 2) for size in (ny, nx))
-    if float(pattern[box].float().mean()) > 0.5:
+    if float(pattern[box].mean(dtype=np.float32)) > 0.5:
         return
     for axes in ((0,), (1,), (0, 1)):
-        if bool(torch.fft.fftshift(pattern, dim=axes)[box].all()):
+        if bool(np.fft.fftshift(pattern, axes=axes)[box].all()):
             names = " and ".join(("ky", "kx")[axis] for axis in axes)
             raise InputError(
                 f"The mask is fully sampled at the edges of {names} and not at the centre, as if its zero frequency "
@@ -153,9 +212,9 @@ def _check_corners(pattern: Tensor) -> None:
             )
 
 
-def _gap(lines: Tensor) -> int:
+def _gap(lines: Mask) -> int:
     """Return how far the lines (line,) stay away from the centre on both sides; 0 where one side has none."""
-    places = lines.nonzero().ravel() - len(lines) // 2
+    places = np.flatnonzero(lines) - len(lines) // 2
     left, right = places[places <= 0], places[places >= 0]
     return min(-int(left.max()), int(right.min())) if len(left) and len(right) else 0
 

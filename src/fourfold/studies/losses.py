@@ -19,7 +19,7 @@ from fourfold.studies.page_parts import Column, Figure, Finding, Table, metric_c
 from fourfold.studies.scores import Scores
 from fourfold.studies.settings import Methods, Named, StudySettings, refuse_placed
 from fourfold.studies.statistics import friedman, normality, pairs, quartiles
-from fourfold.training.presets import joined, with_preset
+from fourfold.training.presets import merged, with_preset
 from fourfold.training.settings import TrainingSettings
 
 __all__ = ["LossesSettings", "LossesStudy"]
@@ -51,12 +51,7 @@ class LossesSettings(StudySettings):
 
 
 class LossesStudy(NetworkStudy):
-    """Train several networks with several losses on the same data, and compare the images.
-
-    The study of Ghodrati et al. (2019) on data of your own. The folder of the output then holds `index.html` with
-    quartiles, tests and findings, these as CSV, the figures as PNG, `scores.csv` with the scores of every image, and
-    in `networks/` the weights of every network. The same command again goes on with what was interrupted.
-    """
+    """Train several networks with several losses on the same data, and compare the images."""
 
     settings_type = LossesSettings
     paper = "Ghodrati et al., Quantitative Imaging in Medicine and Surgery 9 (2019) 1516"
@@ -65,7 +60,7 @@ class LossesStudy(NetworkStudy):
     def __init__(self, settings: LossesSettings) -> None:
         self.settings = settings
         self.title = f"Losses: {', '.join(settings.losses)}"
-        given = {name: joined(with_preset(own), settings.training) for name, own in settings.networks.items()}
+        given = {name: merged(with_preset(own), settings.training) for name, own in settings.networks.items()}
         shared, seed = _shared_data(given)
         super().__init__(settings, shared, seed, {_TEST: settings.data}, [_TEST])
         trainings = {

@@ -67,13 +67,7 @@ class ShiftSettings(StudySettings):
 
 
 class ShiftStudy(NetworkStudy):
-    """Train a network on each of some kinds of images, or take given weights, and test them on all kinds.
-
-    Every network stands beside the one that was trained on the domain, beside classical methods and zero-filling. The
-    folder of the output then holds `index.html` with tables, figures and findings, these as CSV and PNG, `scores.csv`
-    with the scores of every image, and in `networks/` the weights. The same command again goes on with what was
-    interrupted.
-    """
+    """Train a network on each of some kinds of images, or take given weights, and test them on all kinds."""
 
     settings_type = ShiftSettings
     paper = "Darestani and Heckel, Proc. ISMRM 29 (2021), Figure 5"

@@ -14,7 +14,7 @@ from fourfold.studies.image_groups import ImageGroupSettings, refuse_shared_subj
 from fourfold.studies.network_study import NetworkStudy, compared
 from fourfold.studies.page_parts import Figure, Finding, Table, TuningChart, metric_column
 from fourfold.studies.settings import Named, StudySettings, refuse_placed
-from fourfold.training.presets import joined, with_preset
+from fourfold.training.presets import merged, with_preset
 from fourfold.training.settings import TrainingSettings
 
 __all__ = ["TransferSettings", "TransferStudy"]
@@ -105,13 +105,7 @@ class TransferSettings(StudySettings):
 
 
 class TransferStudy(NetworkStudy):
-    """Train networks on one kind of images, tune them to another by a few, and test them beside classical methods.
-
-    The study of Dar et al. (2018) on data of your own: the grid of training domain, number of images for training and
-    for tuning. The folder of the output then holds `index.html` with all tables, figures and findings, these as CSV
-    and PNG, `scores.csv` with the scores of every image, and in `networks/` the weights of every network. The same
-    command again goes on with what was interrupted.
-    """
+    """Train networks on one kind of images, tune them to another by a few, and test them beside classical methods."""
 
     settings_type = TransferSettings
     paper = "Dar, Özbey, Çatlı and Çukur, arXiv:1710.02615"
@@ -151,7 +145,7 @@ class TransferStudy(NetworkStudy):
         name = f"{run.name}-{domain}-{images}"
         stages = self.given.get("stages")
         last_stage = {"stages": stages[-1:]} if stages else {}
-        given = joined({**self.given, **last_stage}, self.settings.tuning)
+        given = merged({**self.given, **last_stage}, self.settings.tuning)
         return TrainingRun(
             name,
             f"{run.columns['trained_on']} {run.columns['size']}, tuned {images}",

@@ -1,4 +1,4 @@
-"""What all settings of a training have in common."""
+"""Base class of all training settings."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ __all__ = ["Settings", "by_kind"]
 
 
 class Settings(BaseModel):
-    """Typed, frozen, and without room for names that mean nothing."""
+    """Typed, frozen settings; unknown names are errors."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
 
 
 def by_kind(value: Any) -> Any:
-    """Return ``{"kind": name}`` for a name alone, and anything else as it is."""
+    """Return ``{"kind": name}`` for a string, and any other value unchanged."""
     return {"kind": value} if isinstance(value, str) else value

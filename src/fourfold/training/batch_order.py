@@ -1,4 +1,4 @@
-"""Which example comes when: a function of seed and step alone, so that a training can go on from any step."""
+"""The order of the training examples: a function of seed and step, so that a training can resume at any step."""
 
 from __future__ import annotations
 
@@ -12,53 +12,53 @@ from torch.utils.data import Dataset, Sampler
 from fourfold.datasets import Examples
 from fourfold.errors import InputError
 
-__all__ = ["ByEpoch", "Order", "steps_per_epoch"]
+__all__ = ["BatchOrder", "ExamplesByEpoch", "steps_per_epoch"]
 
-Place = tuple[int, int]
+ExampleKey = tuple[int, int]
 """Epoch and index of an example."""
 
 
-class ByEpoch(Dataset[Any]):
-    """Examples called by epoch and index, so that loaders run on from epoch to epoch without a pause."""
+class ExamplesByEpoch(Dataset[Any]):
+    """Examples indexed by (epoch, index), so that data loaders continue from epoch to epoch without a pause."""
 
     def __init__(self, examples: Examples) -> None:
         self.examples = examples
 
-    def __getitem__(self, place: Place) -> tuple[int, Any]:
-        """Return the epoch and its example."""
-        epoch, index = place
+    def __getitem__(self, key: ExampleKey) -> tuple[int, Any]:
+        """Return the epoch and the example."""
+        epoch, index = key
         if self.examples.epoch != epoch:
             self.examples = self.examples.at_epoch(epoch)
         return epoch, self.examples[index]
 
 
-class Order(Sampler[list[Place]]):
-    """Full batches of examples of one shape, from one step of a stage to its end.
+class BatchOrder(Sampler[list[ExampleKey]]):
+    """Yields full batches of examples of one shape, from a given step of a stage to its end.
 
-    Every epoch has an order of its own. A batch that would stay smaller is filled with others of its shape from the
-    same epoch. Several processes share each batch.
+    Every epoch has its own random order. An incomplete batch is filled with other examples of the same shape and epoch.
+    Several processes share each batch.
 
     Parameters
     ----------
     examples
-        For training.
+        The training examples.
     batch_size
-        Examples of a step, those of all processes together.
+        Examples per step, over all processes.
     seed
-        Of the orders.
+        Seed of the order.
+    steps
+        Steps of the stage.
     first_epoch
         Number of the stage's first epoch in the whole training.
-    steps
-        Of the stage.
     start
-        Step to begin with.
+        First step to yield.
     rank, ranks
-        Which process, of how many.
+        Index of this process, and number of processes.
 
     Raises
     ------
     InputError
-        When the examples do not fill a batch, or a batch cannot be shared evenly.
+        When the examples do not fill a batch, or the processes cannot share a batch evenly.
     """
 
     def __init__(
@@ -80,37 +80,39 @@ class Order(Sampler[list[Place]]):
         self.rank, self.ranks = rank, ranks
 
     def __len__(self) -> int:
-        """Return the number of batches that are left."""
+        """Return the number of remaining batches."""
         return self.steps - self.start
 
-    def __iter__(self) -> Iterator[list[Place]]:
+    def __iter__(self) -> Iterator[list[ExampleKey]]:
         """Yield this process's part of each batch."""
         per_epoch = steps_per_epoch(len(self.examples), self.batch_size)
         batches: list[list[int]] = []
-        made = -1
+        current_epoch = -1
         for step in range(self.start, self.steps):
             epoch = self.first_epoch + step // per_epoch
-            if epoch != made:
-                batches, made = self._batches(epoch, per_epoch), epoch
+            if epoch != current_epoch:
+                batches, current_epoch = self._batches(epoch, per_epoch), epoch
             yield [(epoch, index) for index in batches[step % per_epoch][self.rank :: self.ranks]]
 
     def _batches(self, epoch: int, count: int) -> list[list[int]]:
+        """Return the batches of an epoch in random order."""
         generator = torch.Generator().manual_seed((self.seed << 24) + epoch)
         examples = self.examples.at_epoch(epoch)
-        alike: dict[tuple[int, int, int], list[int]] = {}
+        by_shape: dict[tuple[int, int, int], list[int]] = {}
         for index in torch.randperm(len(examples), generator=generator).tolist():
-            alike.setdefault(examples.shape(index), []).append(index)
-        batches = [batch for indices in alike.values() for batch in self._filled(indices)]
+            by_shape.setdefault(examples.shape(index), []).append(index)
+        batches = [batch for indices in by_shape.values() for batch in self._filled_batches(indices)]
         order = torch.randperm(len(batches), generator=generator).tolist()
-        return [batches[place] for place in order[:count]]
+        return [batches[number] for number in order[:count]]
 
-    def _filled(self, indices: list[int]) -> Iterator[list[int]]:
+    def _filled_batches(self, indices: list[int]) -> Iterator[list[int]]:
+        """Yield batches of `indices`; the last one is filled from the beginning."""
         for first in range(0, len(indices), self.batch_size):
-            yield [indices[place % len(indices)] for place in range(first, first + self.batch_size)]
+            yield [indices[number % len(indices)] for number in range(first, first + self.batch_size)]
 
 
 def steps_per_epoch(count: int, batch_size: int) -> int:
-    """Return how many batches hold `count` examples; raises InputError where they do not fill one."""
+    """Return the number of batches of `count` examples; raises InputError where they do not fill one."""
     if count < batch_size:
         raise InputError(f"There are {count} training examples and a batch takes {batch_size}; choose smaller batches.")
     return math.ceil(count / batch_size)

@@ -1,4 +1,4 @@
-"""Checkpoints: everything that a training needs to go on as if nothing had happened."""
+"""Checkpoints, from which an interrupted training resumes with the same result."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LAST, BEST = "last.ckpt", "best.ckpt"
 
 @dataclass(frozen=True)
 class Best:
-    """The best scores of a stage so far, by the first one."""
+    """The best validation scores of a stage; the first score decides."""
 
     step: int
     scores: dict[str, float]
@@ -31,40 +31,40 @@ class Best:
 class Checkpoint:
     """The state of a stage after a step.
 
-    The order of the examples and all that is drawn follow from seed and step; the learning rate follows from the step.
+    Order of the examples, random numbers and learning rate are functions of seed and step, and are not stored.
 
     Attributes
     ----------
     step
-        Steps done in the stage.
+        Completed steps of the stage.
     network
-        Weights.
+        State dict of the network.
     average
-        Their moving average, where there is one.
+        State dict of the moving average; None without averaging.
     optimiser
-        State of the optimiser.
-    sums, count
-        Losses since the log's last row, and of how many steps.
+        State dict of the optimiser.
+    loss_sums, loss_steps
+        Sum of each loss since the last row of the log, and the number of steps.
     best
-        Of the stage.
+        The best scores of the stage.
     """
 
     step: int
     network: dict[str, Tensor]
     average: dict[str, Tensor] | None
     optimiser: dict[str, Any]
-    sums: dict[str, float] = field(default_factory=dict)
-    count: int = 0
+    loss_sums: dict[str, float] = field(default_factory=dict)
+    loss_steps: int = 0
     best: Best | None = None
 
     @property
-    def written(self) -> dict[str, Tensor]:
-        """The weights that are validated and written: the average where there is one."""
+    def result(self) -> dict[str, Tensor]:
+        """The weights that are validated and written: the moving average, if any."""
         return self.network if self.average is None else self.average
 
 
 def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
-    """Write ``last.ckpt``, whole or not at all."""
+    """Write ``last.ckpt`` atomically."""
     content = {each.name: getattr(checkpoint, each.name) for each in fields(checkpoint)}
     content["best"] = checkpoint.best and asdict(checkpoint.best)
     with atomically(folder / LAST, ".ckpt") as path, late_refusal(path) as file:
@@ -78,7 +78,7 @@ def keep_as_best(folder: Path) -> None:
 
 
 def read_checkpoint(path: Path) -> Checkpoint | None:
-    """Return a checkpoint, on the CPU; None where there is none; raises InputError where it is broken."""
+    """Return a checkpoint, on the CPU; None if the file does not exist. Raises InputError if it is damaged."""
     if not path.exists():
         return None
     check_file(path)
@@ -90,6 +90,6 @@ def read_checkpoint(path: Path) -> Checkpoint | None:
         raise
     except Exception as error:
         raise InputError(
-            f"'{path}' is no checkpoint that this version can read ({type(error).__name__}); remove it to begin the "
-            "stage anew."
+            f"'{path}' is not a checkpoint that this version can read ({type(error).__name__}); remove it to "
+            "restart the stage."
         ) from None

@@ -1,4 +1,4 @@
-"""Lightning's remarks on devices and loaders, which our users did not choose."""
+"""Suppresses Lightning's messages on devices and data loaders, which users cannot act on."""
 
 from __future__ import annotations
 
@@ -7,28 +7,28 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-__all__ = ["quiet", "silence"]
+__all__ = ["no_lightning_messages", "suppress_lightning_messages"]
 
 _LOGGERS = ("pytorch_lightning", "lightning_fabric")
 
 
-def silence() -> None:
-    """Leave the remarks out from now on."""
+def suppress_lightning_messages() -> None:
+    """Suppress the messages from now on."""
     for name in _LOGGERS:
         logging.getLogger(name).setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module="pytorch_lightning|lightning_fabric")
-    # Processes that share their gradients copy those of channels-last weights.
+    # Distributed training copies the gradients of channels-last weights and warns about it.
     warnings.filterwarnings("ignore", message="Grad strides do not match bucket view strides")
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
-    """Leave the remarks out for as long as this lasts."""
+def no_lightning_messages() -> Iterator[None]:
+    """Suppress the messages within a context."""
     loggers = [logging.getLogger(name) for name in _LOGGERS]
     levels = [each.level for each in loggers]
     try:
         with warnings.catch_warnings():
-            silence()
+            suppress_lightning_messages()
             yield
     finally:
         for each, level in zip(loggers, levels, strict=True):

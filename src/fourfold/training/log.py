@@ -1,4 +1,4 @@
-"""The log of a training: two CSV files and TensorBoard's, which a resumed training continues without a gap."""
+"""The log of a training: two CSV files and TensorBoard event files. A resumed training continues them without a gap."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from fourfold.files.output import atomically, refusals_explained
 __all__ = ["LOSSES", "SCORES", "Log"]
 
 LOSSES, SCORES = "losses.csv", "scores.csv"
-"""Mean losses over some steps; scores of validation."""
+"""Files of the mean losses and of the validation scores."""
 
 
 class Log:
@@ -20,9 +20,9 @@ class Log:
     Parameters
     ----------
     folder
-        Of the training.
+        Folder of the training.
     step
-        Of the whole training, to go on from: what an interrupted one logged after it is dropped.
+        Completed steps of the whole training. Later rows, of an interrupted training, are removed.
     """
 
     def __init__(self, folder: Path, step: int) -> None:
@@ -30,40 +30,40 @@ class Log:
 
         self._folder = folder
         for name in (LOSSES, SCORES):
-            _drop_after(folder / name, step)
+            _remove_rows_after(folder / name, step)
         self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=step + 1)
 
-    def write(self, name: str, place: Mapping[str, str | int], values: Mapping[str, float]) -> None:
+    def write(self, name: str, position: Mapping[str, str | int], values: Mapping[str, float]) -> None:
         """Append a row to one of the files.
 
         Parameters
         ----------
         name
             `LOSSES` or `SCORES`.
-        place
-            Stage, epoch and step of the whole training.
+        position
+            Stage, and epoch and step of the whole training.
         values
-            Numbers by name; every row of a file has the same names.
+            Numbers by name; all rows of a file have the same names.
         """
         path = self._folder / name
         is_new = not path.exists()
         with refusals_explained(path), path.open("a", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
             if is_new:
-                writer.writerow([*place, *values])
-            writer.writerow([*place.values(), *(f"{value:.8g}" for value in values.values())])
+                writer.writerow([*position, *values])
+            writer.writerow([*position.values(), *(f"{value:.8g}" for value in values.values())])
         for key, value in values.items():
-            self._board.add_scalar(f"{Path(name).stem}/{key}", value, int(place["step"]))
+            self._board.add_scalar(f"{Path(name).stem}/{key}", value, int(position["step"]))
         self._board.flush()
 
 
-def _drop_after(path: Path, step: int) -> None:
+def _remove_rows_after(path: Path, step: int) -> None:
     if not path.exists():
         return
     with path.open(newline="", encoding="utf-8") as file:
         header, *rows = csv.reader(file)
-    place = header.index("step")
-    # A line that was being written when the training was killed is dropped too.
-    kept = [row for row in rows if len(row) == len(header) and int(row[place]) <= step]
+    column = header.index("step")
+    # A row that was cut off when the training was killed is removed too.
+    remaining = [row for row in rows if len(row) == len(header) and int(row[column]) <= step]
     with atomically(path, ".csv") as new, new.open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows([header, *kept])
+        csv.writer(file).writerows([header, *remaining])

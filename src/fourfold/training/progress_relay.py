@@ -1,4 +1,4 @@
-"""Progress that is reported in one process and shown in another."""
+"""Passes progress reports from a child process to its parent."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from threading import Thread
 
 from fourfold.methods.method import Progress
 
-__all__ = ["relayed"]
+__all__ = ["relayed_progress"]
 
 Report = tuple[float, str]
 
 
-class _Relay:
-    """A progress callback that can be handed to a process when it starts."""
+class _QueuedProgress:
+    """A progress callback that can be passed to a process when it starts."""
 
     def __init__(self, queue: SimpleQueue[Report | None]) -> None:
         self.queue = queue
@@ -26,21 +26,21 @@ class _Relay:
 
 
 @contextmanager
-def relayed(progress: Progress | None) -> Iterator[Progress | None]:
-    """Yield a callback for processes that are started within, whose calls reach `progress` in this one."""
+def relayed_progress(progress: Progress | None) -> Iterator[Progress | None]:
+    """Yield a callback for child processes; its calls are forwarded to `progress` in this process."""
     if progress is None:
         yield None
         return
     queue: SimpleQueue[Report | None] = get_context("spawn").SimpleQueue()
-    listener = Thread(target=_pass_on, args=(queue, progress), daemon=True)
+    listener = Thread(target=_forward, args=(queue, progress), daemon=True)
     listener.start()
     try:
-        yield _Relay(queue)
+        yield _QueuedProgress(queue)
     finally:
         queue.put(None)
         listener.join()
 
 
-def _pass_on(queue: SimpleQueue[Report | None], progress: Progress) -> None:
+def _forward(queue: SimpleQueue[Report | None], progress: Progress) -> None:
     while (report := queue.get()) is not None:
         progress(*report)

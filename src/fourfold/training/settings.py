@@ -1,4 +1,4 @@
-"""The settings of a training: network, data, losses, optimiser, stages, and where the work is done."""
+"""The settings of a training: network, data, losses, optimiser, stages and devices."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from fourfold.training.optimisers import Adam, AnyOptimiser
 from fourfold.training.schedules import AnySchedule, Constant
 from fourfold.weights.manifest import TrainingData
 
-__all__ = ["FromReference", "FromSplit", "StageSettings", "TrainingSettings"]
+__all__ = ["ReferenceSettings", "SelfSupervisedSettings", "StageSettings", "TrainingSettings"]
 
 NamedLoss: TypeAlias = Annotated[AnyLoss, BeforeValidator(by_kind)]
 
@@ -34,20 +34,20 @@ class StageSettings(Settings):
     """One stage of a training."""
 
     train: Literal["all", "subnetworks", "denoiser"] = "all"
-    """What learns: the whole network, end to end; the sub-networks of a cascade one after another, each alone on
-    what those before it make of the data (Dar & Çukur 2017, Eqs. 9 and 10), so many epochs each; or the denoiser of a
-    VarNet of the denoising form alone, on references with noise."""
+    """all: the whole network, end to end. subnetworks: the sub-networks of a cascade one after another, each on the
+    output of those before it (Dar & Çukur 2017, Eqs. 9 and 10), with this number of epochs or steps each. denoiser: the
+    denoiser of a VarNet of the denoising form alone, on references with added noise."""
     noise_std: tuple[PositiveFloat, PositiveFloat] | None = None
-    """Of a stage that trains the denoiser alone: the least and the most noise, in parts of bright tissue; 0.002 and
-    0.15 unless given."""
+    """For `train: denoiser`: smallest and largest standard deviation of the added noise, relative to bright tissue;
+    0.002 and 0.15 by default."""
     epochs: PositiveInt | None = None
-    """How often every example is seen; give this or `steps`."""
+    """Number of epochs; give either this or `steps`."""
     steps: PositiveInt | None = None
-    """How many batches are seen."""
+    """Number of steps, one batch each."""
     learning_rate: PositiveFloat | None = None
-    """Learning rate, where it is not the optimiser's."""
+    """Learning rate; by default the optimiser's."""
     schedule: AnySchedule | None = None
-    """Schedule, where it is not that of the whole training."""
+    """Schedule; by default that of the training."""
 
     @model_validator(mode="after")
     def _has_an_end(self) -> Self:
@@ -58,27 +58,29 @@ class StageSettings(Settings):
         return self
 
 
-class FromReference(Settings):
-    """The network's image is compared with the fully sampled one."""
+class ReferenceSettings(Settings):
+    """Supervised training: the network's image is compared with the fully sampled one."""
 
     kind: Literal["reference"] = "reference"
     """Name in settings."""
 
 
-class FromSplit(Settings):
-    """No fully sampled data: the network sees part of the acquired samples and is judged by the rest (SSDU)."""
+class SelfSupervisedSettings(Settings):
+    """Self-supervised training (SSDU): the loss compares acquired samples that were held out from the network."""
 
     kind: Literal["self"]
     """Name in settings."""
     held_out_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.4
-    """Share of the acquired samples that the network does not see."""
+    """Fraction of the acquired samples that is held out."""
     whole_lines: bool = False
-    """Hold whole lines back, where lines were acquired; otherwise single samples, as published."""
+    """Hold out whole lines, where lines were acquired; by default single samples, as published."""
     centre_size: Annotated[int, Field(ge=0)] = 4
-    """So many samples along each axis, the innermost, the network always sees."""
+    """Size of the k-space centre, in samples along each axis, of which nothing is held out."""
 
 
-AnySupervision = Annotated[FromReference | FromSplit, Field(discriminator="kind"), BeforeValidator(by_kind)]
+AnySupervision = Annotated[
+    ReferenceSettings | SelfSupervisedSettings, Field(discriminator="kind"), BeforeValidator(by_kind)
+]
 
 
 class TrainingSettings(Settings):
@@ -89,53 +91,54 @@ class TrainingSettings(Settings):
     licence: str = Field(default="not stated", min_length=1)
     """Licence of the weights."""
     network: dict[str, Any]
-    """Name of a network, or its ``kind`` and its settings."""
+    """Name of a network, or a mapping of its ``kind`` and settings."""
     data: DataSettings
     """Data for training and validation."""
     training_data: tuple[TrainingData, ...] = ()
-    """Names and licences of the data, for the manifest; unless given the sources' paths, their licence not stated."""
-    supervision: AnySupervision = FromReference()
+    """Names and licences of the data, for the manifest; by default the file names of the sources, with the licence
+    "not stated"."""
+    supervision: AnySupervision = ReferenceSettings()
     """``reference``, or ``self`` for data that was never fully sampled."""
     losses: tuple[NamedLoss, ...] = ()
-    """Losses against the reference, with their weights; none where the training is self-supervised."""
+    """Losses against the reference, with their weights; none for self-supervised training."""
     compare: Literal["complex", "magnitude"] = "complex"
-    """What losses compare: complex images, or their moduli."""
+    """Whether losses compare complex images or magnitudes."""
     optimiser: AnyOptimiser = Adam()
     """The optimiser."""
     schedule: AnySchedule = Constant()
-    """How the learning rate goes over each stage."""
+    """Learning-rate schedule of each stage."""
     batch_size: PositiveInt = 1
-    """Examples of a step, those of all devices together."""
+    """Examples per step, over all devices."""
     stages: tuple[StageSettings, ...] = Field(default=(StageSettings(epochs=50),), min_length=1)
-    """What learns, and for how long."""
+    """The stages, one after another."""
     weight_averaging: Annotated[float, Field(gt=0, lt=1)] | None = None
-    """Decay of the moving average of the weights, which is then validated and written in their place."""
+    """Decay of the moving average of the weights; the average is then validated and written."""
     gradient_clip: PositiveFloat | None = None
-    """Largest norm of the gradient; a larger one is scaled down to it."""
+    """Largest norm of the gradient; larger gradients are scaled down."""
     precision: Precision = "auto"
-    """Numbers that the network computes with; auto takes bfloat16 where the device multiplies them in hardware."""
+    """Precision of the network's computations; auto takes bfloat16 where the hardware supports it."""
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
-    """Seed of everything that is drawn."""
+    """Seed of all random numbers."""
     metrics: tuple[str, ...] = Field(default=("psnr", "fastmri-ssim"), min_length=1)
-    """Metrics by which the images of validation are scored; the first one tells which weights are best."""
+    """Metrics of the validation images; the first one decides which weights are best."""
     keep: Literal["best", "last"] = "best"
-    """Which weights are written at the end: those of the best score, or the last ones."""
+    """Which weights are written: those with the best validation score, or the last ones."""
     stored_precision: Literal["float32", "float16"] = "float32"
-    """Numbers of the weights that are written at the end; float16 halves the file."""
+    """Data type of the weights file; float16 halves its size."""
     validate_every: PositiveInt | None = None
-    """Steps between validations; once an epoch unless given."""
+    """Steps between validations; one epoch by default."""
     save_every: PositiveInt = 200
-    """Steps between checkpoints, which a training goes on from; after every validation there is one too."""
+    """Steps between checkpoints. Every validation also writes one."""
     log_every: PositiveInt = 10
-    """Steps whose mean loss makes a row of the log; fewer in a short stage, so that it has ten rows and a curve."""
+    """Steps per row of the log, which holds their mean losses. Short stages have at least ten rows."""
     workers: Annotated[int, Field(ge=0, le=256)] = 0
-    """Processes that make examples, for each device; 0 makes them where the network is."""
+    """Processes that make examples, for each device; 0 makes them in the training process."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    """Where to compute; auto takes cuda where there is one."""
+    """Device; auto takes cuda if it is available."""
     devices: Annotated[int, Field(gt=0, le=256)] = 1
-    """How many devices, or processes on the CPU, of each node."""
+    """Number of devices, or of processes on the CPU, of each node."""
     nodes: PositiveInt = 1
-    """How many machines; several are started by torchrun or a cluster's scheduler."""
+    """Number of machines. Several are started by torchrun or a cluster's scheduler."""
 
     def __init__(self, **settings: Any) -> None:
         try:
@@ -165,9 +168,7 @@ class TrainingSettings(Settings):
         if supervised and not self.losses:
             raise InputError("There is no loss to train by; give 'losses', such as 'losses: [l1]'.")
         if not supervised and self.losses:
-            raise InputError(
-                "Self-supervised training has a loss of its own, on samples that were held back; leave 'losses' out."
-            )
+            raise InputError("Self-supervised training has its loss on held-out samples; leave 'losses' out.")
         if not supervised and not self.learns_phase:
             raise InputError(
                 f"Self-supervised training compares k-space, and this {self.network['kind']} does not learn the phase "
@@ -200,17 +201,17 @@ class TrainingSettings(Settings):
 
     @property
     def learns_phase(self) -> bool:
-        """Whether the phase of the network's images is differentiated."""
+        """Whether the phase of the network's images has a gradient."""
         return self.network.get("form") != "kspace" and self.network.get("complex") is not False
 
     @property
     def network_settings(self) -> dict[str, Any]:
-        """The network's settings, without its name."""
+        """The network's settings, without its kind."""
         return {name: value for name, value in self.network.items() if name != "kind"}
 
 
 def _explain(error: ValidationError) -> str:
-    """Return the first complaint as one sentence that names the setting by its path."""
+    """Return the first error as one sentence that names the setting by its path."""
     first = error.errors()[0]
     if first["type"] == "value_error":
         return str(first["ctx"]["error"])

@@ -1,4 +1,4 @@
-"""What a network's images are judged by: a fully sampled reference, or samples that the network did not see."""
+"""What training compares a network's images with: a fully sampled reference, or samples that were held out."""
 
 from __future__ import annotations
 
@@ -16,77 +16,78 @@ from fourfold.metrics import score
 from fourfold.networks.reconstructor import require_maps
 from fourfold.operators.fourier import fft
 from fourfold.sampling.hold_back import hold_back
-from fourfold.training.settings import FromSplit, TrainingSettings
+from fourfold.training.settings import SelfSupervisedSettings, TrainingSettings
 from fourfold.training.stages import NetworkInput
 
-__all__ = ["ByReference", "BySplit", "Supervision", "reference_of", "supervision"]
+__all__ = ["ReferenceSupervision", "SelfSupervision", "Supervision", "reference_of", "supervision"]
 
-HELD_BACK = "held-back-error"
+HELD_OUT = "held-out-error"
+"""Name of the validation score of self-supervised training."""
 
 
 class Supervision(Protocol):
-    """How examples become a network's input and its judge."""
+    """Makes network inputs, losses and validation scores from examples."""
 
     @property
     def scores(self) -> tuple[str, ...]:
-        """Names of the validation's scores; the first tells which weights are best."""
+        """Names of the validation scores; the first one decides which weights are best."""
 
     def batch(self, examples: Sequence[tuple[int, Example]]) -> Any:
-        """Return one batch of examples, each with its epoch; runs where the data is loaded."""
+        """Return one batch of (epoch, example); called where the data is loaded."""
 
-    def seen(self, batch: Any, estimates_maps: bool) -> NetworkInput:
-        """Return what the network sees of a batch; no maps where it estimates them itself."""
+    def network_input(self, batch: Any, estimates_maps: bool) -> NetworkInput:
+        """Return the network's input for a batch, without coil maps where the network estimates them."""
 
-    def parts(self, images: Tensor, batch: Any) -> dict[str, Tensor]:
-        """Return the parts of the loss, scalars by name, of images (frame, y, x)."""
+    def losses(self, images: Tensor, batch: Any) -> dict[str, Tensor]:
+        """Return the terms of the loss, scalars by name, of images (frame, y, x)."""
 
-    def judge(self, images: Tensor, batch: Any) -> dict[str, list[float]]:
-        """Return the scores of each image, by name."""
+    def score_images(self, images: Tensor, batch: Any) -> dict[str, list[float]]:
+        """Return the validation scores of each image, by name."""
 
     def names(self, batch: Any) -> tuple[str, ...]:
         """Return the names of a batch's examples."""
 
 
 @dataclass(frozen=True)
-class ByReference:
+class ReferenceSupervision:
     """Losses and metrics against the fully sampled image.
 
     Attributes
     ----------
-    losses
-        Their sum is minimised.
+    loss
+        The sum of losses that is minimised.
     metrics
-        Scores of the modulus; every image is a volume of its own.
+        Metrics of the magnitude images. Every image is a volume of its own.
     magnitude
-        Compare moduli, as is done anyway where only the modulus of the reference is known.
+        Compare magnitudes. References without phase are always compared so.
     """
 
-    losses: WeightedSum
+    loss: WeightedSum
     metrics: tuple[str, ...]
     magnitude: bool
 
     @property
     def scores(self) -> tuple[str, ...]:
-        """The metrics."""
+        """Names of the metrics."""
         return self.metrics
 
     def batch(self, examples: Sequence[tuple[int, Example]]) -> Batch:
         """Return the examples, stacked."""
         return collate([example for _, example in examples])
 
-    def seen(self, batch: Batch, estimates_maps: bool) -> NetworkInput:
+    def network_input(self, batch: Batch, estimates_maps: bool) -> NetworkInput:
         """Return all acquired samples."""
         return NetworkInput(batch.kspace, batch.mask, None if estimates_maps else batch.maps, batch.calibration)
 
-    def parts(self, images: Tensor, batch: Batch) -> dict[str, Tensor]:
-        """Return each loss, weighted."""
+    def losses(self, images: Tensor, batch: Batch) -> dict[str, Tensor]:
+        """Return each loss times its weight."""
         reference = reference_of(batch)
         if self.magnitude or not reference.is_complex():
-            return self.losses.parts(images.abs(), reference.abs())
-        return self.losses.parts(images, reference)
+            return self.loss.parts(images.abs(), reference.abs())
+        return self.loss.parts(images, reference)
 
-    def judge(self, images: Tensor, batch: Batch) -> dict[str, list[float]]:
-        """Return the metrics' scores of each image."""
+    def score_images(self, images: Tensor, batch: Batch) -> dict[str, list[float]]:
+        """Return the metrics of each image."""
         pairs = list(zip(images.abs().float(), reference_of(batch).abs(), strict=True))
         return {
             metric: [score(image[None], reference[None], metric) for image, reference in pairs]
@@ -99,7 +100,7 @@ class ByReference:
 
 
 def reference_of(batch: Batch) -> Tensor:
-    """Return the fully sampled images of a batch, (frame, y, x); InputError where it has none."""
+    """Return the fully sampled images (frame, y, x) of a batch; raises InputError where it has none."""
     if batch.reference is None:
         raise InputError(
             f"'{batch.names[0]}' has no fully sampled reference; set 'supervision: self' to train without."
@@ -109,53 +110,53 @@ def reference_of(batch: Batch) -> Tensor:
 
 @dataclass(frozen=True, eq=False)
 class SplitBatch:
-    """A batch, and which of its acquired samples the network does not see: bool (frame, ky, kx)."""
+    """A batch, and which of its acquired samples are held out from the network: bool (frame, ky, kx)."""
 
     whole: Batch
-    held: Tensor
+    held_out: Tensor
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> SplitBatch:
         """Return the batch with every tensor on `device`."""
-        return SplitBatch(self.whole.to(device, non_blocking), self.held.to(device, non_blocking=non_blocking))
+        return SplitBatch(self.whole.to(device, non_blocking), self.held_out.to(device, non_blocking=non_blocking))
 
     def pin_memory(self) -> SplitBatch:
         """Return the batch in page-locked memory."""
-        return SplitBatch(self.whole.pin_memory(), self.held.pin_memory())
+        return SplitBatch(self.whole.pin_memory(), self.held_out.pin_memory())
 
 
 @dataclass(frozen=True)
-class BySplit:
-    """The loss on acquired samples that were held back (SSDU, Yaman et al. 2020, MRM 84:3172). No reference is used.
+class SelfSupervision:
+    """Loss on held-out acquired samples (SSDU, Yaman et al. 2020, MRM 84:3172). No reference is used.
 
-    The acquired samples of each example are split anew in each epoch. With y the held-back samples and ŷ those of the
-    network's image seen through the coils, the loss is ‖y − ŷ‖₂/‖y‖₂ + ‖y − ŷ‖₁/‖y‖₁, averaged over examples.
+    The acquired samples of each example are split anew in each epoch. With the held-out samples y and those of the
+    network's image, ŷ, computed with the coil maps, the loss is ‖y − ŷ‖₂/‖y‖₂ + ‖y − ŷ‖₁/‖y‖₁, averaged over examples.
 
     Attributes
     ----------
-    split
+    settings
         How the samples are split.
     seed
-        Of the splits.
+        Seed of the splits.
     """
 
-    split: FromSplit
+    settings: SelfSupervisedSettings
     seed: int
 
     @property
     def scores(self) -> tuple[str, ...]:
-        """The error of held-back samples, ‖y − ŷ‖₂/‖y‖₂."""
-        return (HELD_BACK,)
+        """Name of the error of held-out samples, ‖y − ŷ‖₂/‖y‖₂."""
+        return (HELD_OUT,)
 
     def batch(self, examples: Sequence[tuple[int, Example]]) -> SplitBatch:
         """Return the examples, stacked, with the split of their epoch."""
-        held = [self._held(example, epoch) for epoch, example in examples]
-        return SplitBatch(collate([replace(example, reference=None) for _, example in examples]), torch.stack(held))
+        held_out = [self._held_out(example, epoch) for epoch, example in examples]
+        return SplitBatch(collate([replace(example, reference=None) for _, example in examples]), torch.stack(held_out))
 
-    def _held(self, example: Example, epoch: int) -> Tensor:
-        """Return which samples (ky, kx) are held back: drawn by seed, epoch and index alone."""
-        drawn = torch.Generator().manual_seed((self.seed << 32) ^ (epoch << 20) ^ example.index)
-        seed = int(torch.randint(2**31, (1,), generator=drawn))
-        settings = self.split
+    def _held_out(self, example: Example, epoch: int) -> Tensor:
+        """Return which samples are held out, bool (ky, kx): a function of seed, epoch and index."""
+        generator = torch.Generator().manual_seed((self.seed << 32) ^ (epoch << 20) ^ example.index)
+        seed = int(torch.randint(2**31, (1,), generator=generator))
+        settings = self.settings
         return hold_back(
             example.mask[None],
             settings.held_out_fraction,
@@ -164,43 +165,44 @@ class BySplit:
             centre=settings.centre_size,
         )[0]
 
-    def seen(self, batch: SplitBatch, estimates_maps: bool) -> NetworkInput:
-        """Return the samples that were not held back."""
-        whole, held = batch.whole, batch.held
+    def network_input(self, batch: SplitBatch, estimates_maps: bool) -> NetworkInput:
+        """Return the samples that were not held out."""
+        whole, held_out = batch.whole, batch.held_out
         maps = None if estimates_maps else whole.maps
-        return NetworkInput(torch.where(held[:, None], 0, whole.kspace), whole.mask & ~held, maps, whole.calibration)
+        kspace = torch.where(held_out[:, None], 0, whole.kspace)
+        return NetworkInput(kspace, whole.mask & ~held_out, maps, whole.calibration)
 
-    def parts(self, images: Tensor, batch: SplitBatch) -> dict[str, Tensor]:
+    def losses(self, images: Tensor, batch: SplitBatch) -> dict[str, Tensor]:
         """Return both terms of the loss."""
-        error, measured = self._compared(images, batch)
-        return {f"held-back-l{order}": _relative(error, measured, order).mean() for order in (1, 2)}
+        error, measured = self._error_and_measured(images, batch)
+        return {f"held-out-l{order}": _relative_norm(error, measured, order).mean() for order in (1, 2)}
 
-    def judge(self, images: Tensor, batch: SplitBatch) -> dict[str, list[float]]:
-        """Return the error of each example's held-back samples."""
-        error, measured = self._compared(images, batch)
-        return {HELD_BACK: _relative(error, measured, 2).tolist()}
+    def score_images(self, images: Tensor, batch: SplitBatch) -> dict[str, list[float]]:
+        """Return the error of each example's held-out samples."""
+        error, measured = self._error_and_measured(images, batch)
+        return {HELD_OUT: _relative_norm(error, measured, 2).tolist()}
 
     def names(self, batch: SplitBatch) -> tuple[str, ...]:
         """Return the names of the examples."""
         return batch.whole.names
 
-    def _compared(self, images: Tensor, batch: SplitBatch) -> tuple[Tensor, Tensor]:
-        """Return ŷ − y and y (frame, coil, ky, kx), zero but for the held-back samples."""
+    def _error_and_measured(self, images: Tensor, batch: SplitBatch) -> tuple[Tensor, Tensor]:
+        """Return ŷ − y and y, complex64 (frame, coil, ky, kx), zero except on the held-out samples."""
         whole = batch.whole
         estimate = fft(require_maps(whole.kspace, whole.maps) * images[:, None])
-        held = batch.held[:, None]
-        return torch.where(held, estimate - whole.kspace, 0), torch.where(held, whole.kspace, 0)
+        held_out = batch.held_out[:, None]
+        return torch.where(held_out, estimate - whole.kspace, 0), torch.where(held_out, whole.kspace, 0)
 
 
-def _relative(error: Tensor, measured: Tensor, order: int) -> Tensor:
-    """Return ‖error‖/‖measured‖ of each frame, in the norm of an order."""
-    # The modulus has no gradient at 0, where most of k-space is; torch gives 0 for it.
+def _relative_norm(error: Tensor, measured: Tensor, order: int) -> Tensor:
+    """Return ‖error‖/‖measured‖ of each frame, with the norm of the given order."""
+    # Most of k-space is zero, where the modulus has no gradient; torch uses 0 there.
     norms = [torch.linalg.vector_norm(each.abs().flatten(1), order, dim=1) for each in (error, measured)]
     return norms[0] / norms[1].clamp_min(torch.finfo(norms[1].dtype).tiny)
 
 
 def supervision(settings: TrainingSettings) -> Supervision:
-    """Return what settings ask for."""
-    if isinstance(settings.supervision, FromSplit):
-        return BySplit(settings.supervision, settings.seed)
-    return ByReference(WeightedSum(settings.losses), settings.metrics, settings.compare == "magnitude")
+    """Return the supervision that the settings describe."""
+    if isinstance(settings.supervision, SelfSupervisedSettings):
+        return SelfSupervision(settings.supervision, settings.seed)
+    return ReferenceSupervision(WeightedSum(settings.losses), settings.metrics, settings.compare == "magnitude")

@@ -23,43 +23,45 @@ from fourfold.metrics import find_metric
 from fourfold.networks.layers.precision import computing
 from fourfold.networks.reconstructor import Reconstructor
 from fourfold.training.averaging import averaged_copy, update_average
-from fourfold.training.batch_order import ByEpoch, Order
+from fourfold.training.batch_order import BatchOrder, ExamplesByEpoch
 from fourfold.training.checkpoint import Best, Checkpoint, keep_as_best, write_checkpoint
-from fourfold.training.lightning_messages import silence
+from fourfold.training.lightning_messages import suppress_lightning_messages
 from fourfold.training.log import LOSSES, SCORES, Log
 from fourfold.training.settings import TrainingSettings
 from fourfold.training.stages import Stage
-from fourfold.training.supervision import HELD_BACK, reference_of, supervision
+from fourfold.training.supervision import HELD_OUT, reference_of, supervision
 
 __all__ = ["Data", "Task"]
 
-# Rows of the log of a short stage: so many make a curve.
+# Fewest rows of the log of a stage, enough for a curve.
 _FEWEST_ROWS = 10
 
 
 @dataclass(frozen=True)
 class Data:
-    """The examples; none for validation where there are none."""
+    """The examples for training, and for validation if there are any."""
 
     training: Examples
     validation: Examples | None
 
 
 class Task(pl.LightningModule):
-    """A stage: Lightning brings devices and processes, and sees the steps that are left as one epoch.
+    """A stage of a training. Lightning manages devices and processes; the remaining steps are one epoch to it.
 
     Parameters
     ----------
     network
-        Its weights are where the stage begins, or goes on from.
+        With the weights at the start of the stage.
     stage, settings, data
-        What is trained, how, and on what.
+        The stage, the settings of the whole training, and the examples.
     folder
-        Of the whole training.
+        Folder of the whole training.
     resumed
-        To go on from.
+        Checkpoint to resume from; None for a new stage.
+    total_steps
+        Steps of all stages.
     progress
-        Called with the done fraction of all `total_steps`.
+        Called with the completed fraction of all steps.
     """
 
     def __init__(
@@ -80,44 +82,44 @@ class Task(pl.LightningModule):
         self.stage, self.settings, self.data, self.folder = stage, settings, data, folder
         self.supervision = supervision(settings)
         self.total_steps, self.show = total_steps, progress
-        self.step = self.saved = 0
-        self.sums: dict[str, float] = {}
-        self.count = 0
+        self.step = self.saved_step = 0
+        self.loss_sums: dict[str, float] = {}
+        self.loss_steps = 0
         self.best: Best | None = None
         self.optimiser_state: dict[str, Any] | None = None
         if resumed is not None:
-            self._go_on_from(resumed)
+            self._resume(resumed)
         self.log_book: Log | None = None
         self.validation_loader: DataLoader[Any] | None = None
         self.started = time.perf_counter()
 
     def __setstate__(self, state: Any) -> None:
-        # A process that Lightning started gets the task before it does anything else.
-        silence()
+        # Unpickling the task is the first thing that a process started by Lightning does.
+        suppress_lightning_messages()
         super().__setstate__(state)  # type: ignore[no-untyped-call]
 
-    def _go_on_from(self, checkpoint: Checkpoint) -> None:
+    def _resume(self, checkpoint: Checkpoint) -> None:
         self.network.load_state_dict(checkpoint.network)
         if self.average is not None and checkpoint.average is not None:
             self.average.load_state_dict(checkpoint.average)
-        self.step = self.saved = checkpoint.step
+        self.step = self.saved_step = checkpoint.step
         self.best = checkpoint.best
-        self.sums, self.count = dict(checkpoint.sums), checkpoint.count
+        self.loss_sums, self.loss_steps = dict(checkpoint.loss_sums), checkpoint.loss_steps
         self.optimiser_state = checkpoint.optimiser
 
-    # What Lightning asks for
+    # Methods that Lightning calls
 
     def configure_optimizers(self) -> Optimizer:
-        """Return the optimiser of the weights that learn, in the state to go on from."""
-        optimiser = self.settings.optimiser.build(self.stage.learning(self.network))
+        """Return the optimiser of the trainable weights, in the state of the checkpoint."""
+        optimiser = self.settings.optimiser.build(self.stage.trainable_weights(self.network))
         if self.optimiser_state is not None:
             optimiser.load_state_dict(self.optimiser_state)
         return optimiser
 
     def train_dataloader(self) -> DataLoader[Any]:
-        """Return the batches from the present step on."""
+        """Return the loader of the remaining batches."""
         settings, stage = self.settings, self.stage
-        order = Order(
+        order = BatchOrder(
             self.data.training,
             settings.batch_size,
             settings.seed,
@@ -132,7 +134,7 @@ class Task(pl.LightningModule):
     def _loader(self, examples: Examples, batches: Any) -> DataLoader[Any]:
         workers = self.settings.workers
         return DataLoader(
-            ByEpoch(examples),
+            ExamplesByEpoch(examples),
             batch_sampler=batches,
             collate_fn=self.supervision.batch,
             num_workers=workers,
@@ -151,19 +153,19 @@ class Task(pl.LightningModule):
         self.started = time.perf_counter()
 
     def training_step(self, batch: Any, batch_idx: int) -> None:  # noqa: ARG002
-        """Do one step, and what is due after it."""
+        """Do one step, then log, validate and save where they are due."""
         optimiser = self.optimizers()
         assert isinstance(optimiser, pl.core.optimizer.LightningOptimizer)
         learning_rate = self.stage.learning_rate_at(self.step)
         for group in optimiser.param_groups:
             group["lr"] = learning_rate
-        parts = self._parts(batch)
-        shared = self.trainer.strategy.reduce(torch.stack(list(parts.values())).detach(), reduce_op="mean")
-        values = dict(zip(parts, shared.tolist(), strict=True))
+        losses = self._losses(batch)
+        means = self.trainer.strategy.reduce(torch.stack(list(losses.values())).detach(), reduce_op="mean")
+        values = dict(zip(losses, means.tolist(), strict=True))
         self._refuse_unless_finite(values, batch)
         optimiser.zero_grad()
-        self.manual_backward(torch.stack(list(parts.values())).sum())
-        norm = float(clip_grad_norm_(self._learning(optimiser), self.settings.gradient_clip or torch.inf))
+        self.manual_backward(torch.stack(list(losses.values())).sum())
+        norm = float(clip_grad_norm_(self._trainable_weights(optimiser), self.settings.gradient_clip or torch.inf))
         self._refuse_unless_finite({"the gradient's norm": norm}, batch)
         optimiser.step()
         self.step += 1
@@ -174,93 +176,97 @@ class Task(pl.LightningModule):
         self._after_step(values, norm, learning_rate)
 
     @staticmethod
-    def _learning(optimiser: Any) -> list[nn.Parameter]:
+    def _trainable_weights(optimiser: Any) -> list[nn.Parameter]:
         return [weight for group in optimiser.param_groups for weight in group["params"]]
 
-    def _parts(self, batch: Any) -> dict[str, Tensor]:
+    def _losses(self, batch: Any) -> dict[str, Tensor]:
         with computing(self.settings.precision, self.device):
-            if self.stage.noise is not None:
-                images = self.stage.denoised(self.network, reference_of(batch), self._drawing())
+            if self.stage.noise_std is not None:
+                images = self.stage.denoised(self.network, reference_of(batch), self._generator())
             else:
-                seen = self.supervision.seen(batch, self.network.estimates_maps)
-                images = self.stage.trained_image(self.network, seen)
-        return self.supervision.parts(images, batch)
+                inputs = self.supervision.network_input(batch, self.network.estimates_maps)
+                images = self.stage.trained_image(self.network, inputs)
+        return self.supervision.losses(images, batch)
 
-    def _drawing(self) -> torch.Generator:
-        """Return where the random numbers of this process's present step come from, whenever it is taken."""
-        place = (self.stage.first_step + self.step) * self.trainer.world_size + self.trainer.global_rank
-        return torch.Generator().manual_seed((self.settings.seed << 32) ^ place)
+    def _generator(self) -> torch.Generator:
+        """Return the random generator of this step in this process: a function of seed, step and rank."""
+        number = (self.stage.first_step + self.step) * self.trainer.world_size + self.trainer.global_rank
+        return torch.Generator().manual_seed((self.settings.seed << 32) ^ number)
 
     def _refuse_unless_finite(self, values: Mapping[str, float], batch: Any) -> None:
-        """Stop where a number is not finite, before it reaches the weights."""
-        wrong = [name for name, value in values.items() if not abs(value) < torch.inf]
-        if not wrong:
+        """Raise InputError where a number is not finite, before it changes the weights."""
+        not_finite = [name for name, value in values.items() if not abs(value) < torch.inf]
+        if not not_finite:
             return
         names = [", ".join(self.supervision.names(batch))]
         if self.trainer.world_size > 1:
             names = [""] * self.trainer.world_size
             torch.distributed.all_gather_object(names, ", ".join(self.supervision.names(batch)))
-        place = self._place(self.step + 1)
-        kept = self._place(self.saved) if self.saved else None
+        position = self._position(self.step + 1)
+        saved = self._position(self.saved_step) if self.saved_step else None
         where = self.folder / "checkpoints" / self.stage.name
-        told = f"The checkpoint of step {kept['step']} is kept in '{where}'" if kept else "No checkpoint was due yet"
-        found = " or ".join(sorted({str(values[name]) for name in wrong}))
+        checkpoint = f"The checkpoint of step {saved['step']} is in '{where}'" if saved else "No checkpoint was due yet"
+        numbers = " or ".join(sorted({str(values[name]) for name in not_finite}))
         raise InputError(
-            f"The training stopped in stage {self.stage.name}, epoch {place['epoch']}, step {place['step']}: "
-            f"{' and '.join(wrong)} became {found} for {'; '.join(names)}. {told}; look at these examples, or train "
-            "with a lower rate or with 'gradient_clip'."
+            f"The training stopped in stage {self.stage.name}, epoch {position['epoch']}, step {position['step']}: "
+            f"{' and '.join(not_finite)} became {numbers} for {'; '.join(names)}. {checkpoint}; "
+            "look at these examples, or train with a lower learning rate or with 'gradient_clip'."
         )
 
-    # What is due after a step
+    # Log, validation and checkpoints
 
     def _after_step(self, values: Mapping[str, float], norm: float, learning_rate: float) -> None:
         settings, stage = self.settings, self.stage
         for name, value in {"loss": sum(values.values()), **values, "gradient": norm}.items():
-            self.sums[name] = self.sums.get(name, 0.0) + value
-        self.count += 1
-        over = self.step == stage.steps
-        if over or self.step % min(settings.log_every, math.ceil(stage.steps / _FEWEST_ROWS)) == 0:
+            self.loss_sums[name] = self.loss_sums.get(name, 0.0) + value
+        self.loss_steps += 1
+        is_last = self.step == stage.steps
+        if is_last or self.step % min(settings.log_every, math.ceil(stage.steps / _FEWEST_ROWS)) == 0:
             self._log_losses(learning_rate)
-        judged = over or self.step % (settings.validate_every or stage.steps_per_epoch) == 0
-        scores = self.validate() if judged and self.data.validation is not None else {}
-        better = bool(scores) and self._is_better(scores)
-        if better:
+        validates = is_last or self.step % (settings.validate_every or stage.steps_per_epoch) == 0
+        scores = self.validate() if validates and self.data.validation is not None else {}
+        is_best = bool(scores) and self._is_better(scores)
+        if is_best:
             self.best = Best(stage.first_step + self.step, scores)
-        due = judged or self.step % settings.save_every == 0
-        if due:
-            self.saved = self.step
+        saves = validates or self.step % settings.save_every == 0
+        if saves:
+            self.saved_step = self.step
         if self.trainer.is_global_zero:
             if scores and self.log_book:
-                self.log_book.write(SCORES, self._place(self.step), scores)
-            if due:
-                self._save(better)
-        if over:
+                self.log_book.write(SCORES, self._position(self.step), scores)
+            if saves:
+                self._save(is_best)
+        if is_last:
             self.trainer.strategy.barrier()
 
-    def _place(self, step: int) -> dict[str, str | int]:
+    def _position(self, step: int) -> dict[str, str | int]:
         """Return stage, epoch and step, counted from 1 over the whole training."""
         epoch = self.stage.first_epoch + (step - 1) // self.stage.steps_per_epoch + 1
         return {"stage": self.stage.name, "epoch": epoch, "step": self.stage.first_step + step}
 
     def _log_losses(self, learning_rate: float) -> None:
-        means = {name: value / self.count for name, value in self.sums.items()}
+        means = {name: value / self.loss_steps for name, value in self.loss_sums.items()}
         now = time.perf_counter()
-        seconds = (now - self.started) / self.count
-        place = self._place(self.step)
+        seconds = (now - self.started) / self.loss_steps
+        position = self._position(self.step)
         if self.log_book:
-            self.log_book.write(LOSSES, place, {**means, "learning_rate": learning_rate, "seconds_per_step": seconds})
-        self.sums, self.count, self.started = {}, 0, now
+            self.log_book.write(
+                LOSSES, position, {**means, "learning_rate": learning_rate, "seconds_per_step": seconds}
+            )
+        self.loss_sums, self.loss_steps, self.started = {}, 0, now
         if self.show is not None and self.trainer.is_global_zero:
             best = "".join(f", best {name} {value:.4g}" for name, value in self._first_of_best())
-            words = f"{self.stage.name}, epoch {place['epoch']}, step {place['step']}: loss {means['loss']:.4g}{best}"
-            self.show(int(place["step"]) / self.total_steps, words)
+            words = (
+                f"{self.stage.name}, epoch {position['epoch']}, step {position['step']}: loss {means['loss']:.4g}{best}"
+            )
+            self.show(int(position["step"]) / self.total_steps, words)
 
     def _first_of_best(self) -> list[tuple[str, float]]:
         return list(self.best.scores.items())[:1] if self.best else []
 
     def _is_better(self, scores: Mapping[str, float]) -> bool:
         first = self.supervision.scores[0]
-        sign = 1 if first != HELD_BACK and find_metric(first).higher_is_better else -1
+        sign = 1 if first != HELD_OUT and find_metric(first).higher_is_better else -1
         return self.best is None or sign * scores[first] > sign * self.best.scores[first]
 
     def _save(self, best: bool) -> None:
@@ -273,8 +279,8 @@ class Task(pl.LightningModule):
                 network=self.network.state_dict(),
                 average=None if self.average is None else self.average.state_dict(),
                 optimiser=optimiser.optimizer.state_dict(),  # type: ignore[union-attr]
-                sums=self.sums,
-                count=self.count,
+                loss_sums=self.loss_sums,
+                loss_steps=self.loss_steps,
                 best=self.best,
             ),
         )
@@ -283,28 +289,29 @@ class Task(pl.LightningModule):
 
     @torch.no_grad()
     def validate(self) -> dict[str, float]:
-        """Return the mean of every score over the images of validation, those of all processes together."""
+        """Return the mean of every score over the validation images of all processes."""
         assert self.data.validation is not None
         if self.validation_loader is None:
-            places = range(self.trainer.global_rank, len(self.data.validation), self.trainer.world_size)
-            self.validation_loader = self._loader(self.data.validation, [[(0, index)] for index in places])
+            indices = range(self.trainer.global_rank, len(self.data.validation), self.trainer.world_size)
+            self.validation_loader = self._loader(self.data.validation, [[(0, index)] for index in indices])
         network = self.network if self.average is None else self.average
         assert isinstance(network, Reconstructor)
         network.eval()
         names = self.supervision.scores
         sums = torch.zeros(len(names) + 1, dtype=torch.float64)
         for batch in self.validation_loader:
-            scores = self._judged(network, self.transfer_batch_to_device(batch, self.device, 0))
+            scores = self._batch_scores(network, self.transfer_batch_to_device(batch, self.device, 0))
             sums += torch.tensor([*(sum(scores[name]) for name in names), len(scores[names[0]])])
         network.train()
         sums = self.trainer.strategy.reduce(sums.to(self.device), reduce_op="sum").cpu()
         return dict(zip(names, (sums[:-1] / sums[-1]).tolist(), strict=True))
 
-    def _judged(self, network: Reconstructor, batch: Any) -> dict[str, list[float]]:
+    def _batch_scores(self, network: Reconstructor, batch: Any) -> dict[str, list[float]]:
         with computing(self.settings.precision, self.device):
-            images = self.stage.result(network, self.supervision.seen(batch, network.estimates_maps))
+            inputs = self.supervision.network_input(batch, network.estimates_maps)
+            images = self.stage.validation_image(network, inputs)
         try:
-            return self.supervision.judge(images, batch)
+            return self.supervision.score_images(images, batch)
         except InputError as error:
             names = ", ".join(self.supervision.names(batch))
             raise InputError(f"Validation after step {self.step} of {self.stage.name}, {names}: {error}") from None

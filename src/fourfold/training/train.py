@@ -1,4 +1,4 @@
-"""Trains a network from settings, stage by stage, and writes its weights."""
+"""Trains a network stage by stage, and writes its weights."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from fourfold.files.output import atomically, write_text
 from fourfold.methods.method import Progress
 from fourfold.networks.build import Reconstructor, build
 from fourfold.training.checkpoint import BEST, LAST, Checkpoint, read_checkpoint
-from fourfold.training.lightning_messages import quiet
-from fourfold.training.progress_relay import relayed
+from fourfold.training.lightning_messages import no_lightning_messages
+from fourfold.training.progress_relay import relayed_progress
 from fourfold.training.scan_statistics import scan_statistics_of_examples
 from fourfold.training.settings import TrainingSettings
-from fourfold.training.stages import Stage, plan
+from fourfold.training.stages import Stage, plan_stages
 from fourfold.weights.find import find_weights
 from fourfold.weights.half_precision import to_half_precision
 from fourfold.weights.manifest import Manifest, ScanStatistics, TrainingData
@@ -41,9 +41,9 @@ if TYPE_CHECKING:
 __all__ = ["finetune", "is_finished", "train"]
 
 _SETTINGS = "settings.yaml"
-# Where the work is done changes nothing in what is trained.
-_PLACES = ("device", "devices", "nodes", "workers")
-# Of so many examples the manifest tells which scans the weights are for.
+# Settings of the computer, which do not change the result.
+_COMPUTER_SETTINGS = ("device", "devices", "nodes", "workers")
+# Largest number of examples for the scan statistics in the manifest.
 _STATISTICS_EXAMPLES = 120
 
 
@@ -52,26 +52,26 @@ def train(
 ) -> Manifest:
     """Train a network from its initial weights, and write a folder of weights.
 
-    The folder then holds ``weights.safetensors`` and ``manifest.json``, ``settings.yaml``, in ``checkpoints/`` the last
-    and the best state of every stage, and the log: ``losses.csv``, ``scores.csv`` and ``tensorboard/``.
+    The folder then holds ``weights.safetensors``, ``manifest.json`` and ``settings.yaml``; the last and the best
+    checkpoint of every stage, in ``checkpoints/``; and the log: ``losses.csv``, ``scores.csv`` and ``tensorboard/``.
 
     Parameters
     ----------
     settings
-        What is trained, on what, and how.
+        Settings of the training.
     folder
-        Is made; one that holds an unfinished training with the same settings is gone on with, from its last checkpoint,
-        to the same weights on a CPU as if it had never stopped.
+        Created if it does not exist. An unfinished training with the same settings is resumed from its last checkpoint;
+        on a CPU the weights are the same as without the interruption.
     resume
-        Refuse a folder with a training in it instead.
+        False raises an error where the folder holds a training.
     progress
-        Called with the done fraction and a few words; only where one process trains.
+        Called with the completed fraction and a short description; only where one process trains.
 
     Raises
     ------
     InputError
-        When the data or the folder does not suit, Lightning is not installed, or the loss is not finite: the training
-        then stops, says when and for which examples, and keeps its last checkpoint.
+        When the data or the folder is unsuitable, Lightning is not installed, or the loss is not finite. The message
+        then names step and examples, and the last checkpoint is kept.
     """
     return _train(settings, Path(folder), None, resume, progress)
 
@@ -84,53 +84,53 @@ def finetune(
     resume: bool = True,
     progress: Progress | None = None,
 ) -> Manifest:
-    """Train on from weights, with settings of its own.
+    """Continue training from existing weights.
 
     Parameters
     ----------
     weights
-        The name of weights that ship, a folder of weights, or ``hf://owner/name``.
+        The name of shipped weights, a folder of weights, or ``hf://owner/name``.
     settings, folder, resume, progress
         As in `train`; the network must be that of the weights.
 
     Raises
     ------
     InputError
-        As in `train`, and where the weights are of another network.
+        As in `train`, and where the weights belong to another network.
     """
     return _train(settings, Path(folder), find_weights(str(weights)), resume, progress)
 
 
 def _train(
-    settings: TrainingSettings, folder: Path, start: Path | None, resume: bool, progress: Progress | None
+    settings: TrainingSettings, folder: Path, initial_weights: Path | None, resume: bool, progress: Progress | None
 ) -> Manifest:
     _require_lightning()
     from fourfold.training.task import Data
 
     network = build(settings.network["kind"], settings.network_settings)
     base: Manifest | None = None
-    if start is not None:
-        state, base = read_weights(start)
+    if initial_weights is not None:
+        state, base = read_weights(initial_weights)
         load_state(network, state, base.name)
-    asked = settings.data.split.validation if settings.data.sources else settings.data.validation
-    validation = validation_set(settings.data, settings.seed) if asked else None
+    has_validation = settings.data.split.validation if settings.data.sources else settings.data.validation
+    validation = validation_set(settings.data, settings.seed) if has_validation else None
     data = Data(training_set(settings.data, settings.seed), validation)
     if validation is None and settings.keep == "best":
-        raise InputError("There is no data for validation to tell the best weights by; give some, or set 'keep: last'.")
-    _claim(folder, settings, base, resume)
-    stages = plan(settings, network, len(data.training))
+        raise InputError("There is no validation data to choose the best weights by; give some, or set 'keep: last'.")
+    _claim_folder(folder, settings, base, resume)
+    stages = plan_stages(settings, network, len(data.training))
     for stage in stages:
-        done = _finished(stage, folder)
-        if done is None:
+        checkpoint = _finished_checkpoint(stage, folder)
+        if checkpoint is None:
             _fit(network, stage, settings, data, folder, stages[-1], progress)
-            done = read_checkpoint(folder / "checkpoints" / stage.name / LAST)
-        assert done is not None
-        network.load_state_dict(done.written)
+            checkpoint = read_checkpoint(folder / "checkpoints" / stage.name / LAST)
+        assert checkpoint is not None
+        network.load_state_dict(checkpoint.result)
     return _write(settings, network, folder, stages[-1], data, base)
 
 
 def is_finished(settings: TrainingSettings, folder: Path, weights: Path | None = None) -> bool:
-    """Return whether a folder holds the weights of this training, begun from a folder of `weights` where given.
+    """Return whether a folder holds the weights of this training, which started from `weights` if given.
 
     Raises
     ------
@@ -139,35 +139,36 @@ def is_finished(settings: TrainingSettings, folder: Path, weights: Path | None =
     """
     if not (folder / MANIFEST).exists():
         return False
-    _claim(folder, settings, None if weights is None else read_manifest(weights), resume=True)
+    _claim_folder(folder, settings, None if weights is None else read_manifest(weights), resume=True)
     return True
 
 
-def _claim(folder: Path, settings: TrainingSettings, base: Manifest | None, resume: bool) -> None:
-    """Write the settings into the folder, or compare them with those of the training in it."""
+def _claim_folder(folder: Path, settings: TrainingSettings, base: Manifest | None, resume: bool) -> None:
+    """Write the settings into the folder, or compare them with those that are there."""
     path = folder / _SETTINGS
     content = settings.model_dump(mode="json")
     if base is not None:
         content["start"] = f"{base.name} {base.sha256}"
     if not path.exists():
         if any((folder / name).exists() for name in (WEIGHTS, MANIFEST)):
-            raise InputError(f"'{folder}' holds weights that no training here has written: name another folder.")
+            raise InputError(f"'{folder}' holds weights but no training; name another folder.")
         folder.mkdir(parents=True, exist_ok=True)
-        # Of two trainings that claim the folder at once, one is refused.
+        # Fails for the second of two trainings that claim the folder at the same time.
         with atomically(path, ".yaml", replace=False) as file:
             write_text(file, yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
         return
-    found = read_settings(path)
-    differing = [name for name in content | found if name not in _PLACES and content.get(name) != found.get(name)]
+    existing = read_settings(path)
+    names = [name for name in content | existing if name not in _COMPUTER_SETTINGS]
+    differing = [name for name in names if content.get(name) != existing.get(name)]
     if differing or not resume:
         how = f" with other settings ({', '.join(differing)})" if differing else ""
         raise InputError(f"'{folder}' holds a training{how}; name another folder, or remove this one.")
 
 
-def _finished(stage: Stage, folder: Path) -> Checkpoint | None:
-    """Return the last checkpoint of a stage, if it has come to its end."""
-    found = read_checkpoint(folder / "checkpoints" / stage.name / LAST)
-    return found if found is not None and found.step == stage.steps else None
+def _finished_checkpoint(stage: Stage, folder: Path) -> Checkpoint | None:
+    """Return the last checkpoint of a stage if the stage is finished; otherwise None."""
+    checkpoint = read_checkpoint(folder / "checkpoints" / stage.name / LAST)
+    return checkpoint if checkpoint is not None and checkpoint.step == stage.steps else None
 
 
 def _fit(
@@ -186,27 +187,27 @@ def _fit(
     checkpoints.mkdir(parents=True, exist_ok=True)
     total = last.first_step + last.steps
     resumed = read_checkpoint(checkpoints / LAST)
-    shown = nullcontext(progress) if _started_outside(settings) else relayed(progress)
-    with quiet(), _own_errors(), shown as show:
-        task = Task(network, stage, settings, data, folder, resumed, total, show)
+    relay = nullcontext(progress) if _processes_exist(settings) else relayed_progress(progress)
+    with no_lightning_messages(), _original_errors(), relay as report:
+        task = Task(network, stage, settings, data, folder, resumed, total, report)
         _trainer(settings, network.estimates_maps).fit(task)
 
 
-def _trainer(settings: TrainingSettings, has_idle_parts: bool) -> Any:
-    """Return Lightning's trainer for where the work is done; validation, log and checkpoints are our own."""
+def _trainer(settings: TrainingSettings, has_unused_weights: bool) -> Any:
+    """Return Lightning's trainer for the devices; `Task` does validation, log and checkpoints."""
     import pytorch_lightning as pl
     from pytorch_lightning.strategies import DDPStrategy
 
     cuda = settings.device == "cuda" or (settings.device == "auto" and torch.cuda.is_available())
     if cuda and not torch.cuda.is_available():
-        raise InputError("The device 'cuda' was asked for but torch finds none; set 'device: cpu'.")
+        raise InputError("The device is 'cuda' but torch finds none; set 'device: cpu'.")
     strategy: Any = "auto"
     if settings.devices * settings.nodes > 1:
         strategy = DDPStrategy(
-            start_method="popen" if _started_outside(settings) else "spawn",
+            start_method="popen" if _processes_exist(settings) else "spawn",
             process_group_backend="nccl" if cuda else "gloo",
-            # A sensitivity network is not used by data of one coil.
-            find_unused_parameters=has_idle_parts,
+            # Single-coil data does not use a sensitivity network.
+            find_unused_parameters=has_unused_weights,
         )
     return pl.Trainer(
         accelerator="gpu" if cuda else "cpu",
@@ -222,27 +223,28 @@ def _trainer(settings: TrainingSettings, has_idle_parts: bool) -> Any:
     )
 
 
-def _started_outside(settings: TrainingSettings) -> bool:
-    """Return whether there is a process for each device already, or one device needs none: torchrun, a scheduler."""
+def _processes_exist(settings: TrainingSettings) -> bool:
+    """Return whether no process must be started: there is one device, or torchrun or a scheduler started them."""
     launched = "LOCAL_RANK" in os.environ or "SLURM_NTASKS" in os.environ
     return launched or settings.devices * settings.nodes == 1
 
 
 @contextmanager
-def _own_errors() -> Iterator[None]:
-    """Give an InputError of a worker or another process back as itself, and an interruption as one."""
+def _original_errors() -> Iterator[None]:
+    """Re-raise an InputError of another process as such, and Lightning's exit after Ctrl-C as KeyboardInterrupt."""
     handler = signal.getsignal(signal.SIGINT)
     try:
         yield
     except SystemExit:
-        # Lightning's answer to Ctrl-C.
+        # Lightning exits on Ctrl-C.
         signal.signal(signal.SIGINT, handler)
         raise KeyboardInterrupt from None
     except Exception as error:
-        found = re.search(r"InputError: ([^\n]+)\s*\Z", str(error))
-        if found is None:
+        # A worker's traceback is text, which ends with the message.
+        message = re.search(r"InputError: ([^\n]+)\s*\Z", str(error))
+        if message is None:
             raise
-        raise InputError(found[1]) from None
+        raise InputError(message[1]) from None
 
 
 def _write(
@@ -254,11 +256,11 @@ def _write(
     base: Manifest | None,
 ) -> Manifest:
     """Write the weights of the last stage with their manifest."""
-    chosen = read_checkpoint(folder / "checkpoints" / stage.name / (BEST if settings.keep == "best" else LAST))
-    assert chosen is not None
-    state = to_half_precision(chosen.written) if settings.stored_precision == "float16" else chosen.written
+    checkpoint = read_checkpoint(folder / "checkpoints" / stage.name / (BEST if settings.keep == "best" else LAST))
+    assert checkpoint is not None
+    state = to_half_precision(checkpoint.result) if settings.stored_precision == "float16" else checkpoint.result
     network.load_state_dict(state)
-    scores = chosen.best.scores if chosen.best and settings.keep == "best" else {}
+    scores = checkpoint.best.scores if checkpoint.best and settings.keep == "best" else {}
     return write_weights(
         folder,
         state,
@@ -267,7 +269,7 @@ def _write(
             "network": settings.network["kind"],
             "settings": settings.network_settings,
             "training_data": [*(base.training_data if base else ()), *_training_data(settings, len(data.training))],
-            "training": {**_told(settings), "start": base and f"{base.name}, SHA-256 {base.sha256}"},
+            "training": {**_training_record(settings), "start": base and f"{base.name}, SHA-256 {base.sha256}"},
             "scores": {f"{name} validation": value for name, value in scores.items()},
             "licence": settings.licence,
             "scan_statistics": _scan_statistics(data.training),
@@ -288,21 +290,23 @@ def _training_data(settings: TrainingSettings, images: int) -> tuple[TrainingDat
 
 
 def _scan_statistics(examples: Examples) -> ScanStatistics | None:
-    """Return which scans the weights are for; None where there are too few examples to tell."""
+    """Return statistics of the training scans; None where there are too few examples."""
     if len(examples) < FEWEST_SCANS:
         return None
     try:
         return scan_statistics_of_examples(examples, _STATISTICS_EXAMPLES)
     except InputError:
-        # Too few subjects, or calibration lines that show nothing.
+        # Too few subjects or calibration lines.
         return None
 
 
-def _told(settings: TrainingSettings) -> dict[str, Any]:
-    """Return the settings without the network's, which stand beside them, and without the user's folders."""
-    told = settings.model_dump(mode="json", exclude={"network", "name", "licence", "training_data", *_PLACES})
-    told["data"] = _without_folders(told["data"])
-    return told
+def _training_record(settings: TrainingSettings) -> dict[str, Any]:
+    """Return the settings for the manifest, without the user's folders and what the manifest holds elsewhere."""
+    record = settings.model_dump(
+        mode="json", exclude={"network", "name", "licence", "training_data", *_COMPUTER_SETTINGS}
+    )
+    record["data"] = _without_folders(record["data"])
+    return record
 
 
 def _without_folders(value: Any) -> Any:

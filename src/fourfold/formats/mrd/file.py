@@ -15,8 +15,6 @@ from typing import Any, ClassVar
 import h5py
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch import Tensor
 
 from fourfold.errors import InputError
 from fourfold.files.hdf5 import is_hdf5, open_hdf5, read_dataset
@@ -45,12 +43,13 @@ from fourfold.formats.numpy_fourier import crop_field_of_view, inverse_rows, to_
 from fourfold.formats.scan_file import FrameLabels, ScanFile
 from fourfold.formats.stacks import FRAME_BYTES, TURN, slice_spacing
 from fourfold.memory import array_bytes, require_memory
-from fourfold.scan import Geometry, Placement, Sampling, Scan, centre_slice, crop_centre
+from fourfold.scan import Geometry, Placement, RawSampling, RawScan, centre_slice, crop_centre
 from fourfold.scan.kspace_checks import check_mask_centre
 
 __all__ = ["MRDFile"]
 
 Array = npt.NDArray[Any]
+Mask = npt.NDArray[np.bool_]
 
 BLOCK_BYTES = 2**28
 # A frame is one combination of these counters; the last one changes fastest.
@@ -121,9 +120,9 @@ class Grid:
 class Part:
     """Frames of one group of lines: k-space (point, coil, *matrix), mask (*matrix), calibration as k-space or None."""
 
-    kspace: Tensor
-    mask: Tensor
-    calibration: Tensor | None
+    kspace: Array
+    mask: Mask
+    calibration: Array | None
     notes: tuple[str, ...]
 
 
@@ -471,7 +470,7 @@ class MRDFile(ScanFile):
             notes.append(f"The headers of {lost} of {self.frames} frame(s) give no full position: position not known.")
         return tuple(notes)
 
-    def read(self, frames: Sequence[int]) -> Scan:
+    def read(self, frames: Sequence[int]) -> RawScan:
         """Read frames; only the lines that they need are loaded, a few at a time."""
         wanted: dict[int, list[int]] = {}
         for frame in frames:
@@ -485,9 +484,9 @@ class MRDFile(ScanFile):
         calibrations = [part.calibration[place] for part, place in places if part.calibration is not None]
         source = self.source(frames)
         notes = [*source.notes, *(note for part in parts.values() for note in part.notes)]
-        return Scan(
-            torch.stack([part.kspace[place] for part, place in places]),
-            sampling=Sampling(merge_frames(torch.stack([part.mask for part, _ in places]))),
+        return RawScan(
+            np.stack([part.kspace[place] for part, place in places]),
+            sampling=RawSampling(merge_frames(np.stack([part.mask for part, _ in places]))),
             calibration=_stack_centres(calibrations) if len(calibrations) == len(frames) else None,
             noise=noise,
             geometry=self.geometry(frames),
@@ -505,7 +504,7 @@ class MRDFile(ScanFile):
         chosen = self._calibration_of(group)
         if chosen.size:
             apart, where = self._assemble(lines, chosen, points)
-            box = Sampling(where[None]).calibration
+            box = RawSampling(where[None]).calibration
             calibration = crop_centre(apart, box) if min(box) > 0 else None
         return Part(kspace, mask, calibration, notes)
 
@@ -566,7 +565,7 @@ class MRDFile(ScanFile):
                 by_place.setdefault((int(self.ky[index]), int(self.kz[index])), []).append(readout[:, span])
         return [np.stack(repeats) for repeats in by_place.values()]
 
-    def _check_pattern(self, mask: Tensor) -> None:
+    def _check_pattern(self, mask: Mask) -> None:
         """Refuse imaging lines that leave out the centre of k-space where calibration lines would fill it."""
         try:
             check_mask_centre(mask[None])
@@ -592,7 +591,7 @@ class MRDFile(ScanFile):
 
     def _assemble(
         self, lines: h5py.Dataset, chosen: Indices, points: Sequence[int], energies: LineEnergies | None = None
-    ) -> tuple[Tensor, Tensor]:
+    ) -> tuple[Array, Mask]:
         """Return the k-space (point, coil, *matrix) of these lines, repeated ones averaged, and its mask (*matrix).
 
         Lines are added to the `energies` on their way.
@@ -614,7 +613,7 @@ class MRDFile(ScanFile):
                 else:
                     kspace[:, :, ky] += share * rows[:, kz, None, None] * readout
         mask = self._pattern(chosen)
-        return torch.from_numpy(np.where(mask, kspace, 0)), torch.from_numpy(mask)
+        return np.where(mask, kspace, 0), mask
 
     def _readouts(
         self, lines: h5py.Dataset, chosen: Indices, energies: LineEnergies | None = None
@@ -629,7 +628,7 @@ class MRDFile(ScanFile):
                 row[:, begin : end + 1] = line[:, begin - start : end + 1 - start]
             yield part, grid.conj() if self.conjugate else grid
 
-    def _pattern(self, chosen: Indices) -> npt.NDArray[np.bool_]:
+    def _pattern(self, chosen: Indices) -> Mask:
         """Return where these lines put samples, bool (*matrix)."""
         mask = np.zeros(self.matrix, bool)
         if self.by_readout:
@@ -647,12 +646,12 @@ class MRDFile(ScanFile):
             mask[ky, start:stop] = True
         return mask
 
-    def _read_noise(self, lines: h5py.Dataset) -> Tensor | None:
+    def _read_noise(self, lines: h5py.Dataset) -> Array | None:
         if not self._has_noise():
             return None
         parts = read_samples(lines, self.table, self.roles.noise, self.path)
         noise = np.concatenate([samples.swapaxes(0, 1).reshape(self.coils, -1) for _, samples in parts], axis=1)
-        return torch.from_numpy(noise.conj() if self.conjugate else noise)
+        return noise.conj() if self.conjugate else noise
 
 
 def _two_dimensional(space: Encoding) -> Encoding:
@@ -688,10 +687,10 @@ def _rank(slices: Mapping[int, Any], index: int) -> tuple[int, float, int]:
     return next(parallel, index), round(height, 3), index
 
 
-def _stack_centres(boxes: list[Tensor]) -> Tensor:
+def _stack_centres(boxes: list[Array]) -> Array:
     """Stack k-space centres (coil, ky, kx) of different sizes, cut to the smallest."""
     size = min(box.shape[1] for box in boxes), min(box.shape[2] for box in boxes)
-    return torch.stack([crop_centre(box, size) for box in boxes])
+    return np.stack([crop_centre(box, size) for box in boxes])
 
 
 def _known(vectors: Array) -> Array:

@@ -30,6 +30,9 @@ _LEAST_PENALTY = 0.02
 # Where noise prevails, so much of the weight for each part of noise over signal: on simulated heads with 2 to 16 coils
 # and much noise the image was otherwise up to 4 dB worse than one with zeros. With little noise it changes nothing.
 _NOISE_PENALTY = 6.0
+# So much for each part squared where the acceleration equals the number of coils, by the 4th power of their ratio:
+# estimates from few coils are worth less. 2 and 4 coils with an SNR of 8 were otherwise up to 0.9 dB worse than zeros.
+_SCARCITY_PENALTY = 8.0
 # So many patches more than one along each axis; with fewer the kernels follow the noise.
 _SPARE_LINES = 3
 
@@ -122,7 +125,8 @@ class Spirit(Method):
         """
         apart = bool((mask == mask[:, :1]).all())
         held = mask[:, :1] if apart else mask
-        penalty = self.weight * _penalty(radial_energy(kspace, held), noise)
+        scarcity = mask.numel() / int(mask.sum()) / len(kspace)
+        penalty = self.weight * _penalty(radial_energy(kspace, held), noise, scarcity)
         root = torch.fft.ifftshift(torch.where(held, 0, penalty.rsqrt())).T[..., None]
         data = torch.fft.ifftshift(kspace, dim=(-2, -1)).permute(2, 1, 0).contiguous()
         if apart:
@@ -173,7 +177,18 @@ class Spirit(Method):
         return iterations
 
 
-def _penalty(energy: Tensor, noise: float) -> Tensor:
-    """Return λ(k) over the weight, from the energy and the noise's variance of the acquired samples."""
+def _penalty(energy: Tensor, noise: float, scarcity: float) -> Tensor:
+    """Return λ(k) over the weight.
+
+    Parameters
+    ----------
+    energy
+        Mean energy of the acquired samples around each sample.
+    noise
+        Variance of their noise.
+    scarcity
+        The acceleration over the number of coils.
+    """
     ratio = noise / signal_energy(energy, noise)
-    return energy.min() / energy + _LEAST_PENALTY + _NOISE_PENALTY * ratio**3 / (1 + ratio**2)
+    noisy = _NOISE_PENALTY * ratio**3 / (1 + ratio**2) + _SCARCITY_PENALTY * scarcity**4 * ratio**2
+    return energy.min() / energy + _LEAST_PENALTY + noisy

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import EllipsisType
 
 import torch
@@ -57,8 +57,11 @@ class Trial:
 
     def score(self, x: Tensor) -> float:
         """Return ‖A x − y‖² / ‖y‖² over the held-back samples for the image x (frame, set, y, x), by one AᴴA."""
-        difference = self.held.encoding.normal(x) - 2 * self.held.rhs
-        return 1 + float(torch.vdot(x.flatten(), difference.flatten()).real) / self.held.energy
+        return self.held.data_term.relative_error(x)
+
+    def agreement(self, x: Tensor) -> float:
+        """Return Re⟨A x, y⟩ / ‖y‖² over the held-back samples for the image x (frame, set, y, x)."""
+        return float(torch.vdot(x.flatten(), self.held.rhs.flatten()).real) / self.held.data_term.energy
 
 
 def _strip(rhs: Tensor, mask: Tensor, held_back: Tensor) -> Region:
@@ -83,11 +86,10 @@ def _part(problem: SenseProblem, mask: Tensor, region: Region) -> SenseProblem:
     maps = problem.encoding.coil_maps
     coils = ifft(torch.where(mask[:, None], problem.scan.kspace, 0)).mul_(1 / problem.scale)[region]
     maps = maps[region].contiguous()
-    return replace(
-        problem,
-        encoding=Encoding(mask[region], maps),
-        rhs=(maps.conj() * coils[:, None]).sum(dim=2),
-        energy=norm(coils) ** 2,
+    return problem.with_samples(
+        Encoding(mask[region], maps),
+        (maps.conj() * coils[:, None]).sum(dim=2),
+        norm(coils) ** 2,
         phase=problem.phase.expand(-1, -1, *problem.rhs.shape[-2:])[region],
     )
 
@@ -96,4 +98,4 @@ def _shots(problem: SenseProblem, mask: Tensor) -> SenseProblem:
     """Return the problem of the shots in `mask` alone, of a non-Cartesian scan."""
     encoding, measured = encode(problem.scan, mask, problem.encoding.coil_maps)
     measured = torch.where(mask[:, None], measured, 0).mul_(1 / problem.scale)
-    return replace(problem, encoding=encoding, rhs=encoding.adjoint(measured), energy=norm(measured) ** 2)
+    return problem.with_samples(encoding, encoding.adjoint(measured), norm(measured) ** 2)

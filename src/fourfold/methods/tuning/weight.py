@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from statistics import mean
 from typing import Any, TypeAlias
 
@@ -12,9 +12,10 @@ from torch import Tensor
 
 from fourfold.methods.sense_problem import SenseProblem
 from fourfold.methods.tuning.trial import Trial
+from fourfold.methods.tuning.trust import trust
 from fourfold.optimize.minimum import Minimum
 
-__all__ = ["Solve", "WeightChoice", "choose_weight"]
+__all__ = ["Solve", "WeightChoice", "choose_weight", "try_weight"]
 
 Solve: TypeAlias = Callable[[SenseProblem, float, Tensor | None, int], Minimum]
 """Solves a problem for a weight, from a first guess, in at most so many iterations."""
@@ -47,6 +48,8 @@ class WeightChoice:
         How often samples were held back, others every time; a score is the mean over the trials.
     share
         The part of the image that a trial works on.
+    trust
+        How much to keep of what the image adds to the measured samples (`fourfold.methods.tuning.trust.trust`).
     """
 
     weight: float
@@ -54,11 +57,7 @@ class WeightChoice:
     iterations: int
     trials: int
     share: float
-
-    @property
-    def predictive(self) -> bool:
-        """Whether any candidate predicts held-back samples better than zeros do; True where none was tried."""
-        return min(self.scores.values(), default=0.0) < 1
+    trust: float = 1.0
 
     def summary(self, setting: str = "weight") -> dict[str, Any]:
         """Return candidates, scores and choice as JSON types, the weight under the name of its `setting`."""
@@ -68,6 +67,7 @@ class WeightChoice:
             "iterations": self.iterations,
             "trials": self.trials,
             "part_of_image": round(self.share, 4),
+            "trust": round(self.trust, 4),
         }
 
 
@@ -78,8 +78,7 @@ def choose_weight(
 
     The curve of the held-out error over the logarithm of the weight is walked downhill from the `first` weight, in
     steps of a factor 2.5; then half a step to either side of the best one, and a parabola through the best three gives
-    the weight between them. Each candidate starts from the image of the nearest one. Where none
-    predicts better than zeros do, the data do not tell.
+    the weight between them. Each candidate starts from the image of the nearest one.
 
     Parameters
     ----------
@@ -88,7 +87,7 @@ def choose_weight(
     solve
         The method.
     first
-        Where to start, and to stay where the data do not tell.
+        Where to start, and to stay where other weights predict hardly better.
     whole_lines, seed
         What to hold back: as in `fourfold.sampling.hold_back.hold_back`.
 
@@ -103,8 +102,18 @@ def choose_weight(
         trials.append(Trial.of(problem, whole_lines, seed + len(trials)))
     search = _Search([_Path(trial, solve) for trial in trials])
     weight = search.refine(search.downhill(first))
-    choice = WeightChoice(weight, search.scores, search.iterations, len(trials), trials[0].share)
-    return choice if choice.predictive else replace(choice, weight=first)
+    return search.choice(weight, trials)
+
+
+def try_weight(problem: SenseProblem, solve: Solve, weight: float, seed: int = 0) -> WeightChoice:
+    """Return what one trial says of a weight that is known: its held-out error, and how much of its image to trust.
+
+    Parameters and errors as in `choose_weight`.
+    """
+    trial = Trial.of(problem, seed=seed)
+    search = _Search([_Path(trial, solve)])
+    search.score(weight)
+    return search.choice(weight, [trial])
 
 
 class _Path:
@@ -126,6 +135,10 @@ class _Path:
         self._images[weight] = found.x
         return self._trial.score(found.x)
 
+    def agreement(self, weight: float) -> float:
+        """Return `Trial.agreement` of a candidate's image."""
+        return self._trial.agreement(self._images[weight])
+
 
 class _Search:
     """The candidates tried so far."""
@@ -144,6 +157,15 @@ class _Search:
         if weight not in self.scores:
             self.scores[weight] = mean(path.score(weight) for path in self._paths)
         return self.scores[weight]
+
+    def choice(self, weight: float, trials: Sequence[Trial]) -> WeightChoice:
+        """Return the choice of `weight`."""
+        return WeightChoice(weight, self.scores, self.iterations, len(trials), trials[0].share, self._trust(weight))
+
+    def _trust(self, weight: float) -> float:
+        """Return how much to trust the image of `weight`, as the nearest candidate's predicts the held-back samples."""
+        nearest = min(self.scores, key=lambda tried: abs(math.log(tried / weight)))
+        return trust(self.scores[nearest], mean(path.agreement(nearest) for path in self._paths))
 
     def downhill(self, weight: float) -> float:
         """Return the best weight on a ladder around `weight`."""

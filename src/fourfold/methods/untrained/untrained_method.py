@@ -21,10 +21,9 @@ from fourfold.methods.sense_problem import CoilCombination, SenseProblem
 from fourfold.methods.untrained.fitting.compilation import Compiled, can_compile
 from fourfold.methods.untrained.fitting.fit import Checked, Fit, Optimiser, Schedule, fit
 from fourfold.methods.untrained.fitting.sample_loss import SampleLoss
-from fourfold.methods.untrained.fitting.targets import CoilImages, DataTerm, MappedImage, VirtualCoils
+from fourfold.methods.untrained.fitting.targets import CoilImagesTarget, FitTarget, ImageTarget, VirtualCoils
 from fourfold.networks.layers.precision import Precision
 from fourfold.networks.untrained.members import Members
-from fourfold.optimize.data_term import DataTerm as Samples
 from fourfold.optimize.minimise import SMOOTHING
 from fourfold.optimize.near import minimise_near
 from fourfold.optimize.nonlinear_cg import Smoothed
@@ -111,42 +110,44 @@ class UntrainedMethod(CoilMapSettings, Method):
         """Reconstruct one frame."""
         progress(0.0, "coil maps")
         scan, cut = self._cut(scan)
-        term, told = self._data_term(scan)
-        problem = term.problem
+        target, map_notes = self._target(scan)
+        problem = target.problem
         variation = TotalVariation(weight=self.weight)
         weight, choice = variation.choose_weight(problem, progress)
         # The network is a prior too: with the whole weight it makes the image of 'tv', and all members the same.
         share = 1.0 if choice is None else _SHARE
         ensemble = _Ensemble(self, problem, share * weight, progress)
         ensemble.fit()
-        images = torch.stack([term.image(x, self.coil_combination) for x in ensemble.images])
-        image, estimate = self._result(term, ensemble.images, variation.regulariser(problem), weight)
+        images = torch.stack([target.image(x, self.coil_combination) for x in ensemble.images])
+        image, before_data_consistency = self._result(target, ensemble.images, variation.regulariser(problem), weight)
         return Solution(
             image,
             ensemble.iterations,
             problem.scale,
-            (*cut, *told, *term.notes, *ensemble.notes),
+            (*cut, *map_notes, *target.notes, *ensemble.notes),
             {**ensemble.details, **({} if choice is None else {"weight": choice.summary()})},
             ensemble.interrupted,
             std=images.abs().std(dim=0) if len(images) > 1 else None,
             members=images,
-            before_data_consistency=estimate,
+            before_data_consistency=before_data_consistency,
         )
 
     def _result(
-        self, term: DataTerm, solutions: Sequence[Tensor], regulariser: AnyRegulariser, weight: float
+        self, target: FitTarget, solutions: Sequence[Tensor], regulariser: AnyRegulariser, weight: float
     ) -> tuple[Tensor, Tensor | None]:
         """Return the image of all members (y, x), and before data consistency where that changed it."""
 
         def combined(solutions: Sequence[Tensor], combination: CoilCombination) -> Tensor:
-            return _mean_image(torch.stack([term.image(x, combination) for x in solutions]))
+            return _mean_image(torch.stack([target.image(x, combination) for x in solutions]))
 
-        own = None if self.proximity_weight is None and self.coil_combination == "maps" else combined(solutions, "maps")
+        changed = self.proximity_weight is not None or self.coil_combination == "rss"
+        before = combined(solutions, "maps") if changed else None
         if self.proximity_weight is not None:
-            problem, mean = term.problem, torch.stack(list(solutions)).mean(dim=0)
-            data = Samples(problem.encoding.normal, problem.rhs, problem.energy / 2)
-            solutions = [minimise_near(data, mean, self.proximity_weight, regulariser, weight, problem.support)]
-        return combined(solutions, self.coil_combination), own
+            problem, mean = target.problem, torch.stack(list(solutions)).mean(dim=0)
+            solutions = [
+                minimise_near(problem.data_term, mean, self.proximity_weight, regulariser, weight, problem.support)
+            ]
+        return combined(solutions, self.coil_combination), before
 
     def _cut(self, scan: Scan) -> tuple[Scan, tuple[str, ...]]:
         """Return the scan without its readout oversampling unless that is to be fitted too, and what to know of it."""
@@ -155,19 +156,19 @@ class UntrainedMethod(CoilMapSettings, Method):
             return scan, ()
         return crop_readout(scan), (f"The readout's oversampling, {factor:.3g}×, was cut off before the fit.",)
 
-    def _data_term(self, scan: Scan) -> tuple[DataTerm, tuple[str, ...]]:
-        """Return what is fitted, and what to know of it."""
+    def _target(self, scan: Scan) -> tuple[FitTarget, tuple[str, ...]]:
+        """Return what the networks are fitted to, and notes for the record."""
         if self.coil_map_method != "none":
-            scan, told = self.with_coil_maps(scan, scan, self.coil_map_sets)
-            return MappedImage(
+            scan, map_notes = self.with_coil_maps(scan, scan, self.coil_map_sets)
+            return ImageTarget(
                 SenseProblem.of(scan, self.coil_map_sets, self.coil_map_threshold), self.virtual_coils
-            ), told
+            ), map_notes
         if self.coil_map_sets != "auto" or self.coil_map_threshold != "auto":
             raise InputError(
                 f"With coil_map_method 'none' no coil maps are used, but coil_map_sets {self.coil_map_sets} and "
                 f"coil_map_threshold {self.coil_map_threshold} were given for them: leave these out."
             )
-        return CoilImages(scan, self.virtual_coils), ()
+        return CoilImagesTarget(scan, self.virtual_coils), ()
 
 
 def _mean_image(images: Tensor) -> Tensor:

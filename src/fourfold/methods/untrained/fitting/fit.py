@@ -193,7 +193,7 @@ class _State:
         self.chosen = [0] * network.members
         self.iteration = self._averaged = 0
         self.weights = [parameter.detach().clone() for parameter in network.parameters()]
-        self.mean = self.best = kept.rhs.new_zeros(())
+        self.mean = self.best = kept.data_term.rhs.new_zeros(())
         self.errors = [float("inf")] * network.members
         self._gained = list(self.errors)
         self._last_gain = 0

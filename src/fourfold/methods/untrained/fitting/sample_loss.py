@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from fourfold.operators.sense_encoding import Encoding
+from fourfold.optimize.least_squares import LeastSquares
 
 __all__ = ["SampleLoss"]
 
@@ -37,8 +38,8 @@ class SampleLoss:
         maps = maps if maps.shape[0] == 1 else maps.repeat(self.members, 1, 1, 1, 1)
         self.encoding = Encoding(masks, maps)
         measured = torch.where(masks[:, None], kspace.repeat(self.members, 1, 1, 1), 0)
-        self.rhs = self.encoding.adjoint(measured)
-        self.energy = self._total(torch.view_as_real(measured).square())
+        energy = self._total(torch.view_as_real(measured).square())
+        self.data_term = LeastSquares(self.encoding.normal, self.encoding.adjoint(measured), energy, self._inner)
         self.huber, self.measured = huber, measured if huber is not None else None
         self._counts = self._total(masks) * kspace.shape[1]
 
@@ -47,8 +48,7 @@ class SampleLoss:
         """Return the loss (member,) of images (member, image, y, x) and its gradient, d loss = Re⟨gradient, dx⟩."""
         images = x.reshape(-1, self.sets, *x.shape[-2:])
         if self.measured is None:
-            gradient = self.encoding.normal(images).sub_(self.rhs)
-            loss = 0.5 * (self.energy + self._inner(images, gradient - self.rhs))
+            loss, gradient = self.data_term.value_and_gradient(images)
             return loss, gradient.view(x.shape)
         error = self.encoding.forward(images).sub_(self.measured)
         loss = self._bound_(error)
@@ -58,7 +58,12 @@ class SampleLoss:
     def relative_error(self, x: Tensor) -> Tensor:
         """Return ‖A x − y‖² / ‖y‖² for each member, (member,)."""
         images = x.reshape(-1, self.sets, *x.shape[-2:])
-        return 1 + self._inner(images, self.encoding.normal(images) - 2 * self.rhs) / self.energy
+        return self.data_term.relative_error(images)
+
+    @property
+    def energy(self) -> Tensor:
+        """‖y‖² of each member, (member,)."""
+        return self.data_term.energy
 
     def _bound_(self, error: Tensor) -> Tensor:
         """Return Huber's loss (member,) of errors (frame, coil, ky, kx), which become its derivative."""

@@ -1,4 +1,4 @@
-"""What the networks are fitted to, and how an image comes of what they make: with coil maps, or coil by coil."""
+"""What the networks are fitted to, with coil maps or coil by coil, and how their images are combined."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from fourfold.operators.linear_operator import norm
 from fourfold.operators.sense_encoding import Encoding
 from fourfold.scan import Scan
 
-__all__ = ["CoilImages", "DataTerm", "MappedImage", "VirtualCoils"]
+__all__ = ["CoilImagesTarget", "FitTarget", "ImageTarget", "VirtualCoils"]
 
 VirtualCoils: TypeAlias = PositiveInt | Literal["auto", "all"]
 
@@ -26,8 +26,8 @@ VirtualCoils: TypeAlias = PositiveInt | Literal["auto", "all"]
 _ENERGY = 0.999
 
 
-class DataTerm(Protocol):
-    """What is fitted, and how an image comes of it."""
+class FitTarget(Protocol):
+    """What the networks are fitted to, and how their images become the image of the scan."""
 
     @property
     def problem(self) -> SenseProblem:
@@ -35,13 +35,13 @@ class DataTerm(Protocol):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a reader must know."""
+        """Notes for the record."""
 
     def image(self, x: Tensor, combination: CoilCombination) -> Tensor:
         """Return the image, complex64 (y, x), of a solution (frame, set, y, x), in the units of the measured data."""
 
 
-class MappedImage:
+class ImageTarget:
     """One image (one for each set) that coil maps multiply.
 
     Fewer virtual coils serve the fit alone: what was measured is put back in all coils.
@@ -60,15 +60,15 @@ class MappedImage:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a reader must know."""
-        return (*self.whole.notes, *_kept(self.problem.scan.coils, self.whole.scan.coils))
+        """Notes for the record."""
+        return (*self.whole.notes, *_compression_note(self.problem.scan.coils, self.whole.scan.coils))
 
     def image(self, x: Tensor, combination: CoilCombination) -> Tensor:
-        """Return the image as `DataTerm` says."""
+        """Return the image as `FitTarget` says."""
         return self.whole.image(x, combination)[0]
 
 
-class CoilImages:
+class CoilImagesTarget:
     """An image for each virtual coil, without maps: the coils become frames of their own.
 
     Virtual coils are the principal mixtures of coils, in their order of energy; together they are the coils in other
@@ -95,7 +95,7 @@ class CoilImages:
             kept = coils_to_keep(scan.coils, held, None, _ENERGY) if coils == "auto" else scan.coils
         else:
             kept = coils_to_keep(scan.coils, held, coils, None)
-        self.notes = _kept(kept, scan.coils)
+        self.notes = _compression_note(kept, scan.coils)
         rest = mixed.kspace[0, kept:]
         self.rest = ifft(rest) if len(rest) else rest
         self.problem = SenseProblem.of(
@@ -109,7 +109,7 @@ class CoilImages:
         )
 
     def image(self, x: Tensor, combination: CoilCombination) -> Tensor:
-        """Return the image as `DataTerm` says, with the phase of the mixture that holds most of its energy."""
+        """Return the image as `FitTarget` says, with the phase of the mixture that holds most of its energy."""
         images = self.problem.image(x, combination)
         if combination == "rss":
             images = torch.cat([images, self.rest])
@@ -124,16 +124,11 @@ def _compressed(problem: SenseProblem, coils: int) -> SenseProblem:
     scan = compress_coils(problem.scan.replace(coil_maps=problem.encoding.coil_maps), coils)
     assert scan.coil_maps is not None
     encoding = Encoding(scan.mask, scan.coil_maps)
-    return replace(
-        problem,
-        scan=scan,
-        encoding=encoding,
-        rhs=encoding.adjoint(scan.kspace).mul_(1 / problem.scale),
-        energy=(norm(scan.kspace) / problem.scale) ** 2,
-    )
+    rhs = encoding.adjoint(scan.kspace).mul_(1 / problem.scale)
+    return problem.with_samples(encoding, rhs, (norm(scan.kspace) / problem.scale) ** 2, scan=scan)
 
 
-def _kept(kept: int, coils: int) -> tuple[str, ...]:
+def _compression_note(kept: int, coils: int) -> tuple[str, ...]:
     if kept == coils:
         return ()
-    return (f"The fit saw {kept} virtual coils, which hold nearly all of the signal of the {coils} coils.",)
+    return (f"The fit used {kept} virtual coils, which hold nearly all of the signal of the {coils} coils.",)

@@ -1,0 +1,43 @@
+"""How much calibration data a scan has, told by its sampling alone and without torch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from fourfold.scan import AnyScan, centre_slice
+from fourfold.scan.kspace_checks import AnyArray, host
+
+__all__ = ["FEWEST", "MOST", "axis_without_neighbours", "calibration_size", "dense_centre"]
+
+FEWEST, MOST = 6, 24
+"""Calibration lines that methods need unless they say otherwise, and those that they take: BART's default."""
+
+
+def calibration_size(scan: AnyScan[Any], most: int = MOST) -> int:
+    """Return how many calibration lines a scan has along the axis with fewer: acquired apart, or around the centre.
+
+    With a trajectory, without data acquired apart, the width of the densely sampled centre, at most `most`.
+    """
+    if scan.calibration is not None:
+        return min(scan.calibration.shape[-2:])
+    return min(scan.sampling.calibration) if scan.trajectory is None else dense_centre(scan, most)
+
+
+def dense_centre(scan: AnyScan[Any], most: int) -> int:
+    """Return the width, at most `most`, of the largest centred square of cells that hold a sample in every frame."""
+    assert scan.trajectory is not None
+    cells = np.all(scan.trajectory.cells(scan.mask), axis=0)
+    rows, columns = scan.shape
+    widths = range(min(most, rows, columns), 0, -1)
+    return next((w for w in widths if bool(cells[centre_slice(rows, w), centre_slice(columns, w)].all())), 0)
+
+
+def axis_without_neighbours(mask: AnyArray) -> str | None:
+    """Return the axis along which a pattern (ky, kx) has no two neighbouring samples, None where both have."""
+    pattern = host(mask)
+    for name, lines in (("ky", pattern), ("kx", pattern.T)):
+        if not (lines[1:] & lines[:-1]).any():
+            return name
+    return None
