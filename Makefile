@@ -7,13 +7,14 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 PIP    := $(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help setup demo test test-portable lint types benchmark constraints clean
+.PHONY: help setup demo names test test-portable lint types benchmark constraints clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo       reconstruct the sample with every method and write fourfold-demo/index.html"
 	@echo "make test       lint, types and tests"
 	@echo "make test-portable  the tests of the numerics again, rounded as another processor would"
+	@echo "make names      write the public names and README's table of methods after a new method"
 	@echo "make lint       ruff: rules and formatting"
 	@echo "make types      mypy, strict"
 	@echo "make benchmark  time and memory beside the peers that are installed, with tables and pictures"
@@ -48,6 +49,11 @@ NUMERICS := tests/optimize/test_minimise.py \
 test-portable: $(READY)
 	ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=SSE41 OMP_NUM_THREADS=2 OMP_WAIT_POLICY=PASSIVE \
 		$(BIN)/pytest -rs $(NUMERICS)
+
+# What follows from the registry of methods; tests/docs/test_names.py compares it.
+names: $(READY)
+	$(BIN)/python tools/names.py
+	$(BIN)/ruff format --quiet src/fourfold/__init__.py
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -23,10 +23,11 @@ IMAGING = VALUES | {"sampling", "operators", "noise", "coils", "kspace"}
 SOLVERS = {"operators", "regularisers", "denoisers", "optimize"}
 NETWORKS = IMAGING | SOLVERS | {"networks"}
 WEIGHTS = NETWORKS | {"files", "simulation", "weights"}
-METHODS = WEIGHTS | {"methods"}
+METHODS = WEIGHTS | {"discovery", "methods"}
 TRAINING = METHODS | {"losses", "metrics", "datasets", "formats", "training"}
 MAY_IMPORT = {
     "errors": set(),
+    "discovery": set(),
     "lazy": set(),
     "memory": {"errors"},
     "files": {"errors", "memory"},
@@ -39,9 +40,9 @@ MAY_IMPORT = {
     "coils": VALUES | {"sampling", "operators", "noise"},
     "kspace": VALUES | {"sampling", "operators", "noise", "coils"},
     "simulation": IMAGING,
-    "regularisers": {"errors", "operators"},
-    "denoisers": {"errors"},
-    "optimize": {"errors", "operators", "regularisers"},
+    "regularisers": {"errors", "discovery", "operators"},
+    "denoisers": {"errors", "discovery"},
+    "optimize": {"errors", "operators", "regularisers", "denoisers"},
     "metrics": {"errors"},
     "losses": {"errors", "metrics"},
     "networks": NETWORKS,

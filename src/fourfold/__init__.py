@@ -3,106 +3,78 @@
 >>> import fourfold as ff
 >>> scan = ff.undersample(ff.sample(), acceleration=4)
 >>> image = ff.TotalVariation()(scan)
+
+Every reconstruction method is here under the name of its class.
 """
 
 from __future__ import annotations
 
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fourfold.discovery import named_classes_in_source
 from fourfold.lazy import on_first_use
 
 if TYPE_CHECKING:
-    from fourfold.errors import InputError
-    from fourfold.formats import load, open_scan, save, save_scan
-    from fourfold.kspace.split_volume import join_volume, split_volume
-    from fourfold.methods.choose import choose_method
-    from fourfold.methods.classical.cg_sense import CgSense
-    from fourfold.methods.classical.dictionary import Dictionary
-    from fourfold.methods.classical.grappa import Grappa
-    from fourfold.methods.classical.joint import Joint
-    from fourfold.methods.classical.lustig2007 import Lustig2007
-    from fourfold.methods.classical.plug_and_play import PlugAndPlay
-    from fourfold.methods.classical.spirit import Spirit
-    from fourfold.methods.classical.tgv import TotalGeneralisedVariation
-    from fourfold.methods.classical.total_variation import TotalVariation
-    from fourfold.methods.classical.wavelet import Wavelet
-    from fourfold.methods.classical.zero_filled import ZeroFilled
-    from fourfold.methods.custom import Custom
-    from fourfold.methods.trained.cascade import Cascade
-    from fourfold.methods.trained.kspace_cnn import KspaceCnn
-    from fourfold.methods.trained.resnet import ResNet
-    from fourfold.methods.trained.unet import UNet
-    from fourfold.methods.trained.varnet import VarNet
-    from fourfold.report import write_report
-    from fourfold.sampling import undersample
-    from fourfold.scan import Reconstruction, Sampling, Scan, Trajectory
-    from fourfold.simulation.sample import sample
-    from fourfold.studies import compare, gfactor
-
-__all__ = [
-    "Cascade",
-    "CgSense",
-    "Custom",
-    "Dictionary",
-    "Grappa",
-    "InputError",
-    "Joint",
-    "KspaceCnn",
-    "Lustig2007",
-    "PlugAndPlay",
-    "Reconstruction",
-    "ResNet",
-    "Sampling",
-    "Scan",
-    "Spirit",
-    "TotalGeneralisedVariation",
-    "TotalVariation",
-    "Trajectory",
-    "UNet",
-    "VarNet",
-    "Wavelet",
-    "ZeroFilled",
-    "choose_method",
-    "compare",
-    "gfactor",
-    "join_volume",
-    "load",
-    "open_scan",
-    "sample",
-    "save",
-    "save_scan",
-    "split_volume",
-    "undersample",
-    "write_report",
-]
+    # For editors and type checkers only; `make names` writes these lines.
+    # begin names
+    from fourfold.errors import InputError as InputError
+    from fourfold.formats import load as load
+    from fourfold.formats import open_scan as open_scan
+    from fourfold.formats import save as save
+    from fourfold.formats import save_scan as save_scan
+    from fourfold.kspace.split_volume import join_volume as join_volume
+    from fourfold.kspace.split_volume import split_volume as split_volume
+    from fourfold.methods.choose import choose_method as choose_method
+    from fourfold.methods.classical.cg_sense import CgSense as CgSense
+    from fourfold.methods.classical.custom import Custom as Custom
+    from fourfold.methods.classical.dictionary import Dictionary as Dictionary
+    from fourfold.methods.classical.grappa import Grappa as Grappa
+    from fourfold.methods.classical.homodyne import Homodyne as Homodyne
+    from fourfold.methods.classical.joint import Joint as Joint
+    from fourfold.methods.classical.kt_total_variation import KtTotalVariation as KtTotalVariation
+    from fourfold.methods.classical.locally_low_rank import LocallyLowRank as LocallyLowRank
+    from fourfold.methods.classical.low_rank_sparse import LowRankSparse as LowRankSparse
+    from fourfold.methods.classical.lustig2007 import Lustig2007 as Lustig2007
+    from fourfold.methods.classical.nlinv import Nlinv as Nlinv
+    from fourfold.methods.classical.plug_and_play import PlugAndPlay as PlugAndPlay
+    from fourfold.methods.classical.pocs import Pocs as Pocs
+    from fourfold.methods.classical.spirit import Spirit as Spirit
+    from fourfold.methods.classical.tgv import TotalGeneralisedVariation as TotalGeneralisedVariation
+    from fourfold.methods.classical.total_variation import TotalVariation as TotalVariation
+    from fourfold.methods.classical.wavelet import Wavelet as Wavelet
+    from fourfold.methods.classical.zero_filled import ZeroFilled as ZeroFilled
+    from fourfold.methods.trained.cascade import Cascade as Cascade
+    from fourfold.methods.trained.kspace_cnn import KspaceCnn as KspaceCnn
+    from fourfold.methods.trained.resnet import ResNet as ResNet
+    from fourfold.methods.trained.unet import UNet as UNet
+    from fourfold.methods.trained.varnet import VarNet as VarNet
+    from fourfold.methods.untrained.conv_decoder import ConvDecoder as ConvDecoder
+    from fourfold.methods.untrained.convdecoder_brain import ConvDecoderBrain as ConvDecoderBrain
+    from fourfold.methods.untrained.convdecoder_knee import ConvDecoderKnee as ConvDecoderKnee
+    from fourfold.methods.untrained.deep_decoder import DeepDecoder as DeepDecoder
+    from fourfold.methods.untrained.dip import Dip as Dip
+    from fourfold.report import write_report as write_report
+    from fourfold.sampling import undersample as undersample
+    from fourfold.scan import Reconstruction as Reconstruction
+    from fourfold.scan import Sampling as Sampling
+    from fourfold.scan import Scan as Scan
+    from fourfold.scan import Trajectory as Trajectory
+    from fourfold.simulation.sample import sample as sample
+    from fourfold.studies import compare as compare
+    from fourfold.studies import gfactor as gfactor
+    # end names
 
 __version__ = version("fourfold")
 
-# So that the command line's help does not wait for torch.
-_HOMES = {
-    "Cascade": "methods.trained.cascade",
-    "CgSense": "methods.classical.cg_sense",
-    "Custom": "methods.custom",
-    "Dictionary": "methods.classical.dictionary",
-    "Grappa": "methods.classical.grappa",
+# The functions and values that are public, and their modules.
+_OTHERS = {
     "InputError": "errors",
-    "Joint": "methods.classical.joint",
-    "KspaceCnn": "methods.trained.kspace_cnn",
-    "Lustig2007": "methods.classical.lustig2007",
-    "PlugAndPlay": "methods.classical.plug_and_play",
     "Reconstruction": "scan",
-    "ResNet": "methods.trained.resnet",
     "Sampling": "scan",
     "Scan": "scan",
-    "Spirit": "methods.classical.spirit",
-    "TotalGeneralisedVariation": "methods.classical.tgv",
-    "TotalVariation": "methods.classical.total_variation",
     "Trajectory": "scan",
-    "UNet": "methods.trained.unet",
-    "VarNet": "methods.trained.varnet",
-    "Wavelet": "methods.classical.wavelet",
-    "ZeroFilled": "methods.classical.zero_filled",
     "choose_method": "methods.choose",
     "compare": "studies",
     "gfactor": "studies",
@@ -118,7 +90,23 @@ _HOMES = {
 }
 
 
-__getattr__ = on_first_use(__name__, _HOMES)
+def _methods() -> dict[str, str]:
+    """Return the modules of all methods by the names of their classes, read from the sources without torch."""
+    found = {}
+    for family in ("classical", "untrained", "trained", "generative"):
+        folder = Path(__file__).parent / "methods" / family
+        modules = named_classes_in_source(folder).items()
+        found.update({name: f"methods.{family}.{module}" for name, module in modules})
+    return found
+
+
+# Loaded on first use, so that the command line's help does not wait for torch.
+_MODULES = {**_OTHERS, **_methods()}
+
+__all__ = sorted(_MODULES)  # follows from the folders
+
+
+__getattr__ = on_first_use(__name__, _MODULES)
 
 
 def __dir__() -> list[str]:

@@ -218,3 +218,13 @@ def test_links_lead_somewhere(page):
         path = (ROOT / page).parent / target if target else ROOT / page
         assert path.exists(), target
         assert not anchor or anchor in anchors(path.read_text()), f"{target}#{anchor}"
+
+
+def test_every_page_is_linked_from_another():
+    linked = {
+        (ROOT / page).parent.joinpath(target).resolve()
+        for page, text in PAGES.items()
+        for target in re.findall(r"\]\(([^)#:\s]+)", text)
+        if (ROOT / page).parent.joinpath(target).resolve() != (ROOT / page).resolve()
+    }
+    assert [page for page in PAGES if page != "README.md" and (ROOT / page).resolve() not in linked] == []

@@ -102,7 +102,7 @@ def test_the_weight_is_chosen_from_the_data(method, scan):
 
 
 def test_unknown_denoisers_are_refused_with_the_known_ones():
-    with pytest.raises(InputError, match="'block-matching', 'wavelet' or 'tv'"):
+    with pytest.raises(InputError, match="one of block-matching, dictionary, tgv, tv, wavelet"):
         PlugAndPlay(denoiser="drunet")
 
 

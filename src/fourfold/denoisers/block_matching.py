@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -67,6 +68,8 @@ class BlockMatching:
     step
         Pixels from reference patch to reference patch.
     """
+
+    name: ClassVar[str] = "block-matching"
 
     def __init__(self, patch: int = 4, group: int = 16, reach: int = 10, step: int = 3) -> None:
         self.patch, self.group, self.reach, self.step = patch, group, reach, step

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor
 
@@ -65,12 +67,14 @@ class DictionaryDenoiser:
 
     Parameters
     ----------
-    patch
+    patch_size
         Width of a patch in pixels.
     """
 
-    def __init__(self, patch: int) -> None:
-        self.patch = patch
+    name: ClassVar[str] = "dictionary"
+
+    def __init__(self, patch_size: int = 6) -> None:
+        self.patch_size = patch_size
 
     def __call__(self, x: Tensor, sigma: float) -> Tensor:
         """Return images `x`, complex64 (…, y, x), without noise of standard deviation `sigma`."""
@@ -78,14 +82,14 @@ class DictionaryDenoiser:
 
     def warm(self) -> DictionaryDenoiser:
         """Return the denoiser for one solve, which goes on learning from call to call."""
-        return _LearningDenoiser(self.patch)
+        return _LearningDenoiser(self.patch_size)
 
 
 class _LearningDenoiser(DictionaryDenoiser):
     """The denoiser for one solve: the dictionaries are kept for the next call."""
 
-    def __init__(self, patch: int) -> None:
-        super().__init__(patch)
+    def __init__(self, patch_size: int) -> None:
+        super().__init__(patch_size)
         self._transforms: list[PatchTransform] = []
         self._learned_at = float("inf")
 
@@ -95,7 +99,7 @@ class _LearningDenoiser(DictionaryDenoiser):
             return x
         images = x.flatten(0, -3)
         if not self._transforms:
-            self._transforms = [PatchTransform(cosine_atoms(self.patch, x.device))] * len(images)
+            self._transforms = [PatchTransform(cosine_atoms(self.patch_size, x.device))] * len(images)
         if sigma < _LEARN_BELOW * self._learned_at:
             pairs = zip(self._transforms, images, strict=True)
             self._transforms = [_learned(transform, image, sigma) for transform, image in pairs]

@@ -8,10 +8,11 @@ from typing import ClassVar
 from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt
 from torch import Tensor
 
+from fourfold.denoisers.denoiser import Denoiser
 from fourfold.methods.model_based import IterationCallback, ModelBasedMethod
 from fourfold.methods.sense_problem import SenseProblem
 from fourfold.optimize.minimum import Minimum
-from fourfold.optimize.plug_and_play import Denoiser, plug_and_play
+from fourfold.optimize.plug_and_play import plug_and_play
 
 __all__ = ["DenoiserMethod"]
 

@@ -6,7 +6,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator
 
-__all__ = ["MethodSettings"]
+__all__ = ["MethodSettings", "name_in_record"]
 
 
 class MethodSettings(BaseModel):
@@ -27,3 +27,10 @@ class MethodSettings(BaseModel):
         if isinstance(value, bool) and bool not in (annotation, *get_args(annotation)):
             raise ValueError("Input should not be yes or no")
         return value
+
+
+def name_in_record(value: Any) -> str | None:
+    """Return what the record says of a setting that is a name, a function, a class or an object."""
+    if value is None or isinstance(value, str):
+        return value
+    return f"{getattr(value, '__module__', '')}.{getattr(value, '__qualname__', type(value).__name__)}"

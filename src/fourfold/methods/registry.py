@@ -1,12 +1,11 @@
-"""Finds the methods: every module in a family's folder is looked through, so that a new one needs no list."""
+"""Methods by name: every class in a module of a family's folder that is a complete `Method` is one."""
 
 from __future__ import annotations
 
-import importlib
 import inspect
-import pkgutil
 from functools import cache
 
+from fourfold.discovery import classes_in
 from fourfold.errors import InputError, nearest
 from fourfold.methods.method import Method
 from fourfold.scan import Scan
@@ -19,23 +18,14 @@ FAMILIES = ("classical", "untrained", "trained")
 @cache
 def methods() -> dict[str, type[Method]]:
     """Return all methods by name, family by family, in the order of `Method.display_order`."""
-    found: list[type[Method]] = []
-    for family in FAMILIES:
-        package = importlib.import_module(f"fourfold.methods.{family}")
-        for entry in pkgutil.iter_modules(package.__path__):
-            if entry.ispkg:
-                continue
-            module = importlib.import_module(f"{package.__name__}.{entry.name}")
-            found += [
-                value
-                for value in vars(module).values()
-                if isinstance(value, type)
-                and issubclass(value, Method)
-                and value.__module__ == module.__name__
-                and not inspect.isabstract(value)
-            ]
-    by_rank = sorted(found, key=lambda method: (FAMILIES.index(method.family), method.display_order, method.name))
-    return {method.name: method for method in by_rank}
+    found = [
+        kind
+        for family in FAMILIES
+        for kind in classes_in(f"fourfold.methods.{family}")
+        if issubclass(kind, Method) and not inspect.isabstract(kind)
+    ]
+    in_order = sorted(found, key=lambda kind: (FAMILIES.index(kind.family), kind.display_order, kind.name))
+    return {kind.name: kind for kind in in_order}
 
 
 def find_method(name: str) -> type[Method]:

@@ -25,7 +25,7 @@ class RegularisedSense(ModelBasedMethod):
     """What falls below the tolerance: an iteration's change of the image, of the objective, or the duality gap."""
 
     @abstractmethod
-    def regulariser(self, problem: SenseProblem) -> AnyRegulariser:
+    def new_regulariser(self, problem: SenseProblem) -> AnyRegulariser:
         """Return R for images of the problem's shape, on its device."""
 
     def minimise(
@@ -38,7 +38,7 @@ class RegularisedSense(ModelBasedMethod):
         """Return the solution (frame, set, y, x) for one weight, and how it was found."""
         return minimise(
             problem.data_term,
-            self.regulariser(problem),
+            self.new_regulariser(problem),
             weight,
             solver=self.solver,
             stopping=self.stopping,

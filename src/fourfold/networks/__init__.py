@@ -1,1 +1,1 @@
-"""Plain torch modules: no data, no training, no files."""
+"""Neural networks as plain torch modules, without data, training or files."""

@@ -1,4 +1,4 @@
-"""Every trained network by its name, built from settings."""
+"""Builds trained networks by name from their settings."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ NETWORKS: Mapping[str, Callable[..., Reconstructor]] = {
     "varnet": VarNet,
     "kspace-cnn": KspaceCnn,
 }
-"""What makes each network; its parameters are the network's settings."""
+"""The function or class that makes each network; its parameters are the network's settings."""
 
 
 def complete_settings(network: str, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return all settings of a network, checked, with defaults for those that are not given; JSON can hold them.
+    """Return all settings of a network, validated and with defaults filled in, as JSON types.
 
     Raises
     ------
     InputError
-        For a network that does not exist, a setting that it does not have, or a value that does not suit.
+        For an unknown network, an unknown setting, or an invalid value.
     """
     if network not in NETWORKS:
         raise InputError(
-            f"There is no network '{network}'; known are {', '.join(NETWORKS)}.{nearest(network, NETWORKS)}"
+            f"There is no network '{network}'; choose one of {', '.join(NETWORKS)}.{nearest(network, NETWORKS)}"
         )
     kind = _settings_type(network)
     try:
@@ -55,7 +55,7 @@ def build(network: str, settings: Mapping[str, Any]) -> Reconstructor:
     network
         A name in `NETWORKS`.
     settings
-        Of the network; those that are left out have their defaults.
+        Settings of the network; those left out have their defaults.
 
     Raises
     ------
@@ -68,7 +68,7 @@ def build(network: str, settings: Mapping[str, Any]) -> Reconstructor:
 
 @cache
 def _settings_type(network: str) -> type[BaseModel]:
-    """Return the parameters of what makes a network as a type that checks them."""
+    """Return a pydantic model of the parameters of a network."""
     parameters = inspect.signature(NETWORKS[network], eval_str=True).parameters.values()
     fields: dict[str, Any] = {each.name: (each.annotation, each.default) for each in parameters}
     return create_model(network, __config__=ConfigDict(extra="forbid", allow_inf_nan=False), **fields)

@@ -1,4 +1,4 @@
-"""The cascade: convolutional sub-networks with data consistency in between."""
+"""The cascade: convolutional sub-networks alternating with data consistency."""
 
 from __future__ import annotations
 
@@ -20,22 +20,21 @@ class Cascade(Reconstructor):
     """Residual sub-networks, each followed by data consistency (Dar & Çukur 2017, Eqs. 6–9; Schlemper 2018).
 
     Five sub-networks of four 64-channel convolutions and an output layer have 565,770 parameters. The paper's output
-    layer gives a magnitude; here it gives two channels, because measured images have a phase that data consistency
-    needs. With several coils the consistency is coil by coil, x ↦ Σ conj(S) f_DC(S x).
+    layer gives a magnitude. Here it gives two channels, because data consistency needs the phase of measured images.
+    With several coils, data consistency is applied coil by coil: x ↦ Σ conj(S) f_DC(S x).
 
     Parameters
     ----------
     subnetworks
-        How many.
+        Number of sub-networks.
     channels, layers
-        Of each, as in `fourfold.networks.layers.conv_stack.ConvStack`.
+        Of each sub-network, as in `fourfold.networks.layers.conv_stack.ConvStack`.
     consistency_weight
-        λ of the data consistency (Eq. 6); None for the infinite one of the paper, which puts the measured samples back
-        unchanged.
+        λ of data consistency (Eq. 6); None is the infinite λ of the paper, which restores the measured samples.
     learned_consistency
-        Learn each finite λ.
+        Whether each finite λ is learned.
     seed
-        Of the initial weights.
+        Seed of the initial weights.
     """
 
     def __init__(
@@ -55,18 +54,18 @@ class Cascade(Reconstructor):
         self.consistency = nn.ModuleList(DataConsistency(weight, learned_consistency) for _ in range(subnetworks))
 
     def refined(self, image: Tensor, stage: int) -> Tensor:
-        """Return C_p(x): what sub-network `stage` (from 0) makes of images (frame, y, x), before data consistency."""
+        """Return C_p(x): the output of sub-network `stage` for images (frame, y, x), without data consistency."""
         return image + as_complex(self.subnetworks[stage](as_channels(image)))
 
     def stage_input(self, stage: int, kspace: Tensor, mask: Tensor, maps: Tensor | None = None) -> Tensor:
-        """Return x_ip of Eq. 9: the images (frame, y, x) that sub-network `stage` (from 0) gets.
+        """Return x_ip of Eq. 9: the input images (frame, y, x) of sub-network `stage`.
 
-        Stage by stage training (Eq. 10) minimises a loss of ``refined(stage_input(p, …), p)``.
+        Training stage by stage (Eq. 10) minimises a loss of ``refined(stage_input(p, …), p)``.
 
         Parameters
         ----------
         stage
-            From 0, for the zero-filled images, to the number of sub-networks, for the cascade's result.
+            From 0, the zero-filled images, to the number of sub-networks, the cascade's result.
         kspace, mask, maps
             As in `forward`.
         """

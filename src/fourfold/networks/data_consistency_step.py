@@ -1,4 +1,4 @@
-"""The step of an unrolled network that solves for data consistency rather than descend towards it."""
+"""The data-consistency step of unrolled networks: a least-squares problem, solved by conjugate gradients."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ __all__ = ["data_consistency_step"]
 
 
 def data_consistency_step(encoding: Encoding, rhs: Tensor, near: Tensor, weight: Tensor, iterations: int) -> Tensor:
-    """Return x of least ‖Ax − y‖² + weight · ‖x − near‖² after some iterations of conjugate gradients from `near`.
+    """Minimise ‖Ax − y‖² + weight · ‖x − near‖² with a fixed number of conjugate-gradient iterations from `near`.
 
-    Every operation is differentiated, as in MoDL (Aggarwal et al. 2019, IEEE TMI 38:394, Eq. 9).
+    Autograd differentiates through the iterations, as in MoDL (Aggarwal et al. 2019, IEEE TMI 38:394, Eq. 9).
 
     Parameters
     ----------
@@ -22,11 +22,11 @@ def data_consistency_step(encoding: Encoding, rhs: Tensor, near: Tensor, weight:
     rhs
         Aᴴy, complex64, (frame, set, y, x).
     near
-        Like `rhs`.
+        Image (frame, set, y, x) that the solution stays close to.
     weight
         Positive, a scalar or (frame, 1, 1, 1).
     iterations
-        How many; each takes one AᴴA.
+        Number of iterations; each applies AᴴA once.
     """
     x = near
     residual = rhs - encoding.normal(x)
@@ -34,12 +34,12 @@ def data_consistency_step(encoding: Encoding, rhs: Tensor, near: Tensor, weight:
     energy = _inner(residual, residual)
     for _ in range(iterations):
         image = encoding.normal(direction) + weight * direction
-        # Where nothing is left to solve, as for an image of zeros, both are 0.
+        # Both are 0 where the residual is 0, as for an image of zeros.
         step = energy / _inner(direction, image).clamp_min(_TINY)
         x = x + step * direction
         residual = residual - step * image
-        before, energy = energy, _inner(residual, residual)
-        direction = residual + energy / before.clamp_min(_TINY) * direction
+        previous, energy = energy, _inner(residual, residual)
+        direction = residual + energy / previous.clamp_min(_TINY) * direction
     return x
 
 

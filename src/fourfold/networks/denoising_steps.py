@@ -1,4 +1,4 @@
-"""Steps between a denoiser and the data, for data of any noise: VarNet's denoising form."""
+"""The denoising form of VarNet: a denoiser alternating with data consistency, for any noise level."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from fourfold.operators.sense_encoding import Encoding
 
 __all__ = ["DenoisingSteps"]
 
-# Of conjugate gradients, in each step.
+# Conjugate-gradient iterations of each step.
 _ITERATIONS = 4
 
 
 class DenoisingSteps(nn.Module):
-    """x ← argmin ‖Ax − y‖² + λₜ‖x − D(x', σₜ)‖² of the image x' before, with one denoiser D in all steps t.
+    """Steps x ← argmin ‖Ax − y‖² + λₜ‖x − D(x', σₜ)‖² from the previous image x', with one denoiser D for all steps t.
 
-    Zhang et al. 2022 (IEEE TPAMI 44:6360), differentiated from end to end as in Aggarwal et al. 2019 (IEEE TMI 38:394).
-    Levels and weights follow from the noise of each frame (`fourfold.networks.noise_schedule`), which the singular
-    values of its calibration k-space tell, or its outermost samples.
+    Zhang et al. 2022 (IEEE TPAMI 44:6360), trained end to end as in Aggarwal et al. 2019 (IEEE TMI 38:394). Levels and
+    weights follow from the noise of each frame (`fourfold.networks.noise_schedule`). It is estimated from the singular
+    values of the calibration k-space, or from the outermost samples.
 
     Parameters
     ----------
     steps
-        How many.
+        Number of steps.
     channels, pools
         Of the denoiser.
     total_variation
-        Weight of the total variation that the first image minimises; 0 begins with conjugate gradients.
+        Weight of the total-variation image that the steps start from; 0 starts from a least-squares image.
     """
 
     def __init__(self, steps: int, channels: int, pools: int, total_variation: float) -> None:
@@ -46,7 +46,7 @@ class DenoisingSteps(nn.Module):
         """Return the images; see `fourfold.networks.reconstructor.Reconstructor.forward`."""
         noise = _noise(kspace, mask, calibration)
         if _is_undersampled_along_x(mask):
-            # Whichever axis it is, the denoiser sees aliases along the same one.
+            # The denoiser always gets aliasing along the same axis.
             return self._images(kspace.mT.contiguous(), mask.mT.contiguous(), maps.mT.contiguous(), noise).mT
         return self._images(kspace, mask, maps, noise)
 
@@ -58,8 +58,8 @@ class DenoisingSteps(nn.Module):
         else:
             image = regularised_least_squares_image(encoding, rhs, rhs.real.new_tensor(INITIAL_WEIGHT))
         for level, weight in self.schedule(noise):
-            better = self.denoiser(image[:, 0], level)[:, None]
-            image = data_consistency_step(encoding, rhs, better, weight[:, None, None, None], _ITERATIONS)
+            denoised = self.denoiser(image[:, 0], level)[:, None]
+            image = data_consistency_step(encoding, rhs, denoised, weight[:, None, None, None], _ITERATIONS)
         return image[:, 0]
 
 
@@ -67,22 +67,22 @@ class DenoisingSteps(nn.Module):
 def _noise(kspace: Tensor, mask: Tensor, calibration: Tensor | None) -> Tensor:
     """Return the standard deviation of each frame's noise, float32 (frame,).
 
-    Signal that is left makes either estimate too large: of one coil, say, or of an image that is sharp to the edge of
-    k-space. So the smaller one is taken.
+    Remaining signal makes both estimates too large, for example with a single coil, or with signal up to the edge of
+    k-space. The smaller one is returned.
     """
     outermost = noise_level(kspace, mask)
     if calibration is None:
         return outermost
-    variances = [noise_floor(_without_margins(each)) for each in calibration]
+    variances = [noise_floor(_without_padding(each)) for each in calibration]
     return torch.minimum(outermost, outermost.new_tensor(variances).sqrt())
 
 
-def _without_margins(calibration: Tensor) -> Tensor:
-    """Return k-space (coil, ky, kx) without the zeros that surround it in a batch of boxes of several sizes."""
-    filled = calibration.any(dim=0)
-    return calibration[:, filled.any(dim=1)][:, :, filled.any(dim=0)]
+def _without_padding(calibration: Tensor) -> Tensor:
+    """Return k-space (coil, ky, kx) without the zero padding of a batch with several sizes."""
+    nonzero = calibration.any(dim=0)
+    return calibration[:, nonzero.any(dim=1)][:, :, nonzero.any(dim=0)]
 
 
 def _is_undersampled_along_x(mask: Tensor) -> bool:
-    """Return whether whole columns of k-space were acquired, and not all of them."""
+    """Return whether some columns of k-space were acquired completely and all others not at all."""
     return bool((mask == mask[:, :1]).all()) and not bool(mask.all())

@@ -1,4 +1,4 @@
-"""A U-Net that takes noise off complex images and is told how strong it is."""
+"""A U-Net that denoises complex images, conditioned on the noise level."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ __all__ = ["DenoisingUNet"]
 
 
 class DenoisingUNet(nn.Module):
-    """A U-Net without norm and bias on real and imaginary part and a map of the noise level.
+    """A U-Net without normalisation and bias; its input is real and imaginary part and a map of the noise level.
 
-    One network fits all levels since it sees them (Zhang et al. 2022, IEEE TPAMI 44:6360); without norm and bias,
-    D(a x, a σ) = a D(x, σ), so that it follows the scale of the data (Mohan et al. 2020, ICLR, arXiv:1906.05478). 32
-    channels and 3 pools have 1,924,000 parameters.
+    The noise map makes one network suitable for all levels (Zhang et al. 2022, IEEE TPAMI 44:6360). Without
+    normalisation and bias, D(a x, a σ) = a D(x, σ): the network is equivariant to the scale of the data (Mohan et al.
+    2020, ICLR, arXiv:1906.05478). 32 channels and 3 pools have 1,924,000 parameters.
 
     Parameters
     ----------
@@ -29,7 +29,15 @@ class DenoisingUNet(nn.Module):
         self.unet = UNet(3, 2, channels, pools, homogeneous=True, seed=seed)
 
     def forward(self, images: Tensor, level: Tensor) -> Tensor:
-        """Return complex images (frame, y, x) without noise of standard deviation E|n|² = level², float32 (frame,)."""
+        """Return denoised images.
+
+        Parameters
+        ----------
+        images
+            complex64, (frame, y, x).
+        level
+            float32, (frame,): standard deviation of the complex noise, √E|n|².
+        """
         x = as_channels(images)
         levels = level[:, None, None, None].expand(-1, 1, *x.shape[2:])
         return as_complex(x - self.unet(torch.cat([x, levels], dim=1)))

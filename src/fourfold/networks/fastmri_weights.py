@@ -1,4 +1,4 @@
-"""Weights of the fastMRI package's U-Net and VarNet under the names of ours."""
+"""Converts weights of the fastMRI package's U-Net and VarNet."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _STEP = re.compile(r"cascades\.(\d+)\.dc_weight")
 
 
 def from_fastmri(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return the state of `UNet` or of `VarNet` for the state of fastMRI's model of the same shape.
+    """Return the state dict of `UNet` or `VarNet` from that of fastMRI's model of the same shape.
 
     Parameters
     ----------

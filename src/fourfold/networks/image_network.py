@@ -1,4 +1,4 @@
-"""Networks that see the zero-filled image alone: U-Net and ResNet."""
+"""Networks from the zero-filled image to the reconstructed one: U-Net and ResNet."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ __all__ = ["ImageNetwork", "resnet", "unet"]
 
 
 class ImageNetwork(Reconstructor):
-    """A real network between the zero-filled, coil-combined image and the reconstructed one.
+    """A real-valued network that maps the zero-filled, coil-combined image to the reconstructed one.
 
-    The image tells its own scale, so the network does not see the data's: two channels are divided by their
-    root-mean-square; a magnitude is brought to mean 0 and deviation 1, as in the fastMRI package's baseline.
+    The image is normalised, so that the network does not depend on the scale of the data. Two channels are divided by
+    their root-mean-square; a magnitude is normalised to mean 0 and standard deviation 1, as in fastMRI's baseline.
 
     Parameters
     ----------
     network
-        Real (frame, channel, y, x) to the same shape, of two channels or of one.
+        Maps real (frame, channel, y, x) to the same shape, with two channels or one.
     complex
-        Two channels, real and imaginary part. Otherwise the magnitude, as in Zbontar et al. 2018 and Ghodrati et al.
-        2019; the result has the phase of the zero-filled image.
+        Use two channels, real and imaginary part. Otherwise the network maps magnitudes, as in Zbontar et al. 2018 and
+        Ghodrati et al. 2019, and the result has the phase of the zero-filled image.
     residual
-        Add what the network makes of the image to the image.
+        Add the network's output to its input.
     consistency
-        Put the measured samples back at the end.
+        Restore the measured samples at the end.
     """
 
     def __init__(
@@ -62,16 +62,16 @@ class ImageNetwork(Reconstructor):
             image = self.refined_magnitude(image.abs()) * torch.sgn(image)
         if self.consistency is None:
             return image
-        coils = self.consistency(maps * image[:, None], kspace, mask)
-        return (maps.conj() * coils).sum(dim=1)
+        coil_images = self.consistency(maps * image[:, None], kspace, mask)
+        return (maps.conj() * coil_images).sum(dim=1)
 
     def refined_channels(self, x: Tensor) -> Tensor:
-        """Return what the network makes of real and imaginary part, (frame, 2, y, x)."""
+        """Return the network's result for real and imaginary part, (frame, 2, y, x)."""
         scale = x.square().mean(dim=(1, 2, 3), keepdim=True).sqrt().clamp_min(torch.finfo(x.dtype).tiny)
         return self._applied(x / scale) * scale
 
     def refined_magnitude(self, magnitude: Tensor) -> Tensor:
-        """Return what the network makes of magnitudes (frame, y, x)."""
+        """Return the network's result for magnitudes (frame, y, x)."""
         x = magnitude[:, None]
         deviation, mean = torch.std_mean(x, dim=(2, 3), keepdim=True)
         deviation = deviation.clamp_min(torch.finfo(x.dtype).tiny)
@@ -91,7 +91,7 @@ def unet(
     consistency: bool = False,
     seed: Seed = 0,
 ) -> ImageNetwork:
-    """Return an `ImageNetwork` of a `fourfold.networks.unet.UNet`; the parameters are theirs."""
+    """Return an `ImageNetwork` with a `fourfold.networks.unet.UNet`; see both for the parameters."""
     parts = 2 if complex else 1
     return ImageNetwork(UNet(parts, parts, channels, pools, pooling, seed=seed), complex, residual, consistency)
 
@@ -104,6 +104,6 @@ def resnet(
     consistency: bool = False,
     seed: Seed = 0,
 ) -> ImageNetwork:
-    """Return an `ImageNetwork` of a `fourfold.networks.resnet.ResNet`; the parameters are theirs."""
+    """Return an `ImageNetwork` with a `fourfold.networks.resnet.ResNet`; see both for the parameters."""
     parts = 2 if complex else 1
     return ImageNetwork(ResNet(parts, parts, blocks, channels, seed), complex, residual, consistency)

@@ -1,4 +1,4 @@
-"""The image that the steps of an unrolled network begin with."""
+"""The initial image of an unrolled network."""
 
 from __future__ import annotations
 
@@ -14,26 +14,36 @@ from fourfold.regularisers.total_variation import TotalVariationPenalty
 __all__ = ["INITIAL_ITERATIONS", "INITIAL_WEIGHT", "regularised_least_squares_image", "total_variation_image"]
 
 INITIAL_ITERATIONS = 10
-"""Of conjugate gradients."""
+"""Conjugate-gradient iterations of the least-squares image."""
 INITIAL_WEIGHT = 0.05
-"""Of zeros beside the data, where nothing else was learned."""
-# Total variation is within a few hundredths of a decibel of its end then.
-_SMOOTHING_ITERATIONS = 30
+"""Default weight of ‖x‖² in the least-squares image."""
+# The PSNR is then within a few hundredths of a decibel of convergence.
+_TOTAL_VARIATION_ITERATIONS = 30
 
 
 def regularised_least_squares_image(encoding: Encoding, rhs: Tensor, weight: Tensor) -> Tensor:
-    """Return x of least ‖Ax − y‖² + weight · ‖x‖², complex64 (frame, set, y, x), for Aᴴy and a positive scalar."""
+    """Minimise ‖Ax − y‖² + weight · ‖x‖²; returns complex64 (frame, set, y, x).
+
+    Parameters
+    ----------
+    encoding
+        A.
+    rhs
+        Aᴴy, complex64, (frame, set, y, x).
+    weight
+        Positive scalar.
+    """
     return data_consistency_step(encoding, rhs, torch.zeros_like(rhs), weight, INITIAL_ITERATIONS)
 
 
 @torch.no_grad()
 def total_variation_image(encoding: Encoding, rhs: Tensor, weight: float) -> Tensor:
-    """Return the image of total variation of a weight, which is not differentiated: it learns nothing."""
+    """Return the total-variation image, complex64 (frame, set, y, x), without gradients: it has no learned weights."""
     support = encoding.coil_maps.any(dim=2)
     return minimise(
         least_squares(encoding.normal, rhs),
         TotalVariationPenalty(support),
         weight,
-        iterations=_SMOOTHING_ITERATIONS,
+        iterations=_TOTAL_VARIATION_ITERATIONS,
         support=support,
     ).x

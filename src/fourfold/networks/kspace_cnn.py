@@ -1,4 +1,4 @@
-"""A network from k-space to the image that is told nothing of the physics."""
+"""A convolutional network from k-space to the image, without a Fourier transform."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ __all__ = ["KspaceCnn"]
 
 
 class KspaceCnn(Reconstructor):
-    """A stack of convolutions that takes k-space in and gives images out, without a Fourier transform.
+    """A stack of convolutions with k-space as input and images as output.
 
-    The naive approach: it would have to learn the Fourier transform, and convolutions, which see a neighbourhood only,
-    cannot. It is here to be compared with. 113,154 parameters with the defaults.
+    A baseline for comparison. It would have to learn the Fourier transform, which convolutions with their local
+    receptive field cannot represent. It has 113,154 parameters by default.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ class KspaceCnn(Reconstructor):
         self.stack = ConvStack(2, 2, channels, layers, seed)
 
     def coil_images(self, kspace: Tensor) -> Tensor:
-        """Return coil images, complex64 (frame, coil, y, x), for k-space (frame, coil, ky, kx), coil by coil."""
+        """Return coil images, complex64 (frame, coil, y, x), of k-space (frame, coil, ky, kx), coil by coil."""
         return as_complex(self.stack(as_channels(kspace.flatten(0, 1)))).view(kspace.shape)
 
     def forward(

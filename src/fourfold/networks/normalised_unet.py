@@ -1,4 +1,4 @@
-"""A U-Net on complex images that brings them to mean 0 and variance 1 first."""
+"""A U-Net on complex images that are normalised to mean 0 and variance 1."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from fourfold.networks.unet import UNet
 
 __all__ = ["NormalisedUNet"]
 
-# fastMRI's VarNet pads to multiples of this, whatever the number of pools.
+# fastMRI's VarNet pads to multiples of this for any number of pools.
 _MULTIPLE = 16
 
 
 class NormalisedUNet(nn.Module):
     """A U-Net between a normalisation and its inverse (Sriram et al. 2020, arXiv:2004.06688).
 
-    Real and imaginary parts of each image are brought to mean 0 and standard deviation 1, each by its own; the
-    image is zero-padded around to multiples of 16; the result is cut and given the old deviation and mean back. The
-    network therefore does not see the scale of the data.
+    Real and imaginary part of each image are normalised separately to mean 0 and standard deviation 1, and the image is
+    zero-padded to multiples of 16. The result is cropped and denormalised. The network therefore does not depend on the
+    scale of the data.
 
     Parameters
     ----------
     channels, pools, seed
         As in `fourfold.networks.unet.UNet`.
     mean
-        Give the result the mean of the image; without it a U-Net that is zero takes nothing off an image.
+        Add the mean of the image to the result. Without it, the result of a zero U-Net is zero.
     """
 
     def __init__(self, channels: int = 18, pools: int = 4, seed: int = 0, mean: bool = True) -> None:
@@ -43,7 +43,7 @@ class NormalisedUNet(nn.Module):
     def on_channels(self, x: Tensor) -> Tensor:
         """Return real and imaginary part, (frame, 2, y, x), of images given likewise."""
         deviation, mean = torch.std_mean(x, dim=(2, 3), keepdim=True)
-        # A part that is constant, as the imaginary part of a real image, stays 0.
+        # A constant part, such as the imaginary part of a real image, stays 0.
         deviation = deviation.clamp_min(torch.finfo(x.dtype).tiny)
         x = (x - mean) / deviation
         (top, bottom), (left, right) = self._margins(x.shape[2]), self._margins(x.shape[3])

@@ -1,4 +1,4 @@
-"""What every network that is trained to reconstruct has in common: undersampled k-space in, images out."""
+"""Base class of trained reconstruction networks: from undersampled k-space to images."""
 
 from __future__ import annotations
 
@@ -13,26 +13,33 @@ __all__ = ["Reconstructor", "require_maps", "zero_filled"]
 
 
 class Reconstructor(nn.Module, ABC):
-    """A network from undersampled k-space to images, called alike in training and in use."""
+    """A network from undersampled k-space to images, with the same interface for training and inference."""
 
     @property
     def estimates_maps(self) -> bool:
-        """Whether the network makes its own coil maps of the calibration k-space where no maps are given.
+        """Whether the network estimates coil maps from the calibration k-space when no maps are given.
 
-        Given maps would leave this part of it out: who trains or uses it gives the calibration k-space alone.
+        Such a network gets calibration k-space only: maps would bypass its sensitivity estimation.
         """
         return False
 
     def coil_maps(self, calibration: Tensor, shape: tuple[int, int]) -> Tensor:
-        """Return the network's own coil maps, complex64 (frame, coil, y, x) of `shape`, of the calibration k-space.
+        """Return the coil maps that the network estimates, complex64 (frame, coil, y, x).
+
+        Parameters
+        ----------
+        calibration
+            Calibration k-space, complex64, (frame, coil, cy, cx).
+        shape
+            Size (ny, nx) of the maps.
 
         Raises
         ------
         InputError
-            For a network that makes none.
+            For a network without sensitivity estimation.
         """
-        found = f"{calibration.shape[1]} coils of {shape[0]}×{shape[1]} pixels"
-        raise InputError(f"The network has no sensitivity estimation for {found}; give coil maps.")
+        size = f"{calibration.shape[1]} coils of {shape[0]}×{shape[1]} pixels"
+        raise InputError(f"The network has no sensitivity estimation for {size}; give coil maps.")
 
     @abstractmethod
     def forward(
@@ -43,32 +50,32 @@ class Reconstructor(nn.Module, ABC):
         Parameters
         ----------
         kspace
-            complex64, (frame, coil, ky, kx), zero where nothing was acquired. Networks that see its scale expect it
+            complex64, (frame, coil, ky, kx), zero where not acquired. Networks that depend on its scale expect it
             divided by `fourfold.kspace.intensity_scale.intensity_scale`.
         mask
             bool, (frame or 1, ky, kx).
         maps
             complex64, (frame or 1, coil, y, x), with Σ|S|² = 1 in the object; None for a single coil.
         calibration
-            complex64, (frame or 1, coil, cy, cx), centred: the fully sampled calibration lines, for networks that
+            complex64, (frame or 1, coil, cy, cx), centred: the fully sampled calibration region, for networks that
             estimate coil maps (`estimates_maps`).
 
         Raises
         ------
         InputError
-            When several coils come without what the network combines them by.
+            For several coils without the maps or the calibration k-space that the network needs.
         """
 
 
 def require_maps(kspace: Tensor, maps: Tensor | None) -> Tensor:
-    """Return coil maps (frame or 1, coil, y, x): those given, ones for a single coil; else raises InputError."""
+    """Return `maps`, or ones (1, 1, 1, 1) for a single coil; raises InputError for several coils without maps."""
     if maps is not None:
         return maps
     if kspace.shape[1] != 1:
-        raise InputError(f"The k-space has {kspace.shape[1]} coils and no coil maps came with it; give the maps.")
+        raise InputError(f"The k-space has {kspace.shape[1]} coils and no coil maps; give the maps.")
     return kspace.new_ones(1, 1, 1, 1)
 
 
 def zero_filled(kspace: Tensor, maps: Tensor) -> Tensor:
-    """Return Σ conj(S) F⁻¹ y, complex64 (frame, y, x), of k-space (frame, coil, ky, kx)."""
+    """Return the zero-filled images Σ conj(S) F⁻¹ y, complex64 (frame, y, x), of k-space (frame, coil, ky, kx)."""
     return (maps.conj() * ifft(kspace)).sum(dim=1)

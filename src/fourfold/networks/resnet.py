@@ -1,4 +1,4 @@
-"""ResNet_k[32,3]: residual blocks without any change of size."""
+"""ResNet_k[32,3]: residual blocks at full resolution."""
 
 from __future__ import annotations
 
@@ -29,21 +29,21 @@ class _ResidualBlock(nn.Module):
 class ResNet(nn.Module):
     """A residual network for images (Ghodrati et al. 2019, QIMS 9:1516, Fig. 2B): ResNet_k[channels, 3].
 
-    A convolution to `channels` channels, `blocks` residual blocks of two 3×3 convolutions with batch norm and ReLU,
-    and two convolutions back to the image. With 4 blocks, one image in and out, it has 84,353 parameters: the paper's
-    "approximately 100,000", "less than 0.1 million". The text leaves open where the ReLUs stand in a block; they stand
-    as in He et al. 2016.
+    A convolution to `channels` channels, `blocks` residual blocks of two 3×3 convolutions with batch norm and ReLU, and
+    two convolutions back to the image. With 4 blocks and one input and output channel it has 84,353 parameters; the
+    paper says "approximately 100,000" and "less than 0.1 million". The paper does not give the position of the ReLUs in
+    a block; it is that of He et al. 2016.
 
     Parameters
     ----------
     inputs, outputs
         Channels of the input and the output.
     blocks
-        k.
+        Number of blocks, k.
     channels
-        Of every block.
+        Channels of every block.
     seed
-        Of the initial weights.
+        Seed of the initial weights.
     """
 
     def __init__(self, inputs: int = 1, outputs: int = 1, blocks: int = 4, channels: int = 32, seed: int = 0) -> None:

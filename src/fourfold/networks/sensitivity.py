@@ -1,4 +1,4 @@
-"""Coil maps from calibration lines by a network."""
+"""Estimation of coil maps from calibration lines by a network."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ Grid = Literal["full", "calibration"]
 class SensitivityNetwork(nn.Module):
     """A U-Net from low-resolution coil images to coil maps (Sriram et al. 2020, arXiv:2004.06688).
 
-    Each coil goes through the same network by itself, and the maps are divided by their root-sum-of-squares. With 8
-    channels and 4 pools it has 484,898 parameters.
+    The same network is applied to each coil, and the maps are divided by their root-sum-of-squares. With 8 channels and
+    4 pools it has 484,898 parameters.
 
     Parameters
     ----------
     channels, pools, seed
         As in `fourfold.networks.unet.UNet`.
     grid
-        ``"full"``, as published: the zero-filled images on the full grid go through the network. ``"calibration"``: the
-        small images of the calibration lines do, and its output is interpolated; a fraction of the work, but another
-        network: convolutions see another neighbourhood, and weights cannot be shared between the two.
+        ``"full"``, as published: the network's input is the zero-filled images on the full grid. ``"calibration"``: the
+        input is the small images of the calibration region, and the output is interpolated. This is faster, but the
+        receptive field differs, so that weights cannot be exchanged between the two.
     """
 
     def __init__(self, channels: int = 8, pools: int = 4, grid: Grid = "full", seed: int = 0) -> None:
@@ -55,10 +55,10 @@ class SensitivityNetwork(nn.Module):
             after = [size - width - first for size, width, first in zip(shape, small, before, strict=True)]
             calibration = pad(calibration, (before[1], after[1], before[0], after[0]))
         images = ifft(calibration)
-        # On CPUs one coil at a time is faster, and needs the memory of one.
-        together = 1 if images.device.type == "cpu" else images.shape[1]
+        # On CPUs, one coil at a time is faster and needs less memory.
+        coils_at_once = 1 if images.device.type == "cpu" else images.shape[1]
         maps = torch.cat(
-            [self.unet(part.flatten(0, 1)).view_as(part) for part in torch.split(images, together, dim=1)], dim=1
+            [self.unet(part.flatten(0, 1)).view_as(part) for part in torch.split(images, coils_at_once, dim=1)], dim=1
         )
         if self.grid == "calibration":
             maps = low_resolution_images(fft(maps), shape)

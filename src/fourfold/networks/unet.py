@@ -1,4 +1,4 @@
-"""The U-Net: fastMRI's shape, and the two-pool shape of Ghodrati 2019."""
+"""The U-Net in the architectures of fastMRI and of Ghodrati et al. 2019."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ __all__ = ["Pooling", "UNet"]
 
 Pooling = Literal["average", "max"]
 
-# From torch's usual bound of weights, 1/√n, to that which keeps the variance through a leaky ReLU, √(6 / n(1 + a²)).
-_KEEPING = math.sqrt(6 / (1 + SLOPE**2))
+# From torch's default bound of weights, 1/√n, to √(6 / n(1 + a²)), which preserves the variance through a leaky ReLU.
+_VARIANCE_FACTOR = math.sqrt(6 / (1 + SLOPE**2))
 
 
 class _Block(nn.Module):
@@ -41,11 +41,11 @@ def _leaky_relu_(x: Tensor) -> Tensor:
 
 
 class UNet(nn.Module):
-    """An encoder–decoder with connections across (Ronneberger 2015, MICCAI), in the shape of fastMRI's baseline.
+    """An encoder–decoder with skip connections (Ronneberger 2015, MICCAI), in the architecture of fastMRI's baseline.
 
-    Zbontar et al. 2018 (arXiv:1811.08839): `pools` halvings by 2×2 pooling, each with twice the channels, and as many
-    transposed convolutions back; instance norm and leaky ReLU after each of them; a 1×1 convolution at the end. One
-    image in and out, 32 channels and 4 pools have 7,756,097 parameters, 30 channels 6,816,901. Ghodrati et al. 2019
+    Zbontar et al. 2018 (arXiv:1811.08839): `pools` times 2×2 pooling with doubled channels, and as many transposed
+    convolutions; instance norm and leaky ReLU after each convolution; a final 1×1 convolution. With one input and
+    output channel and 4 pools, 32 channels have 7,756,097 parameters and 30 channels 6,816,901. Ghodrati et al. 2019
     (QIMS 9:1516) used two max-pooling stages and 1.3 million parameters; 54 channels, 2 pools and ``pooling="max"``
     have 1,324,405.
 
@@ -54,17 +54,17 @@ class UNet(nn.Module):
     inputs, outputs
         Channels of the input and the output.
     channels
-        Of the first block.
+        Channels of the first block.
     pools
-        How often the image is halved.
+        Number of pooling stages.
     pooling
         Mean or maximum of 2×2 pixels.
     homogeneous
-        No norm and no bias: U(a x) = a U(x) for a ≥ 0. A network that takes artefacts off then takes little off where
-        they are weak, at levels that it was not trained on too (Mohan et al. 2020, ICLR, arXiv:1906.05478). The initial
-        weights keep the size of an image over the layers, which is the norm's work otherwise.
+        No normalisation and no bias: U(a x) = a U(x) for a ≥ 0. The network then generalises to noise levels that it
+        was not trained on (Mohan et al. 2020, ICLR, arXiv:1906.05478). The initial weights preserve the variance from
+        layer to layer, as the normalisation does otherwise.
     seed
-        Of the initial weights.
+        Seed of the initial weights.
     """
 
     def __init__(
@@ -96,31 +96,31 @@ class UNet(nn.Module):
 
     @torch.no_grad()
     def keep_variance(self) -> None:
-        """Scale freshly drawn weights so that images keep their variance from layer to layer."""
+        """Scale the initial weights so that the variance is preserved from layer to layer."""
         for parameter in self.parameters():
-            parameter.mul_(_KEEPING)
+            parameter.mul_(_VARIANCE_FACTOR)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the output images, real (frame, output, y, x), of input images (frame, input, y, x) of any size.
 
-        Odd rows and columns, which pooling drops, come back by reflection; a side too short for all poolings is
-        lengthened by repeating its last pixel, and the result cut.
+        Odd rows and columns, which pooling drops, are restored by reflection. A side that is too short for all pooling
+        stages is padded by repeating its last pixel, and the result is cropped.
         """
         ny, nx = x.shape[-2:]
         if min(ny, nx) < self.smallest:
             x = pad(x, (0, max(0, self.smallest - nx), 0, max(0, self.smallest - ny)), mode="replicate")
         x = normalised_layout(x)
-        across = []
+        skips = []
         for block in self.down:
             x = block(x)
-            across.append(x)
+            skips.append(x)
             x = self.pool(x, 2)
         x = self.bottom(x)
         for enlarge, block in zip(self.enlarge, self.up, strict=True):
-            side = across.pop()
+            skip = skips.pop()
             x = self.activation(enlarge(x))
-            if x.shape != side.shape:
-                x = pad(x, (0, side.shape[-1] - x.shape[-1], 0, side.shape[-2] - x.shape[-2]), mode="reflect")
-            x = block(torch.cat([x, side], dim=1))
+            if x.shape != skip.shape:
+                x = pad(x, (0, skip.shape[-1] - x.shape[-1], 0, skip.shape[-2] - x.shape[-2]), mode="reflect")
+            x = block(torch.cat([x, skip], dim=1))
         result: Tensor = self.last(x)
         return result[..., :ny, :nx]

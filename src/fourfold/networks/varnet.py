@@ -1,4 +1,4 @@
-"""VarNet: unrolled gradient steps with a U-Net as the regulariser."""
+"""VarNet: an unrolled network with a U-Net as the regulariser."""
 
 from __future__ import annotations
 
@@ -24,31 +24,31 @@ __all__ = ["Form", "VarNet"]
 
 Form = Literal["kspace", "image", "proximal", "denoising"]
 
-# Solve for consistency with the data in every step, and begin with an image that is consistent already.
-_CONSISTENT: tuple[Form, ...] = ("proximal", "denoising")
+# Forms that solve a least-squares problem in every step, and start from such an image.
+_LEAST_SQUARES_FORMS: tuple[Form, ...] = ("proximal", "denoising")
 
 ITERATIONS = 6
-"""Of conjugate gradients, in a step of the proximal form."""
-# What the weight of the regularised image in a proximal step begins with. Small weights would undo in the first steps
-# what total variation did.
-_WEIGHT = 0.5
+"""Conjugate-gradient iterations of a step of the proximal form."""
+# Initial weight of the regularised image in a proximal step. With smaller weights the first steps undo the
+# total-variation regularisation of the initial image.
+_INITIAL_STEP_WEIGHT = 0.5
 
 
 class VarNet(Reconstructor):
-    """Gradient steps on ½‖Ax − y‖² with learned sizes η, minus what a U-Net makes of the image.
+    """Gradient steps on ½‖Ax − y‖² with learned sizes η, minus the output of a U-Net.
 
     The image-space form (Hammernik et al. 2018, MRM 79:3055) is x ← x − η Aᴴ(Ax − y) − U(x). The k-space form
-    (Sriram et al. 2020, arXiv:2004.06688) is k ← k − η M(k − y) − F S U(Sᴴ F⁻¹ k). Since k differs from y by images
-    seen through the coils alone, two images v and w hold it whole,
+    (Sriram et al. 2020, arXiv:2004.06688) is k ← k − η M(k − y) − F S U(Sᴴ F⁻¹ k). Since k differs from y only by
+    encoded images, two images v and w represent it exactly,
 
         k = y − F S v + M F S (v − w),    v ← v + u,    w ← (1 − η) w + u,    u = U(Sᴴ F⁻¹ k),
 
-    and Sᴴ F⁻¹ k = Aᴴy − Σ|S|² v + AᴴA (v − w). Either form thus takes one normal operator a step, which transforms
-    along the undersampled axes alone and keeps no k-space of all coils.
+    and Sᴴ F⁻¹ k = Aᴴy − Σ|S|² v + AᴴA (v − w). Both forms therefore apply the normal operator once per step. It
+    transforms along the undersampled axes only and does not store k-space of all coils.
 
-    The proximal form (Aggarwal et al. 2019, IEEE TMI 38:394) is x ← argmin ‖Ax − y‖² + λ‖x − (x' − U(x'))‖² of the
-    image x' before, with a learned λ. The denoising form is the same with one U-Net in all steps, told how much noise
-    to take off (`fourfold.networks.denoising_steps`).
+    The proximal form (Aggarwal et al. 2019, IEEE TMI 38:394) is x ← argmin ‖Ax − y‖² + λ‖x − (x' − U(x'))‖² from the
+    previous image x', with a learned λ. The denoising form is the same with one U-Net for all steps, conditioned on the
+    noise level (`fourfold.networks.denoising_steps`).
 
     With 12 cascades of 18 channels and sensitivity estimation of 8 channels it has 29,936,966 parameters, fastMRI's
     count; with 8 cascades of 18 channels 20,119,610.
@@ -58,22 +58,22 @@ class VarNet(Reconstructor):
     cascades
         Number of steps.
     channels, pools
-        Of each regularising U-Net, of the denoising form of its one.
+        Of each regularising U-Net; of the single one of the denoising form.
     sensitivity_channels, sensitivity_pools, sensitivity_grid
-        Of the network that estimates coil maps, see `fourfold.networks.sensitivity.SensitivityNetwork`; without
-        channels there is none, and maps must be given.
+        Of the network that estimates coil maps, see `fourfold.networks.sensitivity.SensitivityNetwork`. With 0 channels
+        there is none, and maps must be given.
     form
         ``"kspace"``, ``"image"``, ``"proximal"`` or ``"denoising"``.
     total_variation
-        Weight of the total variation that the first image of the proximal and the denoising form minimises; 0 begins
-        with conjugate gradients.
+        Weight of the total-variation image that the proximal and the denoising form start from; 0 starts from a
+        least-squares image.
     seed
-        Of the initial weights.
+        Seed of the initial weights.
 
     Raises
     ------
     InputError
-        For a total variation that the form does not begin with.
+        For a form that does not start from a total-variation image.
     """
 
     def __init__(
@@ -89,9 +89,9 @@ class VarNet(Reconstructor):
         seed: Seed = 0,
     ) -> None:
         super().__init__()
-        if total_variation and form not in _CONSISTENT:
+        if total_variation and form not in _LEAST_SQUARES_FORMS:
             raise InputError(
-                f"The VarNet's form is '{form}', which begins with the zero-filled image, and total_variation is "
+                f"The VarNet's form is '{form}', which starts from the zero-filled image, and total_variation is "
                 f"{total_variation:g}; leave it out, or choose the form 'proximal' or 'denoising'."
             )
         self.form = form
@@ -107,25 +107,27 @@ class VarNet(Reconstructor):
         else:
             regularisers = [NormalisedUNet(channels, pools, mean=form != "proximal") for _ in range(cascades)]
             self.regularisers = nn.ModuleList(regularisers)
-            self.steps = nn.Parameter(self._first_steps(cascades))
+            self.steps = nn.Parameter(self._initial_steps(cascades))
             unets = [each.unet for each in regularisers]
         draw_weights(self, seed)
         if form == "denoising":
             unets[0].keep_variance()
-        if form in _CONSISTENT:
-            # What takes nothing off at first leaves the image that the steps begin with.
+        if form in _LEAST_SQUARES_FORMS:
+            # A zero last layer leaves the initial image unchanged at the start of the training.
             for parameter in (each for unet in unets for each in unet.last.parameters()):
                 nn.init.zeros_(parameter)
 
-    def _first_steps(self, cascades: int) -> Tensor:
-        """Return η of each step; of the proximal form ln λ of each, before them that of the first image."""
+    def _initial_steps(self, cascades: int) -> Tensor:
+        """Return η of each step; for the proximal form ln λ of the initial image and of each step."""
         if self.form != "proximal":
             return torch.ones(cascades)
-        return torch.tensor([*([] if self.total_variation else [INITIAL_WEIGHT]), *[_WEIGHT] * cascades]).log()
+        return torch.tensor(
+            [*([] if self.total_variation else [INITIAL_WEIGHT]), *[_INITIAL_STEP_WEIGHT] * cascades]
+        ).log()
 
     @property
     def estimates_maps(self) -> bool:
-        """Whether there is a sensitivity network, which makes coil maps where none are given."""
+        """Whether a sensitivity network estimates coil maps when none are given."""
         return self.sensitivity is not None
 
     def forward(
@@ -133,8 +135,8 @@ class VarNet(Reconstructor):
     ) -> Tensor:
         """Return the reconstructed images; see `fourfold.networks.reconstructor.Reconstructor.forward`.
 
-        In the k-space form their modulus is the root-sum-of-squares of the coil images of k, as published, and their
-        phase, which is not differentiated, that of the combined image.
+        In the k-space form, their modulus is the root-sum-of-squares of the coil images of k, as published. Their phase
+        is that of the combined image and has no gradient.
         """
         maps = self._maps(kspace, calibration) if maps is None else maps
         if self.form == "denoising":
@@ -148,7 +150,7 @@ class VarNet(Reconstructor):
         return self._in_kspace(encoding, kspace, mask, maps)
 
     def coil_maps(self, calibration: Tensor, shape: tuple[int, int]) -> Tensor:
-        """Return coil maps by the sensitivity network; see `Reconstructor.coil_maps`."""
+        """Return coil maps of the sensitivity network; see `Reconstructor.coil_maps`."""
         if self.sensitivity is None:
             return super().coil_maps(calibration, shape)
         maps: Tensor = self.sensitivity(calibration, shape)
@@ -179,8 +181,8 @@ class VarNet(Reconstructor):
         else:
             image = regularised_least_squares_image(encoding, rhs, weights.pop(0))
         for weight, regulariser in zip(weights, self.regularisers, strict=True):
-            better = image - regulariser(image[:, 0])[:, None]
-            image = data_consistency_step(encoding, rhs, better, weight, ITERATIONS)
+            regularised = image - regulariser(image[:, 0])[:, None]
+            image = data_consistency_step(encoding, rhs, regularised, weight, ITERATIONS)
         return image[:, 0]
 
     def _in_kspace(self, encoding: Encoding, kspace: Tensor, mask: Tensor, maps: Tensor) -> Tensor:
@@ -196,7 +198,7 @@ class VarNet(Reconstructor):
 
 
 def _root_sum_of_squares(kspace: Tensor, mask: Tensor, maps: Tensor, v: Tensor, difference: Tensor) -> Tensor:
-    """Return √Σ|F⁻¹(y + M F S difference) − S v|², coil by coil, with a gradient of 0 where it is 0."""
+    """Return √Σ|F⁻¹(y + M F S difference) − S v|², computed coil by coil, with a gradient of 0 where it is 0."""
     energy = kspace.real.new_zeros(kspace.shape[0], *kspace.shape[2:])
     for coil in range(kspace.shape[1]):
         coil_maps = maps[:, coil]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeAlias
 
 import torch
 from torch import Tensor
 
+from fourfold.denoisers.denoiser import Denoiser
 from fourfold.errors import InputError
 from fourfold.operators.linear_operator import norm
 from fourfold.optimize.conjugate_gradient import conjugate_gradient
@@ -15,10 +15,7 @@ from fourfold.optimize.least_squares import LeastSquares
 from fourfold.optimize.minimum import Minimum
 from fourfold.regularisers.warm import for_one_solve
 
-__all__ = ["Denoiser", "plug_and_play"]
-
-Denoiser: TypeAlias = Callable[[Tensor, float], Tensor]
-"""Takes images, complex64 (…, y, x), and the standard deviation of their noise; returns them without it."""
+__all__ = ["plug_and_play"]
 
 # The noise level falls from so many times the last one, in so many iterations.
 _FIRST_LEVEL, _FALL = 10.0, 20

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar, Self
 
 import torch
 from torch import Tensor
@@ -66,6 +67,8 @@ class TotalGeneralisedVariationPenalty:
         Dual iterations per proximal map of a solve; None chooses them at its first call.
     """
 
+    name: ClassVar[str] = "tgv"
+
     _state: _State | None = None
 
     def __init__(self, support: Tensor | None = None, ratio: float = 2.0, inner_iterations: int | None = None) -> None:
@@ -74,6 +77,11 @@ class TotalGeneralisedVariationPenalty:
         self._differences = FiniteDifferences()
         self._symmetrised = SymmetrisedDifferences()
         self._floor = dual_floor(support)
+
+    @classmethod
+    def for_images(cls, support: Tensor) -> Self:
+        """Return the total generalised variation within a support, bool (…, y, x)."""
+        return cls(support)
 
     def value(self, x: Tensor, rounds: int = 100) -> float:
         """Return R(x), the least over at most `rounds` proximal steps for w: from above, and to about 1e-3 of R."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar, Self
+
 import torch
 from torch import Tensor
 
@@ -39,12 +41,19 @@ class TotalVariationPenalty:
         Whether the differences along y and x make up one modulus.
     """
 
+    name: ClassVar[str] = "tv"
+
     def __init__(
         self, support: Tensor | None = None, inner_iterations: int | None = None, isotropic: bool = True
     ) -> None:
         self.inner_iterations, self.isotropic = inner_iterations, isotropic
         self._support = support
         self._floor = dual_floor(support)
+
+    @classmethod
+    def for_images(cls, support: Tensor) -> Self:
+        """Return the total variation within a support, bool (…, y, x)."""
+        return cls(support)
 
     def value(self, x: Tensor) -> float:
         """Return the total variation of `x`."""

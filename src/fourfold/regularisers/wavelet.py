@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar, Self
+
 import torch
 from torch import Tensor
 
@@ -63,8 +65,22 @@ class CycleSpunPenalty:
     settles, where shifts drawn at random keep wobbling.
     """
 
+    name: ClassVar[str] = "wavelet"
+
     def __init__(self, transform: UndecimatedWavelet) -> None:
         self.transform = transform
+
+    @classmethod
+    def for_images(cls, support: Tensor) -> Self:
+        """Return the penalty with Daubechies' wavelet of four vanishing moments and four levels, for images of a size.
+
+        Parameters
+        ----------
+        support
+            bool, (…, y, x): its size and device are those of the images.
+        """
+        ny, nx = support.shape[-2:]
+        return cls(UndecimatedWavelet((ny, nx), "db4", 4, support.device))
 
     def value(self, x: Tensor) -> float:
         """Return the mean ℓ1 norm of the details over all shifts."""

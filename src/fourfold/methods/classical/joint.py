@@ -34,7 +34,7 @@ class Joint(WaveletSettings, RegularisedSense):
     balance: Annotated[float, Field(ge=0, le=1)] = 0.4
     """Share of total variation in the weight; the rest is the wavelets'."""
 
-    def regulariser(self, problem: SenseProblem) -> SumPenalty:
+    def new_regulariser(self, problem: SenseProblem) -> SumPenalty:
         """Return the weighted sum."""
         variation = TotalVariationPenalty(problem.support)
         return SumPenalty(self.balance, variation, 1 - self.balance, self.wavelet_penalty(problem))

@@ -35,6 +35,6 @@ class KtTotalVariation(RegularisedSense):
     spatial_weight: NonNegativeFloat = 0.25
     """Total variation in the plane, in parts of the one along time; 0 leaves it out."""
 
-    def regulariser(self, problem: SenseProblem) -> Regulariser:
+    def new_regulariser(self, problem: SenseProblem) -> Regulariser:
         """Return the total variation of series within the coil maps' support."""
         return SeriesTotalVariationPenalty(self.spatial_weight, problem.support)

@@ -38,6 +38,6 @@ class LocallyLowRank(RegularisedSense):
     block_shifts: PositiveInt = 2
     """Grids of blocks that are averaged, shifted against one another."""
 
-    def regulariser(self, problem: SenseProblem) -> Regulariser:  # noqa: ARG002  # needs nothing of it
+    def new_regulariser(self, problem: SenseProblem) -> Regulariser:  # noqa: ARG002  # needs nothing of it
         """Return the nuclear norms of the blocks."""
         return LocallyLowRankPenalty(self.block_size, self.block_shifts)

@@ -53,7 +53,7 @@ class Lustig2007(WaveletSettings, RegularisedSense):
     tolerance: NonNegativeFloat = 0.0
     """Stop when an iteration changes the image by less than this part of it; 0 does all iterations."""
 
-    def regulariser(self, problem: SenseProblem) -> Regulariser:
+    def new_regulariser(self, problem: SenseProblem) -> Regulariser:
         """Return the ℓ1 norm of the details."""
         return self.wavelet_penalty(problem)
 

@@ -32,7 +32,7 @@ class TotalGeneralisedVariation(RegularisedSense):
     ratio: PositiveFloat = 2.0
     """Weight of the second-order term relative to the first (α₀/α₁); larger comes closer to total variation."""
 
-    def regulariser(self, problem: SenseProblem) -> TotalGeneralisedVariationPenalty:
+    def new_regulariser(self, problem: SenseProblem) -> TotalGeneralisedVariationPenalty:
         """Return the total generalised variation within the coil maps' support."""
         return TotalGeneralisedVariationPenalty(problem.support, self.ratio)
 

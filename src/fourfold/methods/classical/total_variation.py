@@ -30,6 +30,6 @@ class TotalVariation(RegularisedSense):
     isotropic: bool = True
     """Take the differences along y and x as one vector; off counts each by itself and favours edges along the axes."""
 
-    def regulariser(self, problem: SenseProblem) -> TotalVariationPenalty:
+    def new_regulariser(self, problem: SenseProblem) -> TotalVariationPenalty:
         """Return the total variation within the coil maps' support."""
         return TotalVariationPenalty(problem.support, isotropic=self.isotropic)

@@ -51,6 +51,6 @@ class Wavelet(WaveletSettings, RegularisedSense):
     weight: Weight = "auto"
     """Weight of the wavelet details, relative to the brightness of the image, larger is smoother; auto chooses it."""
 
-    def regulariser(self, problem: SenseProblem) -> Regulariser:
+    def new_regulariser(self, problem: SenseProblem) -> Regulariser:
         """Return the ℓ1 norm of the details."""
         return self.wavelet_penalty(problem)

@@ -119,7 +119,9 @@ class UntrainedMethod(CoilMapSettings, Method):
         ensemble = _Ensemble(self, problem, share * weight, progress)
         ensemble.fit()
         images = torch.stack([target.image(x, self.coil_combination) for x in ensemble.images])
-        image, before_data_consistency = self._result(target, ensemble.images, variation.regulariser(problem), weight)
+        image, before_data_consistency = self._result(
+            target, ensemble.images, variation.new_regulariser(problem), weight
+        )
         return Solution(
             image,
             ensemble.iterations,

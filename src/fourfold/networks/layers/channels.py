@@ -1,7 +1,7 @@
-"""Complex images as two real channels, and back, without a copy.
+"""Converts complex images to two real channels and back, without a copy.
 
-The parts of a complex number lie beside each other in memory. As two channels this is torch's channels-last layout,
-in which convolutions of few channels are several times faster on CPUs; networks keep it from end to end.
+Real and imaginary part are adjacent in memory. As two channels this is torch's channels-last layout, in which
+convolutions of few channels are several times faster on CPUs. The networks keep this layout throughout.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ def as_complex(channels: Tensor) -> Tensor:
 def channels_last(x: Tensor) -> Tensor:
     """Return real (frame, channel, y, x) with the channels last in memory.
 
-    Unlike torch's own conversion it marks an image of one channel, whose memory is the same either way, so that the
-    convolutions after it keep the layout.
+    Unlike torch's conversion, it also sets the strides of single-channel images, whose two layouts are the same in
+    memory, so that subsequent convolutions keep the layout.
     """
     frames, channels, ny, nx = x.shape
     return x.permute(0, 2, 3, 1).flatten().view(frames, ny, nx, channels).permute(0, 3, 1, 2)
@@ -36,7 +36,7 @@ def channels_last(x: Tensor) -> Tensor:
 def normalised_layout(x: Tensor) -> Tensor:
     """Return `x` in the layout in which convolutions with instance norm between them are fastest.
 
-    That is channels last on a CPU, with the norm of `normalised_leaky_relu_`. A GPU's own norm takes torch's
-    usual layout alone, and would copy every image into it.
+    That is channels last on a CPU, with the norm of `normalised_leaky_relu_`. The norm on a GPU supports the contiguous
+    layout only, and would copy every image.
     """
     return channels_last(x) if x.device.type == "cpu" else x.contiguous()

@@ -1,4 +1,4 @@
-"""A plain stack of convolutions with ReLU."""
+"""A stack of convolutions with ReLU."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["ConvStack"]
 
 
 class ConvStack(nn.Sequential):
-    """3×3 convolutions, each followed by ReLU, and an output convolution without.
+    """3×3 convolutions, each followed by ReLU, and an output convolution without ReLU.
 
     With two channels in and out and four convolutions of 64 channels it has 113,154 parameters: the sub-network of
     the cascade (Dar & Çukur 2017; D5 of Schlemper 2018).
@@ -20,11 +20,11 @@ class ConvStack(nn.Sequential):
     inputs, outputs
         Channels of the input and the output.
     channels
-        Of the convolutions between.
+        Channels of the hidden convolutions.
     layers
-        How many convolutions come before the output's.
+        Number of convolutions before the output convolution.
     seed
-        Of the initial weights.
+        Seed of the initial weights.
     """
 
     def __init__(self, inputs: int = 2, outputs: int = 2, channels: int = 64, layers: int = 4, seed: int = 0) -> None:

@@ -13,7 +13,7 @@ from torch.nn.functional import instance_norm, leaky_relu, leaky_relu_
 __all__ = ["SLOPE", "normalised_leaky_relu_"]
 
 SLOPE = 0.2
-"""Of the leaky ReLU's negative side, as in fastMRI's networks."""
+"""Negative slope of the leaky ReLU, as in fastMRI's networks."""
 
 _EPSILON = 1e-5
 _CACHE_BYTES = 1 << 20
@@ -22,23 +22,23 @@ _CACHE_BYTES = 1 << 20
 def normalised_leaky_relu_(x: Tensor) -> Tensor:
     """Normalise every channel of every image to mean 0 and variance 1, then apply a leaky ReLU; overwrites `x`.
 
-    Ulyanov, Vedaldi & Lempitsky 2016 (arXiv:1607.08022). A leaky ReLU can be undone, so the derivative needs only the
-    output and the scales: training keeps one array where separate layers keep two (Rota Bulò 2018, CVPR, did this for
-    batch norm). torch's instance norm gives up the channels-last layout, and its batch and group norms of that layout
-    lose two to five digits, because they add up all pixels in single precision; here rows are added, then columns.
+    Ulyanov, Vedaldi & Lempitsky 2016 (arXiv:1607.08022). A leaky ReLU is invertible, so that the derivative needs only
+    the output and the scales: training stores one array where separate layers store two (Rota Bulò 2018, CVPR, did this
+    for batch norm). torch's instance norm does not support the channels-last layout. Its batch and group norms in that
+    layout lose two to five digits, because they sum all pixels in single precision; here rows are summed, then columns.
 
     Parameters
     ----------
     x
-        Real, (frame, channel, y, x): a result that nothing else needs, such as a convolution's.
+        Real, (frame, channel, y, x); it is overwritten.
 
     Returns
     -------
     Tensor
-        `x` itself.
+        `x`.
     """
     if torch.compiler.is_compiling() or x.device.type != "cpu":
-        # Exporters take a network apart into plain operations; a GPU has one of its own for each of the two.
+        # Exporters need plain operations, and GPUs have fast ones.
         return leaky_relu(instance_norm(x, eps=_EPSILON), SLOPE)
     result: Tensor = _NormalisedLeakyRelu.apply(x)  # type: ignore[no-untyped-call]
     return result
@@ -86,11 +86,11 @@ def _rows(x: Tensor) -> Tensor:
 
 
 def _blocks(rows: Tensor) -> Sequence[Tensor]:
-    """Return rows (frame, y, x, channel) in blocks that stay in the cache of a core while they are worked on."""
+    """Return rows (frame, y, x, channel) in blocks that fit the cache of a core."""
     if rows.device.type != "cpu":
         return (rows,)
-    at_once = max(1, _CACHE_BYTES // (rows[:, 0].numel() * rows.element_size()))
-    return torch.split(rows, at_once, dim=1)
+    rows_per_block = max(1, _CACHE_BYTES // (rows[:, 0].numel() * rows.element_size()))
+    return torch.split(rows, rows_per_block, dim=1)
 
 
 def _row_sums(x: Tensor, factor: Tensor | None = None) -> Tensor:

@@ -1,4 +1,4 @@
-"""Which numbers the networks compute with."""
+"""Precision of the networks' computations."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Precision: TypeAlias = Literal["auto", "float32", "bfloat16"]
 
 
 def native_bfloat16(device: torch.device) -> bool:
-    """Return whether the device multiplies matrices of bfloat16 in hardware; in software that is very slow."""
+    """Return whether the device supports bfloat16 matrix products in hardware; emulation is very slow."""
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     capabilities = getattr(torch.cpu, "get_capabilities", None)  # torch 2.12 and later
@@ -21,9 +21,9 @@ def native_bfloat16(device: torch.device) -> bool:
 
 
 def computing(precision: Precision, device: torch.device) -> AbstractContextManager[object]:
-    """Return the context in which a network computes; ``auto`` takes bfloat16 where that is native.
+    """Return the autocast context of a network; ``auto`` takes bfloat16 where the hardware supports it.
 
-    Weights, their gradients and the images stay in float32.
+    Weights, gradients and images stay in float32.
     """
     half = precision == "bfloat16" or (precision == "auto" and native_bfloat16(device))
     return torch.autocast(device.type, torch.bfloat16, enabled=half)

@@ -1,4 +1,4 @@
-"""Layers whose weights are drawn by a seed of their own, not by the global random state."""
+"""Layers whose initial weights are drawn with a given seed, not from the global random state."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _CONVOLUTIONS = (nn.Conv2d, nn.ConvTranspose2d)
 
 
 def conv(inputs: int, outputs: int, kernel: int = 3, bias: bool = True, stride: int = 1, groups: int = 1) -> nn.Conv2d:
-    """Return a convolution that is zero-padded to keep the size at stride one, its weights not set yet."""
+    """Return a convolution with uninitialised weights, zero-padded to keep the size at stride one."""
     layer: nn.Conv2d = skip_init(  # type: ignore[no-untyped-call]
         nn.Conv2d, inputs, outputs, kernel, stride=stride, padding=kernel // 2, groups=groups, bias=bias
     )
@@ -24,7 +24,7 @@ def conv(inputs: int, outputs: int, kernel: int = 3, bias: bool = True, stride: 
 
 
 def transposed_conv(inputs: int, outputs: int) -> nn.ConvTranspose2d:
-    """Return a transposed 2×2 convolution that doubles the size, without bias, its weights not set yet."""
+    """Return a transposed 2×2 convolution, without bias, that doubles the size; its weights are uninitialised."""
     layer: nn.ConvTranspose2d = skip_init(  # type: ignore[no-untyped-call]
         nn.ConvTranspose2d, inputs, outputs, 2, stride=2, bias=False
     )
@@ -33,8 +33,8 @@ def transposed_conv(inputs: int, outputs: int) -> nn.ConvTranspose2d:
 
 @torch.no_grad()
 def draw_weights(network: nn.Module, seed: int) -> None:
-    """Draw weights and biases of all convolutions, uniform in ±1/√(inputs of the sum), which is torch's own choice."""
-    # Until they are drawn, weights take no memory.
+    """Draw weights and biases of all convolutions, uniform in ±1/√(fan-in), which is torch's default."""
+    # Uninitialised weights take no memory yet.
     count = sum(parameter.numel() for parameter in network.parameters())
     advice = "choose one with fewer channels or layers"
     require_memory(array_bytes((count,), torch.float32.itemsize), f"A network of {count:,} weights", advice)

@@ -1,4 +1,4 @@
-"""ConvDecoder: convolutions between nearest-neighbour enlargements."""
+"""ConvDecoder: convolutions with nearest-neighbour upsampling."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["ConvDecoder"]
 
 
 class ConvDecoder(Decoder):
-    """Layers of enlargement (nearest neighbour), 3×3 convolution, ReLU and batch norm (Darestani & Heckel 2021).
+    """Layers of nearest-neighbour upsampling, 3×3 convolution, ReLU and batch norm (Darestani & Heckel 2021).
 
     IEEE TCI 7:724. With 8 layers of 160 channels and 30 output channels, the setting for knees with 15 coils, it has
     1,850,560 parameters.

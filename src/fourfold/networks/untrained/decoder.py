@@ -1,4 +1,4 @@
-"""What decoders share: a small random input, enlarged from layer to layer."""
+"""Base class of decoders: a small random input, upsampled from layer to layer."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ __all__ = ["Decoder"]
 class Decoder(Members):
     """Base of decoders: `layers` convolutions with a batch norm each, and a linear combination of channels at the end.
 
-    The first ``layers − 1`` layers enlarge by a constant factor, from the input's size to the output's; the last one
-    keeps it.
+    The first ``layers − 1`` layers upsample by a constant factor, from the input size to the output size. The last one
+    keeps the size.
 
     Parameters
     ----------
     seeds, outputs, size
         As in `fourfold.networks.untrained.members.Members`.
     channels
-        Of every layer and of the input.
+        Channels of every layer and of the input.
     layers
-        Number of convolutions, two at least.
+        Number of convolutions, at least two.
     input_size
         Size (ny, nx) of the fixed random input.
     """
@@ -50,5 +50,5 @@ class Decoder(Members):
         self.norms = nn.ModuleList(normalisation(count, channels) for _ in range(layers))
         self.combine = convolution(count, channels, outputs, 1)
         self.draw(channels, input_size)
-        # Of every layer what goes into the convolution, the rectifier and the normalisation.
+        # Inputs of convolution, rectifier and normalisation of every layer.
         self.numbers_kept = 3 * channels * sum(ny * nx for ny, nx in self.sizes)

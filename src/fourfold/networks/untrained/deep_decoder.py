@@ -1,4 +1,4 @@
-"""Deep Decoder: no convolution wider than a pixel."""
+"""Deep Decoder: 1×1 convolutions with bilinear upsampling."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ __all__ = ["DeepDecoder"]
 
 
 class DeepDecoder(Decoder):
-    """Layers of 1×1 convolution, bilinear enlargement, ReLU and batch norm (Heckel & Hand 2019, ICLR).
+    """Layers of 1×1 convolution, bilinear upsampling, ReLU and batch norm (Heckel & Hand 2019, ICLR).
 
-    All mixing of neighbours is left to the enlargement. With 10 layers of 368 channels and 30 output channels it has
+    Only the upsampling combines neighbouring pixels. With 10 layers of 368 channels and 30 output channels it has
     1,372,640 parameters.
     """
 

@@ -1,4 +1,4 @@
-"""The network of the Deep Image Prior: an encoder and a decoder with connections across."""
+"""The network of the Deep Image Prior: an encoder–decoder with skip connections."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from fourfold.networks.untrained.members import Members, convolution, normalisat
 __all__ = ["DeepImagePrior", "most_scales"]
 
 _SLOPE = 0.2
-# Fewer pixels have no variance worth normalising by.
+# The variance of fewer pixels is unsuitable for normalisation.
 _SMALLEST = 2
 
 
@@ -28,23 +28,23 @@ def most_scales(size: tuple[int, int]) -> int:
 class DeepImagePrior(Members):
     """An encoder–decoder with skip connections (Ulyanov, Vedaldi & Lempitsky 2018, CVPR).
 
-    Each scale halves the image by a convolution of stride two and convolves once more; on the way back it is enlarged
-    bilinearly, joined with a few channels of the same scale, convolved, and mixed by a 1×1 convolution; batch norm and
-    leaky ReLU follow every convolution. With 8 scales of 256 channels, 5×5 down, 3×3 up, 256 input and 30 output
-    channels it has 31.6 million parameters.
+    Each encoder scale halves the image with a convolution of stride two, followed by another convolution. Each decoder
+    scale upsamples bilinearly, concatenates a few skip channels, and applies a convolution and a 1×1 convolution. Batch
+    norm and leaky ReLU follow every convolution. With 8 scales of 256 channels, 5×5 down, 3×3 up, 256 input and 30
+    output channels it has 31.6 million parameters.
 
     Parameters
     ----------
     seeds, outputs, size
         As in `fourfold.networks.untrained.members.Members`.
     channels
-        Of every scale and of the input.
+        Channels of every scale and of the input.
     scales
-        How often the image is halved; `most_scales` at most.
+        Number of scales, at most `most_scales`.
     down, up
-        Widths of the kernels of encoder and decoder, odd.
+        Kernel widths of encoder and decoder, odd.
     skip
-        Channels of each connection.
+        Channels of each skip connection.
     """
 
     def __init__(
@@ -74,21 +74,21 @@ class DeepImagePrior(Members):
         self.mixers = nn.ModuleList(unit(channels, channels, 1) for _ in range(scales))
         self.combine = convolution(count, channels, outputs, 1)
         self.draw(channels, size)
-        # Three for each of the decoder's two convolutions and the enlargement; all scales are 4/3 of the first.
+        # Three arrays for each of the two decoder convolutions and the upsampling; all scales sum to 4/3 of the first.
         self.numbers_kept = 9 * channels * size[0] * size[1] * 4 // 3
 
     def forward(self) -> Tensor:
         """Return the images, float32 (member, output, y, x)."""
-        x, across = self.fixed_input, []
+        x, skipped = self.fixed_input, []
         for encoder, skip in zip(self.encoders, self.skips, strict=True):
-            across.append(skip(x))
+            skipped.append(skip(x))
             x = encoder(x)
-        for decoder, mixer, side in zip(self.decoders, self.mixers, reversed(across), strict=True):
-            x = interpolate(x, size=side.shape[-2:], mode="bilinear")
-            x = mixer(decoder(self._joined(x, side)))
+        for decoder, mixer, beside in zip(self.decoders, self.mixers, reversed(skipped), strict=True):
+            x = interpolate(x, size=beside.shape[-2:], mode="bilinear")
+            x = mixer(decoder(self._concatenated(x, beside)))
         return self.combined(x)
 
-    def _joined(self, *images: Tensor) -> Tensor:
-        """Return the channels of images (1, member · channel, y, x) side by side, member by member."""
+    def _concatenated(self, *images: Tensor) -> Tensor:
+        """Return images (1, member · channel, y, x) with their channels concatenated, member by member."""
         grouped = [image.view(1, self.members, -1, *image.shape[-2:]) for image in images]
         return torch.cat(grouped, dim=2).flatten(1, 2)

@@ -1,4 +1,4 @@
-"""Several networks of one kind in one module: layers with a group of channels for each member."""
+"""Several networks of one architecture in one module: each member is a group of channels."""
 
 from __future__ import annotations
 
@@ -15,30 +15,29 @@ __all__ = ["Members", "convolution", "normalisation"]
 
 
 def convolution(members: int, inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Conv2d:
-    """Return a convolution of `members` separate groups, zero-padded to keep the size, its weights not set yet."""
+    """Return a convolution with `members` groups, zero-padded to keep the size; its weights are uninitialised."""
     return conv(members * inputs, members * outputs, kernel, bias=False, stride=stride, groups=members)
 
 
 def normalisation(members: int, channels: int) -> nn.BatchNorm2d:
-    """Return a batch norm by the statistics of the one image at hand, each channel by its own."""
+    """Return a batch norm with the statistics of the current image, for each channel."""
     return nn.BatchNorm2d(members * channels, track_running_stats=False)
 
 
 class Members(nn.Module):
     """Base of networks that map a fixed random input to images, one network for each seed.
 
-    The members share layers and nothing else: each has a group of channels of its own, and weights and input drawn by
-    a generator of its own seed, so that a member comes out the same alone and beside others. The global random state
-    is neither used nor changed.
+    Each member is a group of channels in shared layers. Its weights and its input are drawn with its own seed, so that
+    a member is the same alone and beside others. The global random state is neither used nor changed.
 
     Parameters
     ----------
     seeds
-        One for each member.
+        Seed of each member.
     outputs
-        Real images that each member makes.
+        Number of real output images of each member.
     size
-        Their size (ny, nx).
+        Size (ny, nx) of the images.
     """
 
     fixed_input: Tensor
@@ -48,21 +47,21 @@ class Members(nn.Module):
     members: int
     """Number of networks."""
     numbers_kept: int
-    """How many numbers each member keeps for its derivative, roughly."""
+    """Approximate number of values that each member stores for its gradient."""
 
     def __init__(self, seeds: Sequence[int], outputs: int, size: tuple[int, int]) -> None:
         super().__init__()
         self.seeds, self.outputs, self.size = tuple(seeds), outputs, size
-        # Asked for the length of the seeds, a compiled network would be compiled anew for other seeds.
+        # An attribute, because len(self.seeds) would make a compiled network recompile for other seeds.
         self.members = len(self.seeds)
 
     def parameters_of_each(self) -> int:
-        """Return how many parameters one member has."""
+        """Return the number of parameters of one member."""
         return sum(parameter.numel() for parameter in self.parameters()) // self.members
 
     def draw(self, input_channels: int, input_size: tuple[int, int]) -> None:
-        """Draw the fixed input, uniform in ±½, and all weights, uniform in ±1/√(inputs of a convolution's sum)."""
-        # Until they are drawn, the numbers take no memory.
+        """Draw the fixed input, uniform in ±½, and all weights, uniform in ±1/√(fan-in)."""
+        # Uninitialised weights take no memory yet.
         count = sum(parameter.numel() for parameter in self.parameters())
         require_memory(
             array_bytes((count + self.members * input_channels * math.prod(input_size),), torch.float32.itemsize),
@@ -81,7 +80,7 @@ class Members(nn.Module):
 
     def combined(self, x: Tensor) -> Tensor:
         """Return the linear combinations of channels (1, member · channel, y, x): float32 (member, output, y, x)."""
-        # As a product of matrices: a convolution of so few outputs takes twice the time. bfloat16 would be too coarse.
+        # A matrix product: a convolution with few outputs takes twice the time. bfloat16 is too imprecise here.
         with torch.autocast(x.device.type, enabled=False):
             channels = x.float().view(self.members, -1, self.size[0] * self.size[1])
             weight = self.combine.weight.view(self.members, self.outputs, -1)

@@ -1,4 +1,4 @@
-"""Sizes of images from layer to layer, and the limits of the sizes of networks."""
+"""Types of the networks' settings with their limits, and image sizes from layer to layer."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from pydantic import Field
 
 __all__ = ["Channels", "Count", "Pools", "Seed", "growing_sizes"]
 
-# Far beyond every network that was published, and small enough that a wrong number in a file is refused at once.
+# Far beyond every published network: a wrong number in a file is rejected before memory is allocated.
 Count: TypeAlias = Annotated[int, Field(gt=0, le=256)]
-"""Of layers, blocks or cascades."""
+"""Number of layers, blocks or cascades."""
 Channels: TypeAlias = Annotated[int, Field(gt=0, le=4096)]
-"""Of a layer; pooling doubles them."""
+"""Number of channels of a layer; pooling doubles it."""
 Pools: TypeAlias = Annotated[int, Field(gt=0, le=12)]
-"""How many times images are halved."""
+"""Number of pooling stages."""
 Seed: TypeAlias = Annotated[int, Field(ge=0, lt=2**31)]
-"""Of weights that are drawn."""
+"""Seed of the initial weights."""
 
 
 def growing_sizes(first: tuple[int, int], last: tuple[int, int], steps: int) -> list[tuple[int, int]]:
-    """Return the size after each of `steps` enlargements by a constant factor, from `first` to exactly `last`."""
+    """Return the sizes after each of `steps` upsamplings by a constant factor, from `first` to exactly `last`."""
 
     def length(start: int, end: int, step: int) -> int:
         return round(start * (end / start) ** (step / steps))

@@ -1,0 +1,49 @@
+"""Finds classes by looking through the modules of a package, so that a new one is one new file and needs no list."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+__all__ = ["classes_in", "named_classes", "named_classes_in_source"]
+
+_CLASS = re.compile(r"^class (\w+)\b.*?(?=^\S|\Z)", re.MULTILINE | re.DOTALL)
+_NAME = re.compile(r"^    name: ClassVar\[str\] = ", re.MULTILINE)
+
+
+def classes_in(package: str) -> Iterator[type]:
+    """Yield the classes that the modules of a package define, in the order of modules and lines.
+
+    Parameters
+    ----------
+    package
+        Dotted name, for example ``"fourfold.denoisers"``. Packages inside it are left out.
+    """
+    for entry in pkgutil.iter_modules(importlib.import_module(package).__path__):
+        if entry.ispkg:
+            continue
+        module = importlib.import_module(f"{package}.{entry.name}")
+        for value in vars(module).values():
+            if isinstance(value, type) and value.__module__ == module.__name__:
+                yield value
+
+
+def named_classes(package: str) -> dict[str, type]:
+    """Return the classes of a package that declare a `name`, by this name."""
+    return {vars(value)["name"]: value for value in classes_in(package) if isinstance(vars(value).get("name"), str)}
+
+
+def named_classes_in_source(folder: Path) -> dict[str, str]:
+    """Return the modules in a folder, without its path, by the classes in them that declare a `name`.
+
+    Reads the source instead of importing it, which would take seconds.
+    """
+    return {
+        found[1]: path.stem
+        for path in sorted(folder.glob("*.py"))
+        for found in _CLASS.finditer(path.read_text(encoding="utf-8"))
+        if _NAME.search(found[0])
+    }
