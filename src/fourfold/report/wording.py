@@ -6,9 +6,9 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-__all__ = ["MISSING", "decimal", "labels", "number", "pairs", "sampling_words"]
+from fourfold.studies.scores import format_number
 
-MISSING = "–"
+__all__ = ["decimal", "labels", "number", "pairs", "sampling_words"]
 
 FEW = 12
 """Lists up to this length are written out."""
@@ -25,11 +25,7 @@ def number(value: float, digits: int = 4) -> str:
 
 def decimal(value: float, places: int) -> str:
     """Return a number with so many decimals, and a dash where there is none."""
-    if math.isnan(value):
-        return MISSING
-    if math.isinf(value):
-        return "∞" if value > 0 else "−∞"
-    return f"{value:.{places}f}"
+    return format_number(value, f".{places}f")
 
 
 def pairs(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
