@@ -15,7 +15,7 @@ from fourfold.errors import InputError
 from fourfold.operators.gridding import gridded_centre
 from fourfold.scan import Scan, crop_centre
 
-__all__ = ["Algorithm", "calibration_kspace", "estimate_maps"]
+__all__ = ["Algorithm", "central_calibration", "estimate_maps"]
 
 Algorithm: TypeAlias = Literal["espirit", "walsh"]
 
@@ -24,7 +24,7 @@ _WALSH_LINES = 4
 _FEWEST_GRIDDED = 16
 
 
-def calibration_kspace(scan: Scan, minimum: int = FEWEST, size: int | None = MOST) -> Tensor:
+def central_calibration(scan: Scan, minimum: int = FEWEST, size: int | None = MOST) -> Tensor:
     """Return the calibration k-space of a scan: separate calibration data, or its fully sampled centre.
 
     With a trajectory it is the gridded centre (`fourfold.operators.gridding.gridded_centre`).
@@ -49,11 +49,11 @@ def calibration_kspace(scan: Scan, minimum: int = FEWEST, size: int | None = MOS
     InputError
         When there are fewer than `minimum` calibration lines.
     """
-    if scan.calibration is None and scan.trajectory is not None:
+    if scan.calibration_kspace is None and scan.trajectory is not None:
         return _gridded(scan, minimum, size or MOST)
-    found = scan.calibration
+    found = scan.calibration_kspace
     if found is None:
-        found = crop_centre(scan.kspace, scan.sampling.calibration)
+        found = crop_centre(scan.kspace, scan.sampling.acs_shape)
     lines = calibration_size(scan)
     if lines < minimum:
         raise InputError(
@@ -115,10 +115,10 @@ def estimate_maps(
             raise InputError(
                 f"{sets} sets of coil maps are not possible with Walsh's method, which gives one; choose ESPIRiT."
             )
-        calibration = calibration_kspace(scan, minimum=_WALSH_LINES)
+        calibration = central_calibration(scan, minimum=_WALSH_LINES)
         return walsh(low_resolution_images(calibration, scan.shape))
-    calibration = calibration_kspace(scan, minimum=kernel_size)
-    if scan.trajectory is not None and scan.calibration is None:
+    calibration = central_calibration(scan, minimum=kernel_size)
+    if scan.trajectory is not None and scan.calibration_kspace is None:
         # The noise variance of gridded samples is unknown, and gaps between shots lower the eigenvalues within the
         # object, so that an automatic threshold would remove parts of it.
         return espirit(

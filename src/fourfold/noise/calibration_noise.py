@@ -49,7 +49,7 @@ def noise_variance(scan: Scan, calibration: Tensor) -> float:
     if scan.noise is not None:
         return float(scan.noise.abs().square().mean())
     noise = calibration_noise_variance(calibration)
-    if scan.calibration is None:
+    if scan.calibration_kspace is None:
         return noise
     # Separate calibration data may have another intensity: samples that both have give the ratio.
     box = min(calibration.shape[-2], scan.shape[0]), min(calibration.shape[-1], scan.shape[1])
