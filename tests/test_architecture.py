@@ -33,6 +33,7 @@ MAY_IMPORT = {
     "files": {"errors", "memory"},
     "scan": {"errors", "memory"},
     "formats": VALUES | {"files"},
+    "result_cache": VALUES | {"files", "formats"},
     "sampling": VALUES | {"files", "lazy"},
     "operators": VALUES | {"sampling"},
     "noise": VALUES | {"operators"},
@@ -50,7 +51,7 @@ MAY_IMPORT = {
     "methods": METHODS,
     "datasets": IMAGING | {"files", "formats", "simulation"},
     "training": TRAINING,
-    "studies": TRAINING,
+    "studies": TRAINING | {"result_cache"},
     "report": TRAINING | {"studies"},
 }
 UNRESTRICTED = {"__init__", "cli"}

@@ -21,15 +21,15 @@ from fourfold.cli import console
 from fourfold.cli.main import main
 from fourfold.cli.text import json_safe, printable
 from fourfold.errors import InputError, short_repr
+from fourfold.files.csv_rows import write_csv
 from fourfold.files.documents import parse_json, read_json, read_settings, read_yaml
 from fourfold.files.input import check_file, read_text
 from fourfold.files.output import check_target
 from fourfold.formats import open_scan, read_maps, save, save_scan, writer
-from fourfold.report.tables import write_csv
+from fourfold.result_cache import CacheKey, ResultCache
 from fourfold.sampling import make_sampling, read_sampling, write_sampling
 from fourfold.scan import Source
 from fourfold.simulation.simulate import phantom, simulate
-from fourfold.studies.finished import Finished, Piece
 from fourfold.training.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from fourfold.training.log import LOSSES, Log
 from fourfold.weights.state_dict import read_weights, write_weights
@@ -436,7 +436,7 @@ WRITERS = {
     "weights": write_folder_of_weights,
     "training": write_state,
     "log": write_log,
-    "finished": lambda path, made: Finished(path).keep(Piece("a", "b", {}), made, {}),
+    "cache": lambda path, made: ResultCache(path).keep(CacheKey("a", "b", {}), {}, made),
 }
 
 

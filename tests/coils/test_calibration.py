@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from fourfold.coils.calibration import calibration_kspace, estimate_maps
+from fourfold.coils.calibration import central_calibration, estimate_maps
 from fourfold.coils.root_sum_of_squares import root_sum_of_squares
 from fourfold.errors import InputError
 from fourfold.scan import Sampling, Scan
@@ -26,21 +26,21 @@ def scan():
 
 @pytest.mark.parametrize("lines", [12, 17])
 def test_takes_the_fully_sampled_centre_and_cuts_the_readout(scan, lines):
-    found = calibration_kspace(with_lines(scan, lines))
+    found = central_calibration(with_lines(scan, lines))
     assert found.shape == (1, 6, lines, 24)
     rows = slice(32 - lines // 2, 32 - lines // 2 + lines)
     assert torch.equal(found, scan.kspace[:, :, rows, 26 - 12 : 26 + 12])
 
 
 def test_size_limits_both_axes_or_none(scan):
-    assert calibration_kspace(scan).shape == (1, 6, 24, 24)
-    assert calibration_kspace(scan, size=9).shape == (1, 6, 9, 9)
-    assert torch.equal(calibration_kspace(scan, size=None), scan.kspace)
+    assert central_calibration(scan).shape == (1, 6, 24, 24)
+    assert central_calibration(scan, size=9).shape == (1, 6, 9, 9)
+    assert torch.equal(central_calibration(scan, size=None), scan.kspace)
 
 
 def test_data_acquired_apart_come_first(scan):
     apart = torch.ones(1, 6, 10, 30, dtype=torch.complex64)
-    assert torch.equal(calibration_kspace(scan.replace(calibration=apart)), apart[..., 3:27])
+    assert torch.equal(central_calibration(scan.replace(calibration_kspace=apart)), apart[..., 3:27])
 
 
 @pytest.mark.parametrize(("lines", "minimum"), [(0, 6), (4, 6), (12, 13)])
@@ -49,7 +49,7 @@ def test_refuses_too_few_lines_in_a_sentence(scan, lines, minimum):
     if not lines:
         words = r"has \d fully sampled calibration lines .* at least 6"
     with pytest.raises(InputError, match=words):
-        calibration_kspace(with_lines(scan, lines), minimum=minimum)
+        central_calibration(with_lines(scan, lines), minimum=minimum)
 
 
 def test_maps_given_with_the_scan_are_used(scan):

@@ -89,7 +89,7 @@ def test_white_noise_stays_white(scan):
 
 def test_refuses_what_cannot_be_done(scan):
     coloured = scan.replace(noise=scan.noise * torch.linspace(1, 2, 12)[:, None])
-    short = scan.replace(calibration=scan.kspace[..., 20:44, 12:36].clone())
+    short = scan.replace(calibration_kspace=scan.kspace[..., 20:44, 12:36].clone())
     scattered = undersample(scan, "poisson-disc", 2, box=(16, 16))
     refusals = (
         (coloured, "not white"),

@@ -1,6 +1,5 @@
 """README.md and docs/**/*.md: listings run as they stand, options and settings exist, links lead somewhere."""
 
-import importlib
 import inspect
 import io
 import re
@@ -16,6 +15,7 @@ import yaml
 from tests.helpers.domain_images import SIZE, write_domains, write_images
 from tests.helpers.trained_weights import write_small
 
+from fourfold.cli.flags import module_of
 from fourfold.cli.main import _BRANCHES, _COMMANDS, main
 from fourfold.formats import save_scan
 from fourfold.methods.registry import methods
@@ -117,8 +117,8 @@ def workplace(named_files, tmp_path, monkeypatch):
 
 def parse(arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> int:
     """Take a command line apart, and do nothing else; return the exit status."""
-    name = "_".join(arguments[:2]) if arguments[1] in _BRANCHES.get(arguments[0], ()) else arguments[0]
-    module = importlib.import_module(f"fourfold.cli.{name}")
+    words = " ".join(arguments[:2]) if arguments[1] in _BRANCHES.get(arguments[0], ()) else arguments[0]
+    module, name = module_of(words), words.replace(" ", "_")
 
     @wraps(getattr(module, name))
     def nothing(*_, **__):
@@ -161,8 +161,8 @@ def test_commands_in_the_text_are_understood(command, monkeypatch, capsys):
 
 def examples() -> list[str]:
     """Return the command lines in the helps of all commands."""
-    names = [*_COMMANDS, *(f"{name}_{branch}" for name, branches in _BRANCHES.items() for branch in branches)]
-    functions = [getattr(importlib.import_module(f"fourfold.cli.{name}"), name) for name in names]
+    names = [*_COMMANDS, *(f"{name} {branch}" for name, branches in _BRANCHES.items() for branch in branches)]
+    functions = [getattr(module_of(name), name.replace(" ", "_")) for name in names]
     return [shlex.join(words) for function in functions for words in commands(inspect.getdoc(function) or "")]
 
 
@@ -218,3 +218,13 @@ def test_links_lead_somewhere(page):
         path = (ROOT / page).parent / target if target else ROOT / page
         assert path.exists(), target
         assert not anchor or anchor in anchors(path.read_text()), f"{target}#{anchor}"
+
+
+def test_every_page_is_linked_from_another():
+    linked = {
+        (ROOT / page).parent.joinpath(target).resolve()
+        for page, text in PAGES.items()
+        for target in re.findall(r"\]\(([^)#:\s]+)", text)
+        if (ROOT / page).parent.joinpath(target).resolve() != (ROOT / page).resolve()
+    }
+    assert [page for page in PAGES if page != "README.md" and (ROOT / page).resolve() not in linked] == []

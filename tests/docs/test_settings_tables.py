@@ -11,7 +11,7 @@ from fourfold.datasets.settings import Augmentation, DataSettings, Images, Masks
 from fourfold.networks.build import NETWORKS, complete_settings
 from fourfold.training.optimisers import Adam, AdamW, RmsProp
 from fourfold.training.schedules import Constant, Cosine, OneCycle, Steps
-from fourfold.training.settings import FromSplit, StageSettings, TrainingSettings
+from fourfold.training.settings import SelfSupervisedSettings, StageSettings, TrainingSettings
 
 DATA = {
     "settings": DataSettings,
@@ -27,7 +27,7 @@ TRAINING = {
     "stages": (StageSettings,),
     "optimisers": (Adam, AdamW, RmsProp),
     "schedules": (Constant, Steps, Cosine, OneCycle),
-    "without-fully-sampled-data": (FromSplit,),
+    "without-fully-sampled-data": (SelfSupervisedSettings,),
 }
 
 

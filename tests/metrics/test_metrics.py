@@ -1,6 +1,11 @@
 """The metrics: agreement with established implementations, laws, and what they refuse."""
 
 import math
+import os
+import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +14,10 @@ import torch
 from scipy import ndimage, signal
 from skimage import metrics as skimage_metrics
 
+import fourfold
 from fourfold.coils.root_sum_of_squares import root_sum_of_squares
 from fourfold.errors import InputError
-from fourfold.metrics import METRICS, score, score_frames
+from fourfold.metrics import METRICS, find_metric, score, score_frames
 from fourfold.operators.fourier import ifft
 
 NAMES = list(METRICS)
@@ -267,12 +273,41 @@ def test_a_typo_names_the_nearest_metric(smooth):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_metric_states_itself_also_in_the_documentation(name):
+def test_every_metric_states_itself(name):
     metric = METRICS[name]
     assert metric.name == name
-    page = " ".join((Path(__file__).parents[2] / "docs" / "metrics.md").read_text().split())
-    assert f"### {name}: {metric.title} {metric.statement} **Needs:** {metric.needs}" in page
     for text in (metric.title, metric.statement, metric.needs):
         assert text == text.strip()
         assert len(text) > 3
     assert ("mean over frames" in " ".join(metric.statement.split())) != metric.pooled
+
+
+def test_the_documentation_states_the_metrics_as_they_are():
+    page = " ".join((Path(__file__).parents[2] / "docs" / "metrics.md").read_text().split())
+    described = re.findall(r" ### ([\w-]+): ", page)
+    assert len(described) >= 7
+    for metric in map(find_metric, described):
+        assert f"### {metric.name}: {metric.title} {metric.statement} **Needs:** {metric.needs}" in page
+
+
+def test_a_metric_needs_one_file(tmp_path):
+    """A copy of the package with one more file scores by the metric, and `compare` does."""
+    copy = tmp_path / "fourfold"
+    shutil.copytree(Path(fourfold.__file__).parent, copy, ignore=shutil.ignore_patterns("__pycache__", "data"))
+    (copy / "metrics" / "mean_error.py").write_text(
+        "from fourfold.metrics.metric import Metric\n"
+        "MEAN_ERROR = Metric('mean-error', 'Mean error', 'Mean error; mean over frames.', 'Any size.', False,"
+        " lambda image, reference, _: float((image - reference).abs().mean()))\n"
+    )
+    code = """
+import torch, fourfold
+from fourfold.metrics import score
+from fourfold.simulation.simulate import phantom, simulate
+scan = simulate(phantom((32, 32)), coils=3, seed=0)
+comparison = fourfold.compare(scan, ["zero-filled"])
+assert comparison.metrics[-1].name == "mean-error"
+assert comparison.entries[0].scores["mean-error"] > 0
+assert score(torch.ones(1, 4, 4), torch.zeros(1, 4, 4) + 0.5, "mean-error") == 0.5
+"""
+    environment = os.environ | {"PYTHONPATH": str(tmp_path), "OMP_NUM_THREADS": "1"}
+    subprocess.run([sys.executable, "-c", code], check=True, env=environment, cwd=tmp_path)

@@ -38,7 +38,7 @@ def scan():
         clean.kspace + noise,
         noise=mixture @ (0.01 * gaussian(5, 20000, seed=2)),
         coil_maps=loop_maps((48, 40), 5),
-        calibration=clean.kspace[..., 12:36, 8:32].contiguous(),
+        calibration_kspace=clean.kspace[..., 12:36, 8:32].contiguous(),
     )
 
 
@@ -77,8 +77,8 @@ def test_every_array_is_mixed_by_the_same_matrix(scan):
     white = prewhiten(scan)
     matrix = white.noise @ torch.linalg.pinv(scan.noise)
     assert torch.allclose(torch.einsum("cd,fdyx->fcyx", matrix, scan.kspace), white.kspace, rtol=1e-3, atol=0.1)
-    mixed = torch.einsum("cd,fdyx->fcyx", matrix, scan.calibration)
-    assert torch.allclose(mixed, white.calibration, rtol=1e-3, atol=0.1)
+    mixed = torch.einsum("cd,fdyx->fcyx", matrix, scan.calibration_kspace)
+    assert torch.allclose(mixed, white.calibration_kspace, rtol=1e-3, atol=0.1)
     assert torch.equal(scan.mask, white.mask)
 
 
@@ -97,7 +97,9 @@ def test_whitened_maps_have_unit_norm_and_describe_the_whitened_coils(scan):
 
 
 def test_units_do_not_matter(scan):
-    small = scan.replace(kspace=1e-7 * scan.kspace, noise=1e-7 * scan.noise, calibration=1e-7 * scan.calibration)
+    small = scan.replace(
+        kspace=1e-7 * scan.kspace, noise=1e-7 * scan.noise, calibration_kspace=1e-7 * scan.calibration_kspace
+    )
     assert torch.allclose(prewhiten(small).kspace, prewhiten(scan).kspace, rtol=1e-3, atol=1e-2)
 
 

@@ -13,10 +13,10 @@ from fourfold.methods.classical.kt_total_variation import KtTotalVariation
 from fourfold.methods.classical.total_variation import TotalVariation
 from fourfold.methods.classical.zero_filled import ZeroFilled
 from fourfold.report import write_report
+from fourfold.result_cache import CacheKey, ResultCache
 from fourfold.sampling import undersample
 from fourfold.scan import FrameRecord, Scan
 from fourfold.simulation.simulate import phantom, simulate
-from fourfold.studies.finished import Finished, Piece
 
 METHOD = TotalVariation(weight="auto", iterations=20)
 COMMAND = ["recon", "scan.npz", "--method", "tv", "--weight", "auto", "--iterations", "20", "-o", "image.npz", "--json"]
@@ -71,9 +71,9 @@ def test_the_command_line_and_its_file_tell_every_frame(scan, expected, tmp_path
 
 
 def test_finished_work_comes_back_with_every_frame(scan, expected, tmp_path):
-    finished, piece = Finished(tmp_path), Piece("scan", "tv", {})
-    finished.keep(piece, METHOD(scan), {})
-    found = finished.reconstruction(piece).record.by_frame
+    cache, key = ResultCache(tmp_path), CacheKey("scan", "tv", {})
+    cache.keep(key, {}, METHOD(scan))
+    found = cache.reconstruction(key).record.by_frame
     assert json.dumps([frame.details for frame in found]) == json.dumps([frame.details for frame in expected])
 
 

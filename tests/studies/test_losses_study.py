@@ -13,9 +13,8 @@ from tests.helpers.domain_images import SIZE, write_domains
 
 from fourfold.cli.main import main
 from fourfold.errors import InputError
-from fourfold.studies.losses import Arm, Losses, LossesSettings, losses
-from fourfold.studies.losses_findings import losses_findings
-from fourfold.studies.scores import Scores
+from fourfold.studies.engine import StudyResults, run_study
+from fourfold.studies.losses import LossesSettings, LossesStudy
 from fourfold.studies.statistics import friedman, normality, pairs, quartiles
 from fourfold.weights.weight_files import read_manifest
 
@@ -90,9 +89,9 @@ def test_every_network_has_its_loss_and_the_same_data(done):
 
 
 def test_finished_networks_are_taken_over(done, monkeypatch):
-    monkeypatch.setattr(sys.modules["fourfold.studies.losses"], "train", None)
-    found = losses(LossesSettings(**given(done)), done / "out")
-    assert [row["snr-db"] for row in found.rows()] == pytest.approx(
+    monkeypatch.setattr(sys.modules["fourfold.studies.engine"], "train", None)
+    study = run_study(LossesStudy(LossesSettings(**given(done))), done / "out")
+    assert [row["snr-db"] for row in study.rows()] == pytest.approx(
         [float(row["snr-db"]) for row in rows(done / "out" / "scores.csv")], abs=1e-4
     )
 
@@ -110,42 +109,40 @@ def test_finished_networks_are_taken_over(done, monkeypatch):
 )
 def test_what_does_not_fit_is_refused_before_any_work(done, tmp_path, change, sentence):
     with pytest.raises(InputError, match=sentence):
-        losses(LossesSettings(**given(done) | change), tmp_path / "out")
+        run_study(LossesStudy(LossesSettings(**given(done) | change)), tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
-def study_of(folder: Path, snr: dict[Arm, np.ndarray], kinds: dict[str, str]) -> Losses:
-    """Return a study with scores that are made up."""
+def study_of(folder: Path, snr: dict[tuple[str, str], np.ndarray], kinds: dict[str, str]) -> LossesStudy:
+    """Return a study with scores that are made up, by network and loss."""
+    settings = given(folder) | {"metrics": ["snr-db"], "losses": {name: ["l1"] for name in kinds}}
+    study = LossesStudy(LossesSettings(**settings))
+    study.parameters = {"unet": 1300, "resnet": 100}
+    study.loss_kinds = {name: {kind} for name, kind in kinds.items()}
+    study.test_sets["test"].image_name = study.test_sets["test"].subject = str
+    evaluations = {
+        (study.run(*names), "test"): {
+            index: {"image": {"snr-db": value}} for index, value in enumerate(values.tolist())
+        }
+        for names, values in snr.items()
+    }
+    study.results = StudyResults(study, folder, evaluations)
+    return study
 
-    def scores(values: np.ndarray) -> Scores:
-        names = tuple(map(str, range(len(values))))
-        return Scores(names, names, {"snr-db": tuple(values.tolist())})
 
-    settings = LossesSettings(**given(folder) | {"metrics": ["snr-db"], "losses": {name: ["l1"] for name in kinds}})
-    made = {arm: scores(values) for arm, values in snr.items()}
-    sizes = {"unet": 1300, "resnet": 100}
-    return Losses(
-        settings, folder, None, made, {}, (), sizes, {name: frozenset({kind}) for name, kind in kinds.items()}
-    )
-
-
-def test_findings_are_what_the_scores_say(tmp_path):
+def test_findings_are_what_the_scores_say(done):
     rng = np.random.default_rng(0)
     skewed, normal = rng.exponential(size=200), stats.norm.ppf((np.arange(200) + 0.5) / 200)
     kinds = {"L1": "l1", "L2": "l2", "VGG": "perceptual"}
     levels = {"L1": 25.0, "L2": 24.0, "VGG": 23.0}
-    snr = {Arm("unet", loss): skewed + level for loss, level in levels.items()}
-    snr |= {Arm("resnet", loss): skewed + level - 1 for loss, level in levels.items()}
-    snr[Arm("resnet", "VGG")] = skewed + 24.2
-    found = {finding.claim: finding for finding in losses_findings(study_of(tmp_path, snr, kinds))}
-    assert found["SNR (dB) is not normally distributed (Shapiro-Wilk, p < 0.05)"].holds
-    assert found["The losses make a difference to unet in SNR (dB)"].holds
-    assert found["The perceptual loss has the lowest SNR (dB) of unet"].holds
-    assert not found["The perceptual loss has the lowest SNR (dB) of resnet"].holds
-    assert not found["resnet (100 parameters) is as good as unet (1,300) under L1"].holds
-    assert found["resnet (100 parameters) is as good as unet (1,300) under VGG"].holds
-    snr[Arm("unet", "L1")] = normal
-    assert not losses_findings(study_of(tmp_path, snr, kinds))[0].holds
+    snr = {("unet", loss): skewed + level for loss, level in levels.items()}
+    snr |= {("resnet", loss): skewed + level - 1 for loss, level in levels.items()}
+    snr["resnet", "VGG"] = skewed + 24.2
+    holds = [finding.holds for finding in study_of(done, snr, kinds).findings()]
+    # Not normal; of either network: the losses differ, the perceptual one is the lowest; as good under each loss.
+    assert holds == [True, True, True, True, False, False, False, True]
+    snr["unet", "L1"] = normal
+    assert not study_of(done, snr, kinds).findings()[0].holds
 
 
 def test_normality_is_told_from_skewness_and_few_values_tell_nothing():

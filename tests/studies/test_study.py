@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from fourfold.cli import study as cli_study
+from fourfold.cli import study_run
 from fourfold.cli.main import main
 from fourfold.coils.root_sum_of_squares import root_sum_of_squares
 from fourfold.errors import InputError
@@ -24,12 +24,14 @@ from fourfold.methods.untrained.conv_decoder import ConvDecoder
 from fourfold.methods.untrained.untrained_method import UntrainedMethod
 from fourfold.metrics import score
 from fourfold.operators.fourier import ifft
+from fourfold.report.study import StudyPage
+from fourfold.result_cache import CacheKey, ResultCache
 from fourfold.sampling import radial, undersample
 from fourfold.scan import Scan, crop_centre
 from fourfold.simulation.simulate import phantom, simulate
 from fourfold.studies import convdecoder
-from fourfold.studies.finished import Finished, Piece
-from fourfold.studies.study import Spread
+from fourfold.studies.convdecoder import METRICS
+from fourfold.studies.scores import Spread
 from fourfold.weights import find
 
 SIZE = (48, 44)
@@ -124,26 +126,30 @@ def test_the_folder_holds_page_figures_and_scores(done):
     assert len(list((out / "finished").iterdir())) == 4 * len(NAMES)
 
 
+def sections(page: Path) -> dict[str, str]:
+    """Return the visible words of each section of a page by its heading."""
+    parts = re.findall(r"<section.*?<h2[^>]*>(.*?)</h2>(.*?)</section>", page.read_text(), flags=re.S)
+    return {heading: " ".join(html.unescape(re.sub(r"<[^>]+>", " ", part)).split()) for heading, part in parts}
+
+
+def row_names(part: str) -> list[str]:
+    return [html.unescape(name) for name in re.findall(r'<th scope="row">(.*?)</th>', part)]
+
+
 def test_the_page_holds_every_part_and_needs_nothing_else(done):
-    code, text = (done / "out" / "index.html").read_text(), words(done / "out" / "index.html")
-    for part in (
-        "Simulated data.",
-        "mean ± standard deviation over 4 scans",
-        "What data consistency adds",
-        "Data set knee",
-        "Data set brain",
-        "ConvDecoder, without data consistency",
-        "ConvDecoder: best single member",
-        "Figure 2.",
-        "Figure 3.",
-        "Figure 4a.",
-        "Figure 4b.",
-        "Figure 5, the shift from one anatomy to another, is about trained networks, and there are none yet",
-        "ms-ssim: the images are 1 frame(s) of 48×44 pixels",
-        "VIF (pixel domain) vif",
-        "input size",
-    ):
-        assert part in text, part
+    page = done / "out" / "index.html"
+    code, shown = page.read_text(), sections(page)
+    assert {"Scores", "Figures", "Ensembles", "What the scores mean", "How it was made"} <= set(shown)
+    assert 'class="simulated"' in code
+    names = row_names(code)
+    assert {"ConvDecoder", "ConvDecoder, without data consistency", "ConvDecoder: best single member"} <= set(names)
+    assert names.count("Total variation") == 2 + 2  # scores and gains of all scans, scores of two data sets
+    figures = re.findall(r"<figcaption><b>Figure (\w+)\.</b>", code)
+    assert figures == ["2", "3", "4a", "4b"]
+    assert code.count('<p class="absent">') == 1
+    assert shown["Scores"].count("ms-ssim") == 4
+    assert {name for name in METRICS if f"<code>{name}</code>" in code} == {"vif", "fastmri-ssim", "psnr"}
+    assert "input size" in names
     assert code.count("data:image/png;base64,") == 4 + 3 * 3
     assert not re.search(r"""<[^>]*\b(?:src|href)=(?!"data:)""", code)
     assert "<script" not in code
@@ -241,7 +247,9 @@ def test_the_middle_frame_unless_told_and_one_member_is_no_ensemble(capsys):
     assert main(["study", "convdecoder", "brain", "--members", "1", *FLAGS[2:], "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert {each["scan"] for each in told["results"]} == {"b.npz, frame 1"}
-    assert "there is a single member" in words(Path("fourfold-study/index.html"))
+    shown = sections(Path("fourfold-study/index.html"))
+    assert "single member" in shown["Figures"]
+    assert "Ensembles" not in shown
 
 
 @pytest.mark.usefixtures("here")
@@ -313,7 +321,7 @@ def test_finished_work_is_taken_over_where_everything_agrees(solved, monkeypatch
     assert solved == []
     assert Path("fourfold-study/scores.csv").read_text() == before
     # From here on it is not the page that matters.
-    monkeypatch.setattr(cli_study, "write_study", lambda *_: Path("index.html"))
+    monkeypatch.setattr(study_run, "write_study", lambda _: StudyPage(Path("index.html"), (), (), {}))
     assert main([*command, "--convdecoder.learning-rate", "0.02"]) == 0
     assert solved == ["convdecoder"]
     solved.clear()
@@ -350,18 +358,18 @@ def test_an_interruption_keeps_what_is_finished(solved, monkeypatch, capsys):
 
 
 def test_a_damaged_file_is_told(tmp_path):
-    store, piece = Finished(tmp_path), Piece("scan", "tv", {"a": 1})
-    assert store.scores(piece) is None
+    cache, key = ResultCache(tmp_path), CacheKey("scan", "tv", {"a": 1})
+    assert cache.scores(key) is None
     made = TotalVariation(weight=0.002, iterations=2)(undersample(head(0), "random", 2.0, lines=12))
-    store.keep(piece, made, {"psnr": float("inf")})
-    assert store.scores(piece) == {"psnr": float("inf")}
-    torch.testing.assert_close(store.reconstruction(piece).image, made.image)
-    assert store.reconstruction(piece).record.settings == made.record.settings
-    assert store.scores(Piece("scan", "tv", {"a": 2})) is None
-    path = tmp_path / piece.file_name
+    cache.keep(key, {"psnr": float("inf")}, made)
+    assert cache.scores(key) == {"psnr": float("inf")}
+    torch.testing.assert_close(cache.reconstruction(key).image, made.image)
+    assert cache.reconstruction(key).record.settings == made.record.settings
+    assert cache.scores(CacheKey("scan", "tv", {"a": 2})) is None
+    path = tmp_path / key.file_name
     path.write_bytes(path.read_bytes()[:200])
     with pytest.raises(InputError, match="is damaged: delete it"):
-        store.scores(piece)
+        cache.scores(key)
 
 
 # Refusals

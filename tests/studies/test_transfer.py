@@ -15,11 +15,11 @@ from fourfold.datasets import DataSettings, collate
 from fourfold.datasets import test_set as unseen_images
 from fourfold.errors import InputError
 from fourfold.metrics import score
+from fourfold.studies.engine import StudyResults, run_study
 from fourfold.studies.losses import LossesSettings
-from fourfold.studies.scores import Scores, keep_scores, kept_scores
+from fourfold.studies.scores import Scores
 from fourfold.studies.shift import ShiftSettings
-from fourfold.studies.transfer import Cell, Transfer, TransferSettings, grid, transfer
-from fourfold.studies.transfer_findings import transfer_findings
+from fourfold.studies.transfer import TransferSettings, TransferStudy
 from fourfold.training.presets import read_settings
 from fourfold.weights.load_network import load_network
 from fourfold.weights.weight_files import read_manifest
@@ -42,7 +42,7 @@ def given(folder: Path) -> dict:
         "sizes": [2, 6],
         "tuning_sizes": [0, 1, 3],
         "shown_tuning": 3,
-        "cells": "tables",
+        "grid": "tables",
         "training": {
             "network": {"kind": "cascade", "subnetworks": 1, "channels": 4, "layers": 1},
             "data": {
@@ -77,6 +77,10 @@ def done(tmp_path_factory) -> Path:
     return folder
 
 
+def transfer(settings: dict, folder: Path, *progress) -> TransferStudy:
+    return run_study(TransferStudy(TransferSettings(**settings)), folder, *progress)
+
+
 def rows(path: Path) -> list[dict[str, str]]:
     with path.open(newline="") as file:
         return list(csv.DictReader(file))
@@ -103,7 +107,7 @@ def test_scores_are_those_of_the_networks_on_unseen_images(done):
         test_images=3,
         **settings["training"]["data"],
     )
-    network, _ = load_network(str(done / "out" / "cells" / "photos-6-T2-3"))
+    network, _ = load_network(str(done / "out" / "networks" / "photos-6-T2-3"))
     expected = {}
     for example in unseen_images(data, 0):
         batch = collate([example])
@@ -124,8 +128,8 @@ def test_scores_are_those_of_the_networks_on_unseen_images(done):
 
 
 def test_a_tuned_network_begins_where_the_raw_one_ended_and_sees_few_images(done):
-    cells = done / "out" / "cells"
-    raw, tuned = read_manifest(cells / "photos-6"), read_manifest(cells / "photos-6-T1-1")
+    networks = done / "out" / "networks"
+    raw, tuned = read_manifest(networks / "photos-6"), read_manifest(networks / "photos-6-T1-1")
     assert tuned.training["start"] == f"{raw.name}, SHA-256 {raw.sha256}"
     assert tuned.training["data"]["images"] == 1
     assert tuned.training["batch_size"] == 1
@@ -135,10 +139,10 @@ def test_a_tuned_network_begins_where_the_raw_one_ended_and_sees_few_images(done
 
 
 def test_nobody_is_trained_on_and_tested(done):
-    cells = done / "out" / "cells"
+    networks = done / "out" / "networks"
     tested = {(row["tested_on"], row["subject"]) for row in rows(done / "out" / "scores.csv")}
     assert len(tested) == 4
-    for path in cells.iterdir():
+    for path in networks.iterdir():
         split = read_manifest(path).training["data"]["split"]
         assert not {subject for _, subject in tested} & {*split["training"], *split["validation"]}
         assert not split["test"]
@@ -146,7 +150,7 @@ def test_nobody_is_trained_on_and_tested(done):
 
 def test_finished_work_is_taken_over_and_what_is_missing_done(done, tmp_path, monkeypatch):
     before = rows(done / "out" / "scores.csv")
-    module = sys.modules["fourfold.studies.transfer"]
+    module = sys.modules["fourfold.studies.engine"]
     trained = []
 
     def watch(name):
@@ -160,19 +164,18 @@ def test_finished_work_is_taken_over_and_what_is_missing_done(done, tmp_path, mo
 
     watch("train")
     watch("finetune")
-    settings = TransferSettings(**given(done))
-    transfer(settings, done / "out")
+    transfer(given(done), done / "out")
     assert not trained
-    (done / "out" / "cells" / "photos-6-T2-3").rename(tmp_path / "moved")
-    found = transfer(settings, done / "out")
+    (done / "out" / "networks" / "photos-6-T2-3").rename(tmp_path / "moved")
+    study = transfer(given(done), done / "out")
     assert trained == ["photos-6-T2-3"]
-    after = list(found.rows())
+    after = list(study.rows())
     assert [row["image"] for row in after] == [row["image"] for row in before]
     assert [row["psnr"] for row in after] == pytest.approx([float(row["psnr"]) for row in before], abs=1e-4)
 
 
 def test_an_interrupted_study_ends_as_an_unbroken_one(done, tmp_path):
-    settings = TransferSettings(**given(done) | {"train_on": ["photos"], "test_on": ["T1"], "sizes": [2]})
+    settings = given(done) | {"train_on": ["photos"], "test_on": ["T1"], "sizes": [2]}
 
     def stop(fraction, _):
         if fraction > 0.25:
@@ -180,21 +183,21 @@ def test_an_interrupted_study_ends_as_an_unbroken_one(done, tmp_path):
 
     with pytest.raises(KeyboardInterrupt):
         transfer(settings, tmp_path, stop)
-    assert len(list((tmp_path / "cells").iterdir())) < len(grid(settings))
-    found = transfer(settings, tmp_path)
+    assert len(list((tmp_path / "networks").iterdir())) < 3
+    study = transfer(settings, tmp_path)
     kept = [row for row in rows(done / "out" / "scores.csv") if (row["trained_on"], row["size"]) == ("photos", "2")]
     expected = [float(row["psnr"]) for row in kept if row["tested_on"] == "T1"]
-    assert [row["psnr"] for row in found.rows() if row["method"] == "network"] == pytest.approx(expected, abs=1e-4)
+    assert [row["psnr"] for row in study.rows() if row["method"] == "network"] == pytest.approx(expected, abs=1e-4)
 
 
-def test_the_grid_holds_every_cell_or_those_of_the_tables(images):
-    whole = grid(TransferSettings(**given(images) | {"cells": "all"}))
+def test_the_grid_holds_every_network_or_those_of_the_tables(images):
+    whole = TransferStudy(TransferSettings(**given(images) | {"grid": "all"})).runs
     assert len(whole) == 5 + 5 * 2 * 2
     assert len(set(whole)) == len(whole)
-    part = grid(TransferSettings(**given(images)))
+    part = TransferStudy(TransferSettings(**given(images))).runs
     assert len(part) == 18
     assert set(part) < set(whole)
-    assert all(cell.raw in part[: part.index(cell)] for cell in part if cell.tuning)
+    assert all(run.start in part[: part.index(run)] for run in part if run.start is not None)
 
 
 @pytest.mark.parametrize(
@@ -218,7 +221,7 @@ def test_the_grid_holds_every_cell_or_those_of_the_tables(images):
 )
 def test_what_does_not_fit_is_refused_before_any_work(images, tmp_path, change, sentence):
     with pytest.raises(InputError, match=sentence):
-        transfer(TransferSettings(**given(images) | change), tmp_path / "out")
+        transfer(given(images) | change, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
@@ -228,51 +231,49 @@ def test_a_person_in_the_training_of_one_domain_and_the_test_of_another_is_refus
     settings["domains"]["T1"]["split"] = {"validation": [], "test": ["T1-0"]}
     settings["domains"]["T2"]["split"] = {"validation": [], "test": ["T1-1"]}
     with pytest.raises(InputError, match="'T1-0' is in the test set of 'T1' and in the training data of 'T2'"):
-        transfer(TransferSettings(**settings), images / "out")
+        transfer(settings, images / "out")
     settings["domains"]["T2"]["cohort"] = "another hospital"
     settings["sizes"], settings["domains"]["T2"]["sizes"] = [60], [60]
     # Refused for another reason: these are others of the same names.
     with pytest.raises(InputError, match="60 were asked for"):
-        transfer(TransferSettings(**settings), images / "out")
+        transfer(settings, images / "out")
 
 
 def test_a_folder_with_another_training_is_refused(done):
     settings = given(done)
     settings["training"]["losses"] = ["l1"]
     with pytest.raises(InputError, match="holds a training with other settings"):
-        transfer(TransferSettings(**settings), done / "out")
+        transfer(settings, done / "out")
 
 
-def study_of(images: Path, psnr: dict[Cell, list[float]], classical: dict[str, list[float]]) -> Transfer:
-    """Return a study of T1 alone with scores that are made up."""
-
-    def scores(values: list[float]) -> Scores:
-        count = range(len(values))
-        named = tuple(f"image {index}" for index in count), tuple(f"subject {index}" for index in count)
-        return Scores(*named, {"psnr": tuple(values), "fastmri-ssim": tuple(values)})
-
+def study_of(images: Path, psnr: dict[tuple, list[float]], classical: dict[str, list[float]]) -> TransferStudy:
+    """Return a study of T1 alone with scores that are made up, by a network's trainings and by method."""
     settings = TransferSettings(**given(images) | {"test_on": ["T1"], "methods": list(classical)})
-    return Transfer(
-        settings,
-        images,
-        {},
-        {(cell, "T1"): scores(values) for cell, values in psnr.items()},
-        {(method, "T1"): scores(classical[method.name]) for method in settings.methods},
-        (),
-    )
+    study = TransferStudy(settings)
+    scores = {study.network(*names): values for names, values in psnr.items()}
+    scores |= {method: classical[method.name] for method in settings.methods}
+    evaluations = {
+        (contender, "T1"): {
+            index: {"image": {"psnr": value, "fastmri-ssim": value}} for index, value in enumerate(values)
+        }
+        for contender, values in scores.items()
+    }
+    study.results = StudyResults(study, images, evaluations)
+    study.test_sets["T1"].subject = "subject {}".format
+    return study
 
 
 def test_findings_are_what_the_scores_say(images):
     psnr = {
-        Cell("photos", 2): [20.0, 22.0],
-        Cell("photos", 6): [24.0, 26.0],
-        Cell("photos", 2, "T1", 3): [29.0, 31.0],
-        Cell("photos", 6, "T1", 3): [30.0, 32.0],
-        Cell("T1", 6): [30.6, 32.6],
-        Cell("T1", 6, "T1", 3): [30.4, 32.4],
-        Cell("T2", 3): [31.0, 33.0],
+        ("photos", 2): [20.0, 22.0],
+        ("photos", 6): [24.0, 26.0],
+        ("photos", 2, "T1", 3): [29.0, 31.0],
+        ("photos", 6, "T1", 3): [30.0, 32.0],
+        ("T1", 6): [30.6, 32.6],
+        ("T1", 6, "T1", 3): [30.4, 32.4],
+        ("T2", 3): [31.0, 33.0],
     }
-    found = transfer_findings(study_of(images, psnr, {"zero-filled": [29.9, 31.9], "tv": [27.9, 29.9]}))
+    found = study_of(images, psnr, {"zero-filled": [29.9, 31.9], "tv": [27.9, 29.9]}).findings()
     assert [finding.holds for finding in found] == [True, False, True, True, False, True]
     assert "-0.40 ± 0.00 dB over 2 images of 2 subjects" in found[0].sentence
     assert "Total variation is the best" in found[2].sentence
@@ -280,13 +281,9 @@ def test_findings_are_what_the_scores_say(images):
 
 
 def test_without_a_classical_method_nothing_is_claimed(images):
-    psnr = {
-        Cell(domain, size, tuned and "T1", tuned): [20.0, 22.0]
-        for domain, size in (("photos", 2), ("photos", 6), ("T1", 6), ("T2", 3))
-        for tuned in (0, 3)
-    }
-    psnr = {Cell(cell.trained_on, cell.size, cell.tuned_on or None, cell.tuning): each for cell, each in psnr.items()}
-    found = transfer_findings(study_of(images, psnr, {"zero-filled": [29.9, 31.9]}))
+    networks = [("photos", 2), ("photos", 6), ("T1", 6), ("T2", 3)]
+    psnr = {(*each, *tuning): [20.0, 22.0] for each in networks for tuning in ((), ("T1", 3))}
+    found = study_of(images, psnr, {"zero-filled": [29.9, 31.9]}).findings()
     assert found[2].holds is None
     assert found[2].verdict == "Cannot be told"
 
@@ -299,15 +296,11 @@ def test_the_settings_to_begin_with_are_settings(name, kind):
     assert settings.test_on if name != "losses" else len(settings.losses) == 4
 
 
-def test_scores_are_compared_in_pairs_and_kept(tmp_path):
+def test_scores_are_compared_in_pairs():
     named = ("a", "b", "c"), ("s", "s", "t")
     one = Scores(*named, {"psnr": (30.0, 20.0, 28.0)})
     other = Scores(*named, {"psnr": (29.0, 19.0, 25.0)})
     difference = one.minus(other, "psnr")
     assert (difference.mean, difference.count) == (pytest.approx(5 / 3), 3)
     assert difference.deviation == pytest.approx(np.std([1, 1, 3], ddof=1))
-    assert one.median_place("psnr") == 2
-    keep_scores(tmp_path / "scores.json", "this", one)
-    assert kept_scores(tmp_path / "scores.json", "this") == one
-    assert kept_scores(tmp_path / "scores.json", "that") is None
-    assert kept_scores(tmp_path / "none.json", "this") is None
+    assert one.median_index("psnr") == 2

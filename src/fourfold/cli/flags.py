@@ -7,6 +7,7 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from pathlib import Path
+from types import ModuleType
 from typing import Annotated, Any, TypeAlias, get_type_hints
 
 from cyclopts import App, Group, Parameter
@@ -15,7 +16,7 @@ from cyclopts.config import Dict
 from fourfold.errors import InputError, short_repr
 from fourfold.files.documents import read_settings
 
-__all__ = ["DATA", "METHODS", "OUTPUT", "Flag", "MethodName", "SettingsFile", "Tokens", "new_app", "run"]
+__all__ = ["DATA", "METHODS", "OUTPUT", "Flag", "MethodName", "SettingsFile", "Tokens", "module_of", "new_app", "run"]
 
 METHODS = Group("Methods", sort_key=0)
 DATA = Group("Data", sort_key=1)
@@ -56,13 +57,13 @@ def new_app(name: str, **options: Any) -> App:
 def run(name: str, /, *tokens: Tokens) -> None:
     """Run the command `name`, the function of that name in `fourfold.cli.<name>`, on `tokens`.
 
-    A command of two words has ``_`` between them in the names of its function and module.
+    A command of two words is in the module ``<first word>_branches``; its function has ``_`` between them.
 
     The method and the settings file are looked for first, because the other flags follow from them. Where the function
     has a parameter `own`, ``own_type(method)`` in the same module gives its type.
     """
     identifier = name.replace(" ", "_")
-    module = importlib.import_module(f"fourfold.cli.{identifier}")
+    module = module_of(name)
     function = getattr(module, identifier)
     parameters = inspect.signature(function).parameters
     looked = _first_look_at(name, tokens)
@@ -79,6 +80,13 @@ def run(name: str, /, *tokens: Tokens) -> None:
     )
     app["--help"].show = False
     app(tokens)
+
+
+def module_of(name: str) -> ModuleType:
+    """Return the module of a command."""
+    return importlib.import_module(
+        f"fourfold.cli.{name.split()[0]}_branches" if " " in name else f"fourfold.cli.{name}"
+    )
 
 
 def _first_look_at(name: str, tokens: Sequence[str]) -> Mapping[str, Any]:

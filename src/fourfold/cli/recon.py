@@ -23,7 +23,7 @@ from fourfold.scan import Reconstruction, Scan
 
 if TYPE_CHECKING:
     # They load torch, which the help does not need.
-    from fourfold.cli.unfinished import Unfinished
+    from fourfold.cli.resumable_run import ResumableRun
     from fourfold.methods.method import Method
 
 __all__ = ["own_type", "recon"]
@@ -94,7 +94,7 @@ def recon(
     resume
         Go on with the frames that the same command has finished before; otherwise start anew.
     """
-    from fourfold.cli.unfinished import Unfinished
+    from fourfold.cli.resumable_run import ResumableRun
     from fourfold.methods.registry import find_method
     from fourfold.report import write_report
 
@@ -113,32 +113,32 @@ def recon(
         solver, reason = choose_method(prepare(first))
         remarks = (f"The method '{solver.name}' was chosen: {reason}.", *remarks)
     output = output or Path(f"{file.name.split('.')[0]}_{solver.name}.nii.gz")
-    unfinished = None
+    resumable = None
     if solver.scope == "frame" and len(chosen) > 1:
-        unfinished = Unfinished(output, _call(volume, solver, prepare, more, chosen))
-    going_on = unfinished if resume else None
+        resumable = ResumableRun(output, _call(volume, solver, prepare, more, chosen))
+    going_on = resumable if resume else None
     images = _image_files(output, volume, chosen)
     replace_image = _may_replace(images, IMAGE_SUFFIXES, inputs, force, going_on)
     replace_report = report is not None and _may_replace([report], (".html",), inputs, force, going_on)
     for sentence in remarks:
         remark(sentence)
-    if unfinished is not None and not resume:
-        unfinished.remove()
+    if resumable is not None and not resume:
+        resumable.remove()
 
     parts = _series(volume, chosen) if solver.scope == "series" else _frames(volume, chosen)
     middle = chosen[len(chosen) // 2]
     with (
-        _going_on(unfinished, len(chosen)),
+        _going_on(resumable, len(chosen)),
         writer(output, replace=replace_image) as image,
         progress_bar() as show,
     ):
         for done, (words, indices, scan) in enumerate(parts):
             ready = prepare(scan).to(computer.device)
-            result = unfinished.frame(words, ready) if unfinished is not None else None
+            result = resumable.frame(words, ready) if resumable is not None else None
             if result is None:
                 result = solver(ready, part_of(show, done, len(chosen) // len(indices), words))
-                if unfinished is not None and not result.record.interrupted:
-                    unfinished.keep(words, ready, result)
+                if resumable is not None and not result.record.interrupted:
+                    resumable.keep(words, ready, result)
             result = replace(result, record=replace(result.record, notes=(*remarks, *result.record.notes)))
             image.add(result)
             if indices[0] <= middle:
@@ -153,14 +153,14 @@ def recon(
     made = join(image.parts)
     for sentence in made.record.notes[len(remarks) :]:
         remark(sentence)
-    if unfinished is not None and made.record.interrupted:
-        unfinished.mark(*image.written, report)
+    if resumable is not None and made.record.interrupted:
+        resumable.mark(*image.written, report)
         remark("The volume is not finished; the same command goes on with the frames that are missing.")
-    elif unfinished is not None:
-        left_over = unfinished.left_over([*image.written, report])
+    elif resumable is not None:
+        left_over = resumable.left_over([*image.written, report])
         if left_over:
             remark(f"Files of the unfinished volume are still there: {', '.join(path.name for path in left_over)}.")
-        unfinished.remove()
+        resumable.remove()
     if json:
         facts = {
             "output": str(output),
@@ -185,7 +185,7 @@ def _may_replace(
     suffixes: Sequence[str],
     inputs: Iterable[Path | None],
     force: bool,
-    earlier: Unfinished | None,
+    earlier: ResumableRun | None,
 ) -> bool:
     """Return whether outputs may be replaced: by `force`, or where the same call, ended `earlier`, has written them.
 
@@ -224,18 +224,18 @@ def _call(
 
 
 @contextmanager
-def _going_on(unfinished: Unfinished | None, frames: int) -> Iterator[None]:
+def _going_on(resumable: ResumableRun | None, frames: int) -> Iterator[None]:
     """Say what is taken over from an earlier call, and what the next one can take over where this one is ended."""
-    if unfinished is not None and unfinished.frames:
+    if resumable is not None and resumable.frames:
         remark(
-            f"An earlier call has finished {unfinished.frames} of the {frames} frames, which are taken over "
+            f"An earlier call has finished {resumable.frames} of the {frames} frames, which are taken over "
             "(--no-resume starts anew)."
         )
     try:
         yield
     except (KeyboardInterrupt, InputError):
-        if unfinished is not None and unfinished.frames:
-            remark(f"{unfinished.frames} of {frames} frames are kept; the same command goes on with the others.")
+        if resumable is not None and resumable.frames:
+            remark(f"{resumable.frames} of {frames} frames are kept; the same command goes on with the others.")
         raise
 
 

@@ -1,4 +1,4 @@
-"""`fourfold study`: a published study on data of one's own."""
+"""`fourfold study`: published studies on data of one's own."""
 
 from __future__ import annotations
 
@@ -8,25 +8,20 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from cyclopts import Group, Parameter
-from rich.box import SIMPLE_HEAD
-from rich.table import Table
 
 from fourfold.cli.compare import PATTERN, settings_of
 from fourfold.cli.computer import Computer, ComputerOptions
-from fourfold.cli.console import print_json, print_line, print_table, progress_bar, remark
+from fourfold.cli.console import remark
 from fourfold.cli.files import PAGES, FormatOptions, check_folder, select_frames
 from fourfold.cli.flags import DATA, OUTPUT, Flag, SettingsFile
+from fourfold.cli.study_run import carry_out
 from fourfold.errors import InputError
 from fourfold.formats import ScanFile, open_scan
 from fourfold.methods.method import Method
-from fourfold.report.study import write_study
-from fourfold.report.study_figures import spread_words
 from fourfold.sampling import SamplingOptions
-from fourfold.studies.convdecoder import Design, study_methods
-from fourfold.studies.convdecoder import study as do_study
-from fourfold.studies.finished import Finished
+from fourfold.studies.convdecoder import ConvDecoderStudy, study_methods
 from fourfold.studies.reference import Reference
-from fourfold.studies.study import Case, Kind, Study
+from fourfold.studies.scan_set import Case, Design
 
 __all__ = ["own_type", "study"]
 
@@ -108,31 +103,12 @@ def study(
     """
     if preset != "convdecoder":
         raise InputError(f"The study '{preset}' takes a settings file after its name: fourfold study {preset} FILE.")
-    design = Design(
-        tuple(_methods({"members": members, "iterations": iterations, "time_budget": time_budget}, own)),
-        pattern,
-        acceleration,
-        seed,
-        details or SamplingOptions(),
-        reference,
-        crop,
-    )
-    cases = list(_cases(data, frames, more or FormatOptions()))
     check_folder(output, PAGES)
     computer.claim()
-    with progress_bar() as show:
-        try:
-            found = do_study(cases, design, Finished(output / "finished"), computer.device, show)
-        except KeyboardInterrupt:
-            remark(f"What is finished stays in '{output / 'finished'}': the same command again goes on from there.")
-            raise
-    output.mkdir(parents=True, exist_ok=True)
-    page = write_study(found, preset, output, f"ConvDecoder study: {', '.join(found.datasets)}")
-    if json:
-        print_json(found.to_json())
-        return
-    print_table(_table(found))
-    print_line(f"Open {page} in a browser to see the figures.")
+    design = Design(pattern, acceleration, seed, details or SamplingOptions(), reference, crop)
+    chosen = list(_methods({"members": members, "iterations": iterations, "time_budget": time_budget}, own))
+    cases = list(_cases(data, frames, more or FormatOptions()))
+    carry_out(lambda: ConvDecoderStudy(cases, chosen, design, computer.device), output, json)
 
 
 def _methods(shared: dict[str, Any], own: Any) -> Iterator[Method]:
@@ -174,19 +150,3 @@ def _files(path: Path, options: FormatOptions) -> Iterator[ScanFile]:
             yield file
     if not found:
         raise InputError(f"The folder '{path}' holds no raw data that can be read: name one with fully sampled files.")
-
-
-def _table(found: Study) -> Table:
-    """Return the means of the scores for the terminal."""
-    kinds: tuple[tuple[Kind, str], ...] = (("image", ""), ("estimate", ", without data consistency"))
-    table = Table(box=SIMPLE_HEAD, padding=0)
-    table.add_column("method")
-    for metric in found.metrics:
-        table.add_column(metric.name, justify="right", no_wrap=True)
-    for method in found.methods:
-        for kind, words in kinds:
-            spreads = [found.spread(method.name, metric, kind) for metric in found.metrics]
-            if any(spread.count for spread in spreads):
-                cells = [spread_words(spread, each) for spread, each in zip(spreads, found.metrics, strict=True)]
-                table.add_row(method.name + words, *cells)
-    return table

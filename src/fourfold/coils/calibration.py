@@ -15,7 +15,7 @@ from fourfold.errors import InputError
 from fourfold.operators.gridding import gridded_centre
 from fourfold.scan import Scan, crop_centre
 
-__all__ = ["Approach", "calibration_kspace", "estimate_maps"]
+__all__ = ["Approach", "central_calibration", "estimate_maps"]
 
 Approach: TypeAlias = Literal["espirit", "walsh"]
 
@@ -24,7 +24,7 @@ _WALSH_LINES = 4
 _FEWEST_GRIDDED = 16
 
 
-def calibration_kspace(scan: Scan, minimum: int = FEWEST, size: int | None = MOST) -> Tensor:
+def central_calibration(scan: Scan, minimum: int = FEWEST, size: int | None = MOST) -> Tensor:
     """Return the calibration k-space of a scan: acquired apart from it, or its fully sampled centre.
 
     With a trajectory it is the centre brought onto the grid (`fourfold.operators.gridding.gridded_centre`).
@@ -49,11 +49,11 @@ def calibration_kspace(scan: Scan, minimum: int = FEWEST, size: int | None = MOS
     InputError
         When there are fewer than `minimum` calibration lines.
     """
-    if scan.calibration is None and scan.trajectory is not None:
+    if scan.calibration_kspace is None and scan.trajectory is not None:
         return _gridded(scan, minimum, size or MOST)
-    found = scan.calibration
+    found = scan.calibration_kspace
     if found is None:
-        found = crop_centre(scan.kspace, scan.sampling.calibration)
+        found = crop_centre(scan.kspace, scan.sampling.acs_shape)
     lines = calibration_size(scan)
     if lines < minimum:
         raise InputError(
@@ -111,10 +111,10 @@ def estimate_maps(
     if approach == "walsh":
         if sets not in (1, "auto"):
             raise InputError(f"{sets} sets of coil maps were asked for; Walsh's method gives one: choose ESPIRiT.")
-        calibration = calibration_kspace(scan, minimum=_WALSH_LINES)
+        calibration = central_calibration(scan, minimum=_WALSH_LINES)
         return walsh(low_resolution_images(calibration, scan.shape))
-    calibration = calibration_kspace(scan, minimum=kernel)
-    if scan.trajectory is not None and scan.calibration is None:
+    calibration = central_calibration(scan, minimum=kernel)
+    if scan.trajectory is not None and scan.calibration_kspace is None:
         # Samples that were brought onto the grid have no noise of known variance, and gaps between shots lower the
         # eigenvalues within the object: an automatic crop would cut it.
         return espirit(calibration, scan.shape, sets, kernel, crop=0.0 if crop == "auto" else crop).maps

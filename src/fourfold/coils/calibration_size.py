@@ -20,9 +20,9 @@ def calibration_size(scan: AnyScan[Any], most: int = MOST) -> int:
 
     With a trajectory, without data acquired apart, the width of the densely sampled centre, at most `most`.
     """
-    if scan.calibration is not None:
-        return min(scan.calibration.shape[-2:])
-    return min(scan.sampling.calibration) if scan.trajectory is None else dense_centre(scan, most)
+    if scan.calibration_kspace is not None:
+        return min(scan.calibration_kspace.shape[-2:])
+    return min(scan.sampling.acs_shape) if scan.trajectory is None else dense_centre(scan, most)
 
 
 def dense_centre(scan: AnyScan[Any], most: int) -> int:

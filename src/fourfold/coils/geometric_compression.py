@@ -69,7 +69,7 @@ def compress_coils_geometrically(scan: Scan, coils: int | None = None, energy: f
     return scan.replace(
         kspace=torch.where(scan.mask[:, None], mixed, 0),
         coil_maps=mix(scan.coil_maps),
-        calibration=mix_kspace(scan.calibration),
+        calibration_kspace=mix_kspace(scan.calibration_kspace),
         noise=None if scan.noise is None else matrices[start] @ scan.noise,
         source=replace(scan.source, details={**scan.source.details, **details, "compression": "geometric"}),
     )
@@ -113,9 +113,9 @@ def _check(scan: Scan, dim: int) -> None:
             f"Samples along the readout ({'kx' if dim == -1 else 'ky'}) were left out, by whose positions geometric "
             "compression tells the coils apart; use compression by SVD."
         )
-    if scan.calibration is not None and scan.calibration.shape[dim] != scan.kspace.shape[dim]:
+    if scan.calibration_kspace is not None and scan.calibration_kspace.shape[dim] != scan.kspace.shape[dim]:
         raise InputError(
-            f"The calibration data have {scan.calibration.shape[dim]} readout samples and the scan "
+            f"The calibration data have {scan.calibration_kspace.shape[dim]} readout samples and the scan "
             f"{scan.kspace.shape[dim]}; geometric compression needs them alike: use compression by SVD."
         )
     if scan.noise is not None:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from fourfold.coils.calibration import calibration_kspace, estimate_maps
+from fourfold.coils.calibration import central_calibration, estimate_maps
 from fourfold.coils.espirit import Sets
 from fourfold.errors import InputError
 from fourfold.methods.joint_estimation import estimate_jointly
@@ -70,4 +70,4 @@ class CoilMapSettings(MethodSettings):
 
 
 def _calibration_lines(scan: Scan) -> int:
-    return min(calibration_kspace(scan, minimum=0).shape[-2:])
+    return min(central_calibration(scan, minimum=0).shape[-2:])

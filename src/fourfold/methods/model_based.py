@@ -52,7 +52,7 @@ class ModelBasedMethod(CoilMapSettings, Method):
     initial_weight: ClassVar[float]
     """Where the search for a weight starts, and where it stays if the data do not tell."""
     holds_out_lines: ClassVar[bool] = True
-    """Whether the method can bridge a held-back line; weights are otherwise judged by single held-back samples."""
+    """Whether the method can bridge a held-out line; weights are otherwise judged by single held-out samples."""
 
     phase_sensitive: ClassVar[bool] = True
     """Whether the regulariser likes some phases better than others."""
@@ -147,7 +147,7 @@ class ModelBasedMethod(CoilMapSettings, Method):
         if requested != "auto":
             return requested, None
         if problem.scan.trajectory is not None and not self.holds_out_lines:
-            # Held-back shots would mislead it, and samples within a shot are too alike to tell anything.
+            # Held-out shots would mislead it, and samples within a shot are too alike to tell anything.
             return self.initial_weight, WeightChoice(self.initial_weight, {}, 0, 0, 1.0)
 
         def solve(part: SenseProblem, weight: float, start: Tensor | None, iterations: int) -> Minimum:
@@ -168,7 +168,7 @@ class ModelBasedMethod(CoilMapSettings, Method):
         """Return the weight of a series, and with much noise how much of its image to trust."""
         weight = max(self.initial_weight, share * noise)
         if noise >= _MUCH_NOISE:
-            # Frames of a single line beside the centre have none to hold back.
+            # Frames of a single line beside the centre have none to hold out.
             with suppress(InputError):
                 return try_weight(problem, solve, weight)
         return WeightChoice(weight, {}, 0, 0, 1.0)

@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeAlias
 import torch
 from torch import Tensor
 
-from fourfold.coils.calibration import calibration_kspace, estimate_maps
+from fourfold.coils.calibration import central_calibration, estimate_maps
 from fourfold.coils.espirit import Crop, Sets
 from fourfold.coils.low_resolution import low_resolution_images
 from fourfold.coils.root_sum_of_squares import root_sum_of_squares
@@ -180,7 +180,7 @@ def _lowres_phase(scan: Scan, maps: Tensor) -> Tensor:
     A nearly real image is what total variation and wavelets like: worth 0.05 to 0.2 dB on measured heads.
     """
     try:
-        lowres = low_resolution_images(calibration_kspace(scan), scan.shape)
+        lowres = low_resolution_images(central_calibration(scan), scan.shape)
     except InputError:
         return maps.new_ones((1, maps.shape[1], 1, 1))
     combined = (maps.conj() * lowres[:, None]).sum(dim=2)

@@ -41,6 +41,8 @@ class Metric:
         What every frame of the reference must hold for itself.
     decimals
         Digits after the point in tables.
+    display_order
+        Place among the metrics in tables, lowest first.
     """
 
     name: str
@@ -53,6 +55,7 @@ class Metric:
     smallest: int = 1
     frame_content: Literal["anything", "signal", "contrast"] = "anything"
     decimals: int = 4
+    display_order: int = 100
 
     def check(self, image: Tensor, reference: Tensor) -> None:
         """Raise InputError where `image` and `reference`, both (frame, y, x), do not suit the metric."""

@@ -1,131 +1,28 @@
-"""The named metrics: a score goes with its window, data range and averaging, so each has a name."""
+"""Finds the metrics: every module of this folder is looked through, so that a new one needs no list."""
 
 from __future__ import annotations
+
+import importlib
+import pkgutil
+from pathlib import Path
 
 from torch import Tensor
 
 from fourfold.errors import InputError, nearest
-from fourfold.metrics.information import vif
 from fourfold.metrics.metric import Metric
-from fourfold.metrics.squared_error import nmse, psnr, snr_db
-from fourfold.metrics.structural import ms_ssim, ssim
-from fourfold.metrics.windows import box, gaussian
 
 __all__ = ["METRICS", "find_metric", "score", "score_frames"]
 
 
-def _fastmri_ssim(image: Tensor, reference: Tensor, peak: float) -> float:
-    return float(ssim(image, reference, peak, box(7), sample_covariance=True))
+def _found() -> dict[str, Metric]:
+    names = (entry.name for entry in pkgutil.iter_modules([str(Path(__file__).parent)]) if entry.name != "registry")
+    modules = [importlib.import_module(f"fourfold.metrics.{name}") for name in names]
+    found = {value.name: value for module in modules for value in vars(module).values() if isinstance(value, Metric)}
+    return dict(sorted(found.items(), key=lambda item: (item[1].display_order, item[0])))
 
 
-def _ssim_3x3(image: Tensor, reference: Tensor, peak: float) -> float:  # noqa: ARG001  # each frame has its own peak
-    return float(ssim(image, reference, reference.max(), box(3), sample_covariance=False))
-
-
-def _ms_ssim(image: Tensor, reference: Tensor, peak: float) -> float:
-    return float(ms_ssim(image, reference, peak, gaussian(11, 1.5)))
-
-
-_ANY_SIZE = "Any size; a reference that is not zero everywhere."
-
-_ALL = (
-    Metric(
-        name="psnr",
-        title="PSNR (dB)",
-        statement=(
-            "Peak signal-to-noise ratio 10·log10(L²/MSE) in dB; L is the maximum of the reference volume, "
-            "MSE the squared error averaged over all pixels of the volume (fastMRI's convention)."
-        ),
-        needs=_ANY_SIZE,
-        higher_is_better=True,
-        measure=psnr,
-        decimals=2,
-        pooled=True,
-    ),
-    Metric(
-        name="nmse",
-        title="NMSE",
-        statement=(
-            "Normalised mean squared error ‖image − reference‖² / ‖reference‖² over all pixels of the volume "
-            "(fastMRI's convention)."
-        ),
-        needs=_ANY_SIZE,
-        higher_is_better=False,
-        measure=lambda image, reference, _: nmse(image, reference),
-        pooled=True,
-    ),
-    Metric(
-        name="fastmri-ssim",
-        title="SSIM 7×7 (fastMRI)",
-        statement=(
-            "Structural similarity with a uniform 7×7 window, K1 = 0.01, K2 = 0.03, sample covariance "
-            "(n − 1), data range = maximum of the reference volume; pixels whose window fits; mean over "
-            "frames (fastMRI's convention, scikit-image's defaults)."
-        ),
-        needs="At least 7×7 pixels; a reference that is not zero everywhere.",
-        higher_is_better=True,
-        measure=_fastmri_ssim,
-        smallest=7,
-    ),
-    Metric(
-        name="ssim-3x3",
-        title="SSIM 3×3",
-        statement=(
-            "Structural similarity with a uniform 3×3 window, k1 = 0.01, k2 = 0.03, local moments with n in "
-            "the denominator, data range = maximum of each reference frame; pixels whose window fits; mean "
-            "over frames (Ghodrati et al. 2019)."
-        ),
-        needs="At least 3×3 pixels; signal in every frame of the reference.",
-        higher_is_better=True,
-        measure=_ssim_3x3,
-        smallest=3,
-        frame_content="signal",
-    ),
-    Metric(
-        name="ms-ssim",
-        title="MS-SSIM",
-        statement=(
-            "Multi-scale structural similarity on five scales with the exponents .0448, .2856, .3001, .2363, "
-            ".1333 (Wang, Simoncelli and Bovik 2003); Gaussian 11×11 window of σ = 1.5 pixels, K1 = 0.01, "
-            "K2 = 0.03, data range = maximum of the reference volume; 2×2 averages between scales, an odd "
-            "last row or column repeated; pixels whose window fits; mean over frames."
-        ),
-        needs="At least 161×161 pixels; a reference that is not zero everywhere.",
-        higher_is_better=True,
-        measure=_ms_ssim,
-        smallest=161,
-    ),
-    Metric(
-        name="vif",
-        title="VIF (pixel domain)",
-        statement=(
-            "Visual information fidelity in the pixel domain, VIFp (Sheikh and Bovik 2006), four scales, "
-            "noise variance 2 on an intensity scale on which the maximum of the reference volume is 255; "
-            "mean over frames."
-        ),
-        needs="At least 41×41 pixels; contrast in every frame of the reference.",
-        higher_is_better=True,
-        measure=vif,
-        smallest=41,
-        frame_content="contrast",
-    ),
-    Metric(
-        name="snr-db",
-        title="SNR (dB)",
-        statement=(
-            "Signal-to-noise ratio 20·log10(‖reference‖ / ‖image − reference‖) in dB of each frame; mean "
-            "over frames (Ghodrati et al. 2019)."
-        ),
-        needs="Any size; signal in every frame of the reference.",
-        higher_is_better=True,
-        measure=lambda image, reference, _: snr_db(image, reference),
-        decimals=2,
-        frame_content="signal",
-    ),
-)
-
-METRICS: dict[str, Metric] = {metric.name: metric for metric in _ALL}
-"""All metrics by name."""
+METRICS: dict[str, Metric] = _found()
+"""All metrics by name, in the order of `Metric.display_order`."""
 
 
 def find_metric(name: str) -> Metric:

@@ -48,7 +48,7 @@ def noise_variance(scan: Scan, calibration: Tensor) -> float:
     if scan.noise is not None:
         return float(scan.noise.abs().square().mean())
     noise = noise_floor(calibration)
-    if scan.calibration is None:
+    if scan.calibration_kspace is None:
         return noise
     # Another acquisition may be brighter: what both sampled tells by how much.
     box = min(calibration.shape[-2], scan.shape[0]), min(calibration.shape[-1], scan.shape[1])

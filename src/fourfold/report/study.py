@@ -1,203 +1,130 @@
-"""The folder of a study: its page, its figures, its scores."""
+"""The folder of a study: its page, its figures, its tables and scores."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from fourfold.errors import InputError
+from fourfold.files.csv_rows import write_csv
+from fourfold.files.documents import plain
 from fourfold.files.output import atomically, write_text
-from fourfold.metrics import Metric
-from fourfold.report.charts import chart_png
+from fourfold.report.charts import chart_png, score_chart, tuning_chart
 from fourfold.report.encoding import data_url
-from fourfold.report.study_figures import Drawn, ensemble_chart, spread_words, study_figures
-from fourfold.report.tables import write_csv
+from fourfold.report.figures import figure
+from fourfold.report.results import Results
 from fourfold.report.template import part, render
-from fourfold.report.wording import decimal, pairs, sampling_words
-from fourfold.studies.reference import REFERENCES
-from fourfold.studies.study import Kind, Study
+from fourfold.report.wording import pairs, sampling_words
+from fourfold.studies.engine import Study
+from fourfold.studies.page_parts import Figure, Finding, MemberChart, MissingFigure, SideBySide, Table, TuningChart
 
-__all__ = ["write_study"]
-
-Row = tuple[str, Sequence[Mapping[str, Any]]]
-"""A table's row: its name and its cells, each a text and whether it is the best of its column."""
+__all__ = ["FigureFile", "StudyPage", "write_study"]
 
 
-def write_study(study: Study, subject: str, folder: Path, title: str) -> Path:
-    """Write ``index.html``, ``scores.csv``, ``scores.json`` and the figures as PNG; return the page.
+@dataclass(frozen=True)
+class FigureFile:
+    """A figure in the folder of a study; without a file the caption says why."""
+
+    name: str
+    caption: str
+    file: Path | None
+    chart: bool = False
+
+    @property
+    def image(self) -> str | None:
+        """The picture as a data URL."""
+        return None if self.file is None else data_url(self.file.read_bytes())
+
+
+@dataclass(frozen=True)
+class StudyPage:
+    """What was written: the page, the tables and findings for the terminal, and all of it as JSON types."""
+
+    path: Path
+    tables: Sequence[Table]
+    findings: Sequence[Finding]
+    content: dict[str, Any]
+
+
+def write_study(study: Study) -> StudyPage:
+    """Write ``index.html``, ``scores.csv``, ``scores.json``, numbered tables as CSV, and the figures as PNG.
 
     Parameters
     ----------
     study
-        The results.
-    subject
-        Name of the method that the study is about.
-    folder
-        An existing folder; files of these names are replaced, each once the new one is complete.
-    title
-        The page's heading.
+        One that is done; files of these names in its folder are replaced, each once the new one is complete.
 
     Raises
     ------
     InputError
-        When every method refused every scan, and when the system refuses to write.
+        When there is no score, and when the system refuses to write.
     """
-    if not study.results:
-        scan, method, sentence = study.failures[0]
-        raise InputError(f"No method suits any of the scans. {scan}, {method}: {sentence}")
-    figures = study_figures(study, subject, folder)
-    style = part("page.css")
-    html = render("study.html", title=title, style=style, **_contents(study, figures))
+    folder = study.results.folder
+    if not study.results.evaluations:
+        who, sentence = study.failures()[0]
+        raise InputError(f"No method suits any of the scans. {who}: {sentence}")
+    folder.mkdir(parents=True, exist_ok=True)
+    tables, findings = study.tables(), study.findings()
+    ensemble_tables, charts = study.ensembles()
+    html = render(
+        "study.html",
+        style=part("page.css"),
+        study=study,
+        facts=[(name, _fact(value)) for name, value in study.facts()],
+        findings=findings,
+        tables=tables,
+        failures=study.failures(),
+        notes=study.notes(),
+        figures=[_draw(each, folder) for each in study.figures()],
+        ensembles=ensemble_tables,
+        charts=[
+            (method, [(each.caption, data_url(chart_png(_chart(each)))) for each in group])
+            for method, group in groupby(charts, lambda each: each.group)
+        ],
+        details=study.details(),
+        records=[(name, pairs(settings)) for name, settings in study.records()],
+        software={"fourfold": version("fourfold")},
+    )
+    content: dict[str, Any] = plain(study.to_json())
     page = folder / "index.html"
     with atomically(page, ".html") as file:
         write_text(file, html)
     with atomically(folder / "scores.json", ".json") as file:
-        write_text(file, json.dumps(study.to_json(), indent=2, ensure_ascii=False))
+        write_text(file, json.dumps(content, indent=2, ensure_ascii=False))
     write_csv(folder / "scores.csv", study.rows())
-    return page
+    for table in tables:
+        if table.number:
+            write_csv(folder / f"table-{table.number}.csv", table.records())
+    return StudyPage(page, study.printed(), findings, content)
 
 
-def _contents(study: Study, figures: Sequence[Drawn]) -> dict[str, Any]:
-    """Return every variable of the template ``study.html``."""
-    return {
-        "facts": _facts(study),
-        "simulated": study.simulated,
-        "reference_name": REFERENCES[study.reference],
-        "count": len(study.cases),
-        "metrics": study.metrics,
-        "scores": _scores(study),
-        "gains": _table(study, "gain", signed=True),
-        "datasets": _by_dataset(study),
-        "ensembles": _ensembles(study),
-        "figures": [
-            {"name": each.name, "caption": each.caption, "image": each.file and data_url(each.file.read_bytes())}
-            for each in figures
-        ],
-        "charts": _charts(study),
-        "scans": _scans(study),
-        "failures": study.failures,
-        "omitted": list(dict.fromkeys(f"{label}: {sentence}" for label, sentence in study.omitted)),
-        "settings": [(method.title, pairs(method.model_dump(mode="json"))) for method in study.methods],
-        "software": {"fourfold": version("fourfold")},
-    }
+def _fact(value: str | Sequence[Mapping[str, Any]]) -> str:
+    return value if isinstance(value, str) else "; ".join(dict.fromkeys(map(sampling_words, value)))
 
 
-def _facts(study: Study) -> list[tuple[str, str]]:
-    samplings = dict.fromkeys(sampling_words(summary) for summary in study.sampling.values())
-    return [
-        ("Scans", str(len(study.cases))),
-        ("Data sets", ", ".join(study.datasets)),
-        ("Sampling", "; ".join(samplings)),
-        ("Methods", ", ".join(method.title for method in study.methods)),
-    ]
+def _draw(shown: Figure, folder: Path) -> FigureFile:
+    """Write a figure as ``figure-<name>.png``."""
+    path = folder / f"figure-{shown.name}.png"
+    match shown:
+        case MissingFigure():
+            return FigureFile(shown.name, shown.caption, None)
+        case SideBySide():
+            labels, images, scores = zip(*shown.images, strict=True)
+            named = tuple({shown.metric.name: score} for score in scores)
+            results = Results(images, labels, named, (shown.metric,), shown.reference, shown.reference_name)
+            figure(results, path, below=shown.below, foot=shown.foot)
+        case _:
+            with atomically(path, ".png") as file:
+                file.write_bytes(chart_png(_chart(shown)))
+    return FigureFile(shown.name, shown.caption, path, chart=isinstance(shown, MemberChart))
 
 
-def _row(study: Study, name: str, method: str, kind: Kind, dataset: str | None = None, signed: bool = False) -> Row:
-    return name, [
-        {"text": spread_words(spread, metric, signed), "value": spread.mean, "best": False}
-        for metric in study.metrics
-        for spread in [study.spread(method, metric, kind, dataset)]
-    ]
-
-
-def _known(study: Study, method: str, kind: Kind, dataset: str | None = None) -> bool:
-    """Return whether a method has any score of a kind."""
-    return any(study.spread(method, metric, kind, dataset).count for metric in study.metrics)
-
-
-def _marked(rows: list[Row], metrics: Sequence[Metric]) -> list[Row]:
-    """Return the rows with the best cell of each column marked."""
-    for place, metric in enumerate(metrics):
-        column = [cells[place] for _, cells in rows if cells[place]["value"] == cells[place]["value"]]
-        if len(column) > 1:
-            sign = 1 if metric.higher_is_better else -1
-            max(column, key=lambda cell: sign * cell["value"])["best"] = True  # type: ignore[index]
-    return rows
-
-
-def _scores(study: Study) -> list[Row]:
-    """Return the table of all methods, with and without data consistency."""
-    kinds: tuple[tuple[Kind, str], ...] = (("image", ""), ("estimate", ", without data consistency"))
-    rows = [
-        _row(study, f"{method.title}{words}", method.name, kind)
-        for method in study.methods
-        for kind, words in kinds
-        if _known(study, method.name, kind)
-    ]
-    return _marked(rows, study.metrics)
-
-
-def _table(study: Study, kind: Kind, signed: bool = False) -> list[Row]:
-    return [
-        _row(study, method.title, method.name, kind, signed=signed)
-        for method in study.methods
-        if _known(study, method.name, kind)
-    ]
-
-
-def _by_dataset(study: Study) -> list[tuple[str, list[Row]]]:
-    """Return a table for each data set where there are several."""
-    if len(study.datasets) == 1:
-        return []
-    return [
-        (
-            dataset,
-            _marked(
-                [
-                    _row(study, method.title, method.name, "image", dataset)
-                    for method in study.methods
-                    if _known(study, method.name, "image", dataset)
-                ],
-                study.metrics,
-            ),
-        )
-        for dataset in study.datasets
-    ]
-
-
-def _ensembles(study: Study) -> list[Row]:
-    """Return the table of ensembles against their members."""
-    kinds: tuple[tuple[Kind, str], ...] = (
-        ("mean member", "single members"),
-        ("best member", "best single member"),
-        ("image", "mean of all members"),
-    )
-    return [
-        _row(study, f"{method.title}: {words}", method.name, kind)
-        for method in study.methods
-        if _known(study, method.name, "best member")
-        for kind, words in kinds
-    ]
-
-
-def _charts(study: Study) -> list[tuple[str, list[dict[str, str]]]]:
-    """Return the charts of scores against the number of members, for each method that has them."""
-    charts = []
-    for method in study.methods:
-        drawn = [(metric, ensemble_chart(study, method.name, metric)) for metric in study.metrics]
-        urls = [
-            {
-                "image": data_url(chart_png(chart)),
-                "words": f"{method.title}: {metric.title} against the number of averaged members",
-            }
-            for metric, chart in drawn
-            if chart is not None
-        ]
-        if urls:
-            charts.append((method.title, urls))
-    return charts
-
-
-def _scans(study: Study) -> list[tuple[str, str, list[str]]]:
-    """Return the scores of every image: scan, method, texts."""
-    return [
-        (
-            result.case.label,
-            result.method.title,
-            [decimal(result.value(metric), metric.decimals) for metric in study.metrics] + [decimal(result.seconds, 1)],
-        )
-        for result in study.results
-    ]
+def _chart(shown: TuningChart | MemberChart) -> Any:
+    if isinstance(shown, MemberChart):
+        return score_chart(shown.title, shown.averaged, shown.single, shown.best)
+    return tuning_chart(shown.title, shown.images, shown.curves, shown.lines)

@@ -6,9 +6,9 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-__all__ = ["MISSING", "decimal", "labels", "number", "pairs", "sampling_words"]
+from fourfold.studies.scores import format_number
 
-MISSING = "–"
+__all__ = ["decimal", "labels", "number", "pairs", "sampling_words"]
 
 FEW = 12
 """Lists up to this length are written out."""
@@ -25,11 +25,7 @@ def number(value: float, digits: int = 4) -> str:
 
 def decimal(value: float, places: int) -> str:
     """Return a number with so many decimals, and a dash where there is none."""
-    if math.isnan(value):
-        return MISSING
-    if math.isinf(value):
-        return "∞" if value > 0 else "−∞"
-    return f"{value:.{places}f}"
+    return format_number(value, f".{places}f")
 
 
 def pairs(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -59,14 +55,14 @@ def _words(value: Any) -> str:
 
 
 def sampling_words(summary: Mapping[str, Any]) -> str:
-    """Return a sampling's summary in a few words: kind, realised and asked acceleration."""
+    """Return a sampling's summary in a few words: kind, realised and target acceleration."""
     if "acceleration" not in summary:
         return "not recorded"
     acceleration = summary["acceleration"]
     if acceleration == 1:
         return "fully sampled"
-    asked = summary.get("asked_acceleration")
-    aim = f" (asked {number(asked)}×)" if asked is not None else ""
+    target = summary.get("target_acceleration")
+    aim = f" (target {number(target)}×)" if target is not None else ""
     return f"{summary.get('kind', 'acquired')}, {acceleration:.2f}×{aim}"
 
 

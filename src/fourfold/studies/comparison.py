@@ -159,7 +159,11 @@ class Comparison:
 
 
 def _statements(metric: Metric) -> dict[str, Any]:
-    return {field.name: getattr(metric, field.name) for field in dataclasses.fields(metric) if field.name != "measure"}
+    return {
+        field.name: getattr(metric, field.name)
+        for field in dataclasses.fields(metric)
+        if field.name not in ("measure", "display_order")
+    }
 
 
 def _json(value: Any) -> Any:

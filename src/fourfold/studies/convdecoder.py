@@ -3,31 +3,56 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from functools import partial
-from importlib.metadata import version
-from typing import Any
-
-from torch import Tensor
+import math
+import statistics
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Literal, TypeAlias
 
 from fourfold.errors import InputError
-from fourfold.methods.method import Method, Progress
+from fourfold.files.documents import plain
+from fourfold.methods.method import Method
 from fourfold.methods.registry import methods
 from fourfold.metrics import Metric, find_metric
-from fourfold.sampling import SamplingOptions, undersample
-from fourfold.scan import Reconstruction, Scan
-from fourfold.studies.ensemble import EnsembleScores, ensemble_scores
-from fourfold.studies.finished import Finished, Piece, fingerprint
-from fourfold.studies.reference import Reference, reference_image
-from fourfold.studies.study import Case, Result, Study
+from fourfold.scan import Reconstruction
+from fourfold.studies.engine import Fact, Study
+from fourfold.studies.ensemble import EnsembleScores
+from fourfold.studies.page_parts import (
+    Cell,
+    Column,
+    Figure,
+    MemberChart,
+    MissingFigure,
+    SideBySide,
+    Table,
+    metric_column,
+)
+from fourfold.studies.reference import REFERENCES
+from fourfold.studies.scan_set import Case, Design, ScanSet
+from fourfold.studies.scores import Spread, format_number
+from fourfold.studies.test_set import Evaluation
 
-__all__ = ["METRICS", "SUBJECT", "Design", "study", "study_methods"]
+__all__ = ["METRICS", "SUBJECT", "ConvDecoderStudy", "Kind", "study_methods"]
 
 SUBJECT = "convdecoder"
 
 METRICS = ("vif", "ms-ssim", "fastmri-ssim", "psnr")
 """The scores of the study, in its order."""
+
+Kind: TypeAlias = Literal["image", "estimate", "gain", "best member", "mean member"]
+"""The method's image; the one before measured samples were put back; what that brought; the best single member by
+the score itself; the mean of the members' scores."""
+
+_KINDS: tuple[Kind, ...] = ("image", "estimate", "gain", "best member", "mean member")
+_WITH_AND_WITHOUT: tuple[tuple[Kind, str], ...] = (("image", ""), ("estimate", ", without data consistency"))
+_MEMBERS: tuple[tuple[Kind, str], ...] = (
+    ("mean member", "single members"),
+    ("best member", "best single member"),
+    ("image", "mean of all members"),
+)
+_EXAMPLE = "Image, magnified detail and error of the scan with the median PSNR."
+
+Place: TypeAlias = tuple[str, int]
+"""Name of a data set and number of a case in it."""
 
 
 def study_methods() -> list[type[Method]]:
@@ -37,207 +62,413 @@ def study_methods() -> list[type[Method]]:
     return [known["tv"], *trained, known["deep-decoder"], known["dip"], known[SUBJECT]]
 
 
-@dataclass(frozen=True)
-class Design:
-    """How the study is done.
-
-    Attributes
-    ----------
-    methods
-        With their settings, in the order of the tables.
-    pattern, acceleration, seed, options
-        As `fourfold.sampling.undersample` takes them; the same for every scan.
-    reference
-        How the references are made.
-    crop
-        Size (ny, nx) to which images are cut about their centre before they are scored and shown; None leaves them.
-    """
-
-    methods: tuple[Method, ...]
-    pattern: str = "random"
-    acceleration: float = 4.0
-    seed: int = 0
-    options: SamplingOptions = field(default_factory=SamplingOptions)
-    reference: Reference = "rss"
-    crop: tuple[int, int] | None = None
-
-    def prepare(self, scan: Scan) -> Scan:
-        """Return a scan whose images are cut; raises InputError where they are smaller than that."""
-        if self.crop is None:
-            return scan
-        size = scan.geometry.image_size or scan.shape
-        if any(not 1 <= part <= whole for part, whole in zip(self.crop, size, strict=True)):
-            raise InputError(
-                f"The images of '{scan.source.path or scan.source.label}' are {size[0]}×{size[1]} and cannot be cut to "
-                f"{self.crop[0]}×{self.crop[1]}: give a smaller crop."
-            )
-        return scan.replace(geometry=dataclasses.replace(scan.geometry, image_size=self.crop))
-
-    def undersample(self, scan: Scan) -> Scan:
-        """Return the scan as the methods see it."""
-        return undersample(scan, self.pattern, self.acceleration, seed=self.seed, **self.options)
-
-
-def study(
-    cases: Sequence[Case], design: Design, finished: Finished, device: str = "cpu", progress: Progress = lambda *_: None
-) -> Study:
-    """Undersample, reconstruct and score every case with every method of the design.
-
-    Each reconstruction is kept when it is done, and taken over by a later call in which the data, the sampling, the
-    settings and fourfold's version are the same: interrupted work goes on where it stopped.
+class ConvDecoderStudy(Study):
+    """Reconstruct undersampled scans with several methods, and score them with and without data consistency.
 
     Parameters
     ----------
     cases
         Fully sampled frames.
+    methods
+        With their settings, in the order of the tables.
     design
-        Methods, sampling, reference.
-    finished
-        Where reconstructions are kept.
+        Sampling, reference, crop.
     device
         Where to compute.
-    progress
-        Called with the done fraction of the whole and a few words.
 
     Raises
     ------
     InputError
-        Without a case; for one that is not fully sampled or smaller than the crop, before any work is done.
-    KeyboardInterrupt
-        When the user ends it; what is finished stays.
+        Without a case; for one that is not fully sampled or smaller than the crop.
     """
-    if not cases:
-        raise InputError("There is no scan to study; give at least one fully sampled file.")
-    cases = [dataclasses.replace(case, load=partial(_load, case, design)) for case in cases]
-    for case in cases:
-        case.load()
-    work = _Work(design, finished, len(cases) * len(design.methods), device, progress)
-    for case in cases:
-        work.do(case)
-    metrics = tuple(each for each in map(find_metric, METRICS) if each.name in work.suiting)
-    return Study(
-        tuple(cases),
-        design.methods,
-        metrics,
-        tuple(work.results),
-        tuple(work.failures),
-        tuple(work.omitted),
-        work.sampling,
-        design.reference,
-        work.simulated,
-        finished,
-    )
 
+    paper = "Darestani & Heckel, Proc. ISMRM 29 (2021)"
+    tables_title = "Scores"
+    test_sets: Mapping[str, ScanSet]
 
-def _load(case: Case, design: Design) -> Scan:
-    """Return the fully sampled scan of a case, prepared."""
-    scan = case.load()
-    if scan.trajectory is not None:
-        raise InputError(f"'{case.name}' is non-Cartesian ({scan.trajectory.kind}); this study needs Cartesian data.")
-    if not scan.fully_sampled:
-        raise InputError(
-            f"'{case.name}' is undersampled already ({scan.acceleration:.2f}×), and a study scores against fully "
-            f"sampled data: leave it out, or reconstruct it with: fourfold recon {scan.source.path or 'FILE'}"
+    def __init__(
+        self, cases: Sequence[Case], methods: Sequence[Method], design: Design | None = None, device: str = "cpu"
+    ) -> None:
+        if not cases:
+            raise InputError("There is no scan to study; give at least one fully sampled file.")
+        self.methods, self.device, self.design = tuple(methods), device, design or Design()
+        self.datasets = tuple(dict.fromkeys(case.dataset for case in cases))
+        self.title = f"ConvDecoder study: {', '.join(self.datasets)}"
+        metrics = [find_metric(name) for name in METRICS]
+        self.test_sets = {
+            name: ScanSet(name, [case for case in cases if case.dataset == name], self.design, metrics, device)
+            for name in self.datasets
+        }
+        self.count = len(cases)
+        over = f" ± standard deviation over {self.count} scans" if self.count > 1 else ""
+        self.introduction = (
+            f"Against the {REFERENCES[self.design.reference]}, mean{over}; higher is better. The best mean of each "
+            "column is bold. No method sees the reference. Without data consistency is the method's image before the "
+            "measured samples are put back in every coil."
         )
-    return design.prepare(scan)
 
+    @property
+    def metrics(self) -> tuple[Metric, ...]:  # type: ignore[override]
+        """The metrics that suit any case that was read."""
+        return tuple(
+            metric
+            for metric in map(find_metric, METRICS)
+            if any(
+                metric.name not in unsuitable
+                for each in self.test_sets.values()
+                for unsuitable in each.unsuitable.values()
+            )
+        )
 
-class _Work:
-    """Goes through the cases, and collects what comes of it."""
+    @property
+    def simulation_note(self) -> str:  # type: ignore[override]
+        """What the page says of simulated k-space."""
+        simulated = any(each.simulated for each in self.test_sets.values())
+        return "Some of this k-space was computed from an image; it was not measured by a scanner." if simulated else ""
 
-    def __init__(self, design: Design, finished: Finished, total: int, device: str, progress: Progress) -> None:
-        self.design, self.finished, self.total, self.device, self.progress = design, finished, total, device, progress
-        self.done = 0
-        self.results: list[Result] = []
-        self.failures: list[tuple[str, str, str]] = []
-        self.omitted: list[tuple[str, str]] = []
-        self.sampling: dict[str, dict[str, Any]] = {}
-        self.suiting: set[str] = set()
-        self.simulated = False
-
-    def do(self, case: Case) -> None:
-        """Reconstruct and score one case with all methods."""
-        full = case.load().to(self.device)
-        reference = reference_image(full, self.design.reference)
-        metrics = self._metrics(case, reference)
-        scan = self.design.undersample(full)
-        self.simulated |= full.source.simulated
-        self.sampling[case.label] = scan.sampling_summary()
-        data = fingerprint(full)
-        for method in self.design.methods:
-            piece = Piece(case.label, method.name, self._agreed(method, scan, data))
-            try:
-                scores = self.finished.scores(piece) or self._make(piece, method, scan, reference, metrics)
-            except InputError as refusal:
-                self.failures.append((case.label, method.name, str(refusal)))
-            else:
-                self.results.append(_result(case, method, scores, piece))
-            self.done += 1
-            self.progress(self.done / self.total, f"{case.label}, {method.name}")
-
-    def _make(
-        self, piece: Piece, method: Method, scan: Scan, reference: Tensor, metrics: Sequence[Metric]
-    ) -> dict[str, Any]:
-        """Reconstruct, score and keep one piece; return its scores."""
-        made = method(scan, lambda part, words: self._tell(part, f"{piece.scan}, {method.name}: {words}"))
-        if made.record.interrupted:
-            raise KeyboardInterrupt
-        scores = _scores(made, reference, metrics)
-        self.finished.keep(piece, made, scores)
-        return scores
-
-    def _tell(self, part: float, words: str) -> None:
-        self.progress((self.done + part) / self.total, words)
-
-    def _agreed(self, method: Method, scan: Scan, data: str) -> dict[str, Any]:
+    def evaluations(self, method: str, dataset: str | None = None) -> dict[Place, Evaluation]:
+        """Return the scores of a method's images of one data set or all."""
         return {
-            "fourfold": version("fourfold"),
-            "method": method.name,
-            "settings": method.model_dump(mode="json"),
-            "sampling": scan.sampling_summary(),
-            "reference": self.design.reference,
-            "crop": self.design.crop,
-            "metrics": METRICS,
-            "data": data,
+            (name, index): evaluation
+            for (contender, name), found in self.results.evaluations.items()
+            if contender.name == method and dataset in (None, name)
+            for index, evaluation in found.items()
         }
 
-    def _metrics(self, case: Case, reference: Tensor) -> list[Metric]:
-        """Return the metrics that suit a reference, and note why others do not."""
-        suiting = []
-        for metric in map(find_metric, METRICS):
-            refusal = metric.refusal(reference)
-            if refusal is None:
-                suiting.append(metric)
-                self.suiting.add(metric.name)
-            else:
-                self.omitted.append((case.label, refusal))
-        return suiting
+    def spread(self, method: str, metric: Metric, kind: Kind = "image", dataset: str | None = None) -> Spread:
+        """Return mean and standard deviation of a score over the cases."""
+        return Spread.of(_value(each, metric, kind) for each in self.evaluations(method, dataset).values())
+
+    # The page's parts
+
+    def facts(self) -> list[Fact]:
+        """Return what was studied."""
+        samplings = [each for images in self.test_sets.values() for each in images.sampling.values()]
+        return [
+            ("Scans", str(self.count)),
+            ("Data sets", ", ".join(self.datasets)),
+            ("Sampling", samplings),
+            ("Methods", ", ".join(method.title for method in self.methods)),
+        ]
+
+    def failures(self) -> list[tuple[str, str]]:
+        """Return which methods do not suit which scans, and why."""
+        return [(f"{each.test_set}: {each.image}, {each.method.name}", each.sentence) for each in self.results.failures]
+
+    def notes(self) -> list[str]:
+        """Return which scores do not suit which scans, and why."""
+        return list(dict.fromkeys(f"Not scored: {label}: {sentence}" for label, sentence in self._not_scored()))
+
+    def _not_scored(self) -> Iterator[tuple[str, str]]:
+        for images in self.test_sets.values():
+            for index, unsuitable in images.unsuitable.items():
+                yield from ((images.cases[index].label, sentence) for sentence in unsuitable.values())
+
+    def tables(self) -> list[Table]:
+        """Return the scores with and without data consistency, what it brings, and the scores on each data set."""
+        titles = {method.name: method.title for method in self.methods}
+        scores = [(f"{titles[name]}{words}", name, kind) for name in titles for kind, words in _WITH_AND_WITHOUT]
+        gains: list[tuple[str, str, Kind]] = [(title, name, "gain") for name, title in titles.items()]
+        images: list[tuple[str, str, Kind]] = [(title, name, "image") for name, title in titles.items()]
+        over = ", mean ± standard deviation over the scans" if self.count > 1 else ""
+        caption = f"What data consistency adds: the difference that the step makes on the same fit{over}."
+        tables = [self._table("All scans", scores), self._table(caption, gains, gain=True)]
+        if len(self.datasets) > 1:
+            tables += [self._table(f"Data set {name}", images, dataset=name) for name in self.datasets]
+        return [table for table in tables if table.rows]
+
+    def printed(self) -> list[Table]:
+        """Return the means of the scores under the names of methods and metrics."""
+        rows = [(f"{each.name}{words}", each.name, kind) for each in self.methods for kind, words in _WITH_AND_WITHOUT]
+        table = self._table("", rows)
+        columns = tuple(metric_column(metric, metric.name) for metric in self.metrics)
+        return [dataclasses.replace(table, row_title="method", columns=columns)]
+
+    def _table(
+        self,
+        caption: str,
+        rows: Sequence[tuple[str, str, Kind]],
+        *,
+        gain: bool = False,
+        dataset: str | None = None,
+        row_title: str = "Method",
+        mark_best: bool = True,
+    ) -> Table:
+        """Return the rows (name, method, kind of score) of which there are scores."""
+        cells = [
+            (name, tuple(self.spread(method, metric, kind, dataset) for metric in self.metrics))
+            for name, method, kind in rows
+        ]
+        columns = (
+            metric_column(each, mark_best=mark_best and not gain, sign="+" if gain else "") for each in self.metrics
+        )
+        known = tuple((name, spreads) for name, spreads in cells if any(spread.count for spread in spreads))
+        return Table(caption, row_title, tuple(columns), known)
+
+    def ensembles(self) -> tuple[list[Table], list[MemberChart]]:
+        """Return the ensembles against their members, and the scores against the number of members."""
+        several = [each for each in self.methods if self._averages(each.name, find_metric("psnr")) is not None]
+        if not several:
+            return [], []
+        rows = [(f"{method.title}: {words}", method.name, kind) for method in several for kind, words in _MEMBERS]
+        caption = (
+            "The mean of the members against the members alone. The best single member is that by the score itself, "
+            "scan by scan, which only the reference can tell."
+        )
+        charts = [
+            chart
+            for method in several
+            for metric in self.metrics
+            if (chart := self._member_chart(method, metric)) is not None
+        ]
+        return [self._table(caption, rows, row_title="Image", mark_best=False)], charts
+
+    def details(self) -> list[Table]:
+        """Return the scores of every scan."""
+        columns = (
+            Column("Method"),
+            *(metric_column(each, mark_best=False) for each in self.metrics),
+            Column("Seconds", ".1f"),
+        )
+        rows: list[tuple[str, tuple[Cell, ...]]] = []
+        for (dataset, index), method, evaluation in self._in_order():
+            scores = (_value(evaluation, metric) for metric in self.metrics)
+            label = self.test_sets[dataset].cases[index].label
+            rows.append((label, (method.title, *scores, evaluation["seconds"])))
+        return [Table("Every scan", "Scan", columns, tuple(rows))]
+
+    def _in_order(self) -> Iterator[tuple[Place, Method, Evaluation]]:
+        """Yield the scores case by case."""
+        for name, images in self.test_sets.items():
+            for index in range(len(images)):
+                for method in self.methods:
+                    evaluation = self.results.evaluations.get((method, name), {}).get(index)
+                    if evaluation is not None:
+                        yield (name, index), method, evaluation
+
+    # Files
+
+    def rows(self) -> Iterator[Mapping[str, Any]]:
+        """Yield rows of image, image before data consistency, averages of k members, single members."""
+        names = [metric.name for metric in self.metrics]
+        for (dataset, index), method, evaluation in self._in_order():
+            head = {"data_set": dataset, "scan": self.test_sets[dataset].image_name(index), "method": method.name}
+            for image, scores in _images(evaluation):
+                row = {**head, "image": image, **{name: scores.get(name, math.nan) for name in names}}
+                yield {**row, "seconds": evaluation["seconds"]} if image == "image" else row
+
+    def to_json(self) -> dict[str, Any]:
+        """Return all but the pixels as JSON types: settings, means, every score, refusals."""
+        groups = (None, *self.datasets) if len(self.datasets) > 1 else (None,)
+        summary = []
+        for dataset in groups:
+            for method in self.methods:
+                for kind in _KINDS:
+                    spreads = {each.name: self.spread(method.name, each, kind, dataset) for each in self.metrics}
+                    if any(spread.count for spread in spreads.values()):
+                        summary.append(
+                            {"data_set": dataset or "all", "method": method.name, "kind": kind}
+                            | {name: dataclasses.asdict(spread) for name, spread in spreads.items()}
+                        )
+        content: dict[str, Any] = plain(
+            {
+                "reference": self.design.reference,
+                "metrics": {metric.name: metric.statement for metric in self.metrics},
+                "settings": {method.name: method.model_dump(mode="json") for method in self.methods},
+                "summary": summary,
+                "results": [
+                    {
+                        "data_set": dataset,
+                        "scan": self.test_sets[dataset].image_name(index),
+                        "method": method.name,
+                        "scores": evaluation["image"],
+                        "scores_without_data_consistency": evaluation["estimate"],
+                        "ensemble": evaluation["ensemble"],
+                        "seconds": evaluation["seconds"],
+                        "sampling": self.test_sets[dataset].sampling[index],
+                        "file": self.test_sets[dataset].key(method, index).file_name,
+                    }
+                    for (dataset, index), method, evaluation in self._in_order()
+                ],
+                "failures": [
+                    {"scan": f"{each.test_set}: {each.image}", "method": each.method.name, "reason": each.sentence}
+                    for each in self.results.failures
+                ],
+                "not_scored": [{"scan": label, "reason": sentence} for label, sentence in self._not_scored()],
+            }
+        )
+        return content
+
+    # Figures
+
+    def figures(self) -> Iterator[Figure]:
+        """Yield Figures 2 to 5 of the paper for this data."""
+        place = self.example()
+        if place is None:
+            yield MissingFigure("2", f"There are no figures: no scan suits '{SUBJECT}', which they are about.")
+            return
+        families = {method.name: method.family for method in self.methods}
+        rivals = [name for name, family in families.items() if family != "untrained"]
+        networks = [name for name, family in families.items() if family == "untrained"]
+        title = next(method.title for method in self.methods if method.name == SUBJECT)
+        words = f"{title} beside methods that are not untrained networks."
+        yield self._side_by_side(place, [*rivals, SUBJECT], "2", words)
+        yield self._side_by_side(place, networks, "3", "The untrained networks.")
+        yield from self._ensemble_figures(place)
+        yield from self._shift_figures([name for name in rivals if families[name] == "trained"], title)
+
+    def example(self, dataset: str | None = None) -> Place | None:
+        """Return the case with the median PSNR of ConvDecoder, the lower one of two, or None without any."""
+        found = self.evaluations(SUBJECT, dataset)
+        by_score = sorted(found, key=lambda place: found[place]["image"]["psnr"])
+        return by_score[(len(by_score) - 1) // 2] if by_score else None
+
+    def _figure(
+        self,
+        name: str,
+        caption: str,
+        place: Place,
+        images: Sequence[tuple[str, Reconstruction, float]],
+        below: Sequence[Sequence[str]],
+        scores: str,
+    ) -> SideBySide:
+        case = self.test_sets[place[0]].cases[place[1]]
+        return SideBySide(
+            name,
+            f"{caption} {_EXAMPLE} {scores}",
+            images,
+            find_metric("psnr"),
+            self.test_sets[place[0]].reference(place[1]),
+            self.design.reference,
+            [[metric.title for metric in self.metrics], *below],
+            (scores, f"Shown: {case.label}."),
+        )
+
+    def _side_by_side(
+        self,
+        place: Place,
+        names: Sequence[str],
+        number: str,
+        caption: str,
+        dataset: str | None = None,
+    ) -> SideBySide:
+        """Return the images of several methods on one case, with their mean scores over all cases or a data set's."""
+        shown = [
+            (method, found[place])
+            for method in self.methods
+            if method.name in names and place in (found := self.evaluations(method.name))
+        ]
+        shown.sort(key=lambda pair: names.index(pair[0].name))
+        count = self.count if dataset is None else len(self.test_sets[dataset])
+        return self._figure(
+            number,
+            caption,
+            place,
+            [
+                (method.title, self.results.image(method, *place), evaluation["image"]["psnr"])
+                for method, evaluation in shown
+            ],
+            [[self._with_and_without(method.name, metric, dataset) for metric in self.metrics] for method, _ in shown],
+            f"Scores: mean ± standard deviation over {count} scan{'s' if count > 1 else ''}; in brackets without data "
+            "consistency.",
+        )
+
+    def _with_and_without(self, method: str, metric: Metric, dataset: str | None) -> str:
+        spec = f".{metric.decimals}f"
+        words = self.spread(method, metric, dataset=dataset).text(spec)
+        without = self.spread(method, metric, "estimate", dataset)
+        return f"{words} ({format_number(without.mean, spec)})" if without.count else words
+
+    def _ensemble_figures(self, place: Place) -> Iterator[Figure]:
+        """Yield the mean of the members beside the best of them, and PSNR against their number."""
+        method, psnr = next(each for each in self.methods if each.name == SUBJECT), find_metric("psnr")
+        evaluation = self.evaluations(SUBJECT)[place]
+        made, ensemble = self.results.image(method, *place), _ensemble(evaluation)
+        if made.members is None or ensemble is None:
+            yield MissingFigure("4", "Figure 4 compares an ensemble with its members, and there is a single member.")
+            return
+        count, best = len(made.members), ensemble.best(psnr)
+        single = dataclasses.replace(
+            made, image=made.members[best], members=None, std=None, before_data_consistency=None
+        )
+        kinds: tuple[Kind, ...] = ("best member", "image")
+        yield self._figure(
+            "4a",
+            "The mean of the members beside the best of them.",
+            place,
+            [
+                (f"Best of {count} members", single, ensemble.single[psnr.name][best]),
+                (f"Mean of {count} members", made, evaluation["image"][psnr.name]),
+            ],
+            [[self.spread(SUBJECT, each, kind).text(f".{each.decimals}f") for each in self.metrics] for kind in kinds],
+            "Scores: mean ± standard deviation over all scans; the best member is chosen by each score.",
+        )
+        chart = self._member_chart(method, psnr)
+        assert chart is not None
+        caption = "PSNR against the number of averaged members, mean over all scans."
+        yield dataclasses.replace(chart, name="4b", caption=caption)
+
+    def _shift_figures(self, trained: Sequence[str], title: str) -> Iterator[Figure]:
+        """Yield trained networks on each data set beside ConvDecoder."""
+        shift = "Figure 5, the shift from one anatomy to another,"
+        if not trained:
+            words = (
+                f"{shift} is about trained networks, and there are none yet; untrained ones see no data but the scan."
+            )
+            yield MissingFigure("5", words)
+        elif len(self.datasets) == 1:
+            yield MissingFigure("5", f"{shift} needs a second data set: name one.")
+        else:
+            for letter, dataset in zip("abcdefghijklmnopqrstuvwxyz", self.datasets, strict=False):
+                place = self.example(dataset)
+                if place is not None:
+                    words = f"Trained networks and {title} on the data set {dataset}."
+                    yield self._side_by_side(place, [*trained, SUBJECT], f"5{letter}", words, dataset)
+
+    def _member_chart(self, method: Method, metric: Metric) -> MemberChart | None:
+        """Return a score against the number of averaged members, the mean over all cases."""
+        scores = self._averages(method.name, metric)
+        if scores is None:
+            return None
+        best = self.spread(method.name, metric, "best member").mean
+        caption = f"{method.title}: {metric.title} against the number of averaged members"
+        return MemberChart("", caption, metric.title, *scores, best, method.title)
+
+    def _averages(self, method: str, metric: Metric) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
+        """Return the means over the cases of the scores of averages and of members, or None without members."""
+        evaluations = self.evaluations(method).values()
+        found = [each for each in map(_ensemble, evaluations) if each is not None and metric.name in each.single]
+        if not found:
+            return None
+        averaged = zip(*(each.averaged[metric.name] for each in found), strict=True)
+        single = zip(*(each.single[metric.name] for each in found), strict=True)
+        return tuple(map(statistics.fmean, averaged)), tuple(map(statistics.fmean, single))
 
 
-def _scores(made: Reconstruction, reference: Tensor, metrics: Sequence[Metric]) -> dict[str, Any]:
-    """Return the scores of image, estimate and members, and the seconds, JSON types."""
-
-    def of(image: Tensor) -> dict[str, float]:
-        return {metric.name: metric.evaluate(image, reference)[0] for metric in metrics}
-
-    return {
-        "image": of(made.magnitude),
-        "estimate": {} if made.before_data_consistency is None else of(made.before_data_consistency.abs()),
-        "ensemble": None
-        if made.members is None or len(made.members) == 1
-        else dataclasses.asdict(ensemble_scores(made.members, reference, metrics)),
-        "seconds": made.record.seconds,
-    }
+def _ensemble(evaluation: Evaluation) -> EnsembleScores | None:
+    scores = evaluation["ensemble"]
+    return None if scores is None else EnsembleScores(**scores)
 
 
-def _result(case: Case, method: Method, scores: dict[str, Any], piece: Piece) -> Result:
-    ensemble = scores["ensemble"]
-    return Result(
-        case,
-        method,
-        scores["image"],
-        scores["estimate"],
-        None if ensemble is None else EnsembleScores(**ensemble),
-        scores["seconds"],
-        piece,
-    )
+def _value(evaluation: Evaluation, metric: Metric, kind: Kind = "image") -> float:
+    """Return a score, NaN where there is none."""
+    image = float(evaluation["image"].get(metric.name, math.nan))
+    estimate = float(evaluation["estimate"].get(metric.name, math.nan))
+    if kind in ("image", "estimate", "gain"):
+        return {"image": image, "estimate": estimate, "gain": image - estimate}[kind]
+    ensemble = _ensemble(evaluation)
+    if ensemble is None or metric.name not in ensemble.single:
+        return math.nan
+    single = ensemble.single[metric.name]
+    return single[ensemble.best(metric)] if kind == "best member" else statistics.mean(single)
+
+
+def _images(evaluation: Evaluation) -> Iterator[tuple[str, Mapping[str, float]]]:
+    """Yield the name and the scores of every image of one reconstruction."""
+    yield "image", evaluation["image"]
+    if evaluation["estimate"]:
+        yield "without data consistency", evaluation["estimate"]
+    for words, what in (("mean of first", "averaged"), ("member", "single")):
+        scores = (evaluation["ensemble"] or {}).get(what, {})
+        for place in range(len(next(iter(scores.values()), ()))):
+            yield f"{words} {place + 1}", {name: values[place] for name, values in scores.items()}

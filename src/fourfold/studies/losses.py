@@ -3,28 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from itertools import product
+from statistics import median
 from typing import Any, ClassVar
 
 from pydantic import Field, PositiveInt
 
 from fourfold.errors import InputError
-from fourfold.methods.method import Method, Progress
+from fourfold.metrics import Metric
 from fourfold.networks.build import build
-from fourfold.scan import Reconstruction
-from fourfold.studies.domains import Domain, DomainSettings
-from fourfold.studies.evaluation import Unseen, network_image, network_scores
+from fourfold.studies.engine import Contender, TrainingRun
+from fourfold.studies.image_groups import ImageGroupSettings
+from fourfold.studies.network_study import NetworkStudy, compared, label
+from fourfold.studies.page_parts import Column, Figure, Finding, Table, metric_column
 from fourfold.studies.scores import Scores
 from fourfold.studies.settings import Methods, Named, StudySettings, refuse_placed
-from fourfold.studies.work import Work, method_image
+from fourfold.studies.statistics import friedman, normality, pairs, quartiles
 from fourfold.training.presets import merged, with_preset
 from fourfold.training.settings import TrainingSettings
-from fourfold.training.train import is_finished, train
 
-__all__ = ["Arm", "Losses", "LossesSettings", "losses"]
+__all__ = ["LossesSettings", "LossesStudy"]
 
 _TEST = "test"
+_LEVEL = 0.05
+"""Of significance."""
+_TOLERANCE_DB = 0.5
+"""By so much a network may be worse and yet be as good as another."""
 
 
 class LossesSettings(StudySettings):
@@ -33,10 +37,10 @@ class LossesSettings(StudySettings):
     study: ClassVar[str] = "losses"
 
     networks: dict[Named, dict[str, Any]] = Field(min_length=1)
-    """Networks by name: what is its own in the training, such as ``preset: ghodrati2019-unet``."""
+    """Networks by name: settings of their trainings that differ, such as ``preset: ghodrati2019-unet``."""
     losses: dict[Named, list[Any]] = Field(min_length=1)
     """Losses by name, each a list as in a training."""
-    data: DomainSettings
+    data: ImageGroupSettings
     """Files and how their subjects are split."""
     images: PositiveInt | None = None
     """Number of images for training; all unless given."""
@@ -46,170 +50,204 @@ class LossesSettings(StudySettings):
     """Scores; the first one tells which image is shown."""
 
 
-@dataclass(frozen=True)
-class Arm:
-    """A network trained with a loss."""
+class LossesStudy(NetworkStudy):
+    """Train several networks with several losses on the same data, and compare the images."""
 
-    network: str
-    loss: str
+    settings_type = LossesSettings
+    paper = "Ghodrati et al., Quantitative Imaging in Medicine and Surgery 9 (2019) 1516"
+    example_metric = 0
 
-    @property
-    def name(self) -> str:
-        """Name of its folder."""
-        return f"{self.network}-{self.loss}"
-
-    @property
-    def label(self) -> str:
-        """Name in running text."""
-        return f"{self.network} ({self.loss})"
-
-
-@dataclass(frozen=True, eq=False)
-class Losses:
-    """The results of the study.
-
-    Attributes
-    ----------
-    settings
-        How it was done.
-    folder
-        Where weights and images lie.
-    unseen
-        Images for test.
-    arms
-        Scores of each network under each loss.
-    classical
-        Scores by method.
-    failures
-        (method's title, sentence) where the data does not suit a method.
-    parameters
-        How many numbers each network learns.
-    kinds
-        Kinds of losses that each name stands for.
-    """
-
-    settings: LossesSettings
-    folder: Path
-    unseen: Unseen
-    arms: Mapping[Arm, Scores]
-    classical: Mapping[Method, Scores]
-    failures: tuple[tuple[str, str], ...]
-    parameters: Mapping[str, int]
-    kinds: Mapping[str, frozenset[str]]
-
-    def scores(self, made: Arm | Method) -> Scores:
-        """Return the scores of a network or a method."""
-        return self.arms[made] if isinstance(made, Arm) else self.classical[made]
-
-    def example(self) -> int:
-        """Return the image with the median score of the first network under the first loss."""
-        return next(iter(self.arms.values())).median_place(self.settings.metrics[0])
-
-    def image(self, made: Arm | Method, index: int) -> Reconstruction:
-        """Return what a network or a method made of a test image."""
-        if isinstance(made, Arm):
-            return network_image(str(_folder(self.folder, made)), self.unseen, index, self.settings.device)
-        return method_image(made, self.unseen, index, self.folder)
-
-    def rows(self) -> Iterator[dict[str, Any]]:
-        """Yield a row for each image, network and method."""
-        for arm, scores in self.arms.items():
-            yield from ({"method": "network", "network": arm.network, "loss": arm.loss, **row} for row in scores.rows())
-        for method, scores in self.classical.items():
-            yield from ({"method": method.name, "network": None, "loss": None, **row} for row in scores.rows())
-
-
-def losses(settings: LossesSettings, folder: Path, progress: Progress = lambda *_: None) -> Losses:
-    """Train every network with every loss, and test them all on the same images.
-
-    Every network has a folder of its own below ``networks/``; what is finished there is taken over by a later call with
-    the same settings, and a training that was interrupted goes on from its last checkpoint.
-
-    Parameters
-    ----------
-    settings
-        What is trained on what, and how.
-    folder
-        Where everything goes.
-    progress
-        Called with the done fraction of the whole and a few words.
-
-    Raises
-    ------
-    InputError
-        Before any work for settings that do not suit; when a folder holds a network that was trained otherwise.
-    """
-    work = _Work(settings, folder, progress)
-    for arm in work.trainings:
-        work.train(arm)
-    for method in settings.methods:
-        work.reconstruct(method, _TEST)
-    return work.result()
-
-
-class _Work(Work):
-    """Goes through networks and methods, and collects what comes of it."""
-
-    def __init__(self, settings: LossesSettings, folder: Path, progress: Progress) -> None:
+    def __init__(self, settings: LossesSettings) -> None:
         self.settings = settings
-        self.given = {name: merged(with_preset(own), settings.training) for name, own in settings.networks.items()}
-        self.domain = self._domain()
-        arms = [Arm(network, loss) for network in settings.networks for loss in settings.losses]
-        self.trainings = {arm: self._settings(arm) for arm in arms}
-        self.arms: dict[Arm, Scores] = {}
-        unseen = {_TEST: Unseen(_TEST, self.domain.test, settings.metrics)}
-        super().__init__(settings, folder, progress, unseen, len(self.trainings) + len(settings.methods))
+        self.title = f"Losses: {', '.join(settings.losses)}"
+        given = {name: merged(with_preset(own), settings.training) for name, own in settings.networks.items()}
+        shared, seed = _shared_data(given)
+        super().__init__(settings, shared, seed, {_TEST: settings.data}, [_TEST])
+        trainings = {
+            (network, loss): self.training(
+                _name(network, loss), _TEST, settings.images, given[network], losses=settings.losses[loss]
+            )
+            for network, loss in product(settings.networks, settings.losses)
+        }
+        self.runs = tuple(
+            TrainingRun(
+                _name(network, loss), f"{network} ({loss})", (_TEST,), {"network": network, "loss": loss}, training
+            )
+            for (network, loss), training in trainings.items()
+        )
+        first = next(iter(settings.losses))
+        self.parameters = {name: _parameters(trainings[name, first]) for name in settings.networks}
+        self.loss_kinds = {loss: {each.kind for each in training.losses} for (_, loss), training in trainings.items()}
 
-    def train(self, arm: Arm) -> None:
-        """Train a network unless it is there, and test it."""
-        folder, settings, show = _folder(self.folder, arm), self.trainings[arm], self.part(arm.name)
-        if not is_finished(settings, folder):
-            train(settings, folder, progress=show)
-        self.arms[arm] = network_scores(str(folder), self.unseen[_TEST], folder, self.settings.device, show)
-        self.done += 1
+    def run(self, network: str, loss: str) -> TrainingRun:
+        """Return the run of a network under a loss."""
+        return next(run for run in self.runs if run.name == _name(network, loss))
 
-    def result(self) -> Losses:
-        """Return what has come of it."""
-        first = {arm.network: made for arm, made in reversed(self.trainings.items())}
-        return Losses(
-            self.settings,
-            self.folder,
-            self.unseen[_TEST],
-            self.arms,
-            {method: scores for (method, _), scores in self.classical.items()},
-            tuple((title, sentence) for title, _, sentence in self.failures),
-            {name: _parameters(first[name]) for name in self.settings.networks},
-            {arm.loss: frozenset(loss.kind for loss in made.losses) for arm, made in self.trainings.items()},
+    def facts(self) -> list[tuple[str, str]]:
+        """Return the size of each network, and what they are tested on."""
+        sizes = [(f"Parameters of {name}", f"{count:,}") for name, count in self.parameters.items()]
+        return [*sizes, ("Tested on", self.test_facts(subjects=True).removeprefix(f"{_TEST}: "))]
+
+    def records(self) -> list[tuple[str, Mapping[str, Any]]]:
+        """Return the settings."""
+        networks = list(self.settings.networks.items())
+        common = [("All networks", self.settings.training), ("Losses", self.settings.losses)]
+        return [*networks, *common, *super().records()]
+
+    def rows(self) -> Iterator[Mapping[str, Any]]:
+        """Yield a row for each image, network and method."""
+        for row in super().rows():
+            yield {name: value for name, value in row.items() if name != "tested_on"}
+
+    def tables(self) -> list[Table]:
+        """Return tests of normality, quartiles, and pairs of networks (Tables 2 to 4 and more)."""
+        count = len(self.metrics)
+        return [
+            *(self._normality(metric, str(2 + place)) for place, metric in enumerate(self.metrics)),
+            self._quartiles(str(2 + count)),
+            *(self._pairs(metric, str(3 + count + place)) for place, metric in enumerate(self.metrics)),
+        ]
+
+    def _of_runs(self) -> dict[TrainingRun, Scores]:
+        return {run: self.scores(run, _TEST) for run in self.runs}
+
+    def _normality(self, metric: Metric, number: str) -> Table:
+        titles = ("Kolmogorov-Smirnov", "p (Lilliefors)", "Shapiro-Wilk", "p (Shapiro-Wilk)", "images")
+        rows = []
+        for run, scores in self._of_runs().items():
+            test = normality(scores.values[metric.name])
+            numbers = (None,) * len(titles) if test is None else test.numbers
+            rows.append((run.label, numbers))
+        return Table(
+            f"Tests of normality of {metric.title}: p is the chance of such a statistic if the scores were normal.",
+            "Network",
+            tuple(map(Column, titles, (".3f", ".2g", ".3f", ".2g", ".0f"))),
+            tuple(rows),
+            number,
         )
 
-    def _domain(self) -> Domain:
-        """Return the data, which all networks share."""
-        (first, given), *others = self.given.items()
-        shared, seed = given.get("data", {}), int(given.get("seed", 0))
-        refuse_placed(shared)
-        for name, other in others:
-            if (other.get("data", {}), int(other.get("seed", 0))) != (shared, seed):
-                raise InputError(
-                    f"The networks '{first}' and '{name}' have different data or seeds, so that their images cannot be "
-                    "compared; give 'data' and 'seed' below 'training', for both."
+    def _quartiles(self, number: str) -> Table:
+        names = ("25 %", "median", "75 %")
+        return Table(
+            f"Quartiles over {len(self.test_sets[_TEST])} images.",
+            "Reconstruction",
+            tuple(
+                metric_column(each, f"{each.title}, {name}", mark_best=False) for each in self.metrics for name in names
+            ),
+            tuple(
+                (
+                    label(contender),
+                    tuple(value for each in self.metrics for value in quartiles(scores.values[each.name])),
                 )
-        return Domain(_TEST, self.settings.data, shared, True, seed, self.settings.test_images)
+                for (contender, _), scores in self.results.all_scores().items()
+            ),
+            number,
+        )
 
-    def _settings(self, arm: Arm) -> TrainingSettings:
-        given, validated = self.given[arm.network], bool(self.domain.split.validation)
-        own = {
-            "name": f"{self.settings.name}-{arm.name}".lower(),
-            "losses": self.settings.losses[arm.loss],
-            "data": self.domain.data(self.settings.images, validated),
-            "keep": given.get("keep", "best" if validated else "last"),
+    def _pairs(self, metric: Metric, number: str) -> Table:
+        scores = {run.label: scores for run, scores in self._of_runs().items()}
+        chances = pairs({name: each.values[metric.name] for name, each in scores.items()})
+        return Table(
+            f"{metric.title} of pairs of networks, image by image; p by Wilcoxon's signed-rank test with Holm's "
+            "correction.",
+            "Pair",
+            (metric_column(metric, "mean difference", mark_best=False, sign="+"), Column("p", ".2g")),
+            tuple(
+                (f"{one} − {other}", (scores[one].minus(scores[other], metric.name).mean, chance))
+                for (one, other), chance in chances.items()
+            ),
+            number,
+        )
+
+    def figures(self) -> Iterator[Figure]:
+        """Yield each network under all losses (Figure 3), and all networks under each loss (Figure 4)."""
+        networks, losses = list(self.settings.networks), list(self.settings.losses)
+        for place, network in enumerate(networks):
+            contenders: list[Contender] = [
+                *self.methods_on(_TEST),
+                *(self.run(network, loss) for loss in losses),
+            ]
+            yield self.side_by_side(_TEST, contenders, f"3{chr(ord('a') + place)}", f"{network} under each loss.")
+        for place, loss in enumerate(losses if len(networks) > 1 else []):
+            runs = [self.run(network, loss) for network in networks]
+            yield self.side_by_side(_TEST, runs, f"4{chr(ord('a') + place)}", f"The networks under {loss}.")
+
+    def findings(self) -> list[Finding]:
+        """Return the findings for each score, each network and each loss."""
+        findings = []
+        for metric in self.metrics:
+            findings.append(self._not_normal(metric))
+            for network in self.settings.networks:
+                findings += self._ranking(network, metric)
+        return findings + list(self._networks_alike())
+
+    def _not_normal(self, metric: Metric) -> Finding:
+        claim = f"{metric.title} is not normally distributed (Shapiro-Wilk, p < {_LEVEL})"
+        tests = [normality(scores.values[metric.name]) for scores in self._of_runs().values()]
+        chances = [test.shapiro_p for test in tests if test is not None]
+        if not chances:
+            return Finding(claim, None, f"{claim}: there are too few images.")
+        rejected = sum(chance < _LEVEL for chance in chances)
+        return Finding(claim, rejected == len(chances), f"{claim}: for {rejected} of {len(chances)} networks.")
+
+    def _ranking(self, network: str, metric: Metric) -> Iterator[Finding]:
+        """Yield how the losses rank, and whether those that compare pixels and patches are above the perceptual one."""
+        values = {
+            loss: self.scores(self.run(network, loss), _TEST).values[metric.name] for loss in self.settings.losses
         }
-        return TrainingSettings(**{**given, **own})
+        if len(values) < 2:  # nothing to rank
+            return
+        medians = {loss: median(each) for loss, each in values.items()}
+        ranked = sorted(medians, key=medians.__getitem__, reverse=metric.higher_is_better)
+        order = ", ".join(f"{loss} {medians[loss]:.{metric.decimals}f}" for loss in ranked)
+        chance = friedman(list(values.values()))
+        test = "" if chance is None else f" (Friedman, p = {chance:.2g})"
+        claim = f"The losses make a difference to {network} in {metric.title}"
+        yield Finding(claim, None if chance is None else chance < _LEVEL, f"{claim}: medians {order}{test}.")
+        perceptual = [loss for loss in ranked if "perceptual" in self.loss_kinds[loss]]
+        others = len(ranked) - len(perceptual)
+        if perceptual and others:
+            worst = "lowest" if metric.higher_is_better else "highest"
+            claim = f"The perceptual loss has the {worst} {metric.title} of {network}"
+            yield Finding(claim, ranked.index(perceptual[0]) >= others, f"{claim}: {order}.")
+
+    def _networks_alike(self) -> Iterator[Finding]:
+        """Yield whether the smallest network is as good as the largest, under each loss."""
+        sizes = self.parameters
+        small, large = min(sizes, key=sizes.__getitem__), max(sizes, key=sizes.__getitem__)
+        snr = next((metric for metric in self.metrics if metric.name == "snr-db"), None)
+        if small == large or snr is None:
+            return
+        for loss in self.settings.losses:
+            one, other = (self.scores(self.run(network, loss), _TEST) for network in (small, large))
+            yield compared(
+                f"{small} ({sizes[small]:,} parameters) is as good as {large} ({sizes[large]:,}) under {loss}",
+                one,
+                other,
+                snr,
+                lambda difference: difference >= -_TOLERANCE_DB,
+                f"SNR {{mean}} dB image by image; as good is within {_TOLERANCE_DB} dB",
+            )
+
+
+def _name(network: str, loss: str) -> str:
+    return f"{network}-{loss}"
+
+
+def _shared_data(given: Mapping[str, Mapping[str, Any]]) -> tuple[Mapping[str, Any], int]:
+    """Return the data settings and the seed, which all networks share."""
+    (first, settings), *others = given.items()
+    shared, seed = settings.get("data", {}), int(settings.get("seed", 0))
+    refuse_placed(shared)
+    for name, other in others:
+        if (other.get("data", {}), int(other.get("seed", 0))) != (shared, seed):
+            raise InputError(
+                f"The networks '{first}' and '{name}' have different data or seeds, so that their images cannot be "
+                "compared; give 'data' and 'seed' below 'training', for both."
+            )
+    return shared, seed
 
 
 def _parameters(settings: TrainingSettings) -> int:
     network = build(settings.network["kind"], settings.network_settings)
     return sum(parameter.numel() for parameter in network.parameters())
-
-
-def _folder(folder: Path, arm: Arm) -> Path:
-    return folder / "networks" / arm.name

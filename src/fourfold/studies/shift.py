@@ -1,29 +1,24 @@
-"""How networks fare on images of another kind than those that they were trained on."""
+"""The study of Darestani & Heckel (2021, ISMRM 29), Figure 5: networks on images unlike their training data."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Self
 
 from pydantic import Field, PositiveInt, model_validator
 
 from fourfold.errors import InputError, nearest
-from fourfold.methods.method import Method, Progress
-from fourfold.scan import Reconstruction
-from fourfold.studies.domains import Domain, DomainSettings, refuse_seen
-from fourfold.studies.evaluation import Unseen, network_image, network_scores
+from fourfold.studies.engine import TrainingRun
+from fourfold.studies.image_groups import ImageGroupSettings, refuse_shared_subjects
+from fourfold.studies.network_study import NetworkStudy, compared, label
+from fourfold.studies.page_parts import Figure, Finding, Table, metric_column
 from fourfold.studies.scores import Scores
 from fourfold.studies.settings import Named, StudySettings, refuse_placed
-from fourfold.studies.work import Work, method_image
 from fourfold.training.base import Settings
 from fourfold.training.presets import with_preset
-from fourfold.training.settings import TrainingSettings
-from fourfold.training.train import is_finished, train
 from fourfold.weights.load_network import load_network
 
-__all__ = ["GivenWeights", "Network", "Shift", "ShiftSettings", "shift"]
+__all__ = ["GivenWeights", "ShiftSettings", "ShiftStudy"]
 
 
 class GivenWeights(Settings):
@@ -40,7 +35,7 @@ class ShiftSettings(StudySettings):
 
     study: ClassVar[str] = "shift"
 
-    domains: dict[Named, DomainSettings] = Field(min_length=1)
+    domains: dict[Named, ImageGroupSettings] = Field(min_length=1)
     """Kinds of images, by name."""
     train_on: tuple[str, ...] = ()
     """Domains of each of which a network is trained."""
@@ -71,165 +66,143 @@ class ShiftSettings(StudySettings):
         return self
 
 
-@dataclass(frozen=True)
-class Network:
-    """A network of the study.
+class ShiftStudy(NetworkStudy):
+    """Train a network on each of some kinds of images, or take given weights, and test them on all kinds."""
 
-    Attributes
-    ----------
-    name
-        The domain that it is trained on here, or that of given weights.
-    domain
-        What it was trained on, None where that is none of the study's.
-    weights
-        Folder or name.
-    given
-        Whether it was trained elsewhere, on nobody knows which subjects.
-    """
+    settings_type = ShiftSettings
+    paper = "Darestani and Heckel, Proc. ISMRM 29 (2021), Figure 5"
 
-    name: str
-    domain: str | None
-    weights: str
-    given: bool
-
-    @property
-    def label(self) -> str:
-        """Name in running text."""
-        return self.name if self.given else f"{self.name}-trained"
-
-
-@dataclass(frozen=True, eq=False)
-class Shift:
-    """The results of the study.
-
-    Attributes
-    ----------
-    settings
-        How it was done.
-    folder
-        Where weights and images lie.
-    unseen
-        Images for test, by domain.
-    networks
-        Scores by network and test domain.
-    classical
-        Scores by method and test domain.
-    failures
-        (method's title, test domain, sentence) where the data does not suit a method.
-    """
-
-    settings: ShiftSettings
-    folder: Path
-    unseen: Mapping[str, Unseen]
-    networks: Mapping[tuple[Network, str], Scores]
-    classical: Mapping[tuple[Method, str], Scores]
-    failures: tuple[tuple[str, str, str], ...]
-
-    def of(self, domain: str) -> dict[Network | Method, Scores]:
-        """Return all scores on a domain."""
-        found: dict[Network | Method, Scores] = {}
-        found |= {network: scores for (network, where), scores in self.networks.items() if where == domain}
-        found |= {method: scores for (method, where), scores in self.classical.items() if where == domain}
-        return found
-
-    def at_home(self, domain: str) -> Network | None:
-        """Return the first network that was trained on a domain."""
-        return next((network for network, where in self.networks if where == network.domain == domain), None)
-
-    def example(self, domain: str) -> int:
-        """Return the image with the median score of the first network, by the last metric."""
-        scores = next(scores for (_, where), scores in self.networks.items() if where == domain)
-        return scores.median_place(self.settings.metrics[-1])
-
-    def image(self, made: Network | Method, domain: str, index: int) -> Reconstruction:
-        """Return what a network or a method made of a test image."""
-        if isinstance(made, Network):
-            return network_image(made.weights, self.unseen[domain], index, self.settings.device)
-        return method_image(made, self.unseen[domain], index, self.folder)
-
-    def rows(self) -> Iterator[dict[str, Any]]:
-        """Yield a row for each image, network and method."""
-        for (network, domain), scores in self.networks.items():
-            head = {"tested_on": domain, "method": "network", "network": network.name, "trained_on": network.domain}
-            yield from ({**head, **row} for row in scores.rows())
-        for (method, domain), scores in self.classical.items():
-            head = {"tested_on": domain, "method": method.name, "network": None, "trained_on": None}
-            yield from ({**head, **row} for row in scores.rows())
-
-
-def shift(settings: ShiftSettings, folder: Path, progress: Progress = lambda *_: None) -> Shift:
-    """Train a network of each domain that is asked for, and test these and the given ones on several domains.
-
-    What is finished is taken over by a later call with the same settings, and a training that was interrupted goes on.
-
-    Parameters
-    ----------
-    settings
-        What is trained on what, and tested on what.
-    folder
-        Where everything goes: below ``networks/`` each network's weights and scores.
-    progress
-        Called with the done fraction of the whole and a few words.
-
-    Raises
-    ------
-    InputError
-        Before any work for settings that do not suit, weights that cannot be loaded, or a subject in training and test;
-        when a folder holds a network that was trained otherwise.
-    """
-    work = _Work(settings, folder, progress)
-    for network in work.networks:
-        work.test(network)
-    for domain in settings.test_on:
-        for method in settings.methods:
-            work.reconstruct(method, domain)
-    return Shift(settings, folder, work.unseen, work.scores, work.classical, tuple(work.failures))
-
-
-class _Work(Work):
-    """Goes through networks, methods and domains, and collects what comes of it."""
-
-    def __init__(self, settings: ShiftSettings, folder: Path, progress: Progress) -> None:
-        self.settings, self.folder = settings, folder
-        self.training = with_preset(settings.training)
-        shared, seed = self.training.pop("data", {}), int(self.training.get("seed", 0))
-        self.domains = {
-            name: Domain(name, each, shared, name in settings.test_on, seed, settings.test_images)
-            for name, each in settings.domains.items()
-        }
-        self.trainings = {name: self._settings(name) for name in settings.train_on}
-        self.networks = [
-            *(Network(name, name, str(self._place(name)), False) for name in settings.train_on),
-            *(Network(name, each.domain, each.weights, True) for name, each in settings.networks.items()),
+    def __init__(self, settings: ShiftSettings) -> None:
+        self.settings = settings
+        self.title = f"Domain shift: {', '.join(settings.test_on)}"
+        given = with_preset(settings.training)
+        shared, seed = given.pop("data", {}), int(given.get("seed", 0))
+        super().__init__(settings, shared, seed, settings.domains, settings.test_on)
+        test_on = settings.test_on
+        trained = [
+            TrainingRun(
+                name,
+                f"{name}-trained",
+                test_on,
+                {"network": name, "trained_on": name},
+                self.training(name, name, settings.images, given),
+            )
+            for name in settings.train_on
         ]
-        for network in self.networks:
-            if network.given:
-                load_network(network.weights)
-        unseen = {name: Unseen(name, self.domains[name].test, settings.metrics) for name in settings.test_on}
-        trained, tested = ([self.domains[name] for name in names] for names in (settings.train_on, settings.test_on))
-        refuse_seen(trained, tested)
-        self.scores: dict[tuple[Network, str], Scores] = {}
-        total = len(self.networks) + len(settings.test_on) * len(settings.methods)
-        super().__init__(settings, folder, progress, unseen, total)
+        elsewhere = [
+            TrainingRun(name, name, test_on, {"network": name, "trained_on": each.domain}, given_weights=each.weights)
+            for name, each in settings.networks.items()
+        ]
+        for each in settings.networks.values():
+            load_network(each.weights)
+        self.runs = (*trained, *elsewhere)
+        refuse_shared_subjects(*([self.groups[name] for name in names] for names in (settings.train_on, test_on)))
 
-    def test(self, network: Network) -> None:
-        """Train a network unless it is there, and test it on every domain."""
-        folder, show = self._place(network.name), self.part(network.name)
-        if not network.given and not is_finished(self.trainings[network.name], folder):
-            train(self.trainings[network.name], folder, progress=show)
-        folder.mkdir(parents=True, exist_ok=True)
-        for domain, unseen in self.unseen.items():
-            self.scores[network, domain] = network_scores(network.weights, unseen, folder, self.settings.device, show)
-        self.done += 1
+    def trained_on(self, domain: str) -> TrainingRun | None:
+        """Return the first network that was trained on a domain."""
+        return next((run for run in self.runs if run.columns["trained_on"] == domain), None)
 
-    def _settings(self, domain: str) -> TrainingSettings:
-        validated = bool(self.domains[domain].split.validation)
-        own = {
-            "name": f"{self.settings.name}-{domain}".lower(),
-            "data": self.domains[domain].data(self.settings.images, validated),
-            "keep": self.training.get("keep", "best" if validated else "last"),
-        }
-        return TrainingSettings(**{**self.training, **own})
+    def facts(self) -> list[tuple[str, str]]:
+        """Return what is tested on what."""
+        return [("Tested on", self.test_facts(subjects=False)), ("Networks", str(len(self.runs)))]
 
-    def _place(self, name: str) -> Path:
-        return self.folder / "networks" / name
+    def notes(self) -> list[str]:
+        """Return which networks were trained on subjects that are not known."""
+        return [
+            f"{run.label} was trained elsewhere: make sure that it was not trained on the subjects for test."
+            for run in self.runs
+            if run.settings is None
+        ]
+
+    def records(self) -> list[tuple[str, Mapping[str, Any]]]:
+        """Return the settings."""
+        networks = [(name, each.model_dump(mode="json")) for name, each in self.settings.networks.items()]
+        return [("Training", self.settings.training), *networks, *super().records()]
+
+    def tables(self) -> Sequence[Table]:
+        """Return all scores, and the differences to the network that was trained on the domain."""
+        return self._scores(), self._differences()
+
+    def _scores(self) -> Table:
+        domains = self.settings.test_on
+        return Table(
+            "Networks and methods on unseen subjects of each domain: mean ± standard deviation.",
+            "Reconstruction",
+            tuple(metric_column(each, f"{name}: {each.title}") for name in domains for each in self.metrics),
+            tuple(
+                (
+                    label(contender),
+                    tuple(
+                        None if scores is None else scores.spread(metric.name)
+                        for scores in (self.results.scores(contender, name) for name in domains)
+                        for metric in self.metrics
+                    ),
+                )
+                for contender in dict.fromkeys(contender for contender, _ in self.results.all_scores())
+            ),
+            "1",
+        )
+
+    def _pairs_with_home(self) -> Iterator[tuple[TrainingRun, str, Scores, TrainingRun | None]]:
+        """Yield each network and test domain with its scores and the network that was trained on the domain."""
+        for (contender, domain), scores in self.results.all_scores().items():
+            if isinstance(contender, TrainingRun):
+                yield contender, domain, scores, self.trained_on(domain)
+
+    def _differences(self) -> Table:
+        rows = []
+        for run, domain, scores, home in self._pairs_with_home():
+            if home is not None and run != home:
+                other = self.scores(home, domain)
+                differences = tuple(scores.minus(other, metric.name).mean for metric in self.metrics)
+                rows.append((f"{run.label} on {domain}", differences))
+        return Table(
+            "Out of domain less in domain: mean difference, image by image, to the network that was trained on the "
+            "domain.",
+            "Network",
+            tuple(metric_column(metric, mark_best=False, sign="+") for metric in self.metrics),
+            tuple(rows),
+            "2",
+        )
+
+    def figures(self) -> Iterator[Figure]:
+        """Yield all networks and methods on one image of each domain."""
+        for place, domain in enumerate(self.settings.test_on):
+            contenders = [contender for contender, _ in self.results.all_scores(domain)]
+            words = f"Networks and methods on an image of {domain}."
+            yield self.side_by_side(domain, contenders, str(1 + place), words)
+
+    def findings(self) -> list[Finding]:
+        """Return for each network and each domain that it was not trained on how it compares, by the last metric."""
+        return [
+            finding
+            for run, domain, scores, home in self._pairs_with_home()
+            if run.columns["trained_on"] != domain
+            for finding in self._out_of_domain(run, domain, scores, home)
+        ]
+
+    def _out_of_domain(
+        self, run: TrainingRun, domain: str, scores: Scores, home: TrainingRun | None
+    ) -> Iterator[Finding]:
+        if home is not None:
+            claim = f"On {domain}, {run.label} is worse than {home.label}"
+            yield self._compared(claim, scores, self.scores(home, domain), worse=True)
+        for method in self.methods_on(domain, zero_filled=True):
+            claim = f"On {domain}, {run.label} is not below zero-filling"
+            yield self._compared(claim, scores, self.scores(method, domain))
+        best = self.best_method(domain, self.metrics[-1])
+        if best is not None:
+            claim = f"On {domain}, {run.label} is not below the best classical method ({best.title})"
+            yield self._compared(claim, scores, self.scores(best, domain))
+
+    def _compared(self, claim: str, one: Scores, other: Scores, worse: bool = False) -> Finding:
+        metric = self.metrics[-1]
+        sign = 1 if metric.higher_is_better else -1
+        return compared(
+            claim,
+            one,
+            other,
+            metric,
+            lambda difference: sign * difference < 0 if worse else sign * difference >= 0,
+            f"{metric.title} {{difference}} image by image",
+        )

@@ -36,6 +36,11 @@ class Normality:
     shapiro: float
     shapiro_p: float
 
+    @property
+    def numbers(self) -> tuple[float, ...]:
+        """The statistics, each with its p-value, and the number of values."""
+        return self.kolmogorov, self.kolmogorov_p, self.shapiro, self.shapiro_p, self.count
+
 
 def normality(values: Sequence[float]) -> Normality | None:
     """Return the tests of normality; None for fewer than three values or equal ones, of which nothing can be said."""

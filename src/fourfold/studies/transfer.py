@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
 from fourfold.errors import InputError, nearest
-from fourfold.methods.method import Method, Progress
-from fourfold.scan import Reconstruction
-from fourfold.studies.domains import Domain, DomainSettings, refuse_seen
-from fourfold.studies.evaluation import Unseen, network_image, network_scores
-from fourfold.studies.scores import Scores
+from fourfold.metrics import Metric
+from fourfold.studies.engine import Contender, TrainingRun
+from fourfold.studies.image_groups import ImageGroupSettings, refuse_shared_subjects
+from fourfold.studies.network_study import NetworkStudy, compared
+from fourfold.studies.page_parts import Figure, Finding, Table, TuningChart, metric_column
 from fourfold.studies.settings import Named, StudySettings, refuse_placed
-from fourfold.studies.work import Work, method_image
 from fourfold.training.presets import merged, with_preset
 from fourfold.training.settings import TrainingSettings
-from fourfold.training.train import finetune, is_finished, train
 
-__all__ = ["Cell", "Transfer", "TransferSettings", "transfer"]
+__all__ = ["TransferSettings", "TransferStudy"]
 
 _USUAL_TUNING = 20
+_TOLERANCE_DB = 0.5
+"""By so much a transferred network may be worse than the domain's own."""
+_LEAD_DB = 2.0
+"""By so much a transferred network is above compressed sensing."""
 
 
 class TransferSettings(StudySettings):
@@ -31,7 +31,7 @@ class TransferSettings(StudySettings):
 
     study: ClassVar[str] = "transfer"
 
-    domains: dict[Named, DomainSettings]
+    domains: dict[Named, ImageGroupSettings]
     """Kinds of images, by name."""
     train_on: tuple[str, ...] = Field(min_length=1)
     """Domains that networks are trained on."""
@@ -45,10 +45,10 @@ class TransferSettings(StudySettings):
     """Numbers of images for tuning; 0, the raw network, is always among them."""
     shown_tuning: NonNegativeInt = 0
     """Number of images for tuning in Tables 1 and 2; unless given 20, or the largest where there is none."""
-    cells: Literal["all", "tables"] = "all"
-    """The whole grid, or only what the tables and figures need."""
+    grid: Literal["all", "tables"] = "all"
+    """Networks of all sizes of training and tuning, or only those that the tables and figures need."""
     tuning: dict[str, Any] = Field(default_factory=dict)
-    """What is other in the tuning; unless given it does the training's last stage alone."""
+    """Settings of the tuning that differ from the training's; unless given it does the training's last stage alone."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -63,7 +63,7 @@ class TransferSettings(StudySettings):
             raise InputError("The findings are about PSNR; add 'psnr' to 'metrics'.")
         fixed = {"data", "network", "name", "seed", "keep"} & set(self.tuning)
         if fixed:
-            raise InputError(f"The tuning gives '{min(fixed)}', which is not its own to choose; leave it out.")
+            raise InputError(f"The tuning gives '{min(fixed)}', which is that of the training; leave it out.")
         refuse_placed(self.training.get("data"))
         return self
 
@@ -95,208 +95,284 @@ class TransferSettings(StudySettings):
         """Return the numbers of images that networks of a domain are trained on, ascending."""
         return tuple(sorted(set(self.domains[domain].sizes or self.sizes)))
 
-
-@dataclass(frozen=True)
-class Cell:
-    """One network: trained on so many images of a domain, and tuned with so many of another.
-
-    Attributes
-    ----------
-    trained_on, size
-        Domain and number of images of the training.
-    tuned_on, tuning
-        Domain and number of images of the tuning; None and 0 for a raw network.
-    """
-
-    trained_on: str
-    size: int
-    tuned_on: str | None = None
-    tuning: int = 0
-
-    @property
-    def name(self) -> str:
-        """Name of its folder."""
-        tuned = f"-{self.tuned_on}-{self.tuning}" if self.tuning else ""
-        return f"{self.trained_on}-{self.size}{tuned}"
-
-    @property
-    def raw(self) -> Cell:
-        """The network that it is tuned from."""
-        return Cell(self.trained_on, self.size)
-
-    def tuned(self, domain: str, images: int) -> Cell:
-        """Return the network that is tuned to a domain with so many images; itself for none."""
-        return Cell(self.trained_on, self.size, domain, images) if images else self.raw
+    def shows(self, trained_on: str, size: int, tuned_on: str, images: int) -> bool:
+        """Return whether a table or figure shows a tuned network."""
+        if trained_on == self.source:
+            return True
+        if trained_on == tuned_on and images == self.tunings[-1]:
+            return True
+        return images == self.tuned and size == self.sizes_of(trained_on)[-1]
 
 
-@dataclass(frozen=True, eq=False)
-class Transfer:
-    """The results of the study.
+class TransferStudy(NetworkStudy):
+    """Train networks on one kind of images, tune them to another by a few, and test them beside classical methods."""
 
-    Attributes
-    ----------
-    settings
-        How it was done.
-    folder
-        Where weights and images lie.
-    unseen
-        Images for test, by domain.
-    networks
-        Scores by network and test domain.
-    classical
-        Scores by method and test domain.
-    failures
-        (method's title, test domain, sentence) where the data does not suit a method.
-    """
+    settings_type = TransferSettings
+    paper = "Dar, Özbey, Çatlı and Çukur, arXiv:1710.02615"
 
-    settings: TransferSettings
-    folder: Path
-    unseen: Mapping[str, Unseen]
-    networks: Mapping[tuple[Cell, str], Scores]
-    classical: Mapping[tuple[Method, str], Scores]
-    failures: tuple[tuple[str, str, str], ...]
-
-    def largest(self, domain: str) -> Cell:
-        """Return the raw network of a domain that was trained on most images."""
-        return Cell(domain, self.settings.sizes_of(domain)[-1])
-
-    def scores(self, cell: Cell, domain: str) -> Scores | None:
-        """Return the scores of a network on a domain, None where there are none."""
-        return self.networks.get((cell, domain))
-
-    def example(self, domain: str) -> int:
-        """Return the image with the median PSNR of the transferred network, tuned."""
-        cell = self.largest(self.settings.source).tuned(domain, self.settings.tuned)
-        return self.networks[cell, domain].median_place("psnr")
-
-    def image(self, made: Cell | Method, domain: str, index: int) -> Reconstruction:
-        """Return what a network or a method made of a test image."""
-        unseen = self.unseen[domain]
-        if isinstance(made, Cell):
-            return network_image(str(_cells(self.folder) / made.name), unseen, index, self.settings.device)
-        return method_image(made, unseen, index, self.folder)
-
-    def rows(self) -> Iterator[dict[str, Any]]:
-        """Yield a row for each image, network and method."""
-        for (cell, domain), scores in self.networks.items():
-            head = {"tested_on": domain, "method": "network", "trained_on": cell.trained_on, "size": cell.size}
-            yield from ({**head, "tuned_on": cell.tuned_on, "tuning": cell.tuning, **row} for row in scores.rows())
-        for (method, domain), scores in self.classical.items():
-            empty = dict.fromkeys(("trained_on", "size", "tuned_on", "tuning"))
-            yield from ({"tested_on": domain, "method": method.name, **empty, **row} for row in scores.rows())
-
-
-def grid(settings: TransferSettings) -> list[Cell]:
-    """Return all networks of the study, each after the one that it is tuned from."""
-    raw = [Cell(domain, size) for domain in settings.train_on for size in settings.sizes_of(domain)]
-    tuned = [
-        cell.tuned(domain, images)
-        for cell in raw
-        for domain in settings.test_on
-        for images in settings.tunings[1:]
-        if settings.cells == "all" or _is_shown(settings, cell, domain, images)
-    ]
-    return [*raw, *tuned]
-
-
-def _is_shown(settings: TransferSettings, raw: Cell, domain: str, images: int) -> bool:
-    """Return whether a table or figure shows the network tuned to a domain with so many images."""
-    if raw.trained_on == settings.source:
-        return True
-    if raw.trained_on == domain and images == settings.tunings[-1]:
-        return True
-    return images == settings.tuned and raw.size == settings.sizes_of(raw.trained_on)[-1]
-
-
-def transfer(settings: TransferSettings, folder: Path, progress: Progress = lambda *_: None) -> Transfer:
-    """Train, tune and test every network of the study, and run the methods that it compares with.
-
-    Every network has a folder of its own below ``cells/``; what is finished there is taken over by a later call with
-    the same settings, and a training that was interrupted goes on from its last checkpoint.
-
-    Parameters
-    ----------
-    settings
-        What is trained on what, and how.
-    folder
-        Where everything goes.
-    progress
-        Called with the done fraction of the whole and a few words.
-
-    Raises
-    ------
-    InputError
-        Before any work for too few images, a subject in training and test, or settings that do not suit; when a folder
-        holds a network that was trained otherwise.
-    """
-    work = _Work(settings, folder, progress)
-    work.check()
-    for cell in work.cells:
-        work.train(cell)
-    for domain in settings.test_on:
-        for method in settings.methods:
-            work.reconstruct(method, domain)
-    return Transfer(settings, folder, work.unseen, work.networks, work.classical, tuple(work.failures))
-
-
-class _Work(Work):
-    """Goes through the grid, and collects what comes of it."""
-
-    def __init__(self, settings: TransferSettings, folder: Path, progress: Progress) -> None:
+    def __init__(self, settings: TransferSettings) -> None:
         self.settings = settings
-        self.training = with_preset(settings.training)
-        seed = int(self.training.get("seed", 0))
-        shared = self.training.pop("data", {})
-        self.domains = {
-            name: Domain(name, each, shared, name in settings.test_on, seed, settings.test_images)
-            for name, each in settings.domains.items()
+        self.title = "Transfer learning: " + ", ".join(f"{settings.source} to {name}" for name in settings.test_on)
+        self.given = with_preset(settings.training)
+        shared, seed = self.given.pop("data", {}), int(self.given.get("seed", 0))
+        super().__init__(settings, shared, seed, settings.domains, settings.test_on)
+        self.psnr = next(metric for metric in self.metrics if metric.name == "psnr")
+        self.example_metric = self.metrics.index(self.psnr)  # type: ignore[misc]
+        tested = [self.groups[name] for name in settings.test_on]
+        refuse_shared_subjects([*(self.groups[name] for name in settings.train_on), *tested], tested)
+        raw = [self._raw(domain, size) for domain in settings.train_on for size in settings.sizes_of(domain)]
+        tuned = [
+            self._tuned(run, domain, images)
+            for run in raw
+            for domain in settings.test_on
+            for images in settings.tunings[1:]
+            if settings.grid == "all" or settings.shows(run.columns["trained_on"], run.columns["size"], domain, images)
+        ]
+        self.runs = (*raw, *tuned)
+        self._by_name = {run.name: run for run in self.runs}
+
+    def _raw(self, domain: str, size: int) -> TrainingRun:
+        name = f"{domain}-{size}"
+        return TrainingRun(
+            name,
+            f"{domain} {size}, raw",
+            self.settings.test_on,
+            {"trained_on": domain, "size": size, "tuned_on": None, "tuning": 0},
+            _small_batches(self.training(name, domain, size, self.given), size),
+        )
+
+    def _tuned(self, run: TrainingRun, domain: str, images: int) -> TrainingRun:
+        name = f"{run.name}-{domain}-{images}"
+        stages = self.given.get("stages")
+        last_stage = {"stages": stages[-1:]} if stages else {}
+        given = merged({**self.given, **last_stage}, self.settings.tuning)
+        return TrainingRun(
+            name,
+            f"{run.columns['trained_on']} {run.columns['size']}, tuned {images}",
+            (domain,),
+            {**run.columns, "tuned_on": domain, "tuning": images},
+            _small_batches(self.training(name, domain, images, given, tuning=True), images),
+            start=run,
+        )
+
+    def find(self, trained_on: str, size: int | None = None, tuned_on: str = "", images: int = 0) -> TrainingRun | None:
+        """Return a network of so many images for training (most unless given) and tuning, None where there is none."""
+        size = size or self.settings.sizes_of(trained_on)[-1]
+        return self._by_name.get(f"{trained_on}-{size}" + (f"-{tuned_on}-{images}" if images else ""))
+
+    def network(self, trained_on: str, size: int | None = None, tuned_on: str = "", images: int = 0) -> TrainingRun:
+        """Return a network as `find` does, which is known to be there."""
+        run = self.find(trained_on, size, tuned_on, images)
+        assert run is not None
+        return run
+
+    def has_own(self, domain: str) -> bool:
+        """Return whether there are networks of a test domain itself to compare the transferred ones with."""
+        return domain in self.settings.train_on and domain != self.settings.source
+
+    def example(self, test_set: str) -> int:
+        """Return the image with the median PSNR of the transferred network, tuned."""
+        run = self.network(self.settings.source, None, test_set, self.settings.tuned)
+        return self.scores(run, test_set).median_index("psnr")
+
+    def facts(self) -> list[tuple[str, str]]:
+        """Return what is trained, tuned and tested on what."""
+        sizes = {name: ", ".join(map(str, self.settings.sizes_of(name))) for name in self.settings.train_on}
+        return [
+            ("Trained on", ", ".join(f"{name} ({each} images)" for name, each in sizes.items())),
+            ("Tested on", self.test_facts(subjects=True)),
+            ("Tuned with", ", ".join(map(str, self.settings.tunings)) + " images"),
+            ("Networks", str(len(self.runs))),
+        ]
+
+    def records(self) -> list[tuple[str, Mapping[str, Any]]]:
+        """Return the settings."""
+        training = [("Training", self.settings.training), ("Tuning, where it differs", self.settings.tuning)]
+        return [*training, *super().records()]
+
+    def tables(self) -> list[Table]:
+        """Return for each test domain all networks (Tables 1 and 2) and all sizes (Tables 3 and 4)."""
+        domains = self.settings.test_on
+        networks = [self._networks(domain, str(1 + place)) for place, domain in enumerate(domains)]
+        sizes = [self._sizes(domain, str(1 + len(domains) + place)) for place, domain in enumerate(domains)]
+        return networks + sizes
+
+    def _networks(self, domain: str, number: str) -> Table:
+        """Return the networks of each domain, raw and tuned, beside the methods."""
+        raw, tuned = self._raw_and_tuned(domain)
+        named: list[tuple[str, Contender]] = [
+            *((f"{_trained_on(run)}, raw", run) for run in raw),
+            *((f"{_trained_on(run)}, tuned with {run.columns['tuning']}", run) for run in tuned),
+            *((method.title, method) for method in self.methods_on(domain)),
+        ]
+        return Table(
+            f"Networks and methods on {len(self.test_sets[domain])} images of {domain}: mean ± standard deviation.",
+            "Reconstruction",
+            tuple(map(metric_column, self.metrics)),
+            tuple(
+                (name, tuple(self.scores(each, domain).spread(metric.name) for metric in self.metrics))
+                for name, each in named
+            ),
+            number,
+        )
+
+    def _raw_and_tuned(self, domain: str) -> tuple[list[TrainingRun], list[TrainingRun]]:
+        """Return the networks of most images for training of each domain: raw, and tuned to a domain."""
+        settings = self.settings
+        raw = [self.network(name) for name in settings.train_on]
+        tuned = [self.network(name, None, domain, settings.tuned) for name in settings.train_on]
+        return raw, tuned if settings.tuned else []
+
+    def _sizes(self, domain: str, number: str) -> Table:
+        """Return sizes of training and tuning, the networks of the domain itself below."""
+        settings = self.settings
+        source, most, own = settings.source, settings.tunings[-1], self.has_own(domain)
+        sizes = sorted({*settings.sizes_of(source), *(settings.sizes_of(domain) if own else ())})
+        rows = [(f"tuned with {images}" if images else "raw", source, images) for images in settings.tunings]
+        if own:
+            rows.append((f"{domain}-trained, raw", domain, 0))
+            rows += [(f"{domain}-trained, tuned with {most}", domain, most)] if most else []
+
+        def cells(trained_on: str, images: int) -> Iterator[Any]:
+            runs = [self.find(trained_on, size, domain, images) for size in sizes]
+            found = [None if run is None else self.results.scores(run, domain) for run in runs]
+            yield from (each and each.spread(metric.name) for metric in self.metrics for each in found)
+
+        return Table(
+            f"The {source}-trained network on {domain}, against the numbers of images for training (columns) and "
+            f"tuning (rows){f'; below the network trained on {domain}' if own else ''}.",
+            f"{source}-trained",
+            tuple(metric_column(metric, f"{metric.title}, {size}") for metric in self.metrics for size in sizes),
+            tuple((name, tuple(cells(trained_on, images))) for name, trained_on, images in rows),
+            number,
+        )
+
+    def figures(self) -> Iterator[Figure]:
+        """Yield Figures 2 to 6: networks of each domain, sizes, and methods, on one image of each test domain."""
+        domains = list(enumerate(self.settings.test_on))
+        count = len(domains)
+        for place, domain in domains:
+            shown: list[Contender] = [
+                *self.methods_on(domain, zero_filled=True),
+                *(run for each in self._raw_and_tuned(domain) for run in each),
+            ]
+            words = f"Networks of each domain on an image of {domain}."
+            yield self.side_by_side(domain, shown, str(2 + place), words)
+        for place, domain in domains:
+            number = 2 + count + place
+            words = f"The {self.settings.source}-trained network on {domain}, by images for training and tuning."
+            yield self.side_by_side(domain, self._by_size(domain), f"{number}a", words)
+            for which, metric in enumerate(self.metrics):
+                yield self._curves(domain, metric, f"{number}{'bcdefgh'[which]}")
+        for place, domain in domains:
+            tuned = [self.network(name, None, domain, self.settings.tuned) for name in self.settings.train_on]
+            shown = [*self.methods_on(domain, zero_filled=False), *tuned]
+            words = f"Methods and tuned networks on an image of {domain}."
+            yield self.side_by_side(domain, shown, f"{2 + 2 * count}{'abcdefgh'[place]}", words)
+
+    def _by_size(self, domain: str) -> list[TrainingRun]:
+        """Return the transferred network of the fewest and the most images, raw and tuned, and the domain's own."""
+        settings = self.settings
+        sizes = settings.sizes_of(settings.source)
+        runs = [
+            self.network(settings.source, size, domain, images)
+            for size in sorted({sizes[0], sizes[-1]})
+            for images in sorted({0, settings.tuned, settings.tunings[-1]})
+        ]
+        return [*runs, self.network(domain)] if self.has_own(domain) else runs
+
+    def _curves(self, domain: str, metric: Metric, number: str) -> TuningChart:
+        """Return a score against the number of images for tuning, a curve for each number of images for training."""
+        settings = self.settings
+
+        def mean(contender: Contender) -> float:
+            return self.scores(contender, domain).spread(metric.name).mean
+
+        curves = {
+            f"{size} images": [mean(self.network(settings.source, size, domain, images)) for images in settings.tunings]
+            for size in settings.sizes_of(settings.source)
         }
-        self.cells = grid(settings)
-        unseen = {name: Unseen(name, self.domains[name].test, settings.metrics) for name in settings.test_on}
-        self.networks: dict[tuple[Cell, str], Scores] = {}
-        total = len(self.cells) + len(settings.test_on) * len(settings.methods)
-        super().__init__(settings, folder, progress, unseen, total)
+        lines = {method.title: mean(method) for method in self.methods_on(domain, zero_filled=False)}
+        if self.has_own(domain):
+            own = self.network(domain)
+            lines[f"{domain}-trained, {own.columns['size']}"] = mean(own)
+        caption = (
+            f"{metric.title} of the {settings.source}-trained network on {domain} against the number of images for "
+            "tuning, a curve for each number of images for training; dashed what it is compared with."
+        )
+        return TuningChart(number, caption, f"{metric.title} on {domain}", settings.tunings, curves, lines)
 
-    def check(self) -> None:
-        """Refuse what cannot be done before any of it is."""
-        tested = [self.domains[name] for name in self.settings.test_on]
-        refuse_seen([*(self.domains[name] for name in self.settings.train_on), *tested], tested)
-        for cell in self.cells:
-            self._settings(cell)
+    def findings(self) -> list[Finding]:
+        """Return the findings of the paper for each test domain."""
+        return [finding for domain in self.settings.test_on for finding in self._findings_on(domain)]
 
-    def train(self, cell: Cell) -> None:
-        """Train or tune a network unless it is there, and test it on the domains that it is for."""
-        folder, settings = _cells(self.folder) / cell.name, self._settings(cell)
-        start = _cells(self.folder) / cell.raw.name if cell.tuning else None
-        show = self.part(cell.name)
-        if not is_finished(settings, folder, start):
-            if start is None:
-                train(settings, folder, progress=show)
-            else:
-                finetune(start, settings, folder, progress=show)
-        for domain in [cell.tuned_on] if cell.tuned_on else self.settings.test_on:
-            unseen = self.unseen[domain]
-            self.networks[cell, domain] = network_scores(str(folder), unseen, folder, self.settings.device, show)
-        self.done += 1
+    def _findings_on(self, domain: str) -> Iterator[Finding]:
+        settings = self.settings
+        source, tuned = settings.source, settings.tuned
+        transferred = self.network(source, None, domain, tuned)
+        if self.has_own(domain):
+            own = [("equally tuned", self.network(domain, None, domain, tuned))] if tuned else []
+            for how, other in (*own, ("raw", self.network(domain))):
+                claim = (
+                    f"The {_name(transferred)} is within {_TOLERANCE_DB} dB of the network trained on {domain} ({how})"
+                )
+                yield self._compared(domain, claim, transferred, other, lambda gain: gain >= -_TOLERANCE_DB)
+        claim = f"The {_name(transferred)} is above compressed sensing on {domain} by {_LEAD_DB:g} dB or more"
+        best = self.best_method(domain, self.psnr)
+        if best is None:
+            yield Finding(claim, None, f"{claim}: no such method was run.")
+        else:
+            claim += f" ({best.title} is the best)"
+            yield self._compared(domain, claim, transferred, best, lambda gain: gain >= _LEAD_DB)
+        for name in settings.train_on:
+            if name != domain and domain in settings.train_on:
+                other, home = self.network(name), self.network(domain)
+                claim = f"On {domain}, the {_name(other)} without tuning is worse than the {_name(home)}"
+                yield self._compared(domain, claim, other, home, lambda gain: gain < 0)
+        if len(settings.sizes_of(source)) > 1 and settings.tunings[-1]:
+            yield self._size_matters_less(domain)
 
-    def _settings(self, cell: Cell) -> TrainingSettings:
-        """Return the settings of a network's training or tuning."""
-        images, domain = (cell.tuning, cell.tuned_on) if cell.tuned_on else (cell.size, cell.trained_on)
-        given = self.training
-        if cell.tuning:
-            stages = given.get("stages")
-            last = {"stages": stages[-1:]} if stages else {}
-            given = merged({**given, **last}, self.settings.tuning)
-        validated = not cell.tuning and bool(self.domains[domain].split.validation)
-        own = {
-            "name": f"{self.settings.name}-{cell.name}".lower(),
-            "data": self.domains[domain].data(images, validated),
-            "keep": "last" if cell.tuning else given.get("keep", "best" if validated else "last"),
-        }
-        made = TrainingSettings(**{**given, **own})
-        # Of fewer images than a batch holds each is seen once a step.
-        return made.model_copy(update={"batch_size": min(made.batch_size, images)})
+    def _size_matters_less(self, domain: str) -> Finding:
+        source, most = self.settings.source, self.settings.tunings[-1]
+        sizes = self.settings.sizes_of(source)
+        raw, tuned = (
+            many.minus(few, "psnr").mean
+            for few, many in (
+                [self.scores(self.network(source, size, domain, images), domain) for size in (sizes[0], sizes[-1])]
+                for images in (0, most)
+            )
+        )
+        claim = f"On {domain}, {sizes[-1]} images for training rather than {sizes[0]} matter less after tuning"
+        return Finding(
+            claim, tuned < raw, f"{claim}: {raw:+.2f} dB without tuning, {tuned:+.2f} dB with {most} images."
+        )
+
+    def _compared(
+        self,
+        domain: str,
+        claim: str,
+        one: TrainingRun,
+        other: Contender,
+        holds: Callable[[float], bool],
+    ) -> Finding:
+        scores, others = self.scores(one, domain), self.scores(other, domain)
+        means = " against ".join(f"{each.spread('psnr').mean:.2f}" for each in (scores, others))
+        images, people = len(scores.names), len(set(scores.subjects))
+        counts = f"{images} image{'s' * (images > 1)} of {people} subject{'s' * (people > 1)}"
+        return compared(
+            claim, scores, others, self.psnr, holds, f"{means} dB, image by image {{difference}} dB over {counts}"
+        )
 
 
-def _cells(folder: Path) -> Path:
-    return folder / "cells"
+def _small_batches(settings: TrainingSettings, images: int) -> TrainingSettings:
+    """Return settings whose batches hold no more than all images: of fewer images each is seen once a step."""
+    return settings.model_copy(update={"batch_size": min(settings.batch_size, images)})
+
+
+def _trained_on(run: TrainingRun) -> str:
+    return f"{run.columns['trained_on']}-trained on {run.columns['size']}"
+
+
+def _name(run: TrainingRun) -> str:
+    tuned = f", tuned with {run.columns['tuning']}" if run.columns["tuning"] else ""
+    return f"{run.columns['trained_on']}-trained network ({run.columns['size']} images{tuned})"

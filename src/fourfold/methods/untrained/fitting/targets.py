@@ -102,7 +102,9 @@ class CoilImagesTarget:
             mixed.replace(
                 kspace=mixed.kspace[:, :kept].transpose(0, 1),
                 coil_maps=mixed.kspace.new_ones((1, 1, 1, *scan.shape)),
-                calibration=None if mixed.calibration is None else mixed.calibration[:, :kept].transpose(0, 1),
+                calibration_kspace=None
+                if mixed.calibration_kspace is None
+                else mixed.calibration_kspace[:, :kept].transpose(0, 1),
                 noise=None,
                 geometry=replace(scan.geometry, placements=()),
             )

@@ -1,4 +1,4 @@
-"""Kinds of images that networks are trained on and tested on, and that nobody is in both."""
+"""Groups of images that networks are trained on and tested on; no subject is in both parts."""
 
 from __future__ import annotations
 
@@ -15,45 +15,45 @@ from fourfold.datasets.settings import Part, Source, Split
 from fourfold.errors import InputError
 from fourfold.training.base import Settings
 
-__all__ = ["Domain", "DomainSettings", "refuse_seen"]
+__all__ = ["ImageGroup", "ImageGroupSettings", "refuse_shared_subjects"]
 
 _TEST_SHARE = 0.2
 
 
-class DomainSettings(Settings):
-    """One kind of images, such as T1-weighted ones."""
+class ImageGroupSettings(Settings):
+    """Settings of one group of images, such as T1-weighted ones."""
 
     sources: tuple[Source, ...] = Field(min_length=1)
     """Files, as for a training."""
     split: Split | None = None
-    """Which subjects are for test and validation; unless given a fifth for test where the domain is tested, and none
+    """Which subjects are for test and validation; unless given a fifth for test where the group is tested, and none
     for validation."""
     sizes: tuple[PositiveInt, ...] | None = None
     """Numbers of images that networks are trained on; unless given those of the study."""
     cohort: str = ""
-    """Subjects of one name are one person within a cohort; unless given all domains are of one."""
+    """Subjects of one name are one person within a cohort; unless given all groups are of one."""
 
 
 @dataclass(frozen=True)
-class Domain:
-    """A domain with the data settings that it shares with the others.
+class ImageGroup:
+    """A group of images with the data settings that it shares with the others.
 
     Attributes
     ----------
     name, settings
-        The domain.
+        The group.
     shared
         `DataSettings` but for sources and split: masks, simulation and so on.
     tested
         Whether there are images for test.
     seed
-        Of all that is drawn.
+        Of all random numbers.
     test_images
         At most so many for test.
     """
 
     name: str
-    settings: DomainSettings
+    settings: ImageGroupSettings
     shared: Mapping[str, Any]
     tested: bool
     seed: int
@@ -67,10 +67,10 @@ class Domain:
     @cached_property
     def parts(self) -> dict[Part, Examples]:
         """All examples for training, and those for validation and test where there are any."""
-        wanted: dict[Part, bool] = {"training": True, "validation": bool(self.split.validation), "test": self.tested}
+        parts: dict[Part, bool] = {"training": True, "validation": bool(self.split.validation), "test": self.tested}
         content = {**self.shared, "sources": self.settings.sources, "split": self.split}
         settings = DataSettings(**content, test_images=self.test_images if self.tested else None)
-        return every_set(settings, self.seed, [part for part, there in wanted.items() if there])
+        return every_set(settings, self.seed, [part for part, present in parts.items() if present])
 
     @property
     def test(self) -> Examples:
@@ -90,13 +90,13 @@ class Domain:
         images
             The first of them are those of a smaller number.
         validated
-            Whether the validation's subjects are to tell the best weights.
+            Whether the best weights are chosen by the validation's subjects.
         """
         subjects = self.subjects
-        found = len(self.parts["training"])
-        if images is not None and images > found:
+        count = len(self.parts["training"])
+        if images is not None and images > count:
             raise InputError(
-                f"The domain '{self.name}' has {found} images for training and {images} were asked for; ask for "
+                f"The domain '{self.name}' has {count} images for training and {images} were asked for; ask for "
                 f"fewer, or give the domain 'sizes' of its own."
             )
         split = {
@@ -112,13 +112,13 @@ def _subjects(examples: Examples) -> tuple[str, ...]:
     return tuple(sorted({examples.subject(index) for index in range(len(examples))}))
 
 
-def refuse_seen(trained: Iterable[Domain], tested: Iterable[Domain]) -> None:
-    """Raise InputError where a subject of a test set is among those that any network is trained or tuned on."""
+def refuse_shared_subjects(trained: Iterable[ImageGroup], tested: Iterable[ImageGroup]) -> None:
+    """Raise InputError where a subject of a test set is among those that any network is trained or validated on."""
     for one, other in product(tested, trained):
         if one.settings.cohort != other.settings.cohort:
             continue
-        seen = {*other.subjects["training"], *other.subjects.get("validation", ())}
-        shared = sorted(seen & set(one.subjects["test"]))
+        training_subjects = {*other.subjects["training"], *other.subjects.get("validation", ())}
+        shared = sorted(training_subjects & set(one.subjects["test"]))
         if shared:
             raise InputError(
                 f"The subject '{shared[0]}' is in the test set of '{one.name}' and in the training data of "

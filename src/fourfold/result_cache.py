@@ -1,4 +1,4 @@
-"""Finished work: a reconstruction and its scores in one file, taken over where everything agrees."""
+"""A cache of results on disk: scores and reconstructions, found by what they were made from."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import re
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -21,62 +22,61 @@ from fourfold.files.output import atomically
 from fourfold.formats.metadata import geometry_from, image_record
 from fourfold.scan import FrameRecord, Reconstruction, Record, Scan
 
-__all__ = ["Finished", "Piece", "fingerprint"]
+__all__ = ["CacheKey", "ResultCache", "fingerprint"]
 
 _ARRAYS = ("image", "std", "members", "before_data_consistency")
 
 
 @dataclass(frozen=True)
-class Piece:
-    """What identifies one reconstruction: another one has another file.
+class CacheKey:
+    """What identifies one result: another one has another file.
 
     Attributes
     ----------
     scan, method
         Names, for the file's.
-    agreed
-        All that decides on the result, JSON types: settings, sampling, a fingerprint of the data.
+    inputs
+        All that decides on the result but fourfold's version, JSON types: settings, sampling, a hash of the data.
     """
 
     scan: str
     method: str
-    agreed: Mapping[str, Any]
+    inputs: Mapping[str, Any]
 
     @property
     def file_name(self) -> str:
-        """Name of its file, which changes with what was `agreed`."""
-        text = json.dumps(plain(self.agreed), sort_keys=True)
+        """Name of the result's file, which changes with the `inputs` and with fourfold's version."""
+        text = json.dumps(plain({"fourfold": version("fourfold"), **self.inputs}), sort_keys=True)
         readable = re.sub(r"[^A-Za-z0-9]+", "-", f"{self.scan}-{self.method}").strip("-")
         return f"{readable}-{hashlib.sha256(text.encode()).hexdigest()[:16]}.npz"
 
 
-class Finished:
-    """The folder of finished pieces.
+class ResultCache:
+    """A folder of results, one npz file each.
 
     Parameters
     ----------
     folder
-        Made when the first piece is kept.
+        Made when the first result is kept.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def holds(self, piece: Piece) -> bool:
-        """Return whether a piece is finished."""
-        return (self.folder / piece.file_name).is_file()
+    def holds(self, key: CacheKey) -> bool:
+        """Return whether there is a result."""
+        return (self.folder / key.file_name).is_file()
 
-    def scores(self, piece: Piece) -> dict[str, Any] | None:
-        """Return the scores that were kept with a piece, or None where it is not finished."""
-        if not self.holds(piece):
+    def scores(self, key: CacheKey) -> Any:
+        """Return the scores that were kept, JSON types, or None where there is no result."""
+        if not self.holds(key):
             return None
-        facts = _arrays(self.folder / piece.file_name, ("facts",))["facts"]
-        found: dict[str, Any] = json.loads(facts.item())["scores"]
-        return found
+        facts = _arrays(self.folder / key.file_name, ("facts",))["facts"]
+        return json.loads(facts.item())["scores"]
 
-    def reconstruction(self, piece: Piece) -> Reconstruction:
-        """Return a finished piece's reconstruction."""
-        arrays = _arrays(self.folder / piece.file_name, ("facts", *_ARRAYS))
+    def reconstruction(self, key: CacheKey) -> Reconstruction:
+        """Return the reconstruction that was kept."""
+        arrays = _arrays(self.folder / key.file_name, ("facts", *_ARRAYS))
         record = json.loads(arrays.pop("facts").item())["record"]
         geometry = geometry_from(record.pop("geometry"))
         record["notes"] = tuple(record["notes"])
@@ -85,13 +85,14 @@ class Finished:
         tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
         return Reconstruction(**tensors, record=Record(**known), geometry=geometry)
 
-    def keep(self, piece: Piece, made: Reconstruction, scores: Mapping[str, Any]) -> None:
-        """Write a piece; its file appears when it is whole."""
+    def keep(self, key: CacheKey, scores: Any, made: Reconstruction | None = None) -> None:
+        """Write scores of JSON types, and the reconstruction where there is one; the file appears when it is whole."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        facts = {"agreed": plain(piece.agreed), "record": json.loads(image_record(made)), "scores": scores}
-        arrays = {name: getattr(made, name) for name in _ARRAYS}
+        record = None if made is None else json.loads(image_record(made))
+        facts = {"inputs": plain(key.inputs), "record": record, "scores": scores}
+        arrays = {name: getattr(made, name, None) for name in _ARRAYS}
         present = {name: array.cpu().numpy() for name, array in arrays.items() if array is not None}
-        with atomically(self.folder / piece.file_name, ".npz") as file:
+        with atomically(self.folder / key.file_name, ".npz") as file:
             np.savez(file, facts=np.array(json.dumps(facts)), **present)
 
 
@@ -99,7 +100,7 @@ def fingerprint(scan: Scan) -> str:
     """Return a hash of all that a scan holds."""
     digest = hashlib.sha256()
     points = None if scan.trajectory is None else scan.trajectory.points
-    for array in (scan.kspace, scan.mask, scan.coil_maps, scan.calibration, scan.noise, points):
+    for array in (scan.kspace, scan.mask, scan.coil_maps, scan.calibration_kspace, scan.noise, points):
         if array is not None:
             digest.update(array.cpu().resolve_conj().numpy().tobytes())
     facts = {"geometry": dataclasses.asdict(scan.geometry), "line_axis": scan.line_axis}

@@ -1,4 +1,4 @@
-"""Finished frames of a volume that is not finished itself, in a hidden folder beside its output."""
+"""Finished frames of a volume that is not finished, in a hidden folder beside its output."""
 
 from __future__ import annotations
 
@@ -12,37 +12,37 @@ from typing import Any
 
 from fourfold.files.documents import plain
 from fourfold.files.output import atomically
+from fourfold.result_cache import CacheKey, ResultCache, fingerprint
 from fourfold.scan import Reconstruction, Scan
-from fourfold.studies.finished import Finished, Piece, fingerprint
 
-__all__ = ["Unfinished"]
+__all__ = ["ResumableRun"]
 
 WORTH_KEEPING = 0.5
-"""Seconds; a frame that took less is made again as fast as it is found again."""
+"""Seconds; a frame that took less is reconstructed again as fast as it is read."""
 
 
-class Unfinished:
-    """What a call that was ended, in whatever way, leaves for the same call to go on with.
+class ResumableRun:
+    """The finished frames of a command that was interrupted, from which the same command goes on.
 
     Parameters
     ----------
     output
-        Image that the volume is to be written to.
-    call
-        All that decides on the images but the samples themselves: file, method, settings, frames. Another call has
-        another folder.
+        Image file of the whole volume.
+    inputs
+        All that decides on the images but the samples: file, method, settings, frames. Other inputs have another
+        folder.
     """
 
-    def __init__(self, output: Path, call: Mapping[str, Any]) -> None:
-        self.agreed = plain({"fourfold": version("fourfold"), **call})
-        text = json.dumps(self.agreed, sort_keys=True)
+    def __init__(self, output: Path, inputs: Mapping[str, Any]) -> None:
+        self.inputs = plain({"fourfold": version("fourfold"), **inputs})
+        text = json.dumps(self.inputs, sort_keys=True)
         self._stem = f".{output.name}.unfinished-"
         self._folder = output.with_name(self._stem + hashlib.sha256(text.encode()).hexdigest()[:16])
         self._written = self._folder / "written.json"
-        self._finished = Finished(self._folder)
+        self._cache = ResultCache(self._folder)
 
     def wrote(self, path: Path) -> bool:
-        """Return whether a file is what the same call, ended before, had reached, and no one has changed it since."""
+        """Return whether a file was written by the same command when it was interrupted, and is unchanged since."""
         known = self._known()
         return path.name in known and path.exists() and known[path.name] == _hash(path)
 
@@ -67,30 +67,30 @@ class Unfinished:
         """Return the reconstruction of a frame, None where none was kept or the samples have changed."""
         if not self.frames:
             return None
-        piece = self._piece(name, scan)
-        return self._finished.reconstruction(piece) if self._finished.holds(piece) else None
+        key = self._key(name, scan)
+        return self._cache.reconstruction(key) if self._cache.holds(key) else None
 
     def keep(self, name: str, scan: Scan, made: Reconstruction) -> None:
         """Keep the reconstruction of a frame, where it took longer than reading and writing what is kept."""
         if made.record.seconds > WORTH_KEEPING:
-            self._finished.keep(self._piece(name, scan), made, {})
+            self._cache.keep(self._key(name, scan), {}, made)
 
     def mark(self, *outputs: Path | None) -> None:
-        """Remember files of an unfinished volume, which the next call may replace; also where no frame is finished."""
+        """Remember files of an unfinished volume, which the next command may replace, even without finished frames."""
         self._folder.mkdir(exist_ok=True)
         hashes = {path.name: _hash(path) for path in outputs if path is not None}
         with atomically(self._written, ".json") as file:
             file.write_text(json.dumps(hashes), encoding="utf-8")
 
     def remove(self) -> None:
-        """Remove what this call, and other calls for the same output, have left."""
+        """Remove what this command and others for the same output have left."""
         for folder in self._folder.parent.iterdir():
             if folder.name.startswith(self._stem):
                 shutil.rmtree(folder)
 
-    def _piece(self, name: str, scan: Scan) -> Piece:
-        agreed = {**self.agreed, "sampling": scan.sampling_summary(), "data": fingerprint(scan)}
-        return Piece(name, str(self.agreed["method"]), agreed)
+    def _key(self, name: str, scan: Scan) -> CacheKey:
+        inputs = {**self.inputs, "sampling": scan.sampling_summary(), "data": fingerprint(scan)}
+        return CacheKey(name, str(self.inputs["method"]), inputs)
 
 
 def _hash(path: Path) -> str:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from fourfold.metrics.metric import Metric
 from fourfold.metrics.windows import gaussian, windowed_mean
 
-__all__ = ["vif"]
+__all__ = ["VIF", "vif"]
+
 
 # Of the published code: the variance of the visual noise, for intensities up to 255, and a guard against 0/0.
 _NOISE = 2.0
@@ -54,3 +56,20 @@ def _channel(image: Tensor, reference: Tensor, covariance: Tensor) -> tuple[Tens
     gain = torch.where(unrelated | (image < _SMALL), 0, gain)
     residual = torch.where(unrelated, image, residual).clamp_min(_SMALL)
     return gain, residual, torch.where(flat, 0, reference)
+
+
+VIF = Metric(
+    name="vif",
+    title="VIF (pixel domain)",
+    statement=(
+        "Visual information fidelity in the pixel domain, VIFp (Sheikh and Bovik 2006), four scales, "
+        "noise variance 2 on an intensity scale on which the maximum of the reference volume is 255; "
+        "mean over frames."
+    ),
+    needs="At least 41×41 pixels; contrast in every frame of the reference.",
+    higher_is_better=True,
+    measure=vif,
+    smallest=41,
+    frame_content="contrast",
+    display_order=60,
+)
