@@ -22,7 +22,7 @@ from benchmarks import bart
 from benchmarks.cases import CASES, FOLDED, Case, Scores, fingerprint, score
 from benchmarks.harness import absent
 from benchmarks.table import BART_ORACLE
-from fourfold.coils.calibration import calibration_kspace
+from fourfold.coils.calibration import central_calibration
 from fourfold.coils.root_sum_of_squares import root_sum_of_squares
 from fourfold.operators.fourier import ifft
 
@@ -131,7 +131,7 @@ def grappa(function: str, case: Case) -> dict[str, Any]:
 
     scan, reference = case.scan(), case.reference()
     kspace = scan.kspace[0].numpy().astype(np.complex128)
-    calibration = calibration_kspace(scan, size=None)[0].numpy().astype(np.complex128)
+    calibration = central_calibration(scan, size=None)[0].numpy().astype(np.complex128)
     filled = getattr(pygrappa, function)(kspace, calibration, kernel_size=(5, 5), coil_axis=0)
     empty = float(np.mean(np.abs(filled).sum(axis=0) == 0))
     image = root_sum_of_squares(ifft(torch.from_numpy(filled))).numpy()

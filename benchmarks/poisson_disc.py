@@ -1,4 +1,4 @@
-"""Variable-density Poisson-disc masks: time, and how near the asked acceleration they come."""
+"""Variable-density Poisson-disc masks: time, and how near the target acceleration they come."""
 
 from __future__ import annotations
 

@@ -100,7 +100,7 @@ def fingerprint(scan: Scan) -> str:
     """Return a hash of all that a scan holds."""
     digest = hashlib.sha256()
     points = None if scan.trajectory is None else scan.trajectory.points
-    for array in (scan.kspace, scan.mask, scan.coil_maps, scan.calibration, scan.noise, points):
+    for array in (scan.kspace, scan.mask, scan.coil_maps, scan.calibration_kspace, scan.noise, points):
         if array is not None:
             digest.update(array.cpu().resolve_conj().numpy().tobytes())
     facts = {"geometry": dataclasses.asdict(scan.geometry), "line_axis": scan.line_axis}

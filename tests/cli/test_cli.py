@@ -316,7 +316,7 @@ def test_compare_takes_settings_of_several_methods_from_a_file(full, capsys):
     shown = json.loads(run(capsys, "compare", "scan.npz", "--settings", "all.yaml", "--tv.weight", "0.5", "--json")[0])
     assert [row["iterations"] for row in shown["results"]] == [2, 3]
     assert shown["results"][0]["settings"]["weight"] == 0.5
-    assert shown["sampling"]["calibration"][0] >= 12
+    assert shown["sampling"]["acs_shape"][0] >= 12
 
 
 def test_compare_of_undersampled_data_has_no_scores(under, capsys):

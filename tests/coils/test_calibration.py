@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from fourfold.coils.calibration import calibration_kspace, estimate_maps
+from fourfold.coils.calibration import central_calibration, estimate_maps
 from fourfold.coils.root_sum_of_squares import root_sum_of_squares
 from fourfold.errors import InputError
 from fourfold.scan import Sampling, Scan
@@ -26,21 +26,21 @@ def scan():
 
 @pytest.mark.parametrize("lines", [12, 17])
 def test_takes_the_fully_sampled_centre_and_cuts_the_readout(scan, lines):
-    found = calibration_kspace(with_lines(scan, lines))
+    found = central_calibration(with_lines(scan, lines))
     assert found.shape == (1, 6, lines, 24)
     rows = slice(32 - lines // 2, 32 - lines // 2 + lines)
     assert torch.equal(found, scan.kspace[:, :, rows, 26 - 12 : 26 + 12])
 
 
 def test_size_limits_both_axes_or_none(scan):
-    assert calibration_kspace(scan).shape == (1, 6, 24, 24)
-    assert calibration_kspace(scan, size=9).shape == (1, 6, 9, 9)
-    assert torch.equal(calibration_kspace(scan, size=None), scan.kspace)
+    assert central_calibration(scan).shape == (1, 6, 24, 24)
+    assert central_calibration(scan, size=9).shape == (1, 6, 9, 9)
+    assert torch.equal(central_calibration(scan, size=None), scan.kspace)
 
 
 def test_data_acquired_apart_come_first(scan):
     apart = torch.ones(1, 6, 10, 30, dtype=torch.complex64)
-    assert torch.equal(calibration_kspace(scan.replace(calibration=apart)), apart[..., 3:27])
+    assert torch.equal(central_calibration(scan.replace(calibration_kspace=apart)), apart[..., 3:27])
 
 
 @pytest.mark.parametrize(("lines", "minimum"), [(0, 6), (4, 6), (12, 13)])
@@ -49,7 +49,7 @@ def test_refuses_too_few_lines_in_a_sentence(scan, lines, minimum):
     if not lines:
         words = r"has \d fully sampled calibration lines .* at least 6"
     with pytest.raises(InputError, match=words):
-        calibration_kspace(with_lines(scan, lines), minimum=minimum)
+        central_calibration(with_lines(scan, lines), minimum=minimum)
 
 
 def test_maps_given_with_the_scan_are_used(scan):
@@ -65,11 +65,11 @@ def test_a_single_coil_needs_no_calibration():
 @pytest.mark.parametrize("approach", ["espirit", "walsh"])
 def test_maps_come_from_the_calibration_lines_alone(scan, approach):
     few = with_lines(scan, 20)
-    maps = estimate_maps(few, approach=approach)
+    maps = estimate_maps(few, algorithm=approach)
     other = few.kspace.clone()
     other[:, :, :22] *= 2
     other[:, :, 42:] = 0
-    again = estimate_maps(few.replace(kspace=other), approach=approach)
+    again = estimate_maps(few.replace(kspace=other), algorithm=approach)
     assert torch.equal(maps, again)
     overlap = (maps.conj() * loop_maps(scan.shape, 6)).sum(dim=2).abs()[0, 0]
     assert overlap[in_object(phantom((64, 52)))].quantile(0.05) > 0.99
@@ -79,14 +79,14 @@ def test_walsh_works_with_fewer_lines_than_a_kernel(scan):
     few = with_lines(scan, 4)
     with pytest.raises(InputError, match="has 4 fully sampled calibration lines"):
         estimate_maps(few)
-    maps = estimate_maps(few, approach="walsh")
+    maps = estimate_maps(few, algorithm="walsh")
     overlap = (maps.conj() * loop_maps(scan.shape, 6)).sum(dim=2).abs()[0, 0]
     assert overlap[in_object(phantom((64, 52)))].quantile(0.1) > 0.9
     with pytest.raises(InputError, match="2 sets of coil maps"):
-        estimate_maps(few, sets=2, approach="walsh")
+        estimate_maps(few, sets=2, algorithm="walsh")
 
 
-def test_a_noise_scan_tells_the_automatic_crop_where_the_object_ends(scan):
+def test_a_noise_scan_tells_the_automatic_threshold_where_the_object_ends(scan):
     unit = torch.randn(6, 500, dtype=torch.complex64, generator=torch.Generator().manual_seed(0))
     maps = [estimate_maps(scan.replace(noise=deviation * unit)) for deviation in (1e-4, 0.1)]
     quiet, loud = ((root_sum_of_squares(each) > 0).float().mean() for each in maps)

@@ -20,7 +20,9 @@ from fourfold.simulation.simulate import loop_maps, phantom, simulate
 def scan():
     full = simulate(torch.stack([phantom((40, 36)), 0.5 * phantom((40, 36))]), coils=8, snr=40)
     noise = torch.randn(8, 3000, dtype=torch.complex64, generator=torch.Generator().manual_seed(0))
-    return full.replace(coil_maps=loop_maps((40, 36), 8), noise=noise, calibration=full.kspace[..., 8:32, 6:30].clone())
+    return full.replace(
+        coil_maps=loop_maps((40, 36), 8), noise=noise, calibration_kspace=full.kspace[..., 8:32, 6:30].clone()
+    )
 
 
 def energy(scan):
@@ -62,7 +64,7 @@ def test_maps_calibration_and_noise_are_mixed_alike(scan):
     source = scan.kspace.movedim(1, 0).flatten(1)
     matrix = compressed.kspace.movedim(1, 0).flatten(1) @ torch.linalg.pinv(source)
     assert torch.allclose(matrix @ matrix.mH, torch.eye(4, dtype=torch.complex64), atol=1e-3)
-    for name, axis in (("coil_maps", 2), ("calibration", 1), ("noise", 0)):
+    for name, axis in (("coil_maps", 2), ("calibration_kspace", 1), ("noise", 0)):
         mixed = torch.tensordot(matrix, getattr(scan, name), dims=([1], [axis])).movedim(0, axis)
         assert torch.allclose(getattr(compressed, name), mixed, atol=5e-3 * float(mixed.abs().max()))
 
@@ -82,8 +84,8 @@ def test_a_large_or_small_unit_changes_nothing(scan):
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"coils": 9}, "9 virtual coils were asked for; this scan has 8"),
-        ({"coils": 0}, "0 virtual coils were asked for"),
+        ({"coils": 9}, "9 virtual coils are not possible: this scan has 8"),
+        ({"coils": 0}, "0 virtual coils are not possible"),
         ({"energy": 0.0}, "energy to keep is 0.0"),
         ({"energy": 1.2}, "energy to keep is 1.2"),
         ({}, "either the number of coils or the fraction"),

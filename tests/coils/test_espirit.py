@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from fourfold.coils.calibration import calibration_kspace, estimate_maps
+from fourfold.coils.calibration import central_calibration, estimate_maps
 from fourfold.coils.espirit import espirit
 from fourfold.coils.root_sum_of_squares import root_sum_of_squares
 from fourfold.errors import InputError
@@ -36,7 +36,7 @@ def span_correlation(maps, others):
 def test_finds_the_true_maps_inside_the_object(shape, coils):
     image = phantom(shape)
     scan = simulate(image, coils=coils, snr=100)
-    found = espirit(calibration_kspace(scan), shape)
+    found = espirit(central_calibration(scan), shape)
     inside = in_object(image)
     assert found.maps.shape == (1, 1, coils, *shape)
     assert found.maps.dtype == torch.complex64
@@ -48,21 +48,21 @@ def test_finds_the_true_maps_inside_the_object(shape, coils):
 
 def test_maps_have_unit_norm_where_kept_and_are_zero_elsewhere():
     scan = simulate(phantom((72, 64)), coils=6)
-    found = espirit(calibration_kspace(scan), scan.shape, sets=2, crop=0.9)
+    found = espirit(central_calibration(scan), scan.shape, sets=2, eigenvalue_threshold=0.9)
     kept = found.eigenvalues > 0.9
     norm = root_sum_of_squares(found.maps)
     assert 0 < kept[0, 0].float().mean() < 1
     assert torch.allclose(norm[kept], torch.ones(()), atol=1e-5)
     assert not found.maps.movedim(2, -1)[~kept].any()
-    assert found.crop == (0.9,)
-    everything = espirit(calibration_kspace(scan), scan.shape, crop=0)
+    assert found.thresholds == (0.9,)
+    everything = espirit(central_calibration(scan), scan.shape, eigenvalue_threshold=0)
     assert torch.allclose(root_sum_of_squares(everything.maps), torch.ones(()), atol=1e-5)
 
 
 def test_equals_its_definition():
     """Kernels from the SVD of the calibration matrix, zero-padded, transformed and decomposed pixel by pixel."""
     coils, lines, kernel, shape = 5, 14, 4, (19, 16)
-    calibration = calibration_kspace(simulate(phantom((40, 36)), coils=coils, snr=20), size=lines)
+    calibration = central_calibration(simulate(phantom((40, 36)), coils=coils, snr=20), size=lines)
     data = calibration[0].numpy()
     positions = product(range(lines - kernel + 1), repeat=2)
     matrix = np.stack([data[:, y : y + kernel, x : x + kernel].ravel() for y, x in positions])
@@ -72,7 +72,7 @@ def test_equals_its_definition():
     padded[..., :kernel, :kernel] = signal
     images = np.fft.fftshift(np.fft.ifft2(padded), axes=(-2, -1)) * np.prod(shape) / kernel
     values, vectors = np.linalg.eigh(np.einsum("kcyx,kdyx->yxcd", images, images.conj()))
-    found = espirit(calibration, shape, sets=2, kernel=kernel, crop=0)
+    found = espirit(calibration, shape, sets=2, kernel_size=kernel, eigenvalue_threshold=0)
     for index in range(2):
         expected = torch.from_numpy(values[..., -1 - index]).float()
         assert torch.allclose(found.eigenvalues[0, index], expected, atol=2e-4)
@@ -88,7 +88,7 @@ def test_two_sets_describe_an_object_that_folds_over():
     scan = simulate(image, coils=coils, snr=200)
     # The central half of the field of view, by leaving out every other column: the outer halves fold in.
     folded = Scan(scan.kspace[..., ::2].contiguous())
-    found = espirit(calibration_kspace(folded), folded.shape, sets=2, crop=0)
+    found = espirit(central_calibration(folded), folded.shape, sets=2, eigenvalue_threshold=0)
     inner = slice(24, 72)
     pair = torch.stack([true[:, :, inner], true.roll(48, dims=-1)[:, :, inner]])
     inside = in_object(image)
@@ -107,14 +107,14 @@ def test_two_sets_describe_an_object_that_folds_over():
 
 @pytest.mark.parametrize("factor", [1e-6, 1e6])
 def test_maps_do_not_depend_on_the_units(factor):
-    calibration = calibration_kspace(simulate(phantom((48, 44)), coils=6))
+    calibration = central_calibration(simulate(phantom((48, 44)), coils=6))
     one, other = (espirit(data, (48, 44), sets=2) for data in (calibration, factor * calibration))
     assert torch.allclose(one.maps, other.maps, atol=2e-3)
     assert torch.allclose(one.eigenvalues, other.eigenvalues, atol=1e-5)
 
 
 def test_permuted_coils_give_permuted_maps():
-    calibration = calibration_kspace(simulate(phantom((48, 44)), coils=6))
+    calibration = central_calibration(simulate(phantom((48, 44)), coils=6))
     order = torch.tensor([3, 0, 5, 1, 4, 2])
     one, other = espirit(calibration, (48, 44)), espirit(calibration[:, order], (48, 44))
     kept = one.eigenvalues[0, 0] > 0.97
@@ -124,39 +124,39 @@ def test_permuted_coils_give_permuted_maps():
 
 def test_frames_are_solved_one_by_one():
     scans = [simulate(phantom((40, 48)), coils=4, seed=seed) for seed in (0, 1)]
-    each = [calibration_kspace(scan) for scan in scans]
+    each = [central_calibration(scan) for scan in scans]
     both = espirit(torch.cat(each), (40, 48))
     for index, calibration in enumerate(each):
         alone = espirit(calibration, (40, 48))
         assert torch.equal(both.maps[index], alone.maps[0])
-        assert both.crop[index] == alone.crop[0]
+        assert both.thresholds[index] == alone.thresholds[0]
 
 
 def test_other_noise_gives_nearly_the_same_maps():
     image = phantom((64, 64))
-    maps = [estimate_maps(simulate(image, coils=8, snr=50, seed=0), crop=0)]
+    maps = [estimate_maps(simulate(image, coils=8, snr=50, seed=0), threshold=0)]
     noise = torch.randn(1, 8, 64, 64, dtype=torch.complex64, generator=torch.Generator().manual_seed(9))
     scan = simulate(image, coils=8, snr=50, seed=0)
-    maps.append(estimate_maps(Scan(scan.kspace + 0.01 * noise), crop=0))
+    maps.append(estimate_maps(Scan(scan.kspace + 0.01 * noise), threshold=0))
     assert correlation(maps[0][0, 0], maps[1][0, 0])[in_object(image)].quantile(0.01) > 0.999
 
 
 @pytest.mark.parametrize(("snr", "lines", "times"), [(10, 24, 1.8), (50, 24, 2), (10, 14, 2), (50, 14, 2.5)])
-def test_the_automatic_crop_keeps_the_object_and_leaves_out_most_of_the_background(snr, lines, times):
+def test_the_automatic_threshold_keeps_the_object_and_leaves_out_most_of_the_background(snr, lines, times):
     image = torch.nn.functional.pad(phantom((96, 96)), (32, 32, 32, 32))
     scan = simulate(image, coils=8, snr=snr)
-    found = espirit(calibration_kspace(scan, size=lines), scan.shape)
+    found = espirit(central_calibration(scan, size=lines), scan.shape)
     kept = root_sum_of_squares(found.maps)[0, 0] > 0
     inside = image > 0.05
     assert (kept & inside).sum() > 0.995 * inside.sum()
     assert kept.float().mean() < times * inside.float().mean()
     variance = float(noise_covariance(scan).diagonal().real.mean())
-    told = espirit(calibration_kspace(scan, size=lines), scan.shape, noise_variance=variance)
+    told = espirit(central_calibration(scan, size=lines), scan.shape, noise_variance=variance)
     assert abs((root_sum_of_squares(told.maps) > 0).float().mean() - kept.float().mean()) < 0.06
 
 
 @pytest.mark.parametrize("snr", [5, 8])
-def test_the_automatic_crop_keeps_the_object_seen_by_few_coils_in_noise(snr):
+def test_the_automatic_threshold_keeps_the_object_seen_by_few_coils_in_noise(snr):
     """Two coils' patches have few directions that hold noise alone; an object that is cut is lost to every method."""
     truth = sample_image()[::2, ::2]
     scan = simulate(truth, coils=2, snr=snr, seed=3)
@@ -169,7 +169,7 @@ def test_the_automatic_crop_keeps_the_object_seen_by_few_coils_in_noise(snr):
 def test_calibration_data_of_noise_alone_crop_nothing():
     noise = torch.randn(1, 4, 24, 24, dtype=torch.complex64, generator=torch.Generator().manual_seed(0))
     found = espirit(noise, (64, 64), noise_variance=10.0)
-    assert found.crop == (0.0,)
+    assert found.thresholds == (0.0,)
     assert (root_sum_of_squares(found.maps) > 0).all()
 
 
@@ -230,7 +230,7 @@ def test_agrees_with_bart(tmp_path):
     # Brighter towards one corner, so that one mixture of the symmetric coils is the principal one.
     shading = torch.linspace(0.2, 1, 80)[:, None] * torch.linspace(0.5, 1, 70)
     scan = simulate(shading * phantom((80, 70)), coils=6, snr=40)
-    calibration = calibration_kspace(scan)
+    calibration = central_calibration(scan)
     write_cfl(tmp_path / "kspace", on_grid(calibration[0], scan.shape).permute(1, 2, 0).numpy()[:, :, None])
     subprocess.run(
         ["bart", "ecalib", "-m2", "-c0", "kspace", "maps", "values"],
@@ -241,7 +241,7 @@ def test_agrees_with_bart(tmp_path):
     )
     maps = torch.from_numpy(read_cfl(tmp_path / "maps")[:, :, 0].transpose(3, 2, 0, 1).copy())
     values = torch.from_numpy(read_cfl(tmp_path / "values").real[:, :, 0, 0].transpose(2, 0, 1).copy())
-    ours = espirit(calibration, scan.shape, sets=2, crop=0)
+    ours = espirit(calibration, scan.shape, sets=2, eigenvalue_threshold=0)
     # Where the first two eigenvalues are close, BART's 30 power iterations have not converged.
     distinct = (values[0] - values[1] > 0.3) & (values[0] > 0.9)
     assert distinct.float().mean() > 0.3
@@ -260,7 +260,7 @@ def test_agrees_with_sigpy():
     theirs = app.EspiritCalib(
         scan.kspace[0].numpy(), calib_width=24, thresh=0.001**0.5, crop=0, max_iter=200, show_pbar=False
     ).run()
-    ours = espirit(calibration_kspace(scan), scan.shape, crop=0).maps[0, 0]
+    ours = espirit(central_calibration(scan), scan.shape, eigenvalue_threshold=0).maps[0, 0]
     assert correlation(ours, torch.from_numpy(theirs))[in_object(phantom((64, 56)))].min() > 0.999
 
 
@@ -269,22 +269,22 @@ def test_fewer_patches_than_unknowns_and_the_converse_agree_with_the_true_maps()
     image = phantom(shape)
     for coils, lines in ((16, 12), (4, 32)):
         scan = simulate(image, coils=coils, snr=200)
-        maps = espirit(calibration_kspace(scan, size=lines), shape, crop=0).maps[0, 0]
+        maps = espirit(central_calibration(scan, size=lines), shape, eigenvalue_threshold=0).maps[0, 0]
         assert correlation(maps, loop_maps(shape, coils)[0, 0])[in_object(image)].quantile(0.05) > 0.99
 
 
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"kernel": 25}, "has 24 lines; an ESPIRiT kernel of 25"),
-        ({"sets": 0}, "0 sets of coil maps were asked for; with 4 coils"),
-        ({"sets": 5}, "5 sets of coil maps were asked for; with 4 coils"),
-        ({"crop": 1.5}, "crop is 1.5"),
-        ({"crop": -0.1}, "crop is -0.1"),
+        ({"kernel_size": 25}, "has 24 lines; an ESPIRiT kernel of 25"),
+        ({"sets": 0}, "0 sets of coil maps are not possible; with 4 coils"),
+        ({"sets": 5}, "5 sets of coil maps are not possible; with 4 coils"),
+        ({"eigenvalue_threshold": 1.5}, "threshold of coil maps is 1.5"),
+        ({"eigenvalue_threshold": -0.1}, "threshold of coil maps is -0.1"),
     ],
 )
 def test_refuses_settings_out_of_range(settings, words):
-    calibration = calibration_kspace(simulate(phantom((32, 32)), coils=4))
+    calibration = central_calibration(simulate(phantom((32, 32)), coils=4))
     with pytest.raises(InputError, match=words):
         espirit(calibration, (32, 32), **settings)
 
@@ -295,7 +295,7 @@ def test_refuses_calibration_data_of_zeros():
 
 
 def test_leaves_its_input_alone():
-    calibration = calibration_kspace(simulate(phantom((32, 40)), coils=4))
+    calibration = central_calibration(simulate(phantom((32, 40)), coils=4))
     before = calibration.clone()
     espirit(calibration, (32, 40))
     assert torch.equal(calibration, before)
@@ -306,7 +306,7 @@ def test_maps_multiplied_by_an_image_give_its_coil_images():
     shape = (48, 40)
     image = phantom(shape)
     scan = simulate(image, coils=6, snr=None)
-    maps = espirit(calibration_kspace(scan), shape).maps[0, 0]
+    maps = espirit(central_calibration(scan), shape).maps[0, 0]
     images = ifft(scan.kspace[0])
     combined = (maps.conj() * images).sum(dim=0)
     assert torch.linalg.vector_norm(fft(maps * combined) - scan.kspace[0]) < 0.02 * torch.linalg.vector_norm(

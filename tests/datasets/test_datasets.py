@@ -249,7 +249,7 @@ def test_accelerations_are_drawn_each_with_its_centre(heads):
     seen = set()
     for index in range(12):
         sampling = Sampling(examples[index].mask[None])
-        seen.add((round(sampling.acceleration), sampling.calibration[0] >= 12))
+        seen.add((round(sampling.acceleration), sampling.acs_shape[0] >= 12))
     assert seen == {(2, True), (4, False)}
 
 

@@ -78,7 +78,7 @@ def test_mask_without_padding_is_what_was_acquired(tmp_path, dtype):
     assert mask[:LEFT].any()
     np.testing.assert_array_equal(scan.mask[0].numpy(), np.broadcast_to(expected, (HEIGHT, WIDTH)))
     assert scan.sampling.kind == "acquired"
-    assert scan.sampling.calibration == (HEIGHT, 8)
+    assert scan.sampling.acs_shape == (HEIGHT, 8)
 
 
 def test_columns_that_a_mask_marks_but_that_hold_nothing_are_not_taken_for_zeros(tmp_path):

@@ -191,8 +191,8 @@ def test_embedded_calibration_lines_are_part_of_the_kspace(tmp_path):
     acquired = np.arange(20) % 2 == 0
     acquired[6:14] = True
     np.testing.assert_array_equal(scan.mask[0, :, 0].numpy(), acquired)
-    assert scan.calibration is None
-    assert scan.sampling.calibration == (9, 16)
+    assert scan.calibration_kspace is None
+    assert scan.sampling.acs_shape == (9, 16)
 
 
 @pytest.mark.parametrize("mode", ["separate", None])
@@ -200,9 +200,9 @@ def test_calibration_lines_apart_stay_apart(tmp_path, mode):
     image = make_image((2, 20, 32))
     scan = open_scan(write_mrd(tmp_path / "a.h5", MrdHeader(calibration_mode=mode), calibration_lines(image)))[0]
     np.testing.assert_array_equal(scan.mask[0, :, 0].numpy(), np.arange(20) % 2 == 0)
-    assert scan.calibration.shape == (1, 2, 8, 16)
+    assert scan.calibration_kspace.shape == (1, 2, 8, 16)
     expected = numpy_fft(cropped(image))[:, 6:14]
-    np.testing.assert_allclose(scan.calibration[0].numpy(), expected, atol=1e-5)
+    np.testing.assert_allclose(scan.calibration_kspace[0].numpy(), expected, atol=1e-5)
 
 
 def test_calibration_follows_slice_and_repetition(tmp_path):
@@ -219,7 +219,7 @@ def test_calibration_follows_slice_and_repetition(tmp_path):
     assert [label["slice"] for label in file.labels] == [0, 1, 0, 1]
     for frame, index in enumerate([0, 1, 0, 1]):
         np.testing.assert_allclose(
-            scan.calibration[frame].numpy(), numpy_fft(cropped(images[index, 0]))[:, 6:14], atol=1e-5
+            scan.calibration_kspace[frame].numpy(), numpy_fft(cropped(images[index, 0]))[:, 6:14], atol=1e-5
         )
 
 
@@ -519,7 +519,7 @@ def test_real_scan_equals_an_assembly_by_hand(data):
     acquired = np.zeros(144, bool)
     acquired[18 : 18 + 106 : 3] = acquired[18 + 30 : 18 + 79] = True
     np.testing.assert_array_equal(scan.mask[0, :, 0].numpy(), acquired)
-    assert scan.calibration is None
+    assert scan.calibration_kspace is None
     assert scan.geometry.placements[0].centre == pytest.approx((20.048, 66.570, 0), abs=1e-3)
     assert scan.geometry.voxel_size == pytest.approx((8, 210 / 144, 560 / 384))
     assert file.summary()["orientation"] == "RPS"

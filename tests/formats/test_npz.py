@@ -57,7 +57,7 @@ def test_companions_are_read(tmp_path, name):
         kspace=FULL[0] * mask,
         mask=mask,
         **{name: FULL[:2]},
-        calibration=FULL[0, :, 3:9, 2:8],
+        calibration_kspace=FULL[0, :, 3:9, 2:8],
         noise=FULL[0].reshape(4, -1),
         line_axis="kx",
         voxel_size=(5.0, 2.0, 1.5),
@@ -68,7 +68,7 @@ def test_companions_are_read(tmp_path, name):
     scan = open_scan(path)[0]
     np.testing.assert_array_equal(scan.mask[0].numpy(), mask.astype(bool))
     np.testing.assert_array_equal(scan.coil_maps[0].numpy(), FULL[:2])
-    np.testing.assert_array_equal(scan.calibration[0].numpy(), FULL[0, :, 3:9, 2:8])
+    np.testing.assert_array_equal(scan.calibration_kspace[0].numpy(), FULL[0, :, 3:9, 2:8])
     np.testing.assert_array_equal(scan.noise.numpy(), FULL[0].reshape(4, -1))
     assert scan.line_axis == "kx"
     assert scan.geometry.voxel_size == (5, 2, 1.5)

@@ -51,10 +51,10 @@ def test_summary_tells_what_a_file_holds(tmp_path, suffix):
     mask[:, :, ::3] = mask[:, :, 4:8] = True
     scan = Scan(
         torch.where(mask, random_kspace(2, 3, 16, 12), 0),
-        Sampling(mask, "regular", seed=5, asked=3.0),
+        Sampling(mask, "regular", seed=5, target_acceleration=3.0),
         "kx",
         noise=random_kspace(3, 50),
-        calibration=random_kspace(2, 3, 6, 8),
+        calibration_kspace=random_kspace(2, 3, 6, 8),
         geometry=Geometry.stack((5.0, 2.0, 1.0), Placement(*AXES), 2, (16, 10)),
         source=Source(details={"vendor": "ACME"}),
     )
@@ -69,8 +69,8 @@ def test_summary_tells_what_a_file_holds(tmp_path, suffix):
     assert summary["line_axis"] == "kx"
     assert summary["orientation"] == "LPS"
     sampling = summary["sampling"]
-    assert (sampling["kind"], sampling["seed"], sampling["asked_acceleration"]) == ("regular", 5, 3)
-    assert (sampling["acceleration"], sampling["calibration"]) == (round(12 / 7, 4), [16, 4])
+    assert (sampling["kind"], sampling["seed"], sampling["target_acceleration"]) == ("regular", 5, 3)
+    assert (sampling["acceleration"], sampling["acs_shape"]) == (round(12 / 7, 4), [16, 4])
     assert summary["noise_samples"] == (None if suffix == ".cfl" else 50)
     assert summary["calibration_scan"] == (None if suffix == ".cfl" else [6, 8])
     assert summary["reference"] is False

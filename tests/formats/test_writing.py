@@ -221,7 +221,7 @@ def make_scan(frames, coils, ny, nx, line_axis, seed=0, full=False):
         sampling,
         line_axis,
         coil_maps=torch.randn(1, 2, coils, ny, nx, dtype=torch.complex64, generator=generator),
-        calibration=torch.randn(frames, coils, 4, 5, dtype=torch.complex64, generator=generator),
+        calibration_kspace=torch.randn(frames, coils, 4, 5, dtype=torch.complex64, generator=generator),
         noise=torch.randn(coils, 9, dtype=torch.complex64, generator=generator),
         geometry=coronal(frames, image_size=(ny - 1, nx)),
         source=Source(label="a label", simulated=True, details={"vendor": "ACME"}),
@@ -247,13 +247,13 @@ def test_scans_come_back_as_they_were_saved(tmp_path_factory, suffix, frames, co
     assert torch.equal(back.mask.expand(frames, -1, -1), scan.mask.expand(frames, -1, -1))
     assert back.line_axis == line_axis
     assert back.geometry == scan.geometry
-    for name in ("kind", "seed", "asked"):
+    for name in ("kind", "seed", "target_acceleration"):
         assert getattr(back.sampling, name) == getattr(scan.sampling, name)
     assert back.sampling.details["centre"] == 0.08
     assert (back.source.label, back.source.simulated) == ("a label", True)
     assert back.source.details["vendor"] == "ACME"
     if suffix != ".cfl":
-        for name in ("coil_maps", "calibration", "noise"):
+        for name in ("coil_maps", "calibration_kspace", "noise"):
             assert torch.equal(getattr(back, name), getattr(scan, name)), name
     last = open_scan(path)[-1]
     assert torch.equal(last.kspace, scan.kspace[-1:])

@@ -48,11 +48,11 @@ def test_calibration_data_shows_the_same_field_of_view(scan):
     inside[..., 10:30, 35:65] = torch.rand(3, 20, 30, generator=torch.Generator().manual_seed(0)).to(torch.complex64)
     kspace = fft(inside)
     calibration = crop_centre(kspace, (12, 24))
-    cut = crop_readout(scan.replace(kspace=kspace, calibration=calibration, coil_maps=None))
-    assert cut.calibration.shape == (1, 3, 12, 12)
+    cut = crop_readout(scan.replace(kspace=kspace, calibration_kspace=calibration, coil_maps=None))
+    assert cut.calibration_kspace.shape == (1, 3, 12, 12)
     expected = crop_centre(cut.kspace, (12, 12))
-    assert torch.allclose(cut.calibration, expected, atol=0.1 * float(expected.abs().max()))
-    assert float((cut.calibration - expected).norm() / expected.norm()) < 0.05
+    assert torch.allclose(cut.calibration_kspace, expected, atol=0.1 * float(expected.abs().max()))
+    assert float((cut.calibration_kspace - expected).norm() / expected.norm()) < 0.05
 
 
 @pytest.mark.parametrize(

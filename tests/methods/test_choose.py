@@ -42,7 +42,7 @@ def test_without_calibration_the_aliasing_is_admitted():
 
 def test_separate_calibration_or_given_maps_serve():
     scan = without_calibration(full())
-    separate = scan.replace(calibration=full().kspace[:, :, 20:44, 12:36])
+    separate = scan.replace(calibration_kspace=full().kspace[:, :, 20:44, 12:36])
     assert choose_method(separate)[0].name == "wavelet"
     assert choose_method(scan.replace(coil_maps=loop_maps(scan.shape, coils=4)))[0].name == "wavelet"
 

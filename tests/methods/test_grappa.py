@@ -16,7 +16,7 @@ from fourfold.kspace.local_weights import LocalWeights
 from fourfold.methods.classical.grappa import Grappa
 from fourfold.methods.classical.zero_filled import ZeroFilled
 from fourfold.methods.tuning.kernel_size import choose_size
-from fourfold.noise.calibration_noise import noise_floor
+from fourfold.noise.calibration_noise import calibration_noise_variance
 from fourfold.operators.fourier import ifft
 from fourfold.sampling import poisson_disc, random, regular, undersample
 from fourfold.scan import Sampling, Scan, crop_centre
@@ -211,7 +211,7 @@ def test_calibration_acquired_apart_is_used():
     with pytest.raises(InputError, match="calibration region"):
         Grappa()(bare)
     # Another acquisition: its brightness may differ.
-    apart = bare.replace(calibration=50 * full.kspace[:, :, 24:48])
+    apart = bare.replace(calibration_kspace=50 * full.kspace[:, :, 24:48])
     assert relative_error(EXACT.fill(apart)[0], full.kspace[0]) < 1e-3
 
 
@@ -247,7 +247,7 @@ def test_too_small_a_calibration_box_is_refused():
 def test_calibration_without_signal_is_refused():
     scan = shifted_coils((64, 48), LINE_COILS).with_sampling(regular((64, 48), 2, lines=20))
     with pytest.raises(InputError, match="calibration k-space contains only zeros"):
-        Grappa()(scan.replace(calibration=torch.zeros(1, 4, 24, 24, dtype=torch.complex64)))
+        Grappa()(scan.replace(calibration_kspace=torch.zeros(1, 4, 24, 24, dtype=torch.complex64)))
 
 
 def test_a_single_coil_is_refused():
@@ -389,7 +389,7 @@ def test_no_worse_than_pygrappa(raw):
     full = raw("mprage4_T1_256")
     scan = full.with_sampling(regular(full.shape, 4, lines=22))
     kspace = scan.kspace[0].to(torch.complex128).numpy()
-    height = scan.sampling.calibration[0]
+    height = scan.sampling.acs_shape[0]
     first = full.shape[0] // 2 - height // 2
     calibration = np.ascontiguousarray(kspace[:, first : first + height])
     theirs = pygrappa.mdgrappa(kspace, calib=calibration, kernel_size=(5, 5), coil_axis=0)
@@ -407,9 +407,9 @@ def gaussian(*shape, seed=0):
 def test_the_noise_of_calibration_is_told_from_its_signal(size):
     full = shifted_coils((64, 128), LINE_COILS + PLANE_COILS[1:])
     signal = crop_centre(full.kspace[0], size)
-    assert noise_floor(signal) < 1e-6 * float(signal.abs().square().mean())
+    assert calibration_noise_variance(signal) < 1e-6 * float(signal.abs().square().mean())
     for level in (0.02, 0.1):
-        found = noise_floor(signal + level * gaussian(*signal.shape))
+        found = calibration_noise_variance(signal + level * gaussian(*signal.shape))
         assert found == pytest.approx(level**2, rel=0.35)
 
 
@@ -505,7 +505,7 @@ def test_a_noise_scan_and_calibration_apart_tell_the_noise_too(under):
     measured = under.replace(noise=0.02 * gaussian(under.coils, 5000))
     # Outer shells are nearly all noise, and what little is left of them no good measure.
     assert Grappa()(measured).record.details["weight"]["by_shell"][:7] == pytest.approx(found[:7], rel=0.35)
-    brighter = under.replace(calibration=50 * crop_centre(under.kspace, under.sampling.calibration))
+    brighter = under.replace(calibration_kspace=50 * crop_centre(under.kspace, under.sampling.acs_shape))
     assert Grappa()(brighter).record.details["weight"]["by_shell"] == pytest.approx(found, rel=1e-2)
 
 

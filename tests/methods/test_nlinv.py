@@ -109,7 +109,7 @@ def test_maps_are_those_of_the_coils(scan):
 
 def test_steps_are_found_without_a_reference_and_told(full, scan):
     record = Nlinv()(scan).record
-    errors = record.details["held_back_errors"]
+    errors = record.details["held_out_errors"]
     assert errors[record.details["steps"] - 1] <= 1.05 * min(errors) + 1e-4
     reference = root_sum_of_squares(ifft(full.kspace))
     best = max(psnr(Nlinv(steps=steps)(scan).image, reference) for steps in range(5, 13))

@@ -146,7 +146,7 @@ def test_what_does_not_suit_is_refused(full):
         Spirit()(scan)
     assert Spirit(kernel_size=5)(scan).record.iterations > 0
     with pytest.raises(InputError, match="calibration k-space contains only zeros"):
-        Spirit()(scan.replace(calibration=torch.zeros(1, 6, 24, 24, dtype=torch.complex64)))
+        Spirit()(scan.replace(calibration_kspace=torch.zeros(1, 6, 24, 24, dtype=torch.complex64)))
 
 
 @pytest.mark.parametrize("setting", [{"kernel_size": 4}, {"weight": 0}, {"coil_combination": "sum"}, {"iterations": 0}])

@@ -10,7 +10,7 @@ import torch
 from tests.helpers.trained_weights import SMALL, write_small
 
 import fourfold as ff
-from fourfold.coils.calibration import calibration_kspace, estimate_maps
+from fourfold.coils.calibration import central_calibration, estimate_maps
 from fourfold.errors import InputError
 from fourfold.kspace.intensity_scale import intensity_scale
 from fourfold.methods.registry import find_method, methods, quick_methods
@@ -145,7 +145,7 @@ def test_varnet_makes_its_own_maps_from_the_calibration_lines(method, scan):
     solver = method("varnet", coil_combination="maps")
     network, _ = load_network(solver.weights)
     scale = intensity_scale(scan)
-    calibration = calibration_kspace(scan, size=None)
+    calibration = central_calibration(scan, size=None)
     expected = network(scan.kspace / scale, scan.mask, calibration=calibration / scale) * scale
     found = solver(scan).image
     assert torch.allclose(found, expected, atol=1e-3 * float(expected.abs().max()))

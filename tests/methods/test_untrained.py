@@ -8,7 +8,7 @@ import torch
 
 import fourfold
 import fourfold.methods.untrained.untrained_method as untrained_module
-from fourfold.coils.calibration import calibration_kspace, estimate_maps
+from fourfold.coils.calibration import central_calibration, estimate_maps
 from fourfold.coils.root_sum_of_squares import root_sum_of_squares
 from fourfold.errors import InputError
 from fourfold.methods.classical.zero_filled import ZeroFilled
@@ -153,7 +153,7 @@ def _data(scan):
     kspace = scan.kspace / scan.kspace.abs().max()
     masks = scan.mask.repeat(2, 1, 1)
     masks[1, :5] = False
-    return kspace, masks, estimate_maps(scan, crop=0.0)
+    return kspace, masks, estimate_maps(scan, threshold=0.0)
 
 
 @pytest.mark.parametrize("huber", [None, 0.3, 1e6])
@@ -209,7 +209,7 @@ def test_fewer_virtual_coils_make_the_same_image_of_the_same_unit(coil_map_metho
     assert psnr(fewer.magnitude, reference) > psnr(every.magnitude, reference) - 1
     inside = reference > 0.1 * reference.max()
     assert float((fewer.magnitude / every.magnitude)[inside].median()) == pytest.approx(1, abs=0.02)
-    with pytest.raises(InputError, match="9 virtual coils were asked for; this scan has 4"):
+    with pytest.raises(InputError, match="9 virtual coils are not possible: this scan has 4"):
         with_settings(method, virtual_coils=9)(scan)
 
 
@@ -258,7 +258,7 @@ def test_the_readouts_oversampling_is_cut_off_before_the_fit(coil_map_method, mo
 def test_images_of_each_coil_need_no_calibration_lines(full):
     scan = undersample(full, "regular", 2, lines=0)
     with pytest.raises(InputError, match="calibration"):
-        calibration_kspace(scan)
+        central_calibration(scan)
     placement = Placement((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
     placed = scan.replace(geometry=Geometry(placements=(placement,)))
     made = with_settings(QUICK, coil_map_method="none")(placed)
@@ -267,7 +267,7 @@ def test_images_of_each_coil_need_no_calibration_lines(full):
 
 
 @everyone
-def test_stops_where_held_back_samples_are_predicted_best(method, scan):
+def test_stops_where_held_out_samples_are_predicted_best(method, scan):
     record = with_settings(method, weight=0.0, held_out_fraction=0.15)(scan).record
     for member in record.details["members"]:
         errors = {look["iteration"]: look["held_out_error"] for look in member["curve"]}
@@ -276,8 +276,8 @@ def test_stops_where_held_back_samples_are_predicted_best(method, scan):
     assert record.iterations == sum(member["iterations"] for member in record.details["members"])
 
 
-def test_the_choice_hangs_on_held_back_samples_only(scan):
-    """Other values of the held-back samples choose another iterate out of the same fit."""
+def test_the_choice_hangs_on_held_out_samples_only(scan):
+    """Other values of the held-out samples choose another iterate out of the same fit."""
     kspace, masks, maps = _data(scan)
     mask = masks[:1]
     held = torch.zeros_like(mask)
@@ -316,7 +316,7 @@ def test_a_fit_that_no_longer_improves_ends_by_itself(scan):
     assert record.iterations < 1000
 
 
-def test_members_hold_back_different_samples(scan, monkeypatch):
+def test_members_hold_out_different_samples(scan, monkeypatch):
     seen = []
     original = SampleLoss.__init__
 

@@ -10,7 +10,7 @@ import torch
 
 from fourfold.errors import InputError
 from fourfold.noise.covariance import noise_covariance, prewhiten
-from fourfold.noise.frame_noise import noise_level
+from fourfold.noise.outer_kspace_noise import outer_noise_std
 from fourfold.operators.fourier import fft
 from fourfold.operators.sense_encoding import CoilMaps
 from fourfold.scan import Sampling, Scan
@@ -38,7 +38,7 @@ def scan():
         clean.kspace + noise,
         noise=mixture @ (0.01 * gaussian(5, 20000, seed=2)),
         coil_maps=loop_maps((48, 40), 5),
-        calibration=clean.kspace[..., 12:36, 8:32].contiguous(),
+        calibration_kspace=clean.kspace[..., 12:36, 8:32].contiguous(),
     )
 
 
@@ -77,8 +77,8 @@ def test_every_array_is_mixed_by_the_same_matrix(scan):
     white = prewhiten(scan)
     matrix = white.noise @ torch.linalg.pinv(scan.noise)
     assert torch.allclose(torch.einsum("cd,fdyx->fcyx", matrix, scan.kspace), white.kspace, rtol=1e-3, atol=0.1)
-    mixed = torch.einsum("cd,fdyx->fcyx", matrix, scan.calibration)
-    assert torch.allclose(mixed, white.calibration, rtol=1e-3, atol=0.1)
+    mixed = torch.einsum("cd,fdyx->fcyx", matrix, scan.calibration_kspace)
+    assert torch.allclose(mixed, white.calibration_kspace, rtol=1e-3, atol=0.1)
     assert torch.equal(scan.mask, white.mask)
 
 
@@ -97,7 +97,9 @@ def test_whitened_maps_have_unit_norm_and_describe_the_whitened_coils(scan):
 
 
 def test_units_do_not_matter(scan):
-    small = scan.replace(kspace=1e-7 * scan.kspace, noise=1e-7 * scan.noise, calibration=1e-7 * scan.calibration)
+    small = scan.replace(
+        kspace=1e-7 * scan.kspace, noise=1e-7 * scan.noise, calibration_kspace=1e-7 * scan.calibration_kspace
+    )
     assert torch.allclose(prewhiten(small).kspace, prewhiten(scan).kspace, rtol=1e-3, atol=1e-2)
 
 
@@ -114,7 +116,7 @@ def test_refuses_too_few_noise_samples(scan):
 def test_refuses_coils_whose_noise_is_a_mixture_of_others(scan):
     noise = scan.noise.clone()
     noise[4] = 0.3 * noise[0] - 1j * noise[2]
-    with pytest.raises(InputError, match="mixture of that of others"):
+    with pytest.raises(InputError, match="linear combination of that of others"):
         prewhiten(scan.replace(noise=noise))
 
 
@@ -155,6 +157,6 @@ def test_the_level_of_each_frame_is_told_by_its_outermost_samples(axis):
     kspace = fft(image) + levels[:, None, None, None] * gaussian(2, 4, 120, 90)
     lines = torch.arange(kspace.shape[1 + axis]) % 4 == 1
     mask = (lines[:, None] if axis == 1 else lines).expand(1, 120, 90)
-    found = noise_level(torch.where(mask[:, None], kspace, 0), mask)
+    found = outer_noise_std(torch.where(mask[:, None], kspace, 0), mask)
     torch.testing.assert_close(found, levels, rtol=0.1, atol=0)
-    assert torch.allclose(noise_level(1e3 * kspace * mask[:, None], mask), 1e3 * found)
+    assert torch.allclose(outer_noise_std(1e3 * kspace * mask[:, None], mask), 1e3 * found)

@@ -10,7 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fourfold.coils.calibration import calibration_kspace
+from fourfold.coils.calibration import central_calibration
 from fourfold.errors import InputError
 from fourfold.kspace.time_average import time_average
 from fourfold.methods.classical.cg_sense import CgSense
@@ -172,7 +172,7 @@ def test_area_of_k_space_is_the_sum_of_the_weights():
 def test_the_centre_is_brought_onto_the_grid(trajectory, most):
     scan = simulate(HEAD, coils=4, snr=None, trajectory=trajectory)
     truth = crop_centre(simulate(HEAD, coils=4, snr=None).kspace, (24, 24))
-    found = calibration_kspace(scan)
+    found = central_calibration(scan)
     assert norm(found - truth) < most * norm(truth)
 
 

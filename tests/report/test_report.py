@@ -209,7 +209,7 @@ def test_what_a_reader_must_know_is_said(page):
     for sentence in (
         "Simulated data.",
         "Not scored: vif: the images",
-        f"regular, {SAMPLING.acceleration:.2f}× (asked 4×)",
+        f"regular, {SAMPLING.acceleration:.2f}× (target 4×)",
         "1.5 × 1 mm",
         "Against the known object, over all 3 frames",
         "There are 8 calibration lines",
@@ -256,7 +256,7 @@ def test_page_without_scan_has_no_kspace(comparison, tmp_path):
     page = write_report([comparison.entries[0].reconstruction], tmp_path / "page.html")
     assert embedded(page)["kspace"] is None
     assert "Mask:" not in words(page)
-    assert "asked acceleration 4" in words(page)
+    assert "target acceleration 4" in words(page)
 
 
 def test_different_samplings_are_told_apart(tmp_path):

@@ -29,7 +29,7 @@ from fourfold.sampling import (
     undersample,
     write_sampling,
 )
-from fourfold.sampling.poisson_disc import _Darts, _distance
+from fourfold.sampling.poisson_discs import _Darts, _distance
 from fourfold.scan import Sampling, Scan, centre_slice
 
 ACCELERATED_LINES = ("random", "equispaced", "gaussian", "kt-interleaved")
@@ -62,7 +62,7 @@ def cyclic_gaps(positions: np.ndarray, size: int) -> np.ndarray:
     frames=st.integers(1, 3),
     seed=st.integers(0, 2**40),
 )
-def test_every_frame_reaches_the_asked_acceleration_within_one_per_cent_or_it_is_refused(
+def test_every_frame_reaches_the_target_acceleration_within_one_per_cent_or_it_is_refused(
     kind, shape, acceleration, axis, frames, seed
 ):
     positions = math.prod(shape) if kind == "poisson-disc" else shape[0] if axis == "ky" else shape[1]
@@ -87,12 +87,12 @@ def test_provenance_tells_how_the_pattern_came_to_be(kind):
     assert summary["kind"] == sampling.kind == kind
     assert summary["acceleration"] == pytest.approx(sampling.mask.numel() / int(sampling.mask.sum()), abs=1e-3)
     if kind in SEEDED:
-        assert (summary["seed"], summary["asked_acceleration"]) == (7, 4.0)
+        assert (summary["seed"], summary["target_acceleration"]) == (7, 4.0)
     else:
-        assert (summary["seed"], summary["asked_acceleration"]) == (None, None)
+        assert (summary["seed"], summary["target_acceleration"]) == (None, None)
         assert summary["undersampling"] in (4, [2, 2])
     if "axis" in summary:
-        assert summary["calibration_lines"] == summary["calibration"][0]
+        assert summary["calibration_lines"] == summary["acs_shape"][0]
     else:
         assert summary["box"] == [24, 24]
 
@@ -199,8 +199,8 @@ def test_regular_takes_every_rth_line_through_the_centre_and_the_calibration_lin
     expected[size // 2 :: -4] = True
     expected[size // 2 - 11 : size // 2 + 11] = True
     assert np.array_equal(lines, expected)
-    assert sampling.calibration == (22, 7)
-    assert sampling.asked is None
+    assert sampling.acs_shape == (22, 7)
+    assert sampling.target_acceleration is None
     assert sampling.acceleration == pytest.approx(3.1, abs=0.05)
 
 
@@ -240,7 +240,7 @@ def test_regular_2d_is_a_grid_through_the_centre_with_a_box():
     expected[30 % 3 :: 3, 24 % 2 :: 2] = True
     expected[25:35, 18:30] = True
     assert np.array_equal(mask, expected)
-    assert sampling.asked is None
+    assert sampling.target_acceleration is None
     assert 4 < sampling.acceleration < 6
 
 
@@ -302,7 +302,7 @@ def test_poisson_disc_samples_its_box(box):
     sampling = poisson_disc((80, 81), 4, box=box)
     assert sampling.mask[0][centre_slice(80, box[0]), centre_slice(81, box[1])].all()
     assert sampling.details["box"] == list(box)
-    assert math.prod(sampling.calibration) >= math.prod(box)
+    assert math.prod(sampling.acs_shape) >= math.prod(box)
 
 
 @pytest.mark.parametrize("acceleration", [1.0, 1.02, 30.0])

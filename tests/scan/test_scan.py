@@ -34,7 +34,7 @@ def scan():
 def lines(count, kept, frames=1, width=10):
     mask = torch.zeros(frames, count, width, dtype=torch.bool)
     mask[:, kept] = True
-    return Sampling(mask, kind="made", seed=3, asked=4.0, details={"density": "high"})
+    return Sampling(mask, kind="made", seed=3, target_acceleration=4.0, details={"density": "high"})
 
 
 def test_cannot_be_changed(scan):
@@ -69,7 +69,7 @@ def test_cannot_be_changed(scan):
             r"coil maps have shape \(1, 1, 3, 12, 9\).*\(1 or 2, sets, 3, 12, 10\)",
         ),
         ({"coil_maps": torch.ones(1, 1, 3, 12, 10)}, r"coil_maps is torch.float32 with 5 axes; it must be complex64"),
-        ({"calibration": gaussian(1, 2, 6, 6)}, r"calibration k-space has shape \(1, 2, 6, 6\)"),
+        ({"calibration_kspace": gaussian(1, 2, 6, 6)}, r"calibration k-space has shape \(1, 2, 6, 6\)"),
         ({"noise": gaussian(4, 100)}, r"noise scan has 4 coils but the k-space has 3"),
         ({"noise": gaussian(3, 100) / 0}, r"noise contains NaN or Inf"),
     ],
@@ -125,9 +125,9 @@ def test_undersampling_zeroes_the_rest_and_keeps_the_provenance(scan):
     assert summary == {
         "kind": "made",
         "seed": 3,
-        "asked_acceleration": 4.0,
+        "target_acceleration": 4.0,
         "acceleration": 3.0,
-        "calibration": [3, 10],
+        "acs_shape": [3, 10],
         "density": "high",
     }
     with pytest.raises(InputError, match="asks for 10 samples that were not acquired"):
@@ -137,13 +137,13 @@ def test_undersampling_zeroes_the_rest_and_keeps_the_provenance(scan):
 def test_frames_are_picked_with_all_that_belongs_to_them(scan):
     mask = torch.ones(2, 12, 10, dtype=torch.bool)
     mask[1, 0] = False
-    series = scan.replace(coil_maps=gaussian(2, 1, 3, 12, 10), calibration=gaussian(1, 3, 6, 6))
+    series = scan.replace(coil_maps=gaussian(2, 1, 3, 12, 10), calibration_kspace=gaussian(1, 3, 6, 6))
     series = series.with_sampling(Sampling(mask))
     last = series.frame(-1)
     assert torch.equal(last.kspace[0], series.kspace[1])
     assert torch.equal(last.coil_maps[0], series.coil_maps[1])
     assert torch.equal(last.mask[0], mask[1])
-    assert last.calibration is series.calibration
+    assert last.calibration_kspace is series.calibration_kspace
     with pytest.raises(InputError, match="Frame 2 was asked for; this scan has frames 0 to 1"):
         series.frame(2)
 
@@ -154,13 +154,13 @@ def test_calibration_is_the_largest_centred_box(ny, nx, data):
     height, width = data.draw(st.integers(1, ny)), data.draw(st.integers(1, nx))
     mask = torch.zeros(1, ny, nx, dtype=torch.bool)
     mask[:, centre_slice(ny, height), centre_slice(nx, width)] = True
-    assert Sampling(mask).calibration == (height, width)
+    assert Sampling(mask).acs_shape == (height, width)
 
 
 def test_calibration_without_a_centre_is_empty():
     mask = torch.ones(1, 8, 8, dtype=torch.bool)
     mask[0, 4, 4] = False
-    assert Sampling(mask).calibration == (0, 0)
+    assert Sampling(mask).acs_shape == (0, 0)
 
 
 def test_bad_masks_are_refused():

@@ -86,11 +86,11 @@ def test_what_treats_all_frames_alike_does_without_the_coil(treat, whole, scan):
 def test_all_that_belongs_to_a_coil_goes_with_it(whole):
     maps = torch.randn(1, 1, 4, 48, 40, dtype=torch.complex64)
     noise = torch.randn(4, 100, dtype=torch.complex64)
-    full = whole.replace(coil_maps=maps, noise=noise, calibration=whole.kspace[:, :, 16:32])
+    full = whole.replace(coil_maps=maps, noise=noise, calibration_kspace=whole.kspace[:, :, 16:32])
     less = full.without_coils([0]).without_coils([1])
     assert torch.equal(less.kspace, full.kspace[:, [1, 3]])
     assert torch.equal(less.coil_maps, maps[:, :, [1, 3]])
-    assert torch.equal(less.calibration, full.calibration[:, [1, 3]])
+    assert torch.equal(less.calibration_kspace, full.calibration_kspace[:, [1, 3]])
     assert torch.equal(less.noise, noise[[1, 3]])
     assert less.source.details["coils_left_out"] == [0, 2]
     assert less.source.notes == ()

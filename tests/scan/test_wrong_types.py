@@ -98,7 +98,7 @@ def test_arrays_must_be_tensors(scan, image, what):
     # The advice is sound.
     assert ff.Scan(torch.from_numpy(np.asarray(WRONG["a NumPy array"], dtype="complex64"))).coils == 2
     if value is not None:
-        for field in ("coil_maps", "calibration", "noise"):
+        for field in ("coil_maps", "calibration_kspace", "noise"):
             with pytest.raises(InputError, match=f"^{field} is {what}; it must be of type Tensor"):
                 scan.replace(**{field: value})
 

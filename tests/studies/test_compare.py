@@ -115,7 +115,7 @@ def test_all_data_reproduces_the_reference(scan):
 def test_sampling_is_random_four_times_by_default(scan, axis, along):
     comparison = compare(scan.replace(line_axis=axis), [ZeroFilled()])
     sampling = comparison.scan.sampling
-    assert (sampling.kind, sampling.seed, sampling.asked) == ("random", 0, 4.0)
+    assert (sampling.kind, sampling.seed, sampling.target_acceleration) == ("random", 0, 4.0)
     assert sampling.acceleration == pytest.approx(4, rel=0.01)
     lines = sampling.mask.all(dim=along)
     assert torch.equal(lines, sampling.mask.any(dim=along))
@@ -335,7 +335,7 @@ def test_json_tells_where_everything_came_from(scan):
     assert facts["source"]["label"] == "disc"
     assert facts["sampling"]["kind"] == "random"
     assert facts["sampling"]["seed"] == 7
-    assert facts["sampling"]["asked_acceleration"] == 2
+    assert facts["sampling"]["target_acceleration"] == 2
     assert facts["reference"] == comparison.reference_name
     assert facts["metrics"]["vif"]["statement"] == METRICS["vif"].statement
     assert facts["metrics"]["nmse"]["higher_is_better"] is False

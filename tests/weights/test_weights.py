@@ -33,7 +33,7 @@ def a_scan(kind: str = "random", axis: str = "ky") -> Scan:
     return undersample(full.replace(line_axis=axis), kind, 3)
 
 
-def test_the_score_is_the_relative_error_of_the_samples_held_back():
+def test_the_score_is_the_relative_error_of_the_samples_held_out():
     problem = SenseProblem.of(a_scan("poisson-disc"))
     trial = Trial.of(problem)
     x = problem.rhs * 0.7
@@ -92,7 +92,7 @@ def test_a_weight_stays_where_the_data_do_not_tell(monkeypatch):
 
 
 @pytest.mark.parametrize(("factor", "expected"), [(0.5, 1.0), (1.25, 0.8), (4.0, 0.25), (-1.0, 0.0)])
-def test_trust_is_the_factor_that_predicts_held_back_samples_best(factor, expected):
+def test_trust_is_the_factor_that_predicts_held_out_samples_best(factor, expected):
     """An estimate of `factor` times the signal in samples that are mostly noise."""
     generator = torch.Generator().manual_seed(0)
     signal, noise = (torch.randn(100_000, dtype=torch.complex64, generator=generator) for _ in range(2))

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from fourfold.coils.calibration import calibration_kspace
+from fourfold.coils.calibration import central_calibration
 from fourfold.datasets.acquisition import Acquisition
 from fourfold.datasets.augmentation import augment_image, crop_or_pad, flip
 from fourfold.datasets.example import Example
@@ -222,7 +222,7 @@ class Examples(Dataset[Example]):
             raise InputError(f"The samples of '{self.name(index)}' that the mask keeps are zero; leave it out.")
         maps = acquisition.maps(self.settings)
         reference = acquisition.reference(self.settings, maps)
-        calibration = calibration_kspace(measured, minimum=0, size=self.settings.calibration_size)[0]
+        calibration = central_calibration(measured, minimum=0, size=self.settings.calibration_size)[0]
         return Example(
             kspace=measured.kspace[0] / scale,
             mask=measured.mask[0],

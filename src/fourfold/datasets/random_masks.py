@@ -88,10 +88,10 @@ class MaskDrawer:
     def check_calibration(self, lines: int) -> None:
         """Raise InputError if a mask has fewer calibration lines than `lines`."""
         for sampling in self._samplings:
-            if min(sampling.calibration) < lines:
+            if min(sampling.acs_shape) < lines:
                 raise InputError(
                     f"The masks '{self.settings.kind}' of {sampling.mask.shape[1]}×{sampling.mask.shape[2]} have "
-                    f"{min(sampling.calibration)} calibration lines and ESPIRiT needs {lines}; set more (lines, "
+                    f"{min(sampling.acs_shape)} calibration lines and ESPIRiT needs {lines}; set more (lines, "
                     "centre or box), or choose maps 'true' or 'none'."
                 )
 

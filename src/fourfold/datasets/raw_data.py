@@ -90,7 +90,7 @@ class RawVolume(Volume):
         return scan if scan.shape == size else self._cropped(scan, size, rng)
 
     def _cropped(self, scan: Scan, size: tuple[int, int], rng: np.random.Generator | None) -> Scan:
-        if scan.calibration is not None:
+        if scan.calibration_kspace is not None:
             raise InputError(f"'{self.path}' has separate calibration data, which cannot be cropped; leave crop out.")
         kspace, mask, maps = scan.kspace, scan.mask, scan.coil_maps
         for axis, length in zip((-2, -1), size, strict=True):

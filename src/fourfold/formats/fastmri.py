@@ -30,7 +30,7 @@ __all__ = ["FastMRIFile", "write_image", "write_scan"]
 
 Array = npt.NDArray[Any]
 
-COMPANIONS = ("coil_maps", "calibration", "noise")
+COMPANIONS = ("coil_maps", "calibration_kspace", "noise")
 
 
 class FastMRIFile(ScanFile):

@@ -18,7 +18,7 @@ from fourfold.scan import Geometry, Placement, RawSampling, Reconstruction, Scan
 
 __all__ = ["geometry_from", "image_record", "read_record", "sampling_from", "scan_record"]
 
-SAMPLING = ("kind", "seed", "asked", "details")
+SAMPLING = ("kind", "seed", "target_acceleration", "details")
 
 
 def scan_record(scan: Scan) -> str:

@@ -28,8 +28,8 @@ Array = npt.NDArray[Any]
 Mask = npt.NDArray[np.bool_]
 
 # Number of axes in a scan; a file may leave out the first ones.
-AXES = {"kspace": 4, "coil_maps": 5, "calibration": 4, "noise": 2}
-COMPANIONS = ("coil_maps", "calibration", "noise")
+AXES = {"kspace": 4, "coil_maps": 5, "calibration_kspace": 4, "noise": 2}
+COMPANIONS = ("coil_maps", "calibration_kspace", "noise")
 # No voxel is as small along all its sides in mm; in metres those of a body's image are.
 LARGEST_IN_METRES = 5e-3
 KNOWN = ("kspace", "mask", *COMPANIONS, "maps", "line_axis", "voxel_size", "image_size", "label", "fourfold")
@@ -42,7 +42,7 @@ MOST_NAMED = 12
 class NumpyFile(ScanFile):
     """Reads ``kspace`` (ky, kx), (coil, ky, kx) or (frame, coil, ky, kx), complex64 or complex128, centred.
 
-    Beside it ``mask``, ``coil_maps`` (or ``maps``), ``calibration``, ``noise``, ``line_axis``, ``voxel_size``,
+    Beside it ``mask``, ``coil_maps`` (or ``maps``), ``calibration_kspace``, ``noise``, ``line_axis``, ``voxel_size``,
     ``image_size`` and ``label`` may stand; a ``.npy`` file is k-space alone. Arrays that are not compressed are mapped,
     so that only the frames asked for are read; compressed ones are unpacked from their beginning, of which only the
     frames asked for are kept.

@@ -343,7 +343,7 @@ class ScanFile(ABC):
             "line_axis": scan.line_axis,
             "sampling": scan.sampling_summary(),
             "noise_samples": None if scan.noise is None else scan.noise.shape[1],
-            "calibration_scan": None if scan.calibration is None else list(scan.calibration.shape[-2:]),
+            "calibration_scan": None if scan.calibration_kspace is None else list(scan.calibration_kspace.shape[-2:]),
             "coil_map_sets": None if scan.coil_maps is None else scan.coil_maps.shape[1],
             "reference": self.raw_reference(0) is not None,
             "notes": list(scan.source.notes),

@@ -124,7 +124,7 @@ def _geometries(acquired: Tensor, bridge: int, calibration: Tensor) -> dict[_Geo
 class _Fit:
     """The equations of a geometry's kernels: SᴴS, and SᴴT for targets (readout position, source, hole · coil).
 
-    `folds` are those of the target in the middle, in parts that are held back from one another.
+    `folds` are those of the target in the middle, in parts that are held out from one another.
     """
 
     gram: Tensor

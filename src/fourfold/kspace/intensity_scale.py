@@ -52,7 +52,7 @@ def _dense_centre(scan: Scan) -> Tensor | None:
     """Return k-space (frame, coil, ky, kx) around the centre, None where too little of it was acquired."""
     if scan.trajectory is not None:
         return gridded_centre(scan, _MOST) if dense_centre(scan, _MOST) >= min(_FEWEST, *scan.shape) else None
-    found = scan.sampling.calibration
+    found = scan.sampling.acs_shape
     if min(found) < min(_FEWEST, *scan.shape):
         return None
     return crop_centre(scan.kspace, (min(found[0], _MOST), min(found[1], _MOST)))

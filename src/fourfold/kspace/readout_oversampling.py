@@ -60,8 +60,8 @@ def crop_readout(scan: Scan) -> Scan:
     changes: dict[str, Any] = {}
     if scan.coil_maps is not None:
         changes["coil_maps"] = _centre(scan.coil_maps, kept, axis)
-    if scan.calibration is not None:
-        changes["calibration"] = cropped_calibration(scan.calibration)
+    if scan.calibration_kspace is not None:
+        changes["calibration_kspace"] = cropped_calibration(scan.calibration_kspace)
     mask = _centre(scan.mask, kept, axis)
     return scan.replace(kspace=cropped(scan.kspace), sampling=replace(scan.sampling, mask=mask), **changes)
 

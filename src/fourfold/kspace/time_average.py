@@ -33,7 +33,7 @@ def time_average(scan: Scan) -> Scan:
         kspace=kspace,
         sampling=replace(scan.sampling, mask=(times > 0)[None]),
         coil_maps=_mean(scan.coil_maps),
-        calibration=_mean(scan.calibration),
+        calibration_kspace=_mean(scan.calibration_kspace),
         geometry=scan.geometry.part(0, 1),
     )
 
@@ -44,7 +44,7 @@ def _joined_shots(scan: Scan, trajectory: Trajectory) -> Scan:
         kspace=scan.kspace.movedim(0, 1).flatten(1, 2)[None],
         sampling=replace(scan.sampling, mask=mask.flatten(0, 1)[None]),
         coil_maps=_mean(scan.coil_maps),
-        calibration=_mean(scan.calibration),
+        calibration_kspace=_mean(scan.calibration_kspace),
         geometry=scan.geometry.part(0, 1),
         trajectory=trajectory.joined(scan.frames),
     )

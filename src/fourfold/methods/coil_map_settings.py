@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from fourfold.coils.calibration import calibration_kspace, estimate_maps
+from fourfold.coils.calibration import central_calibration, estimate_maps
 from fourfold.coils.espirit import Sets
 from fourfold.errors import InputError
 from fourfold.methods.joint_estimation import estimate_jointly
@@ -59,7 +59,7 @@ class CoilMapSettings(MethodSettings):
                 f"{_ESPIRIT_LINES} calibration lines: leave coil_map_sets out or acquire such lines."
             )
         if self.coil_map_method == "walsh":
-            return scan.replace(coil_maps=estimate_maps(calibrated, approach="walsh")), ()
+            return scan.replace(coil_maps=estimate_maps(calibrated, algorithm="walsh")), ()
         joint = estimate_jointly(calibrated)
         reason = (
             f"The scan has fewer than {_ESPIRIT_LINES} calibration lines: coil maps were estimated from all samples "
@@ -70,4 +70,4 @@ class CoilMapSettings(MethodSettings):
 
 
 def _calibration_lines(scan: Scan) -> int:
-    return min(calibration_kspace(scan, minimum=0).shape[-2:])
+    return min(central_calibration(scan, minimum=0).shape[-2:])

@@ -17,7 +17,7 @@ from fourfold.coils.root_sum_of_squares import root_sum_of_squares
 from fourfold.errors import InputError
 from fourfold.kspace.intensity_scale import intensity_scale
 from fourfold.methods.method import Progress
-from fourfold.noise.frame_noise import noise_deviation
+from fourfold.noise.outer_kspace_noise import noise_std_of_scan
 from fourfold.operators.fourier import fft
 from fourfold.operators.linear_operator import norm
 from fourfold.optimize.gauss_newton import gauss_newton
@@ -31,14 +31,14 @@ NewtonSteps = PositiveInt | Literal["auto"]
 _RATIO = 0.5
 _MOST_STEPS = 14
 _PATIENCE = 3
-_HELD_BACK = 0.05
-# Samples around the centre that are never held back: an image's contrast hangs on them.
+_HELD_OUT = 0.05
+# Samples around the centre that are never held out: an image's contrast hangs on them.
 _KEPT_CENTRE = 8
-# All samples bear a little more than those without the held-back ones: the last step within 5 % of the least error. No
-# step predicts the noise of the held-back samples: without it, within 25 %.
+# All samples bear a little more than those without the held-out ones: the last step within 5 % of the least error. No
+# step predicts the noise of the held-out samples: without it, within 25 %.
 _SLACK, _SLACK_WITHOUT_NOISE = 1.05, 1.25
 _NOISE_EXCESS = 1.1
-# Held-back samples that were predicted no better than this tell of aliasing that stayed, or are noise.
+# Held-out samples that were predicted no better than this tell of aliasing that stayed, or are noise.
 _FAILED = 0.6
 _TINY = torch.finfo(torch.float32).tiny
 
@@ -58,7 +58,7 @@ class JointEstimate:
     scale
         The unit of intensity.
     errors
-        Of automatic steps: relative error of the prediction of held-back samples after each step.
+        Of automatic steps: relative error of the prediction of held-out samples after each step.
     noise
         Of automatic steps: the part of this error that is the samples' own noise.
     """
@@ -82,7 +82,7 @@ class JointEstimate:
                 "details weaker than it are lost, in the image and in the coil maps.",
             )
         return (
-            f"Image and coil maps, estimated together, miss held-back samples by {100 * min(self.errors):.0f} %: "
+            f"Image and coil maps, estimated together, miss held-out samples by {100 * min(self.errors):.0f} %: "
             "aliasing stays. Acquire some lines next to one another at the centre of k-space.",
         )
 
@@ -117,9 +117,9 @@ def estimate_jointly(scan: Scan, steps: NewtonSteps = "auto", progress: Progress
     x, done = model.start(), 0
     iterations, errors, noise = 0, list[float](), 0.0
     if steps == "auto":
-        held = _held_back(mask)
+        held = _held_out(mask)
         tried, iterations, errors = _try_steps(kspace, mask, held, progress)
-        noise = noise_deviation(scan) / scale * math.sqrt(scan.coils * int(held.sum()))
+        noise = noise_std_of_scan(scan) / scale * math.sqrt(scan.coils * int(held.sum()))
         noise /= max(norm(kspace[:, held]), _TINY)
         wanted = _last_good_step(errors, noise)
         done = wanted - 1
@@ -152,20 +152,20 @@ def _last_good_step(errors: Sequence[float], noise: float) -> int:
 
 
 def _try_steps(kspace: Tensor, mask: Tensor, held: Tensor, progress: Progress) -> tuple[list[Tensor], int, list[float]]:
-    """Return the solutions without the held-back samples (first guess first), the iterations, the steps' errors."""
+    """Return the solutions without the held-out samples (first guess first), the iterations, the steps' errors."""
     model = JointModel(kspace, mask & ~held)
     solutions, iterations, errors = [model.start()], 0, list[float]()
     for x, used in islice(gauss_newton(model.linearise, solutions[0], ratio=_RATIO), _MOST_STEPS):
         solutions.append(x)
         iterations += used
         errors.append(_prediction_error(model, x, kspace, held))
-        progress(len(errors) / (_MOST_STEPS + 1), f"step {len(errors)}, some samples held back")
+        progress(len(errors) / (_MOST_STEPS + 1), f"step {len(errors)}, some samples held out")
         if len(errors) - 1 - errors.index(min(errors)) == _PATIENCE:
             break
     return solutions, iterations, errors
 
 
-def _held_back(mask: Tensor) -> Tensor:
+def _held_out(mask: Tensor) -> Tensor:
     """Return a seeded draw of 5 % of the acquired samples outside the centre; bool, (ky, kx).
 
     Single ones, even of line patterns: whether lines are predicted well depends on the few that happened to be drawn.
@@ -175,16 +175,16 @@ def _held_back(mask: Tensor) -> Tensor:
     places = outside.flatten().nonzero().flatten()
     if len(places) == 0:
         raise InputError(
-            "The scan has no samples outside the centre of k-space to hold back; give the number of steps, such as 9."
+            "The scan has no samples outside the centre of k-space to hold out; give the number of steps, such as 9."
         )
     order = torch.randperm(len(places), generator=torch.Generator().manual_seed(0)).to(places.device)
     held = torch.zeros_like(outside)
-    held.view(-1)[places[order[: max(1, round(_HELD_BACK * len(places)))]]] = True
+    held.view(-1)[places[order[: max(1, round(_HELD_OUT * len(places)))]]] = True
     return held
 
 
 def _prediction_error(model: JointModel, x: Tensor, kspace: Tensor, held: Tensor) -> float:
-    """Return the relative error of the k-space of solution `x` on the samples that were held back."""
+    """Return the relative error of the k-space of solution `x` on the samples that were held out."""
     image, maps = model.parts(x)
     measured = kspace[:, held]
     return norm(fft(image * maps)[:, held] - measured) / max(norm(measured), _TINY)

@@ -18,7 +18,7 @@ from fourfold.methods.method import Family, Method, Progress, Solution
 from fourfold.methods.sense_problem import CoilCombination, SenseProblem
 from fourfold.methods.tuning.trust import weakness_note
 from fourfold.methods.tuning.weight import Solve, WeightChoice, choose_weight, try_weight
-from fourfold.noise.frame_noise import noise_deviation
+from fourfold.noise.outer_kspace_noise import noise_std_of_scan
 from fourfold.optimize.minimum import Minimum
 from fourfold.scan import Scan
 
@@ -52,7 +52,7 @@ class ModelBasedMethod(CoilMapSettings, Method):
     initial_weight: ClassVar[float]
     """Where the search for a weight starts, and where it stays if the data do not tell."""
     holds_out_lines: ClassVar[bool] = True
-    """Whether the method can bridge a held-back line; weights are otherwise judged by single held-back samples."""
+    """Whether the method can bridge a held-out line; weights are otherwise judged by single held-out samples."""
 
     phase_sensitive: ClassVar[bool] = True
     """Whether the regulariser likes some phases better than others."""
@@ -147,7 +147,7 @@ class ModelBasedMethod(CoilMapSettings, Method):
         if requested != "auto":
             return requested, None
         if problem.scan.trajectory is not None and not self.holds_out_lines:
-            # Held-back shots would mislead it, and samples within a shot are too alike to tell anything.
+            # Held-out shots would mislead it, and samples within a shot are too alike to tell anything.
             return self.initial_weight, WeightChoice(self.initial_weight, {}, 0, 0, 1.0)
 
         def solve(part: SenseProblem, weight: float, start: Tensor | None, iterations: int) -> Minimum:
@@ -168,7 +168,7 @@ class ModelBasedMethod(CoilMapSettings, Method):
         """Return the weight of a series, and with much noise how much of its image to trust."""
         weight = max(self.initial_weight, share * noise)
         if noise >= _MUCH_NOISE:
-            # Frames of a single line beside the centre have none to hold back.
+            # Frames of a single line beside the centre have none to hold out.
             with suppress(InputError):
                 return try_weight(problem, solve, weight)
         return WeightChoice(weight, {}, 0, 0, 1.0)
@@ -176,4 +176,4 @@ class ModelBasedMethod(CoilMapSettings, Method):
 
 def _relative_noise(problem: SenseProblem) -> float:
     """Return the noise's standard deviation in the image's units; 0 with a trajectory, whose densities mix it."""
-    return 0.0 if problem.scan.trajectory is not None else noise_deviation(problem.scan) / problem.scale
+    return 0.0 if problem.scan.trajectory is not None else noise_std_of_scan(problem.scan) / problem.scale

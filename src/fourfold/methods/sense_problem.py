@@ -9,8 +9,8 @@ from typing import Any, Literal, TypeAlias
 import torch
 from torch import Tensor
 
-from fourfold.coils.calibration import calibration_kspace, estimate_maps
-from fourfold.coils.espirit import Crop, Sets
+from fourfold.coils.calibration import central_calibration, estimate_maps
+from fourfold.coils.espirit import Sets, Threshold
 from fourfold.coils.low_resolution import low_resolution_images
 from fourfold.coils.root_sum_of_squares import root_sum_of_squares
 from fourfold.errors import InputError
@@ -55,7 +55,7 @@ class SenseProblem:
 
     @classmethod
     def of(
-        cls, scan: Scan, sets: Sets = 1, crop: Crop = 0.0, calibrated: Scan | None = None, aligned: bool = True
+        cls, scan: Scan, sets: Sets = 1, crop: Threshold = 0.0, calibrated: Scan | None = None, aligned: bool = True
     ) -> SenseProblem:
         """Set the problem up for a scan.
 
@@ -78,7 +78,7 @@ class SenseProblem:
         apart = calibrated if calibrated is not scan else None
         scan = with_density(scan)
         shared = scan if apart is None else with_density(apart)
-        maps = estimate_maps(scan if scan.coil_maps is not None else shared, sets=sets, crop=crop)
+        maps = estimate_maps(scan if scan.coil_maps is not None else shared, sets=sets, threshold=crop)
         phase = _lowres_phase(shared, maps) if aligned else maps.new_ones((1, maps.shape[1], 1, 1))
         encoding, measured = encode(scan, scan.mask, maps * phase[:, :, None] if aligned else maps)
         scale = intensity_scale(shared)
@@ -180,7 +180,7 @@ def _lowres_phase(scan: Scan, maps: Tensor) -> Tensor:
     A nearly real image is what total variation and wavelets like: worth 0.05 to 0.2 dB on measured heads.
     """
     try:
-        lowres = low_resolution_images(calibration_kspace(scan), scan.shape)
+        lowres = low_resolution_images(central_calibration(scan), scan.shape)
     except InputError:
         return maps.new_ones((1, maps.shape[1], 1, 1))
     combined = (maps.conj() * lowres[:, None]).sum(dim=2)

@@ -55,14 +55,14 @@ def _words(value: Any) -> str:
 
 
 def sampling_words(summary: Mapping[str, Any]) -> str:
-    """Return a sampling's summary in a few words: kind, realised and asked acceleration."""
+    """Return a sampling's summary in a few words: kind, realised and target acceleration."""
     if "acceleration" not in summary:
         return "not recorded"
     acceleration = summary["acceleration"]
     if acceleration == 1:
         return "fully sampled"
-    asked = summary.get("asked_acceleration")
-    aim = f" (asked {number(asked)}×)" if asked is not None else ""
+    target = summary.get("target_acceleration")
+    aim = f" (target {number(target)}×)" if target is not None else ""
     return f"{summary.get('kind', 'acquired')}, {acceleration:.2f}×{aim}"
 
 

@@ -10,9 +10,9 @@ if TYPE_CHECKING:
     from fourfold.sampling.lines import equispaced, gaussian, kt_interleaved, random, regular
     from fourfold.sampling.make import KINDS, make_sampling, undersample
     from fourfold.sampling.options import SamplingOptions
-    from fourfold.sampling.poisson_disc import poisson_disc
+    from fourfold.sampling.poisson_discs import poisson_disc
     from fourfold.sampling.read import read_sampling
-    from fourfold.sampling.regular_2d import regular_2d
+    from fourfold.sampling.regular_grid import regular_2d
     from fourfold.sampling.trajectories import radial, spiral
     from fourfold.sampling.write import write_sampling
 
@@ -42,12 +42,12 @@ _HOMES = {
     "gaussian": "lines",
     "kt_interleaved": "lines",
     "make_sampling": "make",
-    "poisson_disc": "darts",
+    "poisson_disc": "poisson_discs",
     "radial": "trajectories",
     "random": "lines",
     "read_sampling": "read",
     "regular": "lines",
-    "regular_2d": "grid",
+    "regular_2d": "regular_grid",
     "spiral": "trajectories",
     "undersample": "make",
     "write_sampling": "write",

@@ -165,7 +165,7 @@ def regular(
 
     The scanner's pattern for GRAPPA (Griswold et al. 2002). What is asked for here is the *nominal*
     undersampling R. With the calibration lines the realised acceleration is lower by design (230 lines, R =
-    4, 22 calibration lines: 3.1); `Sampling.asked` is therefore None, R stands in the details, and the
+    4, 22 calibration lines: 3.1); `Sampling.target_acceleration` is therefore None, R stands in the details, and the
     realised acceleration in `Sampling.acceleration`. For a pattern that reaches an acceleration with its
     centre counted use `equispaced`.
 
@@ -259,9 +259,9 @@ class _Budget:
 
     shape: tuple[int, int]
     axis: Axis
-    asked: float
+    target_acceleration: float
     size: int
-    calibration: int
+    calibration_lines: int
     free: int
     outer: NDArray[np.intp]
 
@@ -293,15 +293,15 @@ class _Budget:
     def sampling(self, kind: str, seed: int, frames: int, choose: Choice, **details: Any) -> Sampling:
         """Return the pattern of the centre and, in each frame, the chosen ones of the outer lines."""
         acquired = np.zeros((check_frames(frames, self.shape), self.size), dtype=bool)
-        acquired[:, centre_slice(self.size, self.calibration)] = True
+        acquired[:, centre_slice(self.size, self.calibration_lines)] = True
         for frame, row in enumerate(acquired):
             row[self.outer[choose(frame)]] = True
         return Sampling(
             _spread(acquired, self.shape, self.axis),
             kind,
             seed=int(seed),
-            asked=self.asked,
-            details={"axis": self.axis, "calibration_lines": self.calibration, **details},
+            target_acceleration=self.target_acceleration,
+            details={"axis": self.axis, "calibration_lines": self.calibration_lines, **details},
         )
 
 

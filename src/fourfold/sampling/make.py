@@ -9,8 +9,8 @@ from typing import Any, Unpack
 from fourfold.errors import InputError, check_type, nearest
 from fourfold.sampling.lines import equispaced, gaussian, kt_interleaved, random, regular
 from fourfold.sampling.options import SamplingOptions
-from fourfold.sampling.poisson_disc import poisson_disc
-from fourfold.sampling.regular_2d import balanced_factors, regular_2d
+from fourfold.sampling.poisson_discs import poisson_disc
+from fourfold.sampling.regular_grid import balanced_factors, regular_2d
 from fourfold.scan import Axis, Sampling, Scan, check_scan
 
 __all__ = ["KINDS", "make_sampling", "undersample"]

@@ -26,7 +26,7 @@ from fourfold.scan import Axis, Sampling
 __all__ = ["read_sampling"]
 
 BART_DIMENSIONS = 16
-PROVENANCE = ("kind", "seed", "asked", "details")
+PROVENANCE = ("kind", "seed", "target_acceleration", "details")
 
 
 def read_sampling(path: str | Path, shape: Sequence[int] | None = None, axis: Axis | None = None) -> Sampling:

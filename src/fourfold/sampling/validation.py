@@ -14,7 +14,7 @@ from fourfold.memory import array_bytes, require_memory
 __all__ = ["TOLERANCE", "check_box", "check_frames", "check_shape", "count_for", "generator", "is_whole"]
 
 TOLERANCE = 0.01
-"""Largest relative difference between the asked and the realised acceleration."""
+"""Largest relative difference between the target and the realised acceleration."""
 
 
 _ITEMSIZE = 8
@@ -62,7 +62,7 @@ def generator(seed: int) -> np.random.Generator:
 
 
 def count_for(acceleration: float, positions: int, name: str) -> int:
-    """Return how many of `positions` to acquire so that ``positions / count`` is the asked acceleration.
+    """Return how many of `positions` to acquire so that ``positions / count`` is the target acceleration.
 
     Parameters
     ----------

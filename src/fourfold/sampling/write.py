@@ -49,7 +49,7 @@ def _write_npz(sampling: Sampling, path: Path) -> None:
     provenance = {
         "kind": sampling.kind,
         "seed": sampling.seed,
-        "asked": sampling.asked,
+        "target_acceleration": sampling.target_acceleration,
         "details": dict(sampling.details),
     }
     with path.open("wb") as file:

@@ -50,7 +50,7 @@ class AnySampling(Generic[A]):
     mask: A
     kind: str = "acquired"
     seed: int | None = None
-    asked: float | None = None
+    target_acceleration: float | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -70,7 +70,7 @@ class AnySampling(Generic[A]):
         return math.prod(self.mask.shape) / int(self.mask.sum())
 
     @property
-    def calibration(self) -> tuple[int, int]:
+    def acs_shape(self) -> tuple[int, int]:
         """Size (ny, nx) of the largest centred box that is fully sampled in every frame; (0, 0) without one."""
         widths = _centred_runs(np.all(host(self.mask), axis=0))
         rows = np.arange(len(widths))
@@ -86,9 +86,9 @@ class AnySampling(Generic[A]):
         return {
             "kind": self.kind,
             "seed": self.seed,
-            "asked_acceleration": self.asked,
+            "target_acceleration": self.target_acceleration,
             "acceleration": round(self.acceleration, 4),
-            "calibration": list(self.calibration),
+            "acs_shape": list(self.acs_shape),
             **self.details,
         }
 

@@ -66,7 +66,7 @@ class AnyScan(Generic[A]):
     sampling: AnySampling[A]
     line_axis: Axis = "ky"
     coil_maps: A | None = None
-    calibration: A | None = None
+    calibration_kspace: A | None = None
     noise: A | None = None
     geometry: Geometry = field(default_factory=Geometry)
     source: Source = field(default_factory=Source)
@@ -109,11 +109,11 @@ class AnyScan(Generic[A]):
                     f"The coil maps have shape {tuple(self.coil_maps.shape)}; this k-space needs "
                     f"(1 or {frames}, sets, {coils}, {ny}, {nx}); estimate them anew or leave them out."
                 )
-        if self.calibration is not None:
-            self._check_array("calibration", self.calibration, 4)
-            if self.calibration.shape[0] not in (1, frames) or self.calibration.shape[1] != coils:
+        if self.calibration_kspace is not None:
+            self._check_array("calibration_kspace", self.calibration_kspace, 4)
+            if self.calibration_kspace.shape[0] not in (1, frames) or self.calibration_kspace.shape[1] != coils:
                 raise InputError(
-                    f"The calibration k-space has shape {tuple(self.calibration.shape)}; this scan needs "
+                    f"The calibration k-space has shape {tuple(self.calibration_kspace.shape)}; this scan needs "
                     f"(1 or {frames}, {coils}, ky, kx)."
                 )
         if self.noise is not None:
@@ -237,7 +237,7 @@ class AnyScan(Generic[A]):
             kspace=self.kspace[start:stop],
             sampling=dataclasses.replace(self.sampling, mask=mask),
             coil_maps=pick(self.coil_maps),
-            calibration=pick(self.calibration),
+            calibration_kspace=pick(self.calibration_kspace),
             geometry=self.geometry.part(start, stop),
             trajectory=self.trajectory and self.trajectory.of(list(range(start, stop))),
         )
@@ -277,7 +277,7 @@ class AnyScan(Generic[A]):
         return self.replace(
             kspace=self.kspace[:, kept],
             coil_maps=None if self.coil_maps is None else self.coil_maps[:, :, kept],
-            calibration=None if self.calibration is None else self.calibration[:, kept],
+            calibration_kspace=None if self.calibration_kspace is None else self.calibration_kspace[:, kept],
             noise=None if self.noise is None else self.noise[kept],
             source=source,
         )

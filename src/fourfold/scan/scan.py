@@ -74,8 +74,8 @@ class Sampling(AnySampling["Tensor"]):
         ``random``, ``equispaced``, … as made by `fourfold.sampling`; ``acquired`` when read from the data.
     seed
         Seed of the random generator, None where nothing is random.
-    asked
-        The acceleration that was asked for, None for acquired patterns.
+    target_acceleration
+        The acceleration that the pattern was made for, None for acquired patterns.
     details
         Further settings of the pattern, JSON types only.
     """
@@ -83,7 +83,7 @@ class Sampling(AnySampling["Tensor"]):
     mask: Tensor
     kind: str = "acquired"
     seed: int | None = None
-    asked: float | None = None
+    target_acceleration: float | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
 
     _check_kind = staticmethod(check_tensor)
@@ -110,7 +110,7 @@ class Scan(AnyScan["Tensor"]):
         The phase-encoding axis, along which lines are left out in 1D patterns; the other one is the readout.
     coil_maps
         complex64, (frame or 1, set, coil, y, x), or None when they are to be estimated.
-    calibration
+    calibration_kspace
         complex64, (frame or 1, coil, ky, kx): centred calibration k-space acquired apart from `kspace`, or None.
     noise
         complex64, (coil, sample): samples without signal, or None.
@@ -129,7 +129,7 @@ class Scan(AnyScan["Tensor"]):
     sampling: Sampling = None  # type: ignore[assignment]  # never None once constructed
     line_axis: Axis = "ky"
     coil_maps: Tensor | None = None
-    calibration: Tensor | None = None
+    calibration_kspace: Tensor | None = None
     noise: Tensor | None = None
     geometry: Geometry = field(default_factory=Geometry)
     source: Source = field(default_factory=Source)
@@ -174,10 +174,16 @@ class Scan(AnyScan["Tensor"]):
             trajectory = Trajectory(points, raw.trajectory.matrix, density, raw.trajectory.kind)
         return cls(
             torch.from_numpy(raw.kspace),
-            Sampling(torch.from_numpy(sampling.mask), sampling.kind, sampling.seed, sampling.asked, sampling.details),
+            Sampling(
+                torch.from_numpy(sampling.mask),
+                sampling.kind,
+                sampling.seed,
+                sampling.target_acceleration,
+                sampling.details,
+            ),
             raw.line_axis,
             tensor(raw.coil_maps),
-            tensor(raw.calibration),
+            tensor(raw.calibration_kspace),
             tensor(raw.noise),
             raw.geometry,
             raw.source,
@@ -220,7 +226,7 @@ class Scan(AnyScan["Tensor"]):
             kspace=self.kspace.to(device),
             sampling=dataclasses.replace(self.sampling, mask=self.mask.to(device)),
             coil_maps=move(self.coil_maps),
-            calibration=move(self.calibration),
+            calibration_kspace=move(self.calibration_kspace),
             noise=move(self.noise),
             trajectory=self.trajectory and self.trajectory.to(device),
         )

@@ -36,7 +36,7 @@ def mix_coils(scan: Scan, matrix: Tensor, **provenance: Any) -> Scan:
     return scan.replace(
         kspace=mix(scan.kspace, 1),
         coil_maps=mix(scan.coil_maps, 2),
-        calibration=mix(scan.calibration, 1),
+        calibration_kspace=mix(scan.calibration_kspace, 1),
         noise=mix(scan.noise, 0),
         source=replace(scan.source, details={**scan.source.details, **provenance}),
     )

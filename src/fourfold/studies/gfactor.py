@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from fourfold.coils.calibration import calibration_kspace
+from fourfold.coils.calibration import central_calibration
 from fourfold.errors import InputError, check_type
 from fourfold.kspace.intensity_scale import intensity_scale
 from fourfold.methods.method import Method, Progress
@@ -67,9 +67,9 @@ def gfactor(
         raise InputError("The scan is non-Cartesian; g-factor maps are for Cartesian k-space.")
     if replicas < _FEWEST_REPLICAS:
         raise InputError(f"{replicas} replicas were asked for; a standard deviation needs at least {_FEWEST_REPLICAS}.")
-    calibration = calibration_kspace(scan, minimum=0, size=None)
+    calibration = central_calibration(scan, minimum=0, size=None)
     if calibration.numel():
-        scan = scan.replace(calibration=calibration)
+        scan = scan.replace(calibration_kspace=calibration)
     scale = _NOISE_LEVEL * intensity_scale(scan)
     generator = torch.Generator().manual_seed(seed)
     clean = method(scan).magnitude[0]

@@ -15,7 +15,7 @@ from fourfold.losses.weighted_sum import WeightedSum
 from fourfold.metrics import score
 from fourfold.networks.reconstructor import require_maps
 from fourfold.operators.fourier import fft
-from fourfold.sampling.hold_back import hold_back
+from fourfold.sampling.hold_out import hold_out
 from fourfold.training.settings import SelfSupervisedSettings, TrainingSettings
 from fourfold.training.stages import NetworkInput
 
@@ -157,7 +157,7 @@ class SelfSupervision:
         generator = torch.Generator().manual_seed((self.seed << 32) ^ (epoch << 20) ^ example.index)
         seed = int(torch.randint(2**31, (1,), generator=generator))
         settings = self.settings
-        return hold_back(
+        return hold_out(
             example.mask[None],
             settings.held_out_fraction,
             seed=seed,

@@ -9,7 +9,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from fourfold.coils.calibration import calibration_kspace
+from fourfold.coils.calibration import central_calibration
 from fourfold.coils.low_resolution import low_resolution_images
 from fourfold.coils.root_sum_of_squares import root_sum_of_squares
 from fourfold.errors import InputError
@@ -199,7 +199,7 @@ def _kspace_features(scan: Scan) -> Tensor:
 
 def _image_features(scan: Scan) -> Tensor:
     """Return elongation, size and brightness profile of the object in the low-resolution image."""
-    centre = calibration_kspace(scan, minimum=_FEWEST_SAMPLES, size=_REGION)
+    centre = central_calibration(scan, minimum=_FEWEST_SAMPLES, size=_REGION)
     image = root_sum_of_squares(low_resolution_images(centre, (_PIXELS, _PIXELS)))[0].double()
     image = image / image.max()
     positions = (torch.arange(_PIXELS, dtype=torch.float64, device=image.device) - _PIXELS // 2) / _PIXELS

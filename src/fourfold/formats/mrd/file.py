@@ -487,7 +487,7 @@ class MRDFile(ScanFile):
         return RawScan(
             np.stack([part.kspace[place] for part, place in places]),
             sampling=RawSampling(merge_frames(np.stack([part.mask for part, _ in places]))),
-            calibration=_stack_centres(calibrations) if len(calibrations) == len(frames) else None,
+            calibration_kspace=_stack_centres(calibrations) if len(calibrations) == len(frames) else None,
             noise=noise,
             geometry=self.geometry(frames),
             source=replace(source, notes=tuple(dict.fromkeys(notes))),
@@ -504,7 +504,7 @@ class MRDFile(ScanFile):
         chosen = self._calibration_of(group)
         if chosen.size:
             apart, where = self._assemble(lines, chosen, points)
-            box = RawSampling(where[None]).calibration
+            box = RawSampling(where[None]).acs_shape
             calibration = crop_centre(apart, box) if min(box) > 0 else None
         return Part(kspace, mask, calibration, notes)
 

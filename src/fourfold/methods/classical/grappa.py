@@ -10,7 +10,7 @@ import torch
 from pydantic import Field, PositiveFloat, PositiveInt
 from torch import Tensor
 
-from fourfold.coils.calibration import calibration_kspace
+from fourfold.coils.calibration import central_calibration
 from fourfold.errors import InputError
 from fourfold.kspace.grappa_kernel import Equations
 from fourfold.kspace.grappa_lines import fill_lines, line_equations
@@ -45,7 +45,7 @@ class Grappa(Method):
 
     The kernels are fitted to the calibration lines; every equation is scaled to unit energy. Works on line and 2D
     patterns. Acquired samples are kept exactly; samples that no kernel reaches stay zero and are counted in a note. On
-    line patterns a kernel that estimates held-back calibration samples no better than zero is weakened down to zero.
+    line patterns a kernel that estimates held-out calibration samples no better than zero is weakened down to zero.
 
     On real heads with 4 and 8 coils unit energy was worth 2 dB, and kernels of one line on either side of a gap beat
     those of two and three. Automatic weights, larger where there is less signal, beat the best single weight that a
@@ -59,7 +59,7 @@ class Grappa(Method):
 
     kernel_width: Annotated[int, Field(ge=1, le=_CALIBRATION_SIZE // 2)] | Literal["auto"] = "auto"
     """Line patterns: so many readout samples of the acquired line on either side of a gap make the kernel; auto tries
-    5, 7, 9 and 11 on calibration lines that were held back."""
+    5, 7, 9 and 11 on calibration lines that were held out."""
     max_gap: PositiveInt = 5
     """Line patterns: widest gap, in lines, filled from both its sides; each half of a wider one from its own side."""
     kernel_samples: PositiveInt | Literal["auto"] = "auto"
@@ -108,7 +108,7 @@ class Grappa(Method):
         kspace, mask = scan.kspace[0], scan.mask[0]
         if bool(mask.all()):
             return kspace, mask, {}
-        calibration = calibration_kspace(scan, minimum=0, size=None)[0]
+        calibration = central_calibration(scan, minimum=0, size=None)[0]
         turned = not _is_lines(mask) and _is_lines(mask.T)
         if turned:
             kspace, mask, calibration = kspace.mT, mask.T, calibration.mT
@@ -228,6 +228,6 @@ def _weakness(weakened: int, total: int) -> tuple[str, ...]:
         return ()
     return (
         f"GRAPPA estimated {weakened} of {total} k-space samples ({100 * weakened / total:.1f} %) with kernels that do "
-        "little better on held-back calibration samples than zeros do, and weakened them to less than a half: acquire "
+        "little better on held-out calibration samples than zeros do, and weakened them to less than a half: acquire "
         "more calibration lines, or choose a method such as 'tv' or 'wavelet'.",
     )

@@ -22,7 +22,7 @@ class Nlinv(Method):
 
     Iteratively regularised Gauss–Newton on F(ρ, c) = mask · Fourier · (ρ · c), the maps' Fourier coefficients weighted
     by (1 + 220 |k/n|²)¹⁶, so that they stay smooth. The penalty halves from step to step; the number of steps
-    regularises and is joint from held-back samples.
+    regularises and is joint from held-out samples.
     """
 
     name: ClassVar[str] = "nlinv"
@@ -31,7 +31,7 @@ class Nlinv(Method):
     display_order: ClassVar[int] = 25
 
     steps: NewtonSteps = "auto"
-    """Newton steps: fewer are smoother, more are noisier; auto takes those that predict held-back samples best."""
+    """Newton steps: fewer are smoother, more are noisier; auto takes those that predict held-out samples best."""
     coil_combination: CoilCombination = "rss"
     """rss: measured samples put back in every coil, root-sum-of-squares; maps: the solution itself, less noisy."""
 
@@ -43,5 +43,5 @@ class Nlinv(Method):
             filled = consistent_kspace(fft(joint.maps[0] * image), scan.kspace, scan.mask)
             image = torch.polar(root_sum_of_squares(ifft(filled))[0], image.angle())
         errors = [round(error, 4) for error in joint.errors]
-        details = {"steps": joint.steps, "held_back_errors": errors}
+        details = {"steps": joint.steps, "held_out_errors": errors}
         return Solution(image, joint.iterations, joint.scale, joint.notes, details)

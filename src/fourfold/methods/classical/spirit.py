@@ -8,7 +8,7 @@ import torch
 from pydantic import AfterValidator, NonNegativeFloat, PositiveFloat, PositiveInt
 from torch import Tensor
 
-from fourfold.coils.calibration import calibration_kspace
+from fourfold.coils.calibration import central_calibration
 from fourfold.errors import InputError
 from fourfold.kspace.local_weights import signal_energy
 from fourfold.kspace.radial_energy import radial_energy
@@ -25,7 +25,7 @@ __all__ = ["Spirit"]
 
 # The centre of k-space tells most about the coils; farther out calibration samples add noise and time.
 _CALIBRATION_SIZE = 32
-# Samples in the middle of k-space, where nearly all is signal, are held back by so much of the weight.
+# Samples in the middle of k-space, where nearly all is signal, are penalised with this share of the weight.
 _LEAST_PENALTY = 0.02
 # Where noise prevails, so much of the weight for each part of noise over signal: on simulated heads with 2 to 16 coils
 # and much noise the image was otherwise up to 4 dB worse than one with zeros. With little noise it changes nothing.
@@ -102,7 +102,7 @@ class Spirit(Method):
 
     def _calibration(self, scan: Scan) -> Tensor:
         """Return the used centre of the calibration k-space (coil, ky, kx), in double precision."""
-        found = calibration_kspace(scan, minimum=0, size=_CALIBRATION_SIZE)[0]
+        found = central_calibration(scan, minimum=0, size=_CALIBRATION_SIZE)[0]
         needed = self.kernel_size + _SPARE_LINES
         if min(found.shape[-2:]) < needed:
             raise InputError(

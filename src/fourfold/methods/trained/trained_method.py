@@ -12,7 +12,7 @@ import torch
 from pydantic import PositiveFloat
 from torch import Tensor
 
-from fourfold.coils.calibration import calibration_kspace, estimate_maps
+from fourfold.coils.calibration import central_calibration, estimate_maps
 from fourfold.errors import InputError
 from fourfold.kspace.intensity_scale import intensity_scale
 from fourfold.methods.coil_map_settings import CoilMapSettings
@@ -144,7 +144,7 @@ class TrainedMethod(CoilMapSettings, Method):
         if own and calibration is not None:
             return network.coil_maps(calibration, scan.shape), ()
         scan, told = self.with_coil_maps(scan, scan)
-        maps = estimate_maps(scan, sets="auto", crop=self.coil_map_threshold)
+        maps = estimate_maps(scan, sets="auto", threshold=self.coil_map_threshold)
         if maps.shape[1] > 1:
             told = (*told, _FOLDED)
         return maps[:, 0], told
@@ -161,7 +161,7 @@ class TrainedMethod(CoilMapSettings, Method):
 
 def _calibration(scan: Scan) -> Tensor | None:
     """Return the calibration k-space (frame or 1, coil, ky, kx); None where it has too few lines for a network."""
-    calibration = calibration_kspace(scan, minimum=0, size=None)
+    calibration = central_calibration(scan, minimum=0, size=None)
     return calibration if min(calibration.shape[-2:]) >= _FEWEST_LINES else None
 
 

@@ -1,1 +1,1 @@
-"""Settings chosen from the measured data: part of it is held back, and candidates are judged by it."""
+"""Settings chosen from the measured data: part of it is held out, and candidates are judged by it."""

@@ -1,4 +1,4 @@
-"""The size of interpolation kernels, chosen by calibration patches that were held back."""
+"""The size of interpolation kernels, chosen by calibration patches that were held out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A reconstruction problem with part of its samples held back."""
+"""A reconstruction problem with part of its samples held out."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from fourfold.methods.sense_problem import SenseProblem, encode
 from fourfold.operators.fourier import ifft
 from fourfold.operators.linear_operator import norm
 from fourfold.operators.sense_encoding import Encoding
-from fourfold.sampling.hold_back import hold_back
+from fourfold.sampling.hold_out import hold_out
 
 __all__ = ["Trial"]
 
@@ -28,12 +28,12 @@ class Trial:
 
     Where whole lines were left out, the data term decouples along the readout: a strip of the image along it is a
     problem of its own, with the same noise and the same aliasing. The strip of half the image with the most energy
-    stands for the whole. Of a non-Cartesian scan whole shots are held back.
+    stands for the whole. Of a non-Cartesian scan whole shots are held out.
 
     Attributes
     ----------
     kept, held
-        The problems of the samples that are kept and of those held back, in the strip. For solving only: their `image`
+        The problems of the samples that are kept and of those held out, in the strip. For solving only: their `image`
         would need all of it.
     share
         The part of the image that the trial works on.
@@ -45,29 +45,29 @@ class Trial:
 
     @classmethod
     def of(cls, problem: SenseProblem, whole_lines: bool = True, seed: int = 0) -> Trial:
-        """Hold samples back (`fourfold.sampling.hold_back.hold_back`); raises InputError where there are too few."""
+        """Hold samples out (`fourfold.sampling.hold_out.hold_out`); raises InputError where there are too few."""
         mask = problem.scan.mask
         if problem.scan.trajectory is not None:
-            held_back = hold_back(mask, seed=seed, centre=0)
-            return cls(_shots(problem, mask & ~held_back), _shots(problem, held_back), 1.0)
-        held_back = hold_back(mask, seed=seed, whole_lines=whole_lines)
-        region = _strip(problem.rhs, mask, held_back)
-        kept = _part(problem, mask & ~held_back, region)
-        return cls(kept, _part(problem, held_back, region), kept.rhs.numel() / problem.rhs.numel())
+            held_out = hold_out(mask, seed=seed, centre=0)
+            return cls(_shots(problem, mask & ~held_out), _shots(problem, held_out), 1.0)
+        held_out = hold_out(mask, seed=seed, whole_lines=whole_lines)
+        region = _strip(problem.rhs, mask, held_out)
+        kept = _part(problem, mask & ~held_out, region)
+        return cls(kept, _part(problem, held_out, region), kept.rhs.numel() / problem.rhs.numel())
 
     def score(self, x: Tensor) -> float:
-        """Return ‖A x − y‖² / ‖y‖² over the held-back samples for the image x (frame, set, y, x), by one AᴴA."""
+        """Return ‖A x − y‖² / ‖y‖² over the held-out samples for the image x (frame, set, y, x), by one AᴴA."""
         return self.held.data_term.relative_error(x)
 
     def agreement(self, x: Tensor) -> float:
-        """Return Re⟨A x, y⟩ / ‖y‖² over the held-back samples for the image x (frame, set, y, x)."""
+        """Return Re⟨A x, y⟩ / ‖y‖² over the held-out samples for the image x (frame, set, y, x)."""
         return float(torch.vdot(x.flatten(), self.held.rhs.flatten()).real) / self.held.data_term.energy
 
 
-def _strip(rhs: Tensor, mask: Tensor, held_back: Tensor) -> Region:
+def _strip(rhs: Tensor, mask: Tensor, held_out: Tensor) -> Region:
     """Return the strip with the most energy along an axis on which neither pattern depends; all where there is none."""
     for axis in (-1, -2):
-        if not _varies(mask, axis) and not _varies(held_back, axis):
+        if not _varies(mask, axis) and not _varies(held_out, axis):
             size = mask.shape[axis]
             width = min(size, max(_FEWEST, round(_PART * size)))
             profile = rhs.abs().square().movedim(axis, 0).flatten(1).sum(dim=1)

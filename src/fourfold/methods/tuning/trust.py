@@ -4,15 +4,15 @@ from __future__ import annotations
 
 __all__ = ["TRUSTED", "trust", "weakness_note"]
 
-# Up to this error of held-back samples, that of zeros being 1, an estimate is kept whole. Below it, of 150 images of
+# Up to this error of held-out samples, that of zeros being 1, an estimate is kept whole. Below it, of 150 images of
 # noisy and strongly undersampled heads, chests and phantoms one was worse than zero-filled, by 0.1 dB.
 TRUSTED = 0.9
 
 
 def trust(error: float, agreement: float) -> float:
-    """Return the factor, 0 to 1, with which an estimate predicts held-back samples best; 1 where it predicts them well.
+    """Return the factor, 0 to 1, with which an estimate predicts held-out samples best; 1 where it predicts them well.
 
-    ‖t x − y‖² is least at t = Re⟨x, y⟩ / ‖x‖². Held-back samples lie in wider gaps than those that were not acquired,
+    ‖t x − y‖² is least at t = Re⟨x, y⟩ / ‖x‖². Held-out samples lie in wider gaps than those that were not acquired,
     so that only where they are predicted hardly better than by zeros the factor is taken.
 
     Parameters
@@ -33,7 +33,7 @@ def weakness_note(kept: float) -> tuple[str, ...]:
     if kept == 1:
         return ()
     return (
-        "Held-back samples are predicted hardly better than by zeros: too little was measured to tell the others. What "
+        "Held-out samples are predicted hardly better than by zeros: too little was measured to tell the others. What "
         f"the method adds to the measured samples was weakened to {100 * kept:.0f} %, at 0 % to the zero-filled "
         "image; acquire more lines.",
     )

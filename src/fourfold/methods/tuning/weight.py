@@ -1,4 +1,4 @@
-"""The weight of a regulariser, chosen by samples that were held back."""
+"""The weight of a regulariser, chosen by samples that were held out."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class WeightChoice:
     iterations
         Iterations of all candidates and trials together, each on the part of the image given by `share`.
     trials
-        How often samples were held back, others every time; a score is the mean over the trials.
+        How often samples were held out, others every time; a score is the mean over the trials.
     share
         The part of the image that a trial works on.
     trust
@@ -89,7 +89,7 @@ def choose_weight(
     first
         Where to start, and to stay where other weights predict hardly better.
     whole_lines, seed
-        What to hold back: as in `fourfold.sampling.hold_back.hold_back`.
+        What to hold out: as in `fourfold.sampling.hold_out.hold_out`.
 
     Raises
     ------
@@ -163,7 +163,7 @@ class _Search:
         return WeightChoice(weight, self.scores, self.iterations, len(trials), trials[0].share, self._trust(weight))
 
     def _trust(self, weight: float) -> float:
-        """Return how much to trust the image of `weight`, as the nearest candidate's predicts the held-back samples."""
+        """Return how much to trust the image of `weight`, as the nearest candidate's predicts the held-out samples."""
         nearest = min(self.scores, key=lambda tried: abs(math.log(tried / weight)))
         return trust(self.scores[nearest], mean(path.agreement(nearest) for path in self._paths))
 

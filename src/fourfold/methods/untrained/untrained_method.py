@@ -29,7 +29,7 @@ from fourfold.optimize.near import minimise_near
 from fourfold.optimize.nonlinear_cg import Smoothed
 from fourfold.regularisers.regulariser import AnyRegulariser
 from fourfold.regularisers.total_variation import TotalVariationPenalty
-from fourfold.sampling.hold_back import hold_back
+from fourfold.sampling.hold_out import hold_out
 from fourfold.scan import Scan
 
 __all__ = ["CoilMapMethod", "UntrainedMethod"]
@@ -44,7 +44,7 @@ CoilMapMethod: TypeAlias = Literal["auto", "espirit", "nlinv", "walsh", "none"]
 class UntrainedMethod(CoilMapSettings, Method):
     """Minimises ½‖A G(C) − y‖² + weight · scale · TV(G(C)) over the weights C of a network; a subclass says which.
 
-    Each member of the ensemble has a random start and held-back samples of its own, which tell when to stop. The
+    Each member of the ensemble has a random start and held-out samples of its own, which tell when to stop. The
     members are averaged, an image near their mean is solved for that explains what was measured, which is put back, and
     coils are combined (Darestani & Heckel 2021, IEEE TCI 7:724, Section IV, where samples are put back only).
     """
@@ -83,9 +83,9 @@ class UntrainedMethod(CoilMapSettings, Method):
     iterations: PositiveInt = 1200
     """At most so many iterations for each member."""
     refit_iterations: NonNegativeInt = 100
-    """Iterations after that from the chosen one, with all samples, those held back included."""
+    """Iterations after that from the chosen one, with all samples, those held out included."""
     tolerance: NonNegativeFloat = 1e-3
-    """Stop when the error of the held-back samples has not fallen by this part of it for a hundred iterations."""
+    """Stop when the error of the held-out samples has not fallen by this part of it for a hundred iterations."""
     time_budget: PositiveFloat | None = None
     """Seconds that the fit of all members may take; none for no such limit."""
     optimiser: Optimiser = "muon"
@@ -258,7 +258,7 @@ class _Ensemble:
 
     def _fit(self, seeds: Sequence[int], spent: float, groups_left: float) -> Fit:
         method, scan = self.method, self.problem.scan
-        held = self._held_back(seeds)
+        held = self._held_out(seeds)
         acquired = scan.mask.expand_as(held)
         network = method.network(seeds, self._outputs, scan.shape).to(scan.kspace.device)
         self.parameters, self.compiled = network.parameters_of_each(), self._compiles(network)
@@ -300,12 +300,12 @@ class _Ensemble:
             )
         return possible
 
-    def _held_back(self, seeds: Sequence[int]) -> Tensor:
+    def _held_out(self, seeds: Sequence[int]) -> Tensor:
         """Return what each member does not see, bool (member, ky, kx): others for every seed."""
         mask, share = self.problem.scan.mask, self.method.held_out_fraction
         if share == 0:
             return torch.zeros_like(mask).repeat(len(seeds), 1, 1)
-        return torch.cat([hold_back(mask, share, seed=seed) for seed in seeds])
+        return torch.cat([hold_out(mask, share, seed=seed) for seed in seeds])
 
     def _support(self) -> Tensor:
         """Return bool (1, image, y, x): the pixels that the coil maps cover."""

@@ -24,7 +24,7 @@ Optimiser: TypeAlias = Literal["muon", "adam"]
 _RAMP = 20
 # Adam's rate for what orthogonalised momentum does not move.
 _LINEAR_RATE = 0.03
-# Iterations from one look at the held-back samples to the next, and looks without a better one that end the fit.
+# Iterations from one look at the held-out samples to the next, and looks without a better one that end the fit.
 _EVERY, _PATIENCE = 10, 10
 
 
@@ -76,7 +76,7 @@ class Checked:
     loss
         Relative to the energy of the samples.
     held_out
-        Relative error of the held-back samples, None where none were.
+        Relative error of the held-out samples, None where none were.
     """
 
     iteration: int
@@ -93,7 +93,7 @@ class Fit:
     images
         complex64, (member, image, y, x): of each member's chosen iteration, or after the refit from there.
     chosen
-        That iteration: with the least error on the held-back samples, the last one where none were.
+        That iteration: with the least error on the held-out samples, the last one where none were.
     iterations
         Done in all.
     curve
@@ -125,7 +125,7 @@ def fit(
     """Fit the members' weights so that their images explain the kept samples.
 
     The images of a fit improve, and get worse again once it takes up noise. Each member's running mean of its images is
-    therefore looked at every ten iterations, the one that predicts the held-back samples best is kept, and the fit
+    therefore looked at every ten iterations, the one that predicts the held-out samples best is kept, and the fit
     ends when no member has improved for a hundred iterations. From the weights of the chosen iteration a short refit
     then sees all samples.
 

@@ -24,7 +24,7 @@ def regular_2d(
     """Return every Ry-th row's every Rx-th sample, the central one among them, plus a calibration box.
 
     As in `fourfold.sampling.regular` what is asked for is the nominal undersampling; with the box the
-    realised acceleration is lower by design, and `Sampling.asked` is None.
+    realised acceleration is lower by design, and `Sampling.target_acceleration` is None.
 
     Parameters
     ----------

@@ -13,9 +13,9 @@ from fourfold.errors import InputError
 from fourfold.sampling.validation import generator
 from fourfold.scan import Sampling, centre_slice
 
-__all__ = ["hold_back"]
+__all__ = ["hold_out"]
 
-# Coil maps, phase and scale come from the centre of k-space, of which so many lines are never held back.
+# Coil maps, phase and scale come from the centre of k-space, of which so many lines are never held out.
 CENTRE = 24
 # The sampling density at a position is the share acquired of the positions up to so far away.
 _REACH = 16
@@ -23,26 +23,26 @@ _REACH = 16
 _LEAST_ODDS = 1e-3
 
 
-def hold_back(
+def hold_out(
     mask: Tensor, share: float = 0.15, *, seed: int = 0, whole_lines: bool = True, centre: int = CENTRE
 ) -> Tensor:
-    """Return which acquired samples to hold back from a method, so that its result can be judged by them.
+    """Return which acquired samples to hold out from a method, so that its result can be judged by them.
 
     Whole lines (or shots) of a pattern that consists of such, single samples of any other, drawn frame by frame. They
     are to stand for what was *not* acquired: a place where the share p of the positions around was acquired is drawn
-    with odds (1 − p) / p, so that the held-back samples are spread as those that are missing.
+    with odds (1 − p) / p, so that the held-out samples are spread as those that are missing.
 
     Parameters
     ----------
     mask
         bool, (frame, ky, kx), or (frame, shot, sample) of a non-Cartesian scan: True where a sample was acquired.
     share
-        How much of the lines or samples outside the centre to hold back, as a fraction above 0 and below 1; met to the
+        How much of the lines or samples outside the centre to hold out, as a fraction above 0 and below 1; met to the
         nearest whole number of them, one at least, in every frame.
     seed
         Seed of the draw.
     whole_lines
-        False holds back single samples of a pattern of lines too: a method that cannot bridge wider gaps than those
+        False holds out single samples of a pattern of lines too: a method that cannot bridge wider gaps than those
         at hand would be judged by gaps that it will not meet.
     centre
         So many calibration lines or samples along each axis are kept, the innermost; 0 where the centre is not special,
@@ -59,7 +59,7 @@ def hold_back(
         For a share outside its range, or a frame with fewer than two lines or samples outside the centre.
     """
     if not 0 < share < 1:
-        raise InputError(f"The share of samples to hold back is {share:g}; it must lie above 0 and below 1.")
+        raise InputError(f"The share of samples to hold out is {share:g}; it must lie above 0 and below 1.")
     rng = generator(seed)
     axis = _line_axis(mask) if whole_lines else None
     # Lines along kx differ along ky alone: one column tells all of them.
@@ -88,9 +88,9 @@ def _has_gaps(acquired: Tensor) -> bool:
 
 
 def _centre(mask: Tensor, axis: int | None, centre: int) -> Tensor:
-    """Return bool (1, ky, kx), or of size one along the lines: the positions that must not be held back."""
+    """Return bool (1, ky, kx), or of size one along the lines: the positions that must not be held out."""
     kept = torch.zeros_like(mask[:1])
-    widths = (min(found, centre) for found in Sampling(mask).calibration)
+    widths = (min(found, centre) for found in Sampling(mask).acs_shape)
     rows, columns = (centre_slice(size, width) for size, width in zip(mask.shape[1:], widths, strict=True))
     kept[:, rows, columns] = True
     return kept if axis is None else kept.any(dim=3 - axis, keepdim=True)
@@ -110,7 +110,7 @@ def _draw(free: Tensor, odds: Tensor, share: float, rng: np.random.Generator) ->
     if found < 2:
         raise InputError(
             f"A frame has {found} lines or samples outside the calibration centre; to judge a result by some that "
-            "were held back there must be two at least: choose the weight yourself."
+            "were held out there must be two at least: choose the weight yourself."
         )
     keys = torch.from_numpy(rng.gumbel(size=free.shape)).float() + odds.log()
     keys[~free] = -torch.inf
