@@ -59,7 +59,7 @@ class CoilMapSettings(MethodSettings):
                 f"{_ESPIRIT_LINES} calibration lines: leave coil_map_sets out or acquire such lines."
             )
         if self.coil_map_method == "walsh":
-            return scan.replace(coil_maps=estimate_maps(calibrated, approach="walsh")), ()
+            return scan.replace(coil_maps=estimate_maps(calibrated, algorithm="walsh")), ()
         joint = estimate_jointly(calibrated)
         reason = (
             f"The scan has fewer than {_ESPIRIT_LINES} calibration lines: coil maps were estimated from all samples "
