@@ -77,7 +77,7 @@ def framewise(file: str, weight: float) -> Callable[[], Tensor]:
     scan, method = acquired(file), find_method("tv")(weight=weight)
 
     def work() -> Tensor:
-        maps = estimate_maps(time_average(scan), crop=0.0)
+        maps = estimate_maps(time_average(scan), threshold=0.0)
         return method(scan.replace(coil_maps=maps)).magnitude
 
     return work

@@ -12,6 +12,7 @@ import torch
 from fourfold.cli.main import main
 from fourfold.formats import npz as numpy_file
 from fourfold.formats import save_scan
+from fourfold.formats.registry import image_writers
 from fourfold.sampling import make_sampling, undersample
 from fourfold.scan import Scan
 from fourfold.simulation.simulate import phantom, simulate
@@ -282,7 +283,7 @@ def test_full_disk(refused, scan, monkeypatch):
         Path(path).write_bytes(b"half")
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("fourfold.formats.writing.IMAGE_WRITERS", {".npz": full_disk})
+    monkeypatch.setitem(image_writers(), ".npz", full_disk)
     assert "No space left on device" in refused("recon", scan, "-m", "zero-filled", "-o", "image.npz")
 
 

@@ -65,11 +65,11 @@ def test_a_single_coil_needs_no_calibration():
 @pytest.mark.parametrize("approach", ["espirit", "walsh"])
 def test_maps_come_from_the_calibration_lines_alone(scan, approach):
     few = with_lines(scan, 20)
-    maps = estimate_maps(few, approach=approach)
+    maps = estimate_maps(few, algorithm=approach)
     other = few.kspace.clone()
     other[:, :, :22] *= 2
     other[:, :, 42:] = 0
-    again = estimate_maps(few.replace(kspace=other), approach=approach)
+    again = estimate_maps(few.replace(kspace=other), algorithm=approach)
     assert torch.equal(maps, again)
     overlap = (maps.conj() * loop_maps(scan.shape, 6)).sum(dim=2).abs()[0, 0]
     assert overlap[in_object(phantom((64, 52)))].quantile(0.05) > 0.99
@@ -79,14 +79,14 @@ def test_walsh_works_with_fewer_lines_than_a_kernel(scan):
     few = with_lines(scan, 4)
     with pytest.raises(InputError, match="has 4 fully sampled calibration lines"):
         estimate_maps(few)
-    maps = estimate_maps(few, approach="walsh")
+    maps = estimate_maps(few, algorithm="walsh")
     overlap = (maps.conj() * loop_maps(scan.shape, 6)).sum(dim=2).abs()[0, 0]
     assert overlap[in_object(phantom((64, 52)))].quantile(0.1) > 0.9
     with pytest.raises(InputError, match="2 sets of coil maps"):
-        estimate_maps(few, sets=2, approach="walsh")
+        estimate_maps(few, sets=2, algorithm="walsh")
 
 
-def test_a_noise_scan_tells_the_automatic_crop_where_the_object_ends(scan):
+def test_a_noise_scan_tells_the_automatic_threshold_where_the_object_ends(scan):
     unit = torch.randn(6, 500, dtype=torch.complex64, generator=torch.Generator().manual_seed(0))
     maps = [estimate_maps(scan.replace(noise=deviation * unit)) for deviation in (1e-4, 0.1)]
     quiet, loud = ((root_sum_of_squares(each) > 0).float().mean() for each in maps)

@@ -84,8 +84,8 @@ def test_a_large_or_small_unit_changes_nothing(scan):
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"coils": 9}, "9 virtual coils were asked for; this scan has 8"),
-        ({"coils": 0}, "0 virtual coils were asked for"),
+        ({"coils": 9}, "9 virtual coils are not possible: this scan has 8"),
+        ({"coils": 0}, "0 virtual coils are not possible"),
         ({"energy": 0.0}, "energy to keep is 0.0"),
         ({"energy": 1.2}, "energy to keep is 1.2"),
         ({}, "either the number of coils or the fraction"),

@@ -48,14 +48,14 @@ def test_finds_the_true_maps_inside_the_object(shape, coils):
 
 def test_maps_have_unit_norm_where_kept_and_are_zero_elsewhere():
     scan = simulate(phantom((72, 64)), coils=6)
-    found = espirit(central_calibration(scan), scan.shape, sets=2, crop=0.9)
+    found = espirit(central_calibration(scan), scan.shape, sets=2, eigenvalue_threshold=0.9)
     kept = found.eigenvalues > 0.9
     norm = root_sum_of_squares(found.maps)
     assert 0 < kept[0, 0].float().mean() < 1
     assert torch.allclose(norm[kept], torch.ones(()), atol=1e-5)
     assert not found.maps.movedim(2, -1)[~kept].any()
-    assert found.crop == (0.9,)
-    everything = espirit(central_calibration(scan), scan.shape, crop=0)
+    assert found.thresholds == (0.9,)
+    everything = espirit(central_calibration(scan), scan.shape, eigenvalue_threshold=0)
     assert torch.allclose(root_sum_of_squares(everything.maps), torch.ones(()), atol=1e-5)
 
 
@@ -72,7 +72,7 @@ def test_equals_its_definition():
     padded[..., :kernel, :kernel] = signal
     images = np.fft.fftshift(np.fft.ifft2(padded), axes=(-2, -1)) * np.prod(shape) / kernel
     values, vectors = np.linalg.eigh(np.einsum("kcyx,kdyx->yxcd", images, images.conj()))
-    found = espirit(calibration, shape, sets=2, kernel=kernel, crop=0)
+    found = espirit(calibration, shape, sets=2, kernel_size=kernel, eigenvalue_threshold=0)
     for index in range(2):
         expected = torch.from_numpy(values[..., -1 - index]).float()
         assert torch.allclose(found.eigenvalues[0, index], expected, atol=2e-4)
@@ -88,7 +88,7 @@ def test_two_sets_describe_an_object_that_folds_over():
     scan = simulate(image, coils=coils, snr=200)
     # The central half of the field of view, by leaving out every other column: the outer halves fold in.
     folded = Scan(scan.kspace[..., ::2].contiguous())
-    found = espirit(central_calibration(folded), folded.shape, sets=2, crop=0)
+    found = espirit(central_calibration(folded), folded.shape, sets=2, eigenvalue_threshold=0)
     inner = slice(24, 72)
     pair = torch.stack([true[:, :, inner], true.roll(48, dims=-1)[:, :, inner]])
     inside = in_object(image)
@@ -129,20 +129,20 @@ def test_frames_are_solved_one_by_one():
     for index, calibration in enumerate(each):
         alone = espirit(calibration, (40, 48))
         assert torch.equal(both.maps[index], alone.maps[0])
-        assert both.crop[index] == alone.crop[0]
+        assert both.thresholds[index] == alone.thresholds[0]
 
 
 def test_other_noise_gives_nearly_the_same_maps():
     image = phantom((64, 64))
-    maps = [estimate_maps(simulate(image, coils=8, snr=50, seed=0), crop=0)]
+    maps = [estimate_maps(simulate(image, coils=8, snr=50, seed=0), threshold=0)]
     noise = torch.randn(1, 8, 64, 64, dtype=torch.complex64, generator=torch.Generator().manual_seed(9))
     scan = simulate(image, coils=8, snr=50, seed=0)
-    maps.append(estimate_maps(Scan(scan.kspace + 0.01 * noise), crop=0))
+    maps.append(estimate_maps(Scan(scan.kspace + 0.01 * noise), threshold=0))
     assert correlation(maps[0][0, 0], maps[1][0, 0])[in_object(image)].quantile(0.01) > 0.999
 
 
 @pytest.mark.parametrize(("snr", "lines", "times"), [(10, 24, 1.8), (50, 24, 2), (10, 14, 2), (50, 14, 2.5)])
-def test_the_automatic_crop_keeps_the_object_and_leaves_out_most_of_the_background(snr, lines, times):
+def test_the_automatic_threshold_keeps_the_object_and_leaves_out_most_of_the_background(snr, lines, times):
     image = torch.nn.functional.pad(phantom((96, 96)), (32, 32, 32, 32))
     scan = simulate(image, coils=8, snr=snr)
     found = espirit(central_calibration(scan, size=lines), scan.shape)
@@ -156,7 +156,7 @@ def test_the_automatic_crop_keeps_the_object_and_leaves_out_most_of_the_backgrou
 
 
 @pytest.mark.parametrize("snr", [5, 8])
-def test_the_automatic_crop_keeps_the_object_seen_by_few_coils_in_noise(snr):
+def test_the_automatic_threshold_keeps_the_object_seen_by_few_coils_in_noise(snr):
     """Two coils' patches have few directions that hold noise alone; an object that is cut is lost to every method."""
     truth = sample_image()[::2, ::2]
     scan = simulate(truth, coils=2, snr=snr, seed=3)
@@ -169,7 +169,7 @@ def test_the_automatic_crop_keeps_the_object_seen_by_few_coils_in_noise(snr):
 def test_calibration_data_of_noise_alone_crop_nothing():
     noise = torch.randn(1, 4, 24, 24, dtype=torch.complex64, generator=torch.Generator().manual_seed(0))
     found = espirit(noise, (64, 64), noise_variance=10.0)
-    assert found.crop == (0.0,)
+    assert found.thresholds == (0.0,)
     assert (root_sum_of_squares(found.maps) > 0).all()
 
 
@@ -241,7 +241,7 @@ def test_agrees_with_bart(tmp_path):
     )
     maps = torch.from_numpy(read_cfl(tmp_path / "maps")[:, :, 0].transpose(3, 2, 0, 1).copy())
     values = torch.from_numpy(read_cfl(tmp_path / "values").real[:, :, 0, 0].transpose(2, 0, 1).copy())
-    ours = espirit(calibration, scan.shape, sets=2, crop=0)
+    ours = espirit(calibration, scan.shape, sets=2, eigenvalue_threshold=0)
     # Where the first two eigenvalues are close, BART's 30 power iterations have not converged.
     distinct = (values[0] - values[1] > 0.3) & (values[0] > 0.9)
     assert distinct.float().mean() > 0.3
@@ -260,7 +260,7 @@ def test_agrees_with_sigpy():
     theirs = app.EspiritCalib(
         scan.kspace[0].numpy(), calib_width=24, thresh=0.001**0.5, crop=0, max_iter=200, show_pbar=False
     ).run()
-    ours = espirit(central_calibration(scan), scan.shape, crop=0).maps[0, 0]
+    ours = espirit(central_calibration(scan), scan.shape, eigenvalue_threshold=0).maps[0, 0]
     assert correlation(ours, torch.from_numpy(theirs))[in_object(phantom((64, 56)))].min() > 0.999
 
 
@@ -269,18 +269,18 @@ def test_fewer_patches_than_unknowns_and_the_converse_agree_with_the_true_maps()
     image = phantom(shape)
     for coils, lines in ((16, 12), (4, 32)):
         scan = simulate(image, coils=coils, snr=200)
-        maps = espirit(central_calibration(scan, size=lines), shape, crop=0).maps[0, 0]
+        maps = espirit(central_calibration(scan, size=lines), shape, eigenvalue_threshold=0).maps[0, 0]
         assert correlation(maps, loop_maps(shape, coils)[0, 0])[in_object(image)].quantile(0.05) > 0.99
 
 
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"kernel": 25}, "has 24 lines; an ESPIRiT kernel of 25"),
-        ({"sets": 0}, "0 sets of coil maps were asked for; with 4 coils"),
-        ({"sets": 5}, "5 sets of coil maps were asked for; with 4 coils"),
-        ({"crop": 1.5}, "crop is 1.5"),
-        ({"crop": -0.1}, "crop is -0.1"),
+        ({"kernel_size": 25}, "has 24 lines; an ESPIRiT kernel of 25"),
+        ({"sets": 0}, "0 sets of coil maps are not possible; with 4 coils"),
+        ({"sets": 5}, "5 sets of coil maps are not possible; with 4 coils"),
+        ({"eigenvalue_threshold": 1.5}, "threshold of coil maps is 1.5"),
+        ({"eigenvalue_threshold": -0.1}, "threshold of coil maps is -0.1"),
     ],
 )
 def test_refuses_settings_out_of_range(settings, words):

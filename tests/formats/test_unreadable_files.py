@@ -146,7 +146,9 @@ def test_any_damage_is_read_as_it_stands_or_refused_in_one_sentence(tmp_path, na
 def test_unknown_format_lists_the_known_ones(tmp_path):
     (tmp_path / "a.h5").write_text("hello")
     text = refused(tmp_path / "a.h5")
-    assert "is in no format that fourfold knows; it reads fastMRI HDF5, MRD (ISMRMRD) HDF5, BART cfl and NumPy" in text
+    assert (
+        "is in no format that fourfold knows; it reads fastMRI HDF5, MRD (ISMRMRD) HDF5, NumPy npz and BART cfl" in text
+    )
 
 
 def test_hdf5_of_other_content(tmp_path):

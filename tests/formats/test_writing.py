@@ -16,6 +16,7 @@ from PIL import Image
 from fourfold.errors import InputError
 from fourfold.formats import check_writable, load, open_scan, save, save_scan, writer, writing
 from fourfold.formats.orientation import View, affine, axis_codes, orient_for_display
+from fourfold.formats.registry import image_writers
 from fourfold.methods.classical.zero_filled import ZeroFilled
 from fourfold.operators.fourier import fft
 from fourfold.scan import Geometry, Placement, Reconstruction, Record, Sampling, Scan, Source
@@ -352,14 +353,14 @@ def test_interrupted_volume_leaves_nothing_behind(tmp_path, suffix, stop):
 def test_interrupted_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch, suffix, stop):
     path = tmp_path / f"a{suffix}"
     path.write_text("old")
-    whole = writing.IMAGE_WRITERS[suffix]
+    whole = image_writers()[suffix]
 
     def stopped(temporary, image):
         whole(temporary, image)
         assert temporary.exists()
         raise stop
 
-    monkeypatch.setitem(writing.IMAGE_WRITERS, suffix, stopped)
+    monkeypatch.setitem(image_writers(), suffix, stopped)
     expected = InputError if isinstance(stop, OSError) else KeyboardInterrupt
     with pytest.raises(expected, match="No space left on device" if expected is InputError else None):
         save(make_image(), path)

@@ -16,7 +16,7 @@ from fourfold.kspace.local_weights import LocalWeights
 from fourfold.methods.classical.grappa import Grappa
 from fourfold.methods.classical.zero_filled import ZeroFilled
 from fourfold.methods.tuning.kernel_size import choose_size
-from fourfold.noise.calibration_noise import noise_floor
+from fourfold.noise.calibration_noise import calibration_noise_variance
 from fourfold.operators.fourier import ifft
 from fourfold.sampling import poisson_disc, random, regular, undersample
 from fourfold.scan import Sampling, Scan, crop_centre
@@ -407,9 +407,9 @@ def gaussian(*shape, seed=0):
 def test_the_noise_of_calibration_is_told_from_its_signal(size):
     full = shifted_coils((64, 128), LINE_COILS + PLANE_COILS[1:])
     signal = crop_centre(full.kspace[0], size)
-    assert noise_floor(signal) < 1e-6 * float(signal.abs().square().mean())
+    assert calibration_noise_variance(signal) < 1e-6 * float(signal.abs().square().mean())
     for level in (0.02, 0.1):
-        found = noise_floor(signal + level * gaussian(*signal.shape))
+        found = calibration_noise_variance(signal + level * gaussian(*signal.shape))
         assert found == pytest.approx(level**2, rel=0.35)
 
 

@@ -119,7 +119,7 @@ def test_full_data_and_no_weight_give_the_matched_combination(method, full):
     settings = {method.weight_setting: 0.0, "coil_map_threshold": 0.0, "coil_combination": "maps"}
     settings |= {"iterations": 50} if method.name == "cg-sense" else {}
     result = type(method)(**settings)(full)
-    expected = matched_combination(ifft(full.kspace), estimate_maps(full, crop=0.0)[:, 0])
+    expected = matched_combination(ifft(full.kspace), estimate_maps(full, threshold=0.0)[:, 0])
     assert torch.allclose(result.image, expected, atol=1e-3 * float(expected.abs().max()))
 
 

@@ -25,7 +25,7 @@ def test_maps_carry_the_phase_so_that_the_solution_is_nearly_real(full):
     problem = SenseProblem.of(full, crop="auto")
     x = problem.rhs[0, 0]
     assert float(x.imag.abs().max()) < 0.1 * float(x.real.abs().max())
-    maps = estimate_maps(full, crop="auto")[0, 0]
+    maps = estimate_maps(full, threshold="auto")[0, 0]
     expected = (maps.conj() * ifft(full.kspace[0])).sum(dim=0)
     assert torch.allclose(problem.image(problem.rhs)[0], expected, atol=1e-4 * float(expected.abs().max()))
 

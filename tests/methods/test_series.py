@@ -88,7 +88,7 @@ def test_time_average_of_interleaved_lines_is_fully_sampled(full, scan):
 
 def test_maps_are_estimated_once_from_the_time_average(scan):
     assert scan.sampling.acs_shape[0] < 6
-    maps = estimate_maps(time_average(scan), crop=0.0)
+    maps = estimate_maps(time_average(scan), threshold=0.0)
     assert maps.shape[0] == 1
     overlap = (maps[:, 0].conj() * loop_maps(scan.shape, 6)[:, 0]).sum(dim=1).abs()
     assert float(overlap[0, 8:-8, 8:-8].median()) > 0.99

@@ -10,7 +10,7 @@ import torch
 
 from fourfold.errors import InputError
 from fourfold.noise.covariance import noise_covariance, prewhiten
-from fourfold.noise.frame_noise import noise_level
+from fourfold.noise.outer_kspace_noise import outer_noise_std
 from fourfold.operators.fourier import fft
 from fourfold.operators.sense_encoding import CoilMaps
 from fourfold.scan import Sampling, Scan
@@ -116,7 +116,7 @@ def test_refuses_too_few_noise_samples(scan):
 def test_refuses_coils_whose_noise_is_a_mixture_of_others(scan):
     noise = scan.noise.clone()
     noise[4] = 0.3 * noise[0] - 1j * noise[2]
-    with pytest.raises(InputError, match="mixture of that of others"):
+    with pytest.raises(InputError, match="linear combination of that of others"):
         prewhiten(scan.replace(noise=noise))
 
 
@@ -157,6 +157,6 @@ def test_the_level_of_each_frame_is_told_by_its_outermost_samples(axis):
     kspace = fft(image) + levels[:, None, None, None] * gaussian(2, 4, 120, 90)
     lines = torch.arange(kspace.shape[1 + axis]) % 4 == 1
     mask = (lines[:, None] if axis == 1 else lines).expand(1, 120, 90)
-    found = noise_level(torch.where(mask[:, None], kspace, 0), mask)
+    found = outer_noise_std(torch.where(mask[:, None], kspace, 0), mask)
     torch.testing.assert_close(found, levels, rtol=0.1, atol=0)
-    assert torch.allclose(noise_level(1e3 * kspace * mask[:, None], mask), 1e3 * found)
+    assert torch.allclose(outer_noise_std(1e3 * kspace * mask[:, None], mask), 1e3 * found)

@@ -16,7 +16,7 @@ from fourfold.cli.preparation import Preparation
 from fourfold.cli.recon import own_type
 from fourfold.errors import InputError
 from fourfold.formats import open_scan, save
-from fourfold.formats.writing import IMAGE_SUFFIXES
+from fourfold.formats.registry import image_suffixes
 from fourfold.scan import crop_centre
 
 __all__ = ["gfactor", "own_type"]
@@ -75,7 +75,7 @@ def gfactor(
 
     volume = open_scan(file, **(more or {}))
     inputs = (volume.path, *prepare.files, (more or {}).get("trajectory"), settings)
-    check_output(output, IMAGE_SUFFIXES, inputs, force)
+    check_output(output, image_suffixes(), inputs, force)
     computer.claim()
     scan = prepare(volume.load(len(volume) // 2 if frame is None else frame)).to(computer.device)
     solver = own or find_method(method)()

@@ -17,7 +17,8 @@ from fourfold.cli.flags import DATA, OUTPUT, Flag, MethodName, SettingsFile
 from fourfold.cli.preparation import Preparation
 from fourfold.errors import InputError
 from fourfold.formats import ScanFile, open_scan, writer
-from fourfold.formats.writing import IMAGE_SUFFIXES, image_paths, join, paths_of
+from fourfold.formats.registry import image_suffixes
+from fourfold.formats.writing import image_paths, join, paths_of
 from fourfold.methods.choose import choose_method
 from fourfold.scan import Reconstruction, Scan
 
@@ -103,7 +104,7 @@ def recon(
     solver = None if method is None else own or find_method(method)()
     inputs = (volume.path, *prepare.files, (more or {}).get("trajectory"), settings)
     # Whether they exist and may be replaced depends on the method, which may depend on the data.
-    for path, suffixes in ((output, IMAGE_SUFFIXES), (report, (".html",))):
+    for path, suffixes in ((output, image_suffixes()), (report, (".html",))):
         if path is not None:
             check_output(path, suffixes, inputs, force=True)
     computer.claim()
@@ -118,7 +119,7 @@ def recon(
         resumable = ResumableRun(output, _call(volume, solver, prepare, more, chosen))
     going_on = resumable if resume else None
     images = _image_files(output, volume, chosen)
-    replace_image = _may_replace(images, IMAGE_SUFFIXES, inputs, force, going_on)
+    replace_image = _may_replace(images, image_suffixes(), inputs, force, going_on)
     replace_report = report is not None and _may_replace([report], (".html",), inputs, force, going_on)
     for sentence in remarks:
         remark(sentence)
@@ -146,7 +147,7 @@ def recon(
             if result.record.interrupted:
                 # Fewer frames can be other stacks, in files of other names.
                 reached = paths_of(join(image.parts), output)
-                image.replace = _may_replace(reached, IMAGE_SUFFIXES, inputs, force, going_on)
+                image.replace = _may_replace(reached, image_suffixes(), inputs, force, going_on)
                 break
     if report is not None:
         write_report(page[0], report, page[1], scan=page[2], replace=replace_report)

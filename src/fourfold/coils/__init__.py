@@ -1,1 +1,1 @@
-"""Receive coils: maps of their sensitivity, combination and compression."""
+"""Receive coils: sensitivity maps, combination and compression."""

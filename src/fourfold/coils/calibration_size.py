@@ -1,4 +1,4 @@
-"""How much calibration data a scan has, told by its sampling alone and without torch."""
+"""The size of a scan's calibration region, computed from its sampling without torch."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from fourfold.scan.kspace_checks import AnyArray, host
 __all__ = ["FEWEST", "MOST", "axis_without_neighbours", "calibration_size", "dense_centre"]
 
 FEWEST, MOST = 6, 24
-"""Calibration lines that methods need unless they say otherwise, and those that they take: BART's default."""
+"""Default of the fewest calibration lines that methods need, and of the most that they use (BART's default)."""
 
 
 def calibration_size(scan: AnyScan[Any], most: int = MOST) -> int:
-    """Return how many calibration lines a scan has along the axis with fewer: acquired apart, or around the centre.
+    """Return the number of calibration lines along the axis with fewer, of separate calibration data or of the centre.
 
-    With a trajectory, without data acquired apart, the width of the densely sampled centre, at most `most`.
+    With a trajectory and without separate data it is the width of the densely sampled centre, at most `most`.
     """
     if scan.calibration_kspace is not None:
         return min(scan.calibration_kspace.shape[-2:])
@@ -35,7 +35,7 @@ def dense_centre(scan: AnyScan[Any], most: int) -> int:
 
 
 def axis_without_neighbours(mask: AnyArray) -> str | None:
-    """Return the axis along which a pattern (ky, kx) has no two neighbouring samples, None where both have."""
+    """Return the axis along which a pattern (ky, kx) has no two adjacent samples; None if both axes have some."""
     pattern = host(mask)
     for name, lines in (("ky", pattern), ("kx", pattern.T)):
         if not (lines[1:] & lines[:-1]).any():

@@ -1,4 +1,4 @@
-"""Coil compression: fewer virtual coils that hold nearly all of the signal."""
+"""Coil compression: fewer virtual coils with nearly all of the signal."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ __all__ = ["coils_to_keep", "compress_coils"]
 def compress_coils(scan: Scan, coils: int | None = None, energy: float | None = None) -> Scan:
     """Return the scan compressed to its principal virtual coils (Buehrer et al. 2007, MRM 57:1131).
 
-    The singular value decomposition of the acquired samples, over all frames, gives the orthonormal mixtures of
-    coils that keep the most energy. Noise that was white stays white. Coil maps are mixed alike, so that the
-    compressed scan is that of the same image; their root-sum-of-squares falls by what was left out.
+    The singular value decomposition of the acquired samples of all frames gives the orthonormal combinations of coils
+    with the most energy. White noise stays white. Coil maps are combined in the same way, so that the scan is of the
+    same image; their root-sum-of-squares decreases by the discarded part.
 
     Parameters
     ----------
     scan
-        The acquisition; prewhiten it first, as otherwise a noisy coil counts as one with signal.
+        The acquisition. Prewhiten it first; otherwise noise of a coil counts as signal.
     coils
         Number of virtual coils.
     energy
-        Instead of `coils`: the fewest virtual coils that keep this fraction of the energy, above 0 up to 1.
+        Instead of `coils`: fraction of the energy to keep, above 0 and at most 1, with the fewest virtual coils.
 
     Raises
     ------
@@ -49,14 +49,14 @@ def compress_coils(scan: Scan, coils: int | None = None, energy: float | None = 
 
 
 def coils_to_keep(available: int, kept: Tensor, coils: int | None, energy: float | None) -> int:
-    """Return the number of virtual coils: as asked for, or the fewest that keep the energy.
+    """Return the number of virtual coils: the given one, or the fewest that keep the energy.
 
     Parameters
     ----------
     available
         Coils of the scan.
     kept
-        Real, (coil): the fraction of the energy that 1, 2, … virtual coils keep.
+        Real, (coil,): fraction of the energy that 1, 2, … virtual coils keep.
     coils, energy
         As in `compress_coils`.
 
@@ -73,5 +73,5 @@ def coils_to_keep(available: int, kept: Tensor, coils: int | None, energy: float
         return min(int((kept < energy).sum()) + 1, available)
     assert coils is not None
     if not 1 <= coils <= available:
-        raise InputError(f"{coils} virtual coils were asked for; this scan has {available}: choose 1 to {available}.")
+        raise InputError(f"{coils} virtual coils are not possible: this scan has {available}; choose 1 to {available}.")
     return coils

@@ -1,4 +1,4 @@
-"""Geometric coil compression: virtual coils of their own at every position along the readout."""
+"""Geometric coil compression: different virtual coils at every position along the readout."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from fourfold.scan import Scan
 
 __all__ = ["compress_coils_geometrically"]
 
-# Positions along the readout whose samples are taken together.
+# Width of the window, in readout positions, over which covariances are summed.
 _WINDOW = 5
-# A noise scan counts as white when its covariance is the identity to this part.
+# Largest relative deviation of a white noise scan's covariance from the identity.
 _WHITE = 0.1
 
 
 @torch.no_grad()
 def compress_coils_geometrically(scan: Scan, coils: int | None = None, energy: float | None = None) -> Scan:
-    """Return the scan compressed along its readout position by position (Zhang et al. 2013, MRM 69:571).
+    """Return the scan compressed separately at each readout position (Zhang et al. 2013, MRM 69:571).
 
-    Few coils see one position along the readout, so that fewer virtual coils keep the same energy than with one
-    mixture for all positions. The mixtures are rotated to be as alike as can be from one position to the next, so that
-    the virtual coils' maps stay smooth. Coil maps are mixed alike, and white noise stays white.
+    Few coils are sensitive to one readout position, so that fewer virtual coils keep the same energy than with one
+    compression matrix for all positions. The matrices of neighbouring positions are aligned by rotations, so that the
+    virtual coils' maps stay smooth. Coil maps are compressed in the same way, and white noise stays white.
 
     Parameters
     ----------
@@ -39,8 +39,8 @@ def compress_coils_geometrically(scan: Scan, coils: int | None = None, energy: f
     Raises
     ------
     InputError
-        For a non-Cartesian scan, when samples along the readout were left out, when calibration data have another
-        readout than the scan, or when a noise scan is not white.
+        For a non-Cartesian scan, an undersampled readout, calibration data with another readout length, or a noise scan
+        that is not white.
     """
     dim = -1 if scan.line_axis == "ky" else -2
     _check(scan, dim)
@@ -53,7 +53,7 @@ def compress_coils_geometrically(scan: Scan, coils: int | None = None, energy: f
     matrices = _aligned(mixtures[:, :coils], start)
 
     def mix(array: Tensor | None) -> Tensor | None:
-        """Mix the coil axis of (…, coil, y, x), x or y being the readout's position."""
+        """Compress the coil axis of (…, coil, y, x), where x or y is the readout position."""
         if array is None:
             return None
         letters = "pvc,...cyp->...vyp" if dim == -1 else "pvc,...cpx->...vpx"
@@ -76,7 +76,7 @@ def compress_coils_geometrically(scan: Scan, coils: int | None = None, energy: f
 
 
 def _mixtures(hybrid: Tensor) -> tuple[Tensor, Tensor]:
-    """Return orthonormal mixtures (position, coil, coil), those of most energy first, and the energy that so many keep.
+    """Return orthonormal coil combinations (position, coil, coil), by descending energy, and their cumulative energy.
 
     Parameters
     ----------
@@ -92,7 +92,7 @@ def _mixtures(hybrid: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _aligned(mixtures: Tensor, start: int) -> Tensor:
-    """Return the mixtures, each rotated towards its neighbour's on the side of position `start`; complex64."""
+    """Return the combinations, complex64, each aligned with its neighbour in the direction of position `start`."""
     matrices = mixtures.clone()
     for step, end in ((1, len(matrices)), (-1, -1)):
         for position in range(start + step, end, step):
@@ -104,14 +104,13 @@ def _aligned(mixtures: Tensor, start: int) -> Tensor:
 def _check(scan: Scan, dim: int) -> None:
     if scan.trajectory is not None:
         raise InputError(
-            "The scan is not Cartesian and so has no positions along a readout, which geometric compression goes by; "
-            "use compression by SVD."
+            "The scan is not Cartesian; geometric compression needs a Cartesian readout: use compression by SVD."
         )
     lines = scan.mask.any(dim=dim, keepdim=True)
     if bool((lines != scan.mask).any()):
         raise InputError(
-            f"Samples along the readout ({'kx' if dim == -1 else 'ky'}) were left out, by whose positions geometric "
-            "compression tells the coils apart; use compression by SVD."
+            f"The readout ({'kx' if dim == -1 else 'ky'}) is undersampled, and geometric compression needs it fully "
+            "sampled; use compression by SVD."
         )
     if scan.calibration_kspace is not None and scan.calibration_kspace.shape[dim] != scan.kspace.shape[dim]:
         raise InputError(
@@ -123,5 +122,5 @@ def _check(scan: Scan, dim: int) -> None:
         identity = torch.eye(scan.coils, device=covariance.device) * covariance.diagonal().real.mean()
         if float((covariance - identity).abs().max()) > _WHITE * float(identity.max()):
             raise InputError(
-                "The noise scan is not white, and geometric compression has no one mixture for it: prewhiten first."
+                "The noise scan is not white, and geometric compression needs white noise: prewhiten first."
             )

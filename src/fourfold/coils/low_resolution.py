@@ -1,4 +1,4 @@
-"""Low-resolution images of calibration data."""
+"""Low-resolution images of calibration k-space."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ __all__ = ["low_resolution_images", "tapered_transform"]
 def low_resolution_images(calibration: Tensor, shape: tuple[int, int]) -> Tensor:
     """Return the images (…, y, x) of centred calibration k-space (…, ky, kx), interpolated to a grid of `shape`.
 
-    The transform is orthonormal, as of zero-filled k-space on the full grid, and the lines are weighted by a Hann
-    window: without it the side lobes of the truncated object would stand above the noise in the whole background.
+    The transform is that of zero-filled k-space on the full grid, orthonormal. The lines are weighted with a Hann
+    window, because without it the truncation side lobes exceed the noise in the background.
     """
     along_y = tapered_transform(calibration.shape[-2], shape[0], calibration)
     along_x = tapered_transform(calibration.shape[-1], shape[1], calibration)
@@ -22,7 +22,7 @@ def low_resolution_images(calibration: Tensor, shape: tuple[int, int]) -> Tensor
 
 
 def tapered_transform(lines: int, size: int, like: Tensor) -> Tensor:
-    """Return the matrix (size, lines) of the centred orthonormal inverse transform of Hann-weighted lines."""
+    """Return the matrix (size, lines) of the centred, orthonormal inverse transform of Hann-weighted lines."""
     taper = torch.hann_window(lines + 2, periodic=False, dtype=torch.float64)[1:-1]
     positions = torch.arange(size, dtype=torch.float64) - size // 2
     orders = torch.arange(lines, dtype=torch.float64) - lines // 2

@@ -1,17 +1,17 @@
-"""The phase of coil maps, which the coils' data leave open."""
+"""The reference phase of coil maps, which the data do not determine."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
-__all__ = ["align_phase", "principal_mixture"]
+__all__ = ["align_phase", "principal_combination"]
 
 
 def align_phase(maps: Tensor, samples: Tensor) -> None:
-    """Make coil maps real and positive, in place, along the coil mixture that holds most of the samples' energy.
+    """Make the principal virtual coil's map real and positive, by changing the phase of all maps in place.
 
-    The image's phase is then that of this virtual coil, which is BART's choice too.
+    The image then has the phase of this virtual coil, the combination with the most energy, as in BART.
 
     Parameters
     ----------
@@ -20,12 +20,12 @@ def align_phase(maps: Tensor, samples: Tensor) -> None:
     samples
         complex64, (coil, …), k-space or images, of order one.
     """
-    mixture = (principal_mixture(samples).conj() @ maps.flatten(2)).view(maps.shape[0], 1, *maps.shape[2:])
-    maps *= torch.polar(torch.ones_like(mixture.real), -mixture.angle())
+    virtual_coil = (principal_combination(samples).conj() @ maps.flatten(2)).view(maps.shape[0], 1, *maps.shape[2:])
+    maps *= torch.polar(torch.ones_like(virtual_coil.real), -virtual_coil.angle())
 
 
-def principal_mixture(samples: Tensor) -> Tensor:
-    """Return the unit weights (coil,) of the coil mixture that holds most of the energy of samples (coil, …)."""
+def principal_combination(samples: Tensor) -> Tensor:
+    """Return the unit weights (coil,) of the coil combination with the most energy in samples (coil, …)."""
     flat = samples.flatten(1)
     principal: Tensor = torch.linalg.eigh(flat @ flat.mH).eigenvectors[:, -1]
     return principal

@@ -1,4 +1,4 @@
-"""Combining coil images into one."""
+"""Combination of coil images."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ __all__ = ["matched_combination", "root_sum_of_squares"]
 def root_sum_of_squares(coil_images: Tensor) -> Tensor:
     """Return √Σ|x_c|² of coil images (…, coil, y, x) as float32 (…, y, x) (Roemer 1990).
 
-    Where all coils are zero its gradient is not defined.
+    The gradient is undefined where all coils are zero.
     """
-    # Coil by coil on the real and imaginary parts: 19 times faster than torch's norm over these axes.
+    # Coil by coil on the real view: 19 times faster than torch's norm over these axes.
     first, *others = torch.view_as_real(coil_images.resolve_conj()).unbind(-4)
     energy = first.square()
     for parts in others:

@@ -1,4 +1,4 @@
-"""Adaptive combination: coil maps from the local covariance of coil images."""
+"""Walsh's adaptive combination: coil maps from the local covariance of coil images."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ __all__ = ["adaptive_combination", "walsh"]
 def walsh(coil_images: Tensor, window: int = 7) -> Tensor:
     """Estimate coil maps from coil images (Walsh et al. 2000, MRM 43:682).
 
-    The map of a pixel is the principal eigenvector of the coils' covariance over the window around it. It needs no
-    k-space, and for low-resolution images few calibration lines; unlike ESPIRiT it does not tell where the object
-    ends, and it mixes what folds over. The coils' noise should be white.
+    The map of a pixel is the principal eigenvector of the coils' covariance in a window around it. Low-resolution
+    images of a few calibration lines are sufficient. Unlike ESPIRiT, it does not determine the support of the object,
+    and it cannot separate fold-over. The coils' noise should be white.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ def walsh(coil_images: Tensor, window: int = 7) -> Tensor:
     Returns
     -------
     Tensor
-        complex64, (frame, 1, coil, y, x), unit root-sum-of-squares over coils, zero where all images are zero in
+        complex64, (frame, 1, coil, y, x), unit root-sum-of-squares over coils; zero where all images are zero in
         the window.
 
     Raises
@@ -66,6 +66,6 @@ def _solve_frame(images: Tensor, maps: Tensor, window: int) -> None:
 def adaptive_combination(coil_images: Tensor, window: int = 7) -> Tensor:
     """Return the image (frame, y, x) of coil images (frame, coil, y, x), weighted by their Walsh maps.
 
-    Unlike the root-sum-of-squares it keeps the phase and does not add up the coils' noise in the background.
+    Unlike the root-sum-of-squares it keeps the phase, and its background noise is lower.
     """
     return matched_combination(coil_images, walsh(coil_images, window)[:, 0])

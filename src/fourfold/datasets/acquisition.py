@@ -43,7 +43,7 @@ class Acquisition:
             return None
         if settings.maps == "true":
             return self.true_maps
-        return estimate_maps(self.measured, crop=settings.coil_map_threshold)[0, 0]
+        return estimate_maps(self.measured, threshold=settings.coil_map_threshold)[0, 0]
 
     def reference(self, settings: DataSettings, maps: Tensor | None) -> Tensor | None:
         """Return the reference image (y, x) in the unit of the measured data; None where it is unknown.

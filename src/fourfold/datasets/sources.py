@@ -16,7 +16,7 @@ from fourfold.errors import InputError, nearest
 from fourfold.files.input import check_file, first_bytes
 from fourfold.files.numpy_arrays import array_names, is_single_array
 from fourfold.formats.npz import NumpyFile
-from fourfold.formats.reading import FORMATS
+from fourfold.formats.reading import find_reader
 
 __all__ = ["open_source"]
 
@@ -99,6 +99,6 @@ def _is_raw(path: Path) -> bool:
     # BART's pair of files is opened by its header.
     if path.suffix == ".cfl" or not path.stat().st_size:
         return False
-    kind = next((kind for kind in FORMATS if kind.recognises(path)), None)
+    reader = find_reader(path)
     # A NumPy archive may also hold images.
-    return kind is not None and (kind is not NumpyFile or is_single_array(path) or "kspace" in array_names(path))
+    return reader is not None and (reader is not NumpyFile or is_single_array(path) or "kspace" in array_names(path))

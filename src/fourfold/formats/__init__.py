@@ -1,4 +1,4 @@
-"""Files: raw data in, images out; each format in one module, found by content to read and by suffix to write."""
+"""Files: raw data in, images out. Each format is one module or package: content tells readers, suffix writers."""
 
 from fourfold.formats.coil_maps import read_maps
 from fourfold.formats.reading import load, open_scan

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -15,22 +14,23 @@ import numpy as np
 import numpy.typing as npt
 
 from fourfold.errors import InputError
-from fourfold.files.input import check_file, first_bytes, read_text
-from fourfold.files.output import write_buffer, write_text
+from fourfold.files.bart import SLICE, read_bart_header, write_bart_header
+from fourfold.files.input import check_file, first_bytes
+from fourfold.files.output import write_buffer
 from fourfold.formats.content import UNCHECKED, energy_of
 from fourfold.formats.masks import line_axis_of, measured, merge_frames
 from fourfold.formats.metadata import image_record, read_record, sampling_from, scan_record
 from fourfold.formats.numpy_fourier import inverse_rows
+from fourfold.formats.registry import FileFormat
 from fourfold.formats.scan_file import FrameLabels, ScanFile
 from fourfold.memory import require_memory
 from fourfold.scan import Axis, Geometry, RawScan, Reconstruction, Scan
 
-__all__ = ["CflFile", "read_header", "write_image", "write_scan"]
+__all__ = ["FORMAT", "CflFile", "read_header", "write_image", "write_scan"]
 
 Array = npt.NDArray[Any]
 
-COIL, MAPS, SLICE = 3, 4, 13
-DIMENSIONS = 16
+COIL, MAPS = 3, 4
 # Names of BART's dimensions 5 to 15, as labels of frames.
 LABELS = (
     "echo",
@@ -213,7 +213,7 @@ def _non_zero(volume: Array) -> npt.NDArray[np.bool_]:
 
 
 def read_header(path: Path) -> tuple[tuple[int, ...], dict[str, Any]]:
-    """Return the dimensions, filled up to 16, and the record that `write_scan` left (empty without one).
+    """Return the dimensions, filled up to 16, and the record that `write_scan` wrote (empty without one).
 
     Raises
     ------
@@ -222,28 +222,15 @@ def read_header(path: Path) -> tuple[tuple[int, ...], dict[str, Any]]:
     """
     if not path.exists():
         raise InputError(f"'{path.with_suffix('.cfl')}' has no '{path.name}' beside it: copy both files of the pair.")
-    lines = read_text(path, errors="replace").splitlines()
-    sections = {line[1:].strip(): text for line, text in pairwise(lines) if line.startswith("#")}
-    try:
-        sizes = tuple(int(size) for size in sections["Dimensions"].split())
-    except (KeyError, ValueError):
-        sizes = ()
-    if not sizes or min(sizes) < 1 or len(sizes) > DIMENSIONS:
-        given = f"the dimensions '{sections['Dimensions'][:60]}'" if sections.get("Dimensions") else "no dimensions"
-        raise InputError(
-            f"'{path}' gives {given}; a BART header has a line '# Dimensions' and below it up to {DIMENSIONS} whole "
-            "numbers from 1 on: export the data again."
-        )
+    sizes, sections = read_bart_header(path)
     record = read_record(sections["Record"], path) if "Record" in sections else {}
-    return sizes + (1,) * (DIMENSIONS - len(sizes)), record
+    return sizes, record
 
 
 def _write(path: Path, samples: Array, dimensions: dict[int, int], record: str) -> None:
-    sizes = [dimensions.get(axis, 1) for axis in range(DIMENSIONS)]
-    text = f"# Dimensions\n{' '.join(map(str, sizes))}\n# Creator\nfourfold\n# Record\n{record}\n"
     with path.open("wb") as file:
         write_buffer(file, np.ascontiguousarray(samples, np.complex64))
-    write_text(path.with_suffix(".hdr"), text)
+    write_bart_header(path.with_suffix(".hdr"), dimensions, (("Creator", "fourfold"), ("Record", record)))
 
 
 def write_image(path: Path, reconstruction: Reconstruction) -> None:
@@ -259,3 +246,6 @@ def write_scan(path: Path, scan: Scan) -> None:
     first = 0 if scan.line_axis == "kx" else 1
     samples = scan.kspace.cpu().numpy().swapaxes(2, 3)
     _write(path, samples, {first: ny, first + 1: nx, COIL: scan.coils, SLICE: scan.frames}, scan_record(scan))
+
+
+FORMAT = FileFormat("BART cfl", CflFile, (".cfl",), write_image, write_scan, order=50)

@@ -23,10 +23,11 @@ from fourfold.formats.content import to_complex64
 from fourfold.formats.masks import acquired, as_bool, check_mask, line_axis_of, measured, merge_frames, without_empty
 from fourfold.formats.metadata import image_record, read_record, sampling_from, scan_record
 from fourfold.formats.mrd.header import Encoding, Limits, check_limits, parse_header, voxel_size, write_header
+from fourfold.formats.registry import FileFormat
 from fourfold.formats.scan_file import FrameLabels, ScanFile
 from fourfold.scan import Axis, Geometry, RawSampling, RawScan, Reconstruction, Scan
 
-__all__ = ["FastMRIFile", "write_image", "write_scan"]
+__all__ = ["FORMAT", "FastMRIFile", "write_image", "write_scan"]
 
 Array = npt.NDArray[Any]
 
@@ -274,3 +275,6 @@ def _encoding_of(scan: Scan) -> Encoding:
         partitions=None,
         calibration_mode=None,
     )
+
+
+FORMAT = FileFormat("fastMRI HDF5", FastMRIFile, (".h5",), write_image, write_scan, order=10)

@@ -12,10 +12,11 @@ from pathlib import Path
 from fourfold.files.output import suffix_of
 from fourfold.formats.metadata import image_record
 from fourfold.formats.orientation import affine
+from fourfold.formats.registry import FileFormat
 from fourfold.formats.stacks import split_stacks
 from fourfold.scan import Reconstruction
 
-__all__ = ["stack_paths", "write_image"]
+__all__ = ["FORMAT", "stack_paths", "write_image"]
 
 UNKNOWN, SCANNER = 0, 1
 SUFFIXES = (".nii", ".nii.gz")
@@ -63,3 +64,6 @@ def _write_stack(path: Path, reconstruction: Reconstruction, slices: int) -> Non
     header["descrip"] = f"fourfold {reconstruction.record.method}".encode()[:79]
     header.extensions.append(nibabel.nifti1.Nifti1Extension("comment", image_record(reconstruction).encode()))
     nibabel.save(image, path)
+
+
+FORMAT = FileFormat("NIfTI", suffixes=SUFFIXES, write_image=write_image, stack_paths=stack_paths, order=30)

@@ -18,11 +18,12 @@ from fourfold.files.numpy_arrays import StoredArray, array_names, is_single_arra
 from fourfold.formats.content import to_complex64
 from fourfold.formats.masks import as_bool, check_mask, line_axis_of, measured, merge_frames, without_empty
 from fourfold.formats.metadata import image_record, read_record, sampling_from, scan_record
+from fourfold.formats.registry import FileFormat
 from fourfold.formats.scan_file import ScanFile
 from fourfold.formats.trajectories import DENSITIES, POINTS, derivation_notes, read_trajectory
 from fourfold.scan import Axis, Geometry, RawScan, RawTrajectory, Reconstruction, Scan
 
-__all__ = ["NumpyFile", "write_image", "write_scan"]
+__all__ = ["FORMAT", "NumpyFile", "write_image", "write_scan"]
 
 Array = npt.NDArray[Any]
 Mask = npt.NDArray[np.bool_]
@@ -285,3 +286,6 @@ def write_scan(path: Path, scan: Scan) -> None:
         if scan.trajectory.density is not None:
             present["density"] = scan.trajectory.density.cpu().numpy()
     np.savez(path, fourfold=np.array(scan_record(scan)), **present)
+
+
+FORMAT = FileFormat("NumPy npz", NumpyFile, (".npz",), write_image, write_scan, holds_trajectories=True, order=40)

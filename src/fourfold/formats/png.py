@@ -13,9 +13,10 @@ from PIL.PngImagePlugin import PngInfo
 
 from fourfold.formats.metadata import image_record
 from fourfold.formats.orientation import orient_for_display
+from fourfold.formats.registry import FileFormat
 from fourfold.scan import Reconstruction
 
-__all__ = ["write_image"]
+__all__ = ["FORMAT", "write_image"]
 
 PERCENTILE = 99.9
 
@@ -44,3 +45,6 @@ def montage(frames: npt.NDArray[Any]) -> npt.NDArray[Any]:
     sheet = np.zeros((rows * columns, ny, nx), frames.dtype)
     sheet[:count] = frames
     return sheet.reshape(rows, columns, ny, nx).swapaxes(1, 2).reshape(rows * ny, columns * nx)
+
+
+FORMAT = FileFormat("PNG", suffixes=(".png",), write_image=write_image, order=60)

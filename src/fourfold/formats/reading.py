@@ -8,17 +8,12 @@ from typing import Any
 
 from fourfold.errors import InputError, as_path, nearest
 from fourfold.files.input import check_file
-from fourfold.formats.cfl import CflFile
-from fourfold.formats.fastmri import FastMRIFile
-from fourfold.formats.mrd.file import MRDFile
-from fourfold.formats.npz import NumpyFile
+from fourfold.formats.registry import readers
 from fourfold.formats.scan_file import ScanFile
 from fourfold.formats.unsupported import refuse
 from fourfold.scan import Scan
 
-__all__ = ["FORMATS", "load", "open_scan"]
-
-FORMATS: tuple[type[ScanFile], ...] = (FastMRIFile, MRDFile, NumpyFile, CflFile)
+__all__ = ["find_reader", "load", "open_scan"]
 
 
 def open_scan(path: str | PathLike[str], *, check_content: bool = True, **options: Any) -> ScanFile:
@@ -27,7 +22,8 @@ def open_scan(path: str | PathLike[str], *, check_content: bool = True, **option
     Parameters
     ----------
     path
-        fastMRI HDF5, MRD (ISMRMRD) HDF5, BART cfl (either file of the pair, or their common name), NumPy npz or npy.
+        fastMRI HDF5, MRD (ISMRMRD) HDF5, NumPy npz or npy, BART cfl (either file of the pair, or their common name), or
+        another format of `fourfold.formats.registry.readers`.
     check_content
         Refuse frames that do not look like k-space: axes in another order, images, data that are transformed along one
         axis, the centre in another place. Noise passes; False takes everything.
@@ -45,18 +41,23 @@ def open_scan(path: str | PathLike[str], *, check_content: bool = True, **option
     header = Path(f"{path}.hdr")
     path = header if header.is_file() and not path.is_file() else path
     check_file(path)
-    kind = next((kind for kind in FORMATS if kind.recognises(path)), None)
-    if kind is None:
-        raise refuse(path)
+    reader = find_reader(path)
+    if reader is None:
+        raise refuse(path, list(readers()))
     for name in options:
-        if name not in kind.options:
-            known = ", ".join(kind.options) or "none"
+        if name not in reader.options:
+            known = ", ".join(reader.options) or "none"
             raise InputError(
-                f"{kind.format} has no option '{name}'; it has: {known}: leave it out.{nearest(name, kind.options)}"
+                f"{reader.format} has no option '{name}'; it has: {known}: leave it out.{nearest(name, reader.options)}"
             )
-    opened: ScanFile = kind(path, **options)  # type: ignore[call-arg]  # every format takes a path and its options
+    opened: ScanFile = reader(path, **options)  # type: ignore[call-arg]  # every format takes a path and its options
     opened.check_content = check_content
     return opened
+
+
+def find_reader(path: Path) -> type[ScanFile] | None:
+    """Return the first format that recognises the content of a file, None where none does."""
+    return next((reader for reader in readers().values() if reader.recognises(path)), None)
 
 
 def load(path: str | PathLike[str], frames: int | slice | None = None, **options: Any) -> Scan:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from fourfold.errors import InputError
@@ -86,13 +86,20 @@ FORMATS: tuple[tuple[str, Callable[[Path], bool], str], ...] = (
 )
 
 
-def refuse(path: Path) -> InputError:
-    """Return the error that names what `path` is, as far as its content tells, and what to do."""
+def refuse(path: Path, readable: Sequence[str]) -> InputError:
+    """Return the error that names what `path` is, as far as its content tells, and what to do.
+
+    Parameters
+    ----------
+    path
+        A file that no reader recognises.
+    readable
+        Names of the formats that can be read.
+    """
     for name, recognises, advice in FORMATS:
         if recognises(path):
             return InputError(f"'{path}' is {name}: {advice}.")
     found = "an HDF5 file of unknown content" if is_hdf5(path) else "in no format that fourfold knows"
     return InputError(
-        f"'{path}' is {found}; it reads fastMRI HDF5, MRD (ISMRMRD) HDF5, BART cfl and NumPy npz: "
-        "convert it to one of these."
+        f"'{path}' is {found}; it reads {', '.join(readable[:-1])} and {readable[-1]}: convert it to one of these."
     )

@@ -15,8 +15,7 @@ import numpy as np
 
 from fourfold.errors import InputError, as_path, check_type
 from fourfold.files.output import atomically, check_target, refusals_explained, suffix_of, write_buffer
-from fourfold.formats import cfl, fastmri, nifti, png
-from fourfold.formats import npz as numpy_file
+from fourfold.formats.registry import file_formats, format_of_suffix, image_suffixes, image_writers, scan_writers
 from fourfold.formats.stacks import Labels, find_stacks
 from fourfold.scan import (
     FrameRecord,
@@ -32,44 +31,25 @@ from fourfold.scan import (
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = [
-    "IMAGE_SUFFIXES",
-    "SCAN_SUFFIXES",
-    "check_writable",
-    "image_paths",
-    "join",
-    "paths_of",
-    "save",
-    "save_scan",
-    "writer",
-]
-
-IMAGE_WRITERS: dict[str, Callable[[Path, Reconstruction], None]] = {
-    ".h5": fastmri.write_image,
-    ".nii": nifti.write_image,
-    ".nii.gz": nifti.write_image,
-    ".npz": numpy_file.write_image,
-    ".cfl": cfl.write_image,
-    ".png": png.write_image,
-}
-SCAN_WRITERS: dict[str, Callable[[Path, Scan], None]] = {
-    ".h5": fastmri.write_scan,
-    ".npz": numpy_file.write_scan,
-    ".cfl": cfl.write_scan,
-}
-IMAGE_SUFFIXES = tuple(IMAGE_WRITERS)
-SCAN_SUFFIXES = tuple(SCAN_WRITERS)
+__all__ = ["check_writable", "image_paths", "join", "paths_of", "save", "save_scan", "writer"]
 
 
-def check_writable(path: str | PathLike[str], suffixes: Sequence[str] = IMAGE_SUFFIXES) -> Path:
-    """Return `path` when an output of one of `suffixes` can be written there; to be asked before long work.
+def check_writable(path: str | PathLike[str], suffixes: Sequence[str] | None = None) -> Path:
+    """Return `path` when an output can be written there; to be called before long work.
+
+    Parameters
+    ----------
+    path
+        The output.
+    suffixes
+        Suffixes that it may have; those of images for None.
 
     Raises
     ------
     InputError
         For an unknown suffix (with the nearest one), a missing or unwritable folder, a protected file.
     """
-    return check_target(path, suffixes)
+    return check_target(path, image_suffixes() if suffixes is None else suffixes)
 
 
 def image_paths(path: Path, geometry: Geometry, labels: Labels, frames: int) -> list[Path]:
@@ -82,9 +62,8 @@ def image_paths(path: Path, geometry: Geometry, labels: Labels, frames: int) -> 
     geometry, labels, frames
         As in `find_stacks`.
     """
-    if IMAGE_WRITERS[suffix_of(path, IMAGE_WRITERS)] is not nifti.write_image:
-        return [path]
-    return nifti.stack_paths(path, len(find_stacks(geometry, labels, frames)))
+    stack_paths = format_of_suffix(suffix_of(path, image_suffixes())).stack_paths
+    return [path] if stack_paths is None else stack_paths(path, len(find_stacks(geometry, labels, frames)))
 
 
 def save(reconstruction: Reconstruction, path: str | PathLike[str], *, replace: bool = True) -> list[Path]:
@@ -115,7 +94,7 @@ def save(reconstruction: Reconstruction, path: str | PathLike[str], *, replace: 
     """
     check_type("The image", reconstruction, Reconstruction, "reconstruct a scan with a method, or save_scan the scan")
     source = reconstruction.record.source
-    return paths_of(reconstruction, _write(reconstruction, IMAGE_WRITERS, path, source.get("path"), replace))
+    return paths_of(reconstruction, _write(reconstruction, image_writers(), path, source.get("path"), replace))
 
 
 def paths_of(reconstruction: Reconstruction, path: Path) -> list[Path]:
@@ -141,9 +120,17 @@ def save_scan(scan: Scan, path: str | PathLike[str]) -> Path:
         As `save`.
     """
     check_scan(scan)
-    if scan.trajectory is not None and suffix_of(as_path(path), SCAN_WRITERS) != ".npz":
-        raise InputError(f"'{path}' cannot hold the scan's trajectory: choose a name that ends in .npz.")
-    return _write(scan, SCAN_WRITERS, path, scan.source.path)
+    if scan.trajectory is not None:
+        _check_holds_trajectories(as_path(path))
+    return _write(scan, scan_writers(), path, scan.source.path)
+
+
+def _check_holds_trajectories(path: Path) -> None:
+    if not format_of_suffix(suffix_of(path, scan_writers())).holds_trajectories:
+        suffixes = [suffix for each in file_formats() if each.holds_trajectories for suffix in each.suffixes]
+        raise InputError(
+            f"'{path}' cannot hold the scan's trajectory: choose a name that ends in {' or '.join(suffixes)}."
+        )
 
 
 def _write(

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from fourfold.coils.calibration import estimate_maps
-from fourfold.coils.map_phase import principal_mixture
+from fourfold.coils.map_phase import principal_combination
 from fourfold.coils.root_sum_of_squares import matched_combination, root_sum_of_squares
 from fourfold.methods.sense_problem import CoilCombination
 from fourfold.scan import Scan
@@ -29,5 +29,5 @@ def combine_coils(scan: Scan, coil_images: Tensor, combination: CoilCombination)
     """
     if combination == "maps":
         return matched_combination(coil_images, estimate_maps(scan)[0, 0])
-    mixture = torch.tensordot(principal_mixture(coil_images).conj(), coil_images, dims=1)
+    mixture = torch.tensordot(principal_combination(coil_images).conj(), coil_images, dims=1)
     return torch.polar(root_sum_of_squares(coil_images), mixture.angle())

@@ -17,7 +17,7 @@ from fourfold.coils.root_sum_of_squares import root_sum_of_squares
 from fourfold.errors import InputError
 from fourfold.kspace.intensity_scale import intensity_scale
 from fourfold.methods.method import Progress
-from fourfold.noise.frame_noise import noise_deviation
+from fourfold.noise.outer_kspace_noise import noise_std_of_scan
 from fourfold.operators.fourier import fft
 from fourfold.operators.linear_operator import norm
 from fourfold.optimize.gauss_newton import gauss_newton
@@ -119,7 +119,7 @@ def estimate_jointly(scan: Scan, steps: NewtonSteps = "auto", progress: Progress
     if steps == "auto":
         held = _held_out(mask)
         tried, iterations, errors = _try_steps(kspace, mask, held, progress)
-        noise = noise_deviation(scan) / scale * math.sqrt(scan.coils * int(held.sum()))
+        noise = noise_std_of_scan(scan) / scale * math.sqrt(scan.coils * int(held.sum()))
         noise /= max(norm(kspace[:, held]), _TINY)
         wanted = _last_good_step(errors, noise)
         done = wanted - 1

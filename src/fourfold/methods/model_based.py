@@ -18,7 +18,7 @@ from fourfold.methods.method import Family, Method, Progress, Solution
 from fourfold.methods.sense_problem import CoilCombination, SenseProblem
 from fourfold.methods.tuning.trust import weakness_note
 from fourfold.methods.tuning.weight import Solve, WeightChoice, choose_weight, try_weight
-from fourfold.noise.frame_noise import noise_deviation
+from fourfold.noise.outer_kspace_noise import noise_std_of_scan
 from fourfold.optimize.minimum import Minimum
 from fourfold.scan import Scan
 
@@ -176,4 +176,4 @@ class ModelBasedMethod(CoilMapSettings, Method):
 
 def _relative_noise(problem: SenseProblem) -> float:
     """Return the noise's standard deviation in the image's units; 0 with a trajectory, whose densities mix it."""
-    return 0.0 if problem.scan.trajectory is not None else noise_deviation(problem.scan) / problem.scale
+    return 0.0 if problem.scan.trajectory is not None else noise_std_of_scan(problem.scan) / problem.scale

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from fourfold.coils.calibration import central_calibration, estimate_maps
-from fourfold.coils.espirit import Crop, Sets
+from fourfold.coils.espirit import Sets, Threshold
 from fourfold.coils.low_resolution import low_resolution_images
 from fourfold.coils.root_sum_of_squares import root_sum_of_squares
 from fourfold.errors import InputError
@@ -55,7 +55,7 @@ class SenseProblem:
 
     @classmethod
     def of(
-        cls, scan: Scan, sets: Sets = 1, crop: Crop = 0.0, calibrated: Scan | None = None, aligned: bool = True
+        cls, scan: Scan, sets: Sets = 1, crop: Threshold = 0.0, calibrated: Scan | None = None, aligned: bool = True
     ) -> SenseProblem:
         """Set the problem up for a scan.
 
@@ -78,7 +78,7 @@ class SenseProblem:
         apart = calibrated if calibrated is not scan else None
         scan = with_density(scan)
         shared = scan if apart is None else with_density(apart)
-        maps = estimate_maps(scan if scan.coil_maps is not None else shared, sets=sets, crop=crop)
+        maps = estimate_maps(scan if scan.coil_maps is not None else shared, sets=sets, threshold=crop)
         phase = _lowres_phase(shared, maps) if aligned else maps.new_ones((1, maps.shape[1], 1, 1))
         encoding, measured = encode(scan, scan.mask, maps * phase[:, :, None] if aligned else maps)
         scale = intensity_scale(shared)

@@ -9,8 +9,8 @@ from fourfold.networks.data_consistency_step import data_consistency_step
 from fourfold.networks.denoising_unet import DenoisingUNet
 from fourfold.networks.initial_image import INITIAL_WEIGHT, regularised_least_squares_image, total_variation_image
 from fourfold.networks.noise_schedule import NoiseSchedule
-from fourfold.noise.calibration_noise import noise_floor
-from fourfold.noise.frame_noise import noise_level
+from fourfold.noise.calibration_noise import calibration_noise_variance
+from fourfold.noise.outer_kspace_noise import outer_noise_std
 from fourfold.operators.sense_encoding import Encoding
 
 __all__ = ["DenoisingSteps"]
@@ -70,10 +70,10 @@ def _noise(kspace: Tensor, mask: Tensor, calibration: Tensor | None) -> Tensor:
     Remaining signal makes both estimates too large, for example with a single coil, or with signal up to the edge of
     k-space. The smaller one is returned.
     """
-    outermost = noise_level(kspace, mask)
+    outermost = outer_noise_std(kspace, mask)
     if calibration is None:
         return outermost
-    variances = [noise_floor(_without_padding(each)) for each in calibration]
+    variances = [calibration_noise_variance(_without_padding(each)) for each in calibration]
     return torch.minimum(outermost, outermost.new_tensor(variances).sqrt())
 
 

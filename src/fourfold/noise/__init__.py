@@ -1,1 +1,1 @@
-"""The noise of a scan: its covariance between coils and its level."""
+"""Noise of a scan: covariance between coils, prewhitening and noise level."""

@@ -1,4 +1,4 @@
-"""The coils' noise: its covariance, and the mixture of coils that makes it white."""
+"""Noise covariance between coils, and prewhitening."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ import torch
 from torch import Tensor
 
 from fourfold.errors import InputError
-from fourfold.noise.frame_noise import squared_distance
+from fourfold.noise.outer_kspace_noise import squared_distance
 from fourfold.scan import Scan
 from fourfold.scan.virtual_coils import mix_coils
 
 __all__ = ["noise_covariance", "prewhiten"]
 
-# The outermost share of the acquired samples, in the corners of k-space, where hardly any signal is left.
-_CORNER = 0.02
+# Fraction of the acquired samples, farthest from the k-space centre, that contain hardly any signal.
+_OUTER_FRACTION = 0.02
 _SAMPLES_PER_COIL = 4
-# Smallest eigenvalue of the noise correlation, 1 for independent coils; below it the coils are linearly dependent.
-_INDEPENDENT = 1e-5
+# Smallest eigenvalue of the noise correlation of linearly independent coils; it is 1 for uncorrelated noise.
+_SMALLEST_EIGENVALUE = 1e-5
 
 
 @torch.no_grad()
 def noise_covariance(scan: Scan) -> Tensor:
     """Return the noise covariance E[n nᴴ] of one k-space sample.
 
-    From the noise scan where there is one. Otherwise from the 2 % of the acquired samples that lie furthest from
-    the centre of k-space; signal that is left there makes this estimate too large rather than too small.
+    It is computed from the noise scan if there is one, otherwise from the 2 % of the acquired samples that are farthest
+    from the k-space centre. Remaining signal makes this estimate too large.
 
     Returns
     -------
@@ -38,7 +38,7 @@ def noise_covariance(scan: Scan) -> Tensor:
     InputError
         When there are fewer than four noise samples per coil.
     """
-    samples = _corner_samples(scan) if scan.noise is None else scan.noise
+    samples = _outer_samples(scan) if scan.noise is None else scan.noise
     count, needed = samples.shape[1], _SAMPLES_PER_COIL * scan.coils
     if count < needed:
         raise InputError(
@@ -49,18 +49,18 @@ def noise_covariance(scan: Scan) -> Tensor:
     return (wide @ wide.mH / count).to(torch.complex64)
 
 
-def _corner_samples(scan: Scan) -> Tensor:
-    """Return the acquired samples (coil, sample) furthest from the centre of k-space, of all frames."""
+def _outer_samples(scan: Scan) -> Tensor:
+    """Return the acquired samples (coil, sample) farthest from the k-space centre, of all frames."""
     acquired = scan.mask.expand(scan.frames, -1, -1)
-    wanted = math.ceil(_CORNER * int(acquired.sum()))
+    number = math.ceil(_OUTER_FRACTION * int(acquired.sum()))
     distance = _distance(scan).expand_as(acquired)
-    limit = distance[acquired].topk(wanted).values[-1]
+    limit = distance[acquired].topk(number).values[-1]
     outermost = acquired & (distance >= limit)
     return scan.kspace.movedim(1, 0)[:, outermost]
 
 
 def _distance(scan: Scan) -> Tensor:
-    """Return the squared distance of each sample from the centre of k-space, in parts of the matrix."""
+    """Return the squared distance of each sample from the k-space centre, relative to the matrix size."""
     ny, nx = scan.shape
     if scan.trajectory is not None:
         points = scan.trajectory.points
@@ -70,15 +70,16 @@ def _distance(scan: Scan) -> Tensor:
 
 @torch.no_grad()
 def prewhiten(scan: Scan) -> Scan:
-    """Return the scan with its coils mixed so that the noise has unit variance and is independent between coils.
+    """Return the prewhitened scan: unit noise variance, uncorrelated between coils.
 
-    With the covariance Ψ = L Lᴴ the coils are multiplied by L⁻¹ (Pruessmann 2001, MRM 46:638, Appendix A). Intensities
-    are then in units of the noise. Coil maps are mixed alike and brought back to unit root-sum-of-squares.
+    With the covariance Ψ = L Lᴴ, the coils are multiplied by L⁻¹ (Pruessmann 2001, MRM 46:638, Appendix A). Intensities
+    are then in units of the noise. Coil maps are transformed in the same way and normalised to unit
+    root-sum-of-squares.
 
     Parameters
     ----------
     scan
-        The acquisition; its noise scan is used where it has one, otherwise the corners of its k-space.
+        The acquisition, with a noise scan or, without one, with little signal in its outermost samples.
 
     Raises
     ------
@@ -92,9 +93,9 @@ def prewhiten(scan: Scan) -> Scan:
     if silent:
         raise InputError(f"Coil(s) {silent} have no noise; leave them out or reconstruct without prewhitening.")
     correlation = covariance / torch.outer(deviation, deviation)
-    if float(torch.linalg.eigvalsh(correlation)[0]) < _INDEPENDENT:
+    if float(torch.linalg.eigvalsh(correlation)[0]) < _SMALLEST_EIGENVALUE:
         raise InputError(
-            "The noise of some coils is a mixture of that of others, so that no prewhitening exists; "
+            "The noise of some coils is a linear combination of that of others, so that it cannot be prewhitened; "
             "compress the coils first or leave the dependent ones out."
         )
     factor = torch.linalg.cholesky(correlation) * deviation[:, None]

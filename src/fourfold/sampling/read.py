@@ -15,9 +15,10 @@ import torch
 from numpy.typing import NDArray
 
 from fourfold.errors import InputError, as_path, nearest
+from fourfold.files.bart import read_bart_header
 from fourfold.files.documents import parse_json
 from fourfold.files.hdf5 import open_hdf5, read_dataset
-from fourfold.files.input import check_file, read_text
+from fourfold.files.input import check_file
 from fourfold.files.numpy_arrays import array_names, stored_array
 from fourfold.memory import require_memory
 from fourfold.sampling.validation import check_shape
@@ -25,7 +26,6 @@ from fourfold.scan import Axis, Sampling
 
 __all__ = ["read_sampling"]
 
-BART_DIMENSIONS = 16
 PROVENANCE = ("kind", "seed", "target_acceleration", "details")
 
 
@@ -112,16 +112,14 @@ def _read_hdf5(path: Path) -> tuple[NDArray[Any], dict[str, Any]]:
 
 
 def _read_cfl(path: Path) -> tuple[NDArray[Any], dict[str, Any]]:
-    header, samples = read_text(path.with_suffix(".hdr"), errors="replace").splitlines(), path.with_suffix(".cfl")
+    sizes, samples = read_bart_header(path.with_suffix(".hdr"))[0], path.with_suffix(".cfl")
     check_file(samples)
     require_memory(samples.stat().st_size, f"The mask in '{path}'", "give the mask that belongs to this data")
     with _damage_refused(path):
-        sizes = [int(size) for size in header[1].split()]
-        sizes += [1] * (BART_DIMENSIONS - len(sizes))
         values = np.fromfile(samples, np.complex64).reshape(sizes, order="F")
-    if 1 not in sizes[:3] or sizes[3:5] != [1, 1]:
+    if 1 not in sizes[:3] or sizes[3:5] != (1, 1):
         raise InputError(
-            f"'{path}' has BART's dimensions {sizes[:5]}…; a mask has two in space and none of coils or maps."
+            f"'{path}' has BART's dimensions {list(sizes[:5])}…; a mask has two in space and none of coils or maps."
         )
     unused = max(axis for axis in range(3) if sizes[axis] == 1)
     plane = [sizes[axis] for axis in range(3) if axis != unused]

@@ -11,13 +11,11 @@ import numpy as np
 import torch
 from PIL import Image
 
-from fourfold.files.output import atomically, check_target, suffix_of, write_buffer, write_text
+from fourfold.files.bart import SLICE, write_bart_header
+from fourfold.files.output import atomically, check_target, suffix_of, write_buffer
 from fourfold.scan import Sampling
 
 __all__ = ["write_sampling"]
-
-BART_DIMENSIONS = 16
-BART_SLICES = 13
 
 
 def write_sampling(sampling: Sampling, path: str | Path, *, replace: bool = True) -> None:
@@ -64,15 +62,14 @@ def _write_npy(sampling: Sampling, path: Path) -> None:
 
 def _write_cfl(sampling: Sampling, path: Path) -> None:
     mask = sampling.mask.cpu()
-    sizes = [1] * BART_DIMENSIONS
     readout_is_ky = bool((mask == mask[:, :1]).all()) and not bool((mask == mask[:, :, :1]).all())
     first = 0 if readout_is_ky else 1
-    sizes[BART_SLICES], sizes[first], sizes[first + 1] = mask.shape
+    sizes = dict(zip((SLICE, first, first + 1), mask.shape, strict=True))
     # BART's first dimension is the fastest.
     values = mask.numpy().swapaxes(1, 2).astype(np.complex64)
     with path.open("wb") as file:
         write_buffer(file, np.ascontiguousarray(values))
-    write_text(path.with_suffix(".hdr"), "# Dimensions\n" + " ".join(map(str, sizes)) + "\n")
+    write_bart_header(path.with_suffix(".hdr"), sizes)
 
 
 def _write_png(sampling: Sampling, path: Path) -> None:

@@ -72,5 +72,5 @@ def _combined(scan: Scan, kind: Reference) -> Tensor:
     coil_images = ifft(scan.kspace[0])
     if kind == "rss":
         return root_sum_of_squares(coil_images)
-    sets = matched_combination(coil_images, estimate_maps(scan, crop=0.0)[0])
+    sets = matched_combination(coil_images, estimate_maps(scan, threshold=0.0)[0])
     return sets.abs().square().sum(dim=0).sqrt()

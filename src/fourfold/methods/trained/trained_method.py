@@ -144,7 +144,7 @@ class TrainedMethod(CoilMapSettings, Method):
         if own and calibration is not None:
             return network.coil_maps(calibration, scan.shape), ()
         scan, told = self.with_coil_maps(scan, scan)
-        maps = estimate_maps(scan, sets="auto", crop=self.coil_map_threshold)
+        maps = estimate_maps(scan, sets="auto", threshold=self.coil_map_threshold)
         if maps.shape[1] > 1:
             told = (*told, _FOLDED)
         return maps[:, 0], told

@@ -10,7 +10,7 @@ from pydantic import PositiveInt
 from torch import Tensor
 
 from fourfold.coils.compression import coils_to_keep, compress_coils
-from fourfold.coils.map_phase import principal_mixture
+from fourfold.coils.map_phase import principal_combination
 from fourfold.coils.root_sum_of_squares import root_sum_of_squares
 from fourfold.methods.sense_problem import CoilCombination, SenseProblem
 from fourfold.operators.fourier import ifft
@@ -117,7 +117,7 @@ class CoilImagesTarget:
             images = torch.cat([images, self.rest])
         if images.shape[0] == 1:
             return images[0]
-        strongest = torch.tensordot(principal_mixture(images / images.abs().max()).conj(), images, dims=1)
+        strongest = torch.tensordot(principal_combination(images / images.abs().max()).conj(), images, dims=1)
         return torch.polar(root_sum_of_squares(images), strongest.angle())
 
 

@@ -1,4 +1,4 @@
-"""How strong the noise of each frame is, told by its outermost samples."""
+"""Noise level of each frame, from the outermost k-space samples."""
 
 from __future__ import annotations
 
@@ -7,33 +7,33 @@ from torch import Tensor
 
 from fourfold.scan import Scan
 
-__all__ = ["noise_deviation", "noise_level", "squared_distance"]
+__all__ = ["noise_std_of_scan", "outer_noise_std", "squared_distance"]
 
-# Samples count by this power of their distance from the centre of k-space: the outermost that were acquired.
+# Weight of a sample: this power of its distance from the k-space centre, so that the outermost ones dominate.
 _POWER = 20
 _TINY = torch.finfo(torch.float32).tiny
 
 
-def noise_deviation(scan: Scan) -> float:
+def noise_std_of_scan(scan: Scan) -> float:
     """Return the standard deviation of the complex noise of a sample of a Cartesian scan, the mean over all frames.
 
-    From the noise scan where there is one, otherwise from the outermost samples (`noise_level`).
+    It is computed from the noise scan if there is one, otherwise from the outermost samples (`outer_noise_std`).
     """
     if scan.noise is not None:
         return float(scan.noise.abs().square().mean().sqrt())
-    return float(noise_level(scan.kspace, scan.mask).square().mean().sqrt())
+    return float(outer_noise_std(scan.kspace, scan.mask).square().mean().sqrt())
 
 
-def noise_level(kspace: Tensor, mask: Tensor) -> Tensor:
+def outer_noise_std(kspace: Tensor, mask: Tensor) -> Tensor:
     """Return the standard deviation of the complex noise of a sample, the root of E|n|², as the mean over coils.
 
-    Signal that is left far out makes it too large rather than too small: for scans without calibration lines, whose
-    noise `fourfold.noise.calibration_noise` tells better.
+    Remaining signal makes the estimate too large. It is for scans without calibration lines; otherwise
+    `fourfold.noise.calibration_noise` is more accurate.
 
     Parameters
     ----------
     kspace
-        complex64, (frame, coil, ky, kx), centred, zero where nothing was acquired.
+        complex64, (frame, coil, ky, kx), centred, zero where not acquired.
     mask
         bool, (frame or 1, ky, kx).
 
@@ -50,6 +50,6 @@ def noise_level(kspace: Tensor, mask: Tensor) -> Tensor:
 
 
 def squared_distance(shape: tuple[int, int], device: torch.device) -> Tensor:
-    """Return each sample's squared distance from the centre of k-space, float32 (ky, kx), in parts of the matrix."""
+    """Return each sample's squared distance from the k-space centre, float32 (ky, kx), relative to the matrix size."""
     rows, columns = ((torch.arange(size, device=device) - size // 2) / size for size in shape)
     return rows[:, None].square() + columns.square()
