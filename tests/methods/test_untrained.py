@@ -436,7 +436,7 @@ def test_networks_are_compiled_where_that_pays(scan, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         with_settings(QUICK, iterations=100_000)(scan)
     assert taken.pop() is False
-    with pytest.raises(InputError, match=r"cannot be compiled here, for want of a C\+\+ compiler"):
+    with pytest.raises(InputError, match=r"cannot be compiled here, because a C\+\+ compiler"):
         with_settings(QUICK, compile="always")(scan)
 
 

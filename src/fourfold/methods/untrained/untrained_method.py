@@ -37,7 +37,7 @@ __all__ = ["CoilMapMethod", "UntrainedMethod"]
 
 # Part of the weight that 'tv' chooses: the network is a prior too.
 _SHARE = 0.4
-# Compiling takes 20 to 40 s. A fit of so many numbers kept times iterations gains as much; a time budget must leave room.
+# Compiling takes 20 to 40 s. A fit of so many numbers kept times iterations gains as much; a time budget must allow it.
 _LONG_FIT, _LONG_BUDGET = 1.5e10, 100.0
 
 CoilMapMethod: TypeAlias = Literal["auto", "espirit", "nlinv", "walsh", "none"]
