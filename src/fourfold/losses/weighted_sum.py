@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any
 
 import torch
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import Field, ValidationError
 from torch import Tensor
 
-from fourfold.errors import InputError, nearest, short_repr
+from fourfold.errors import InputError, explain_settings, nearest, short_repr
 from fourfold.losses.loss import Loss
 from fourfold.losses.perceptual import Perceptual
 from fourfold.losses.pixelwise import L1, L2, Hybrid, Psnr
@@ -24,8 +24,6 @@ LOSSES: dict[str, type[Loss]] = {
 
 AnyLoss = Annotated[L1 | L2 | Hybrid | Psnr | Dssim | Ssim | MsSsim | Perceptual, Field(discriminator="kind")]
 """Type of a loss among settings, told apart by its ``kind``."""
-
-_LOSS: TypeAdapter[Loss] = TypeAdapter(AnyLoss)
 
 
 class WeightedSum:
@@ -78,16 +76,6 @@ def _loss(settings: Mapping[str, Any]) -> Loss:
         hint = nearest(str(kind), LOSSES)
         raise InputError(f"There is no loss {short_repr(kind)}; there are {', '.join(LOSSES)}.{hint}")
     try:
-        return _LOSS.validate_python(dict(settings))
+        return LOSSES[kind].model_validate(dict(settings))
     except ValidationError as error:
-        raise InputError(_explain(LOSSES[kind], error)) from None
-
-
-def _explain(loss: type[Loss], error: ValidationError) -> str:
-    first = error.errors()[0]
-    kind, setting = first["loc"][0], str(first["loc"][1])
-    if first["type"] == "extra_forbidden":
-        hint = nearest(setting, loss.model_fields)
-        return f"The loss '{kind}' has no setting '{setting}'; it has: {', '.join(loss.model_fields)}.{hint}"
-    expected = first["msg"][0].lower() + first["msg"][1:]
-    return f"The setting '{setting}' of the loss '{kind}' is {short_repr(first['input'])}; {expected}."
+        raise InputError(explain_settings(error, "loss", kind, LOSSES[kind].model_fields)) from None
