@@ -1,4 +1,4 @@
-"""The tables of settings in networks.md, training.md and training-data.md are those of the code."""
+"""The tables of settings in networks.md, training.md, training-data.md and studies.md are those of the code."""
 
 import importlib
 import re
@@ -9,6 +9,10 @@ from tests.helpers.settings_tables import DOCS, sections, wrong_defaults
 
 from fourfold.datasets.settings import Augmentation, DataSettings, Images, Masks, RawData, Simulation, Split
 from fourfold.networks.build import NETWORKS, complete_settings
+from fourfold.studies.image_groups import ImageGroupSettings
+from fourfold.studies.losses import LossesSettings
+from fourfold.studies.shift import ShiftSettings
+from fourfold.studies.transfer import TransferSettings
 from fourfold.training.optimisers import Adam, AdamW, RmsProp
 from fourfold.training.schedules import Constant, Cosine, OneCycle, Steps
 from fourfold.training.settings import SelfSupervisedSettings, StageSettings, TrainingSettings
@@ -29,6 +33,8 @@ TRAINING = {
     "schedules": (Constant, Steps, Cosine, OneCycle),
     "without-fully-sampled-data": (SelfSupervisedSettings,),
 }
+
+STUDIES = {"transfer": TransferSettings, "losses": LossesSettings, "shift": ShiftSettings}
 
 
 def stated_settings(page: str) -> dict[str, dict[str, str]]:
@@ -63,3 +69,11 @@ def test_settings_of_data(anchor, model):
 def test_settings_of_training(anchor, models):
     fields = {name for model in models for name in model.model_fields} - {"kind"}
     assert set(stated_settings("training.md")[anchor]) - {"preset"} == fields
+
+
+@pytest.mark.parametrize(("study", "model"), STUDIES.items())
+def test_settings_of_studies(study, model):
+    stated = stated_settings("studies.md")
+    (own,) = (settings for anchor, settings in stated.items() if anchor.endswith(f"fourfold-study-{study}"))
+    assert set(own) | set(stated["settings-of-the-studies-that-train-networks"]) == set(model.model_fields)
+    assert set(stated["image-groups"]) == set(ImageGroupSettings.model_fields)

@@ -167,6 +167,13 @@ def test_the_automatic_choice_uses_neighbouring_samples(full):
     assert "without calibration lines, but with neighbouring samples" in reason
 
 
+@pytest.mark.parametrize(("lines", "noted"), [(4, False), (14, True)])
+def test_a_note_names_methods_that_use_calibration_lines(full, lines, noted):
+    """With 12 lines and more cg-sense was better on 28 of 32 simulated and measured scans."""
+    notes = Nlinv(steps=2)(undersample(full, "random", 4, lines=lines)).record.notes
+    assert any(f"has {lines} calibration lines" in note and "'cg-sense'" in note for note in notes) == noted
+
+
 def test_refuses_what_cannot_be_told_apart(full):
     with pytest.raises(InputError, match="a single coil"):
         Nlinv()(full.replace(kspace=full.kspace[:, :1]))

@@ -191,3 +191,10 @@ def test_few_coils_in_noise_do_no_harm(coils, snr, kind, factor):
     truth = sample_image()[::2, ::2]
     under = undersample(simulate(truth, coils=coils, snr=snr, seed=1), kind, factor, lines=12)
     assert psnr(Spirit()(under).magnitude[0], truth) > psnr(ZeroFilled()(under).magnitude[0], truth)
+
+
+@pytest.mark.parametrize(("coils", "noted"), [(4, True), (8, False)])
+def test_an_acceleration_beyond_the_coils_is_noted(coils, noted):
+    scan = undersample(simulate(phantom((64, 60)), coils=coils, snr=40), "random", 4, lines=16)
+    notes = Spirit(iterations=2)(scan).record.notes
+    assert any("not below the number of coils, 4" in note for note in notes) == noted

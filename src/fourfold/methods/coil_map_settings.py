@@ -13,10 +13,10 @@ from fourfold.methods.joint_estimation import estimate_jointly
 from fourfold.methods.method_settings import MethodSettings
 from fourfold.scan import Scan
 
-__all__ = ["CoilMapSettings"]
+__all__ = ["ESPIRIT_LINES", "CoilMapSettings"]
 
 # With fewer calibration lines ESPIRiT's maps are worse than NLINV's: 10 to 22 dB at 6 and 8 lines on a head, 8 coils.
-_ESPIRIT_LINES = 12
+ESPIRIT_LINES = 12
 
 
 class CoilMapSettings(MethodSettings):
@@ -51,18 +51,18 @@ class CoilMapSettings(MethodSettings):
         given = scan.coils == 1 or scan.coil_maps is not None or scan.trajectory is not None
         if given or self.coil_map_method == "espirit":
             return scan, ()
-        if self.coil_map_method == "auto" and _calibration_lines(calibrated) >= _ESPIRIT_LINES:
+        if self.coil_map_method == "auto" and _calibration_lines(calibrated) >= ESPIRIT_LINES:
             return scan, ()
         if sets not in (1, "auto"):
             raise InputError(
                 f"{sets} sets of coil maps were asked for; only ESPIRiT gives more than one, from at least "
-                f"{_ESPIRIT_LINES} calibration lines: leave coil_map_sets out or acquire such lines."
+                f"{ESPIRIT_LINES} calibration lines: leave coil_map_sets out or acquire such lines."
             )
         if self.coil_map_method == "walsh":
             return scan.replace(coil_maps=estimate_maps(calibrated, algorithm="walsh")), ()
         joint = estimate_jointly(calibrated)
         reason = (
-            f"The scan has fewer than {_ESPIRIT_LINES} calibration lines: coil maps were estimated from all samples "
+            f"The scan has fewer than {ESPIRIT_LINES} calibration lines: coil maps were estimated from all samples "
             "(NLINV)."
         )
         notes = (reason, *joint.notes) if self.coil_map_method == "auto" else joint.notes

@@ -6,8 +6,10 @@ from typing import ClassVar
 
 import torch
 
+from fourfold.coils.calibration_size import calibration_size
 from fourfold.coils.root_sum_of_squares import root_sum_of_squares
 from fourfold.kspace.data_consistency import consistent_kspace
+from fourfold.methods.coil_map_settings import ESPIRIT_LINES
 from fourfold.methods.joint_estimation import NewtonSteps, estimate_jointly
 from fourfold.methods.method import Family, Method, Progress, Solution
 from fourfold.methods.sense_problem import CoilCombination
@@ -44,4 +46,15 @@ class Nlinv(Method):
             image = torch.polar(root_sum_of_squares(ifft(filled))[0], image.angle())
         errors = [round(error, 4) for error in joint.errors]
         details = {"steps": joint.steps, "held_out_errors": errors}
-        return Solution(image, joint.iterations, joint.scale, joint.notes, details)
+        notes = (*_calibration_note(calibration_size(scan)), *joint.notes)
+        return Solution(image, joint.iterations, joint.scale, notes, details)
+
+
+def _calibration_note(lines: int) -> tuple[str, ...]:
+    """Return a note where the scan has enough calibration lines for methods that use them."""
+    if lines < ESPIRIT_LINES:
+        return ()
+    return (
+        f"The scan has {lines} calibration lines. NLINV is meant for scans with fewer than {ESPIRIT_LINES}: 'cg-sense' "
+        "and 'tv' use them and are usually better; compare with one of them.",
+    )

@@ -80,7 +80,8 @@ class Spirit(Method):
         progress(0.0, "calibration")
         kspace, iterations = self.fill(scan, progress)
         progress(0.95, "combining coils")
-        return Solution(combine_coils(scan, ifft(kspace), self.coil_combination), iterations)
+        image = combine_coils(scan, ifft(kspace), self.coil_combination)
+        return Solution(image, iterations, notes=_acceleration_note(scan.acceleration, scan.coils))
 
     def fill(self, scan: Scan, progress: Progress = lambda *_: None) -> tuple[Tensor, int]:
         """Return the filled k-space (coil, ky, kx), complex64, of a scan of one frame, and the iterations done.
@@ -175,6 +176,16 @@ class Spirit(Method):
         )
         data.add_(z.mul_(root))
         return iterations
+
+
+def _acceleration_note(acceleration: float, coils: int) -> tuple[str, ...]:
+    """Return a note where there are no more coils than the acceleration needs."""
+    if acceleration < coils:
+        return ()
+    return (
+        f"The acceleration of {acceleration:.1f} is not below the number of coils, {coils}: parallel imaging alone "
+        "cannot determine the missing samples; compare with 'tv' or 'wavelet'.",
+    )
 
 
 def _penalty(energy: Tensor, noise: float, scarcity: float) -> Tensor:
