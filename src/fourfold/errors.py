@@ -72,28 +72,45 @@ def short_repr(value: Any) -> str:
 
 
 def explain_settings(error: ValidationError, kind: str, name: str, known: Collection[str]) -> str:
-    """Turn the complaints about the first bad setting into one sentence; a choice of types has one for each.
+    """Return one sentence about the first bad setting.
 
     Parameters
     ----------
     error
-        What pydantic found.
+        The errors that pydantic found.
     kind, name
-        Whose settings they are, such as ``"method"`` and ``"tv"``.
+        Whose settings they are, such as ``"method"`` and ``"tv"``; an empty name where there is one of the kind.
     known
-        The settings that there are.
+        The names of all settings.
     """
-    complaints = error.errors()
-    first = complaints[0]
-    if not first["loc"]:
-        # Said by what looks at several settings together.
-        return str(first["ctx"]["error"])
-    setting = str(first["loc"][0])
-    if first["type"] == "extra_forbidden" and len(first["loc"]) > 1:
-        return f"The {kind} '{name}' has no setting '{'.'.join(map(str, first['loc']))}'; check the spelling."
-    if first["type"] == "extra_forbidden":
-        listed = ", ".join(known) or "none"
-        return f"The {kind} '{name}' has no setting '{setting}'; it has: {listed}.{nearest(setting, known)}"
-    wrong = dict.fromkeys(each["msg"] for each in complaints if each["loc"][0] == setting)
-    expected = " or ".join(message[0].lower() + message[1:] for message in wrong)
-    return f"The setting '{setting}' of '{name}' is {short_repr(first['input'])}; {expected}."
+    errors = error.errors()
+    first, context = errors[0], errors[0].get("ctx", {})
+    if isinstance(context.get("error"), InputError):
+        # From a validator that looks at several settings together.
+        return str(context["error"])
+    # A setting that may be of several types has an error for each, which ends with the type's name.
+    alternatives = [each for each in errors if len(each["loc"]) > 1 and each["loc"][:-1] == first["loc"][:-1]]
+    alternatives = [each for each in alternatives if each["input"] is first["input"]]
+    location = first["loc"][:-1] if len(alternatives) > 1 else first["loc"]
+    path = [str(part) for part in location if not str(part).startswith("function")]
+    setting, owner = ".".join(path), f"the {kind} '{name}'" if name else f"the {kind}"
+    match first["type"]:
+        case "extra_forbidden" if len(path) > 1:
+            return f"{_capital(owner)} has no setting '{setting}'; check the spelling."
+        case "extra_forbidden":
+            listed = ", ".join(known) or "none"
+            return f"{_capital(owner)} has no setting '{setting}'; it has: {listed}.{nearest(setting, known)}"
+        case "missing":
+            return f"The setting '{setting}' of {owner} is missing; give it."
+        case "union_tag_invalid":
+            tag, tags = context["tag"], context["expected_tags"].replace("'", "")
+            hint = nearest(tag, tags.split(", "))
+            return f"The setting '{setting}' of {owner} names '{tag}'; there are {tags}.{hint}"
+    messages = dict.fromkeys(str(each.get("ctx", {}).get("error", each["msg"])) for each in alternatives or [first])
+    expected = " or ".join(message[0].lower() + message[1:] for message in messages)
+    whose = f"'{name}'" if name else f"the {kind}"
+    return f"The setting '{setting}' of {whose} is {short_repr(first['input'])}; {expected}."
+
+
+def _capital(words: str) -> str:
+    return words[0].upper() + words[1:]

@@ -525,7 +525,7 @@ def test_the_settings_on_the_page_are_settings():
         ({"maps": "none"}, r"needs coil maps"),
         ({"source": {"crop": (64, 64), "pad": False}}, r"images of 48×48, smaller than the crop of 64×64"),
         ({"images": 13}, r"13 images are to be used for training but there are 12"),
-        ({"validation_images": 0}, r"'validation_images' is 0; input should be greater than 0"),
+        ({"validation_images": 0}, r"'validation_images' of the data is 0; input should be greater than 0"),
         ({"sourcess": []}, r"no setting 'sourcess'"),
         ({"source": {"subject": "("}}, r"'\(', is not a regular expression"),
         ({"source": {"subject": "z"}}, r"does not match 'subject0:0'"),

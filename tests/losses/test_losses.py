@@ -293,13 +293,13 @@ def test_a_sum_from_settings(pair):
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ([], "no loss to train by"),
+        ([], "There is no loss;"),
         (["l3"], r"no loss 'l3'.*Did you mean"),
         ([{"weight": 1}], "no loss None"),
         ([{"kind": "ssim", "windows": 7}], r"no setting 'windows'.*Did you mean 'window'"),
-        ([{"kind": "ssim", "window": 1}], "'window' of the loss 'ssim' is 1"),
-        ([{"kind": "l1", "weight": -1}], "'weight' of the loss 'l1' is -1"),
-        ([{"kind": "perceptual", "layers": [1, 2]}], "'layers' of the loss 'perceptual'"),
+        ([{"kind": "ssim", "window": 1}], "'window' of 'ssim' is 1"),
+        ([{"kind": "l1", "weight": -1}], "'weight' of 'l1' is -1"),
+        ([{"kind": "perceptual", "layers": [1, 2]}], "'layers.2' of the loss 'perceptual'"),
     ],
 )
 def test_bad_settings_are_refused(settings, words):

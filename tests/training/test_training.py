@@ -678,7 +678,7 @@ def test_finetuning_begins_with_the_weights(settings, tmp_path):
     ("wrong", "sentence"),
     [
         ({"losses": []}, "no loss to train by"),
-        ({"losses": ["l3"]}, r"'losses.0' names 'l3'; there are l1, .*Did you mean"),
+        ({"losses": ["l3"]}, r"'losses.0' of the training names 'l3'; there are l1, .*Did you mean"),
         ({"network": "unnet"}, r"no network 'unnet'.*Did you mean 'unet'"),
         ({"network": {"channels": 3}}, "names no network"),
         ({"network": {"kind": "unet", "width": 3}}, "no setting 'width'"),
@@ -686,7 +686,7 @@ def test_finetuning_begins_with_the_weights(settings, tmp_path):
         ({"optimiser": {"kind": "sgd"}}, r"names 'sgd'; there are adam, adamw, rmsprop"),
         (
             {"optimiser": {"kind": "adam", "learning_rate": -1}},
-            r"'optimiser.adam.learning_rate' is -1; input should be greater than 0",
+            r"'optimiser.adam.learning_rate' of the training is -1; input should be greater than 0",
         ),
         ({"stages": [{"epochs": 1, "steps": 1}]}, "either 'epochs' or 'steps'"),
         ({"stages": [{"train": "subnetworks", "epochs": 1}]}, "'unet' has none of"),
@@ -700,9 +700,9 @@ def test_finetuning_begins_with_the_weights(settings, tmp_path):
         ({"supervision": "self"}, "has its loss on held-out samples"),
         ({"supervision": "self", "losses": [], "network": {**SMALL, "complex": False}}, "does not learn the phase"),
         ({"network": {**SMALL, "complex": False}}, "set 'compare: magnitude'"),
-        ({"name": "My weights"}, "'name' is 'My weights'"),
+        ({"name": "My weights"}, "'name' of the training is 'My weights'"),
         ({"data": {"masks": {"kinds": "random"}}}, "no setting 'masks.kinds'"),
-        ({"batch_size": 0}, "'batch_size' is 0"),
+        ({"batch_size": 0}, "'batch_size' of the training is 0"),
     ],
 )
 def test_wrong_settings_are_refused_in_one_sentence(settings, wrong, sentence):

@@ -15,7 +15,7 @@ from pydantic import (
     model_validator,
 )
 
-from fourfold.errors import InputError, short_repr
+from fourfold.errors import InputError, explain_settings
 
 __all__ = [
     "Augmentation",
@@ -237,7 +237,7 @@ class DataSettings(_Settings):
         try:
             super().__init__(**settings)
         except ValidationError as error:
-            raise InputError(_explain(error)) from None
+            raise InputError(explain_settings(error, "data", "", type(self).model_fields)) from None
 
     @model_validator(mode="after")
     def _consistent(self) -> DataSettings:
@@ -270,17 +270,3 @@ class DataSettings(_Settings):
         """Return the number of images of a part; None for all."""
         limits = {"training": self.images, "validation": self.validation_images, "test": self.test_images}
         return limits[part]
-
-
-def _explain(error: ValidationError) -> str:
-    """Return the first error as one sentence that names the setting."""
-    first = error.errors()[0]
-    if first["type"] == "value_error":
-        return str(first["ctx"]["error"])
-    where = ".".join(str(each) for each in first["loc"] if not str(each).startswith("function"))
-    if first["type"] == "extra_forbidden":
-        return f"The data has no setting '{where}'; check the spelling."
-    if first["type"] == "missing":
-        return f"The data's setting '{where}' is missing; give it."
-    expected = first["msg"][0].lower() + first["msg"][1:]
-    return f"The data's setting '{where}' is {short_repr(first['input'])}; {expected}."

@@ -1,4 +1,4 @@
-"""A weighted sum of losses, as settings state it."""
+"""Weighted sums of losses."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any
 
 import torch
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import Field, ValidationError
 from torch import Tensor
 
-from fourfold.errors import InputError, nearest, short_repr
+from fourfold.errors import InputError, explain_settings, nearest, short_repr
 from fourfold.losses.loss import Loss
 from fourfold.losses.perceptual import Perceptual
 from fourfold.losses.pixelwise import L1, L2, Hybrid, Psnr
@@ -20,12 +20,10 @@ __all__ = ["LOSSES", "AnyLoss", "WeightedSum", "weighted_sum"]
 LOSSES: dict[str, type[Loss]] = {
     loss.model_fields["kind"].default: loss for loss in (L1, L2, Hybrid, Psnr, Dssim, Ssim, MsSsim, Perceptual)
 }
-"""All losses by their names in settings."""
+"""All losses by name."""
 
 AnyLoss = Annotated[L1 | L2 | Hybrid | Psnr | Dssim | Ssim | MsSsim | Perceptual, Field(discriminator="kind")]
-"""Type of a loss among settings, told apart by its ``kind``."""
-
-_LOSS: TypeAdapter[Loss] = TypeAdapter(AnyLoss)
+"""Type of a loss in settings, discriminated by its ``kind``."""
 
 
 class WeightedSum:
@@ -34,16 +32,16 @@ class WeightedSum:
     Parameters
     ----------
     losses
-        One at least.
+        At least one.
     """
 
     def __init__(self, losses: Sequence[Loss]) -> None:
         if not losses:
-            raise InputError(f"There is no loss to train by; name one at least of {', '.join(LOSSES)}.")
+            raise InputError(f"There is no loss; give at least one of {', '.join(LOSSES)}.")
         self.losses = tuple(losses)
 
     def parts(self, image: Tensor, reference: Tensor) -> dict[str, Tensor]:
-        """Return each loss's weighted value, a scalar, by its kind; those of one kind are added up."""
+        """Return each loss times its weight, a scalar, by kind; losses of one kind are summed."""
         values: dict[str, Tensor] = {}
         for loss in self.losses:
             value = loss.weight * loss(image, reference)
@@ -78,16 +76,6 @@ def _loss(settings: Mapping[str, Any]) -> Loss:
         hint = nearest(str(kind), LOSSES)
         raise InputError(f"There is no loss {short_repr(kind)}; there are {', '.join(LOSSES)}.{hint}")
     try:
-        return _LOSS.validate_python(dict(settings))
+        return LOSSES[kind].model_validate(dict(settings))
     except ValidationError as error:
-        raise InputError(_explain(LOSSES[kind], error)) from None
-
-
-def _explain(loss: type[Loss], error: ValidationError) -> str:
-    first = error.errors()[0]
-    kind, setting = first["loc"][0], str(first["loc"][1])
-    if first["type"] == "extra_forbidden":
-        hint = nearest(setting, loss.model_fields)
-        return f"The loss '{kind}' has no setting '{setting}'; it has: {', '.join(loss.model_fields)}.{hint}"
-    expected = first["msg"][0].lower() + first["msg"][1:]
-    return f"The setting '{setting}' of the loss '{kind}' is {short_repr(first['input'])}; {expected}."
+        raise InputError(explain_settings(error, "loss", kind, LOSSES[kind].model_fields)) from None

@@ -6,41 +6,34 @@ import dataclasses
 import math
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 from fourfold.errors import InputError
 from fourfold.files.documents import plain
 from fourfold.methods.method import Method
 from fourfold.methods.registry import methods
 from fourfold.metrics import Metric, find_metric
-from fourfold.scan import Reconstruction
+from fourfold.studies.convdecoder_figures import convdecoder_figures
 from fourfold.studies.engine import Fact, Study
-from fourfold.studies.ensemble import EnsembleScores
 from fourfold.studies.page_parts import (
     Cell,
     Column,
     Figure,
     MemberChart,
-    MissingFigure,
-    SideBySide,
     Table,
     metric_column,
 )
 from fourfold.studies.reference import REFERENCES
-from fourfold.studies.scan_set import Case, Design, ScanSet
-from fourfold.studies.scores import Spread, format_number
+from fourfold.studies.scan_set import Case, Design, Kind, Place, ScanSet, ensemble_of, score_of, scored_images
+from fourfold.studies.scores import Spread
 from fourfold.studies.test_set import Evaluation
 
-__all__ = ["METRICS", "SUBJECT", "ConvDecoderStudy", "Kind", "study_methods"]
+__all__ = ["METRICS", "SUBJECT", "ConvDecoderStudy", "study_methods"]
 
 SUBJECT = "convdecoder"
 
 METRICS = ("vif", "ms-ssim", "fastmri-ssim", "psnr")
 """The scores of the study, in its order."""
-
-Kind: TypeAlias = Literal["image", "estimate", "gain", "best member", "mean member"]
-"""The method's image; the one before measured samples were put back; what that brought; the best single member by
-the score itself; the mean of the members' scores."""
 
 _KINDS: tuple[Kind, ...] = ("image", "estimate", "gain", "best member", "mean member")
 _WITH_AND_WITHOUT: tuple[tuple[Kind, str], ...] = (("image", ""), ("estimate", ", without data consistency"))
@@ -49,10 +42,6 @@ _MEMBERS: tuple[tuple[Kind, str], ...] = (
     ("best member", "best single member"),
     ("image", "mean of all members"),
 )
-_EXAMPLE = "Image, magnified detail and error of the scan with the median PSNR."
-
-Place: TypeAlias = tuple[str, int]
-"""Name of a data set and number of a case in it."""
 
 
 def study_methods() -> list[type[Method]]:
@@ -84,6 +73,7 @@ class ConvDecoderStudy(Study):
 
     paper = "Darestani & Heckel, Proc. ISMRM 29 (2021)"
     tables_title = "Scores"
+    subject = SUBJECT
     test_sets: Mapping[str, ScanSet]
 
     def __init__(
@@ -137,7 +127,7 @@ class ConvDecoderStudy(Study):
 
     def spread(self, method: str, metric: Metric, kind: Kind = "image", dataset: str | None = None) -> Spread:
         """Return mean and standard deviation of a score over the cases."""
-        return Spread.of(_value(each, metric, kind) for each in self.evaluations(method, dataset).values())
+        return Spread.of(score_of(each, metric, kind) for each in self.evaluations(method, dataset).values())
 
     # The page's parts
 
@@ -219,7 +209,7 @@ class ConvDecoderStudy(Study):
             chart
             for method in several
             for metric in self.metrics
-            if (chart := self._member_chart(method, metric)) is not None
+            if (chart := self.member_chart(method, metric)) is not None
         ]
         return [self._table(caption, rows, row_title="Image", mark_best=False)], charts
 
@@ -232,7 +222,7 @@ class ConvDecoderStudy(Study):
         )
         rows: list[tuple[str, tuple[Cell, ...]]] = []
         for (dataset, index), method, evaluation in self._in_order():
-            scores = (_value(evaluation, metric) for metric in self.metrics)
+            scores = (score_of(evaluation, metric) for metric in self.metrics)
             label = self.test_sets[dataset].cases[index].label
             rows.append((label, (method.title, *scores, evaluation["seconds"])))
         return [Table("Every scan", "Scan", columns, tuple(rows))]
@@ -253,7 +243,7 @@ class ConvDecoderStudy(Study):
         names = [metric.name for metric in self.metrics]
         for (dataset, index), method, evaluation in self._in_order():
             head = {"data_set": dataset, "scan": self.test_sets[dataset].image_name(index), "method": method.name}
-            for image, scores in _images(evaluation):
+            for image, scores in scored_images(evaluation):
                 row = {**head, "image": image, **{name: scores.get(name, math.nan) for name in names}}
                 yield {**row, "seconds": evaluation["seconds"]} if image == "image" else row
 
@@ -299,23 +289,9 @@ class ConvDecoderStudy(Study):
         )
         return content
 
-    # Figures
-
     def figures(self) -> Iterator[Figure]:
         """Yield Figures 2 to 5 of the paper for this data."""
-        place = self.example()
-        if place is None:
-            yield MissingFigure("2", f"There are no figures: no scan suits '{SUBJECT}', which they are about.")
-            return
-        families = {method.name: method.family for method in self.methods}
-        rivals = [name for name, family in families.items() if family != "untrained"]
-        networks = [name for name, family in families.items() if family == "untrained"]
-        title = next(method.title for method in self.methods if method.name == SUBJECT)
-        words = f"{title} beside methods that are not untrained networks."
-        yield self._side_by_side(place, [*rivals, SUBJECT], "2", words)
-        yield self._side_by_side(place, networks, "3", "The untrained networks.")
-        yield from self._ensemble_figures(place)
-        yield from self._shift_figures([name for name in rivals if families[name] == "trained"], title)
+        return convdecoder_figures(self)
 
     def example(self, dataset: str | None = None) -> Place | None:
         """Return the case with the median PSNR of ConvDecoder, the lower one of two, or None without any."""
@@ -323,109 +299,7 @@ class ConvDecoderStudy(Study):
         by_score = sorted(found, key=lambda place: found[place]["image"]["psnr"])
         return by_score[(len(by_score) - 1) // 2] if by_score else None
 
-    def _figure(
-        self,
-        name: str,
-        caption: str,
-        place: Place,
-        images: Sequence[tuple[str, Reconstruction, float]],
-        below: Sequence[Sequence[str]],
-        scores: str,
-    ) -> SideBySide:
-        case = self.test_sets[place[0]].cases[place[1]]
-        return SideBySide(
-            name,
-            f"{caption} {_EXAMPLE} {scores}",
-            images,
-            find_metric("psnr"),
-            self.test_sets[place[0]].reference(place[1]),
-            self.design.reference,
-            [[metric.title for metric in self.metrics], *below],
-            (scores, f"Shown: {case.label}."),
-        )
-
-    def _side_by_side(
-        self,
-        place: Place,
-        names: Sequence[str],
-        number: str,
-        caption: str,
-        dataset: str | None = None,
-    ) -> SideBySide:
-        """Return the images of several methods on one case, with their mean scores over all cases or a data set's."""
-        shown = [
-            (method, found[place])
-            for method in self.methods
-            if method.name in names and place in (found := self.evaluations(method.name))
-        ]
-        shown.sort(key=lambda pair: names.index(pair[0].name))
-        count = self.count if dataset is None else len(self.test_sets[dataset])
-        return self._figure(
-            number,
-            caption,
-            place,
-            [
-                (method.title, self.results.image(method, *place), evaluation["image"]["psnr"])
-                for method, evaluation in shown
-            ],
-            [[self._with_and_without(method.name, metric, dataset) for metric in self.metrics] for method, _ in shown],
-            f"Scores: mean ± standard deviation over {count} scan{'s' if count > 1 else ''}; in brackets without data "
-            "consistency.",
-        )
-
-    def _with_and_without(self, method: str, metric: Metric, dataset: str | None) -> str:
-        spec = f".{metric.decimals}f"
-        words = self.spread(method, metric, dataset=dataset).text(spec)
-        without = self.spread(method, metric, "estimate", dataset)
-        return f"{words} ({format_number(without.mean, spec)})" if without.count else words
-
-    def _ensemble_figures(self, place: Place) -> Iterator[Figure]:
-        """Yield the mean of the members beside the best of them, and PSNR against their number."""
-        method, psnr = next(each for each in self.methods if each.name == SUBJECT), find_metric("psnr")
-        evaluation = self.evaluations(SUBJECT)[place]
-        made, ensemble = self.results.image(method, *place), _ensemble(evaluation)
-        if made.members is None or ensemble is None:
-            yield MissingFigure("4", "Figure 4 compares an ensemble with its members, and there is a single member.")
-            return
-        count, best = len(made.members), ensemble.best(psnr)
-        single = dataclasses.replace(
-            made, image=made.members[best], members=None, std=None, before_data_consistency=None
-        )
-        kinds: tuple[Kind, ...] = ("best member", "image")
-        yield self._figure(
-            "4a",
-            "The mean of the members beside the best of them.",
-            place,
-            [
-                (f"Best of {count} members", single, ensemble.single[psnr.name][best]),
-                (f"Mean of {count} members", made, evaluation["image"][psnr.name]),
-            ],
-            [[self.spread(SUBJECT, each, kind).text(f".{each.decimals}f") for each in self.metrics] for kind in kinds],
-            "Scores: mean ± standard deviation over all scans; the best member is chosen by each score.",
-        )
-        chart = self._member_chart(method, psnr)
-        assert chart is not None
-        caption = "PSNR against the number of averaged members, mean over all scans."
-        yield dataclasses.replace(chart, name="4b", caption=caption)
-
-    def _shift_figures(self, trained: Sequence[str], title: str) -> Iterator[Figure]:
-        """Yield trained networks on each data set beside ConvDecoder."""
-        shift = "Figure 5, the shift from one anatomy to another,"
-        if not trained:
-            words = (
-                f"{shift} is about trained networks, and there are none yet; untrained ones see no data but the scan."
-            )
-            yield MissingFigure("5", words)
-        elif len(self.datasets) == 1:
-            yield MissingFigure("5", f"{shift} needs a second data set: name one.")
-        else:
-            for letter, dataset in zip("abcdefghijklmnopqrstuvwxyz", self.datasets, strict=False):
-                place = self.example(dataset)
-                if place is not None:
-                    words = f"Trained networks and {title} on the data set {dataset}."
-                    yield self._side_by_side(place, [*trained, SUBJECT], f"5{letter}", words, dataset)
-
-    def _member_chart(self, method: Method, metric: Metric) -> MemberChart | None:
+    def member_chart(self, method: Method, metric: Metric) -> MemberChart | None:
         """Return a score against the number of averaged members, the mean over all cases."""
         scores = self._averages(method.name, metric)
         if scores is None:
@@ -437,38 +311,9 @@ class ConvDecoderStudy(Study):
     def _averages(self, method: str, metric: Metric) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
         """Return the means over the cases of the scores of averages and of members, or None without members."""
         evaluations = self.evaluations(method).values()
-        found = [each for each in map(_ensemble, evaluations) if each is not None and metric.name in each.single]
+        found = [each for each in map(ensemble_of, evaluations) if each is not None and metric.name in each.single]
         if not found:
             return None
         averaged = zip(*(each.averaged[metric.name] for each in found), strict=True)
         single = zip(*(each.single[metric.name] for each in found), strict=True)
         return tuple(map(statistics.fmean, averaged)), tuple(map(statistics.fmean, single))
-
-
-def _ensemble(evaluation: Evaluation) -> EnsembleScores | None:
-    scores = evaluation["ensemble"]
-    return None if scores is None else EnsembleScores(**scores)
-
-
-def _value(evaluation: Evaluation, metric: Metric, kind: Kind = "image") -> float:
-    """Return a score, NaN where there is none."""
-    image = float(evaluation["image"].get(metric.name, math.nan))
-    estimate = float(evaluation["estimate"].get(metric.name, math.nan))
-    if kind in ("image", "estimate", "gain"):
-        return {"image": image, "estimate": estimate, "gain": image - estimate}[kind]
-    ensemble = _ensemble(evaluation)
-    if ensemble is None or metric.name not in ensemble.single:
-        return math.nan
-    single = ensemble.single[metric.name]
-    return single[ensemble.best(metric)] if kind == "best member" else statistics.mean(single)
-
-
-def _images(evaluation: Evaluation) -> Iterator[tuple[str, Mapping[str, float]]]:
-    """Yield the name and the scores of every image of one reconstruction."""
-    yield "image", evaluation["image"]
-    if evaluation["estimate"]:
-        yield "without data consistency", evaluation["estimate"]
-    for words, what in (("mean of first", "averaged"), ("member", "single")):
-        scores = (evaluation["ensemble"] or {}).get(what, {})
-        for place in range(len(next(iter(scores.values()), ()))):
-            yield f"{words} {place + 1}", {name: values[place] for name, values in scores.items()}

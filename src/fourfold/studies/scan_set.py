@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+import math
+import statistics
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 from torch import Tensor
 
@@ -15,11 +17,18 @@ from fourfold.metrics import Metric
 from fourfold.result_cache import CacheKey, fingerprint
 from fourfold.sampling import SamplingOptions, undersample
 from fourfold.scan import Reconstruction, Scan
-from fourfold.studies.ensemble import ensemble_scores
+from fourfold.studies.ensemble import EnsembleScores, ensemble_scores
 from fourfold.studies.reference import Reference, reference_image
 from fourfold.studies.test_set import Evaluation, TestSet
 
-__all__ = ["Case", "Design", "ScanSet"]
+__all__ = ["Case", "Design", "Kind", "Place", "ScanSet", "ensemble_of", "score_of", "scored_images"]
+
+Kind: TypeAlias = Literal["image", "estimate", "gain", "best member", "mean member"]
+"""The method's image; the one before measured samples were put back; what that brought; the best single member by
+the score itself; the mean of the members' scores."""
+
+Place: TypeAlias = tuple[str, int]
+"""Name of a data set and number of a case in it."""
 
 
 @dataclass(frozen=True)
@@ -201,3 +210,33 @@ class ScanSet(TestSet):
             self.simulated |= full.source.simulated
             self._last = index, _Prepared(full, scan, reference, fingerprint(full))
         return self._last[1]
+
+
+def ensemble_of(evaluation: Evaluation) -> EnsembleScores | None:
+    """Return the scores of the members, or None for a single one."""
+    scores = evaluation["ensemble"]
+    return None if scores is None else EnsembleScores(**scores)
+
+
+def score_of(evaluation: Evaluation, metric: Metric, kind: Kind = "image") -> float:
+    """Return a score, NaN where there is none."""
+    image = float(evaluation["image"].get(metric.name, math.nan))
+    estimate = float(evaluation["estimate"].get(metric.name, math.nan))
+    if kind in ("image", "estimate", "gain"):
+        return {"image": image, "estimate": estimate, "gain": image - estimate}[kind]
+    ensemble = ensemble_of(evaluation)
+    if ensemble is None or metric.name not in ensemble.single:
+        return math.nan
+    single = ensemble.single[metric.name]
+    return single[ensemble.best(metric)] if kind == "best member" else statistics.mean(single)
+
+
+def scored_images(evaluation: Evaluation) -> Iterator[tuple[str, Mapping[str, float]]]:
+    """Yield the name and the scores of every image of one reconstruction."""
+    yield "image", evaluation["image"]
+    if evaluation["estimate"]:
+        yield "without data consistency", evaluation["estimate"]
+    for words, what in (("mean of first", "averaged"), ("member", "single")):
+        scores = (evaluation["ensemble"] or {}).get(what, {})
+        for place in range(len(next(iter(scores.values()), ()))):
+            yield f"{words} {place + 1}", {name: values[place] for name, values in scores.items()}

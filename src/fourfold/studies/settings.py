@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Annotated, Any, ClassVar
 
 import torch
 from pydantic import BeforeValidator, Field, PositiveInt, ValidationError, field_validator
 
-from fourfold.errors import InputError, explain_settings
+from fourfold.errors import InputError, explain_settings, nearest
 from fourfold.methods.method import Method
 from fourfold.methods.registry import find_method
 from fourfold.metrics import find_metric
 from fourfold.training.base import Settings
 
-__all__ = ["Methods", "Named", "StudySettings", "refuse_placed"]
+__all__ = ["Methods", "Named", "StudySettings", "refuse_placed", "refuse_unknown"]
 
 Named = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9-]*$")]
 """A name that folders can have: letters, digits and hyphens."""
@@ -71,6 +71,14 @@ class StudySettings(Settings):
         """Where images are tested: as trained."""
         wanted = self.training.get("device", "auto")
         return "cuda" if wanted == "cuda" or (wanted == "auto" and torch.cuda.is_available()) else "cpu"
+
+
+def refuse_unknown(names: Iterable[str], domains: Collection[str]) -> None:
+    """Raise InputError where a domain is named that is not described."""
+    for name in names:
+        if name not in domains:
+            known = ", ".join(domains)
+            raise InputError(f"The domain '{name}' is not described; there are {known}.{nearest(name, domains)}")
 
 
 def refuse_placed(data: Any) -> None:

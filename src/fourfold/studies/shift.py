@@ -7,13 +7,13 @@ from typing import Any, ClassVar, Self
 
 from pydantic import Field, PositiveInt, model_validator
 
-from fourfold.errors import InputError, nearest
+from fourfold.errors import InputError
 from fourfold.studies.engine import TrainingRun
 from fourfold.studies.image_groups import ImageGroupSettings, refuse_shared_subjects
 from fourfold.studies.network_study import NetworkStudy, compared, label
 from fourfold.studies.page_parts import Figure, Finding, Table, metric_column
 from fourfold.studies.scores import Scores
-from fourfold.studies.settings import Named, StudySettings, refuse_placed
+from fourfold.studies.settings import Named, StudySettings, refuse_placed, refuse_unknown
 from fourfold.training.base import Settings
 from fourfold.training.presets import with_preset
 from fourfold.weights.load_network import load_network
@@ -49,12 +49,7 @@ class ShiftSettings(StudySettings):
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         trained_on = [each.domain for each in self.networks.values() if each.domain is not None]
-        for name in (*self.train_on, *self.test_on, *trained_on):
-            if name not in self.domains:
-                known = ", ".join(self.domains)
-                raise InputError(
-                    f"The domain '{name}' is not described; there are {known}.{nearest(name, self.domains)}"
-                )
+        refuse_unknown((*self.train_on, *self.test_on, *trained_on), self.domains)
         if not self.train_on and not self.networks:
             raise InputError("There is no network to test; give 'networks', or 'train_on' to train some.")
         twice = sorted(set(self.train_on) & set(self.networks))

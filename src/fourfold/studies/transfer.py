@@ -7,13 +7,13 @@ from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
-from fourfold.errors import InputError, nearest
+from fourfold.errors import InputError
 from fourfold.metrics import Metric
 from fourfold.studies.engine import Contender, TrainingRun
 from fourfold.studies.image_groups import ImageGroupSettings, refuse_shared_subjects
 from fourfold.studies.network_study import NetworkStudy, compared
 from fourfold.studies.page_parts import Figure, Finding, Table, TuningChart, metric_column
-from fourfold.studies.settings import Named, StudySettings, refuse_placed
+from fourfold.studies.settings import Named, StudySettings, refuse_placed, refuse_unknown
 from fourfold.training.presets import merged, with_preset
 from fourfold.training.settings import TrainingSettings
 
@@ -52,9 +52,7 @@ class TransferSettings(StudySettings):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        for setting in ("train_on", "test_on"):
-            for name in getattr(self, setting):
-                self._check_known(setting, name)
+        refuse_unknown((*self.train_on, *self.test_on), self.domains)
         if self.transferred and self.transferred not in self.train_on:
             raise InputError(f"The domain '{self.transferred}' is to be transferred but is not in 'train_on'; name it.")
         if self.shown_tuning and self.shown_tuning not in self.tuning_sizes:
@@ -66,14 +64,6 @@ class TransferSettings(StudySettings):
             raise InputError(f"The tuning gives '{min(fixed)}', which is that of the training; leave it out.")
         refuse_placed(self.training.get("data"))
         return self
-
-    def _check_known(self, setting: str, name: str) -> None:
-        if name not in self.domains:
-            known = ", ".join(self.domains)
-            raise InputError(
-                f"The setting '{setting}' names the domain '{name}', which is not described; there are {known}."
-                f"{nearest(name, self.domains)}"
-            )
 
     @property
     def source(self) -> str:

@@ -15,7 +15,7 @@ from pydantic import (
 )
 
 from fourfold.datasets import DataSettings
-from fourfold.errors import InputError, nearest, short_repr
+from fourfold.errors import InputError, explain_settings
 from fourfold.losses.weighted_sum import AnyLoss
 from fourfold.metrics import find_metric
 from fourfold.networks.build import complete_settings
@@ -144,7 +144,7 @@ class TrainingSettings(Settings):
         try:
             super().__init__(**settings)
         except ValidationError as error:
-            raise InputError(_explain(error)) from None
+            raise InputError(explain_settings(error, "training", "", type(self).model_fields)) from None
 
     @field_validator("network", mode="before")
     @classmethod
@@ -208,24 +208,3 @@ class TrainingSettings(Settings):
     def network_settings(self) -> dict[str, Any]:
         """The network's settings, without its kind."""
         return {name: value for name, value in self.network.items() if name != "kind"}
-
-
-def _explain(error: ValidationError) -> str:
-    """Return the first error as one sentence that names the setting by its path."""
-    first = error.errors()[0]
-    if first["type"] == "value_error":
-        return str(first["ctx"]["error"])
-    # A union's branch is named between the setting and its own settings.
-    path = [str(each) for each in first["loc"]]
-    where = ".".join(path)
-    if first["type"] == "extra_forbidden":
-        known = TrainingSettings.model_fields if len(path) == 1 else ()
-        listed = f"; it has: {', '.join(known)}" if known else "; check the spelling"
-        return f"A training has no setting '{where}'{listed}.{nearest(path[-1], known)}"
-    if first["type"] == "missing":
-        return f"The training's setting '{where}' is missing; give it."
-    if first["type"] == "union_tag_invalid":
-        tag, tags = first["ctx"]["tag"], first["ctx"]["expected_tags"].replace("'", "")
-        return f"The training's setting '{where}' names '{tag}'; there are {tags}.{nearest(tag, tags.split(', '))}"
-    expected = first["msg"][0].lower() + first["msg"][1:]
-    return f"The training's setting '{where}' is {short_repr(first['input'])}; {expected}."

@@ -204,7 +204,7 @@ def test_the_grid_holds_every_network_or_those_of_the_tables(images):
     ("change", "sentence"),
     [
         ({"sizes": [2, 60]}, "has 10 images for training and 60 were asked for"),
-        ({"train_on": ["photos", "T3"]}, "names the domain 'T3', which is not described"),
+        ({"train_on": ["photos", "T3"]}, "The domain 'T3' is not described"),
         ({"transferred": "T4"}, "'T4' is to be transferred but is not in 'train_on'"),
         ({"shown_tuning": 2}, "show 2 images of tuning"),
         ({"metrics": ["fastmri-ssim"]}, "add 'psnr'"),

@@ -25,7 +25,6 @@ from fourfold.methods.untrained.untrained_method import UntrainedMethod
 from fourfold.metrics import score
 from fourfold.operators.fourier import ifft
 from fourfold.report.study import StudyPage
-from fourfold.result_cache import CacheKey, ResultCache
 from fourfold.sampling import radial, undersample
 from fourfold.scan import Scan, crop_centre
 from fourfold.simulation.simulate import phantom, simulate
@@ -355,21 +354,6 @@ def test_an_interruption_keeps_what_is_finished(solved, monkeypatch, capsys):
     solved.clear()
     assert main(command) == 0
     assert solved == ["dip", "convdecoder"]
-
-
-def test_a_damaged_file_is_told(tmp_path):
-    cache, key = ResultCache(tmp_path), CacheKey("scan", "tv", {"a": 1})
-    assert cache.scores(key) is None
-    made = TotalVariation(weight=0.002, iterations=2)(undersample(head(0), "random", 2.0, lines=12))
-    cache.keep(key, {"psnr": float("inf")}, made)
-    assert cache.scores(key) == {"psnr": float("inf")}
-    torch.testing.assert_close(cache.reconstruction(key).image, made.image)
-    assert cache.reconstruction(key).record.settings == made.record.settings
-    assert cache.scores(CacheKey("scan", "tv", {"a": 2})) is None
-    path = tmp_path / key.file_name
-    path.write_bytes(path.read_bytes()[:200])
-    with pytest.raises(InputError, match="is damaged: delete it"):
-        cache.scores(key)
 
 
 # Refusals

@@ -1,0 +1,145 @@
+"""Figures 2 to 5 of Darestani & Heckel (2021, ISMRM 29) for the data of a study."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from fourfold.metrics import Metric, find_metric
+from fourfold.scan import Reconstruction
+from fourfold.studies.page_parts import Figure, MissingFigure, SideBySide
+from fourfold.studies.scan_set import Kind, Place, ensemble_of
+from fourfold.studies.scores import format_number
+
+if TYPE_CHECKING:
+    from fourfold.studies.convdecoder import ConvDecoderStudy
+
+__all__ = ["convdecoder_figures"]
+
+_EXAMPLE = "Image, magnified detail and error of the scan with the median PSNR."
+
+
+def convdecoder_figures(study: ConvDecoderStudy) -> Iterator[Figure]:
+    """Yield Figures 2 to 5 of the paper for this data."""
+    place = study.example()
+    if place is None:
+        yield MissingFigure("2", f"There are no figures: no scan suits '{study.subject}', which they are about.")
+        return
+    families = {method.name: method.family for method in study.methods}
+    rivals = [name for name, family in families.items() if family != "untrained"]
+    networks = [name for name, family in families.items() if family == "untrained"]
+    title = next(method.title for method in study.methods if method.name == study.subject)
+    words = f"{title} beside methods that are not untrained networks."
+    yield _side_by_side(study, place, [*rivals, study.subject], "2", words)
+    yield _side_by_side(study, place, networks, "3", "The untrained networks.")
+    yield from _ensemble_figures(study, place)
+    yield from _shift_figures(study, [name for name in rivals if families[name] == "trained"], title)
+
+
+def _figure(
+    study: ConvDecoderStudy,
+    name: str,
+    caption: str,
+    place: Place,
+    images: Sequence[tuple[str, Reconstruction, float]],
+    below: Sequence[Sequence[str]],
+    scores: str,
+) -> SideBySide:
+    case = study.test_sets[place[0]].cases[place[1]]
+    return SideBySide(
+        name,
+        f"{caption} {_EXAMPLE} {scores}",
+        images,
+        find_metric("psnr"),
+        study.test_sets[place[0]].reference(place[1]),
+        study.design.reference,
+        [[metric.title for metric in study.metrics], *below],
+        (scores, f"Shown: {case.label}."),
+    )
+
+
+def _side_by_side(
+    study: ConvDecoderStudy,
+    place: Place,
+    names: Sequence[str],
+    number: str,
+    caption: str,
+    dataset: str | None = None,
+) -> SideBySide:
+    """Return the images of several methods on one case, with their mean scores over all cases or a data set's."""
+    shown = [
+        (method, found[place])
+        for method in study.methods
+        if method.name in names and place in (found := study.evaluations(method.name))
+    ]
+    shown.sort(key=lambda pair: names.index(pair[0].name))
+    count = study.count if dataset is None else len(study.test_sets[dataset])
+    return _figure(
+        study,
+        number,
+        caption,
+        place,
+        [
+            (method.title, study.results.image(method, *place), evaluation["image"]["psnr"])
+            for method, evaluation in shown
+        ],
+        [[_with_and_without(study, method.name, metric, dataset) for metric in study.metrics] for method, _ in shown],
+        f"Scores: mean ± standard deviation over {count} scan{'s' if count > 1 else ''}; in brackets without data "
+        "consistency.",
+    )
+
+
+def _with_and_without(study: ConvDecoderStudy, method: str, metric: Metric, dataset: str | None) -> str:
+    spec = f".{metric.decimals}f"
+    words = study.spread(method, metric, dataset=dataset).text(spec)
+    without = study.spread(method, metric, "estimate", dataset)
+    return f"{words} ({format_number(without.mean, spec)})" if without.count else words
+
+
+def _ensemble_figures(study: ConvDecoderStudy, place: Place) -> Iterator[Figure]:
+    """Yield the mean of the members beside the best of them, and PSNR against their number."""
+    method, psnr = next(each for each in study.methods if each.name == study.subject), find_metric("psnr")
+    evaluation = study.evaluations(study.subject)[place]
+    made, ensemble = study.results.image(method, *place), ensemble_of(evaluation)
+    if made.members is None or ensemble is None:
+        yield MissingFigure("4", "Figure 4 compares an ensemble with its members, and there is a single member.")
+        return
+    count, best = len(made.members), ensemble.best(psnr)
+    single = dataclasses.replace(made, image=made.members[best], members=None, std=None, before_data_consistency=None)
+    kinds: tuple[Kind, ...] = ("best member", "image")
+    yield _figure(
+        study,
+        "4a",
+        "The mean of the members beside the best of them.",
+        place,
+        [
+            (f"Best of {count} members", single, ensemble.single[psnr.name][best]),
+            (f"Mean of {count} members", made, evaluation["image"][psnr.name]),
+        ],
+        [
+            [study.spread(study.subject, each, kind).text(f".{each.decimals}f") for each in study.metrics]
+            for kind in kinds
+        ],
+        "Scores: mean ± standard deviation over all scans; the best member is chosen by each score.",
+    )
+    chart = study.member_chart(method, psnr)
+    assert chart is not None
+    caption = "PSNR against the number of averaged members, mean over all scans."
+    yield dataclasses.replace(chart, name="4b", caption=caption)
+
+
+def _shift_figures(study: ConvDecoderStudy, trained: Sequence[str], title: str) -> Iterator[Figure]:
+    """Yield trained networks on each data set beside ConvDecoder."""
+    shift = "Figure 5, the shift from one anatomy to another,"
+    if not trained:
+        words = f"{shift} is about trained networks, and there are none yet; untrained ones see no data but the scan."
+        yield MissingFigure("5", words)
+    elif len(study.datasets) == 1:
+        yield MissingFigure("5", f"{shift} needs a second data set: name one.")
+    else:
+        for letter, dataset in zip("abcdefghijklmnopqrstuvwxyz", study.datasets, strict=False):
+            place = study.example(dataset)
+            if place is not None:
+                words = f"Trained networks and {title} on the data set {dataset}."
+                yield _side_by_side(study, place, [*trained, study.subject], f"5{letter}", words, dataset)
