@@ -40,7 +40,7 @@ class DenoiserMethod(ModelBasedMethod):
         start: Tensor | None = None,
         callback: IterationCallback | None = None,
     ) -> Minimum:
-        """Return the solution (frame, set, y, x) for one noise level, and how it was found."""
+        """Return the solution (frame, set, y, x) for one noise level."""
         return plug_and_play(
             problem.data_term,
             self.new_denoiser(problem),

@@ -35,7 +35,7 @@ class RegularisedSense(ModelBasedMethod):
         start: Tensor | None = None,
         callback: IterationCallback | None = None,
     ) -> Minimum:
-        """Return the solution (frame, set, y, x) for one weight, and how it was found."""
+        """Return the solution (frame, set, y, x) for one weight."""
         return minimise(
             problem.data_term,
             self.new_regulariser(problem),

@@ -44,7 +44,7 @@ class CgSense(ModelBasedMethod):
         start: Tensor | None = None,
         callback: IterationCallback | None = None,
     ) -> Minimum:
-        """Return the solution (frame, set, y, x) for one weight, and how it was found."""
+        """Return the solution (frame, set, y, x) for one weight."""
 
         def system(x: Tensor) -> Tensor:
             return torch.add(problem.encoding.normal(x), x, alpha=weight)

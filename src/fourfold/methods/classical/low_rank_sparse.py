@@ -49,7 +49,7 @@ class LowRankSparse(ModelBasedMethod):
         start: Tensor | None = None,
         callback: IterationCallback | None = None,
     ) -> Minimum:
-        """Return the solution L + S (frame, set, y, x) for one weight, and how it was found."""
+        """Return the solution L + S (frame, set, y, x) for one weight."""
         sparse: Regulariser = TemporalFourierPenalty() if self.sparsity == "fourier" else SeriesTotalVariationPenalty()
 
         # In the variables √2 L and √2 S the operator (L, S) ↦ A(L + S) has norm 1.

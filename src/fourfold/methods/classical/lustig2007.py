@@ -69,5 +69,5 @@ class Lustig2007(WaveletSettings, RegularisedSense):
         start: Tensor | None = None,
         callback: IterationCallback | None = None,
     ) -> Minimum:
-        """Return the solution (frame, set, y, x) for one weight, and how it was found."""
+        """Return the solution (frame, set, y, x) for one weight."""
         return super().minimise(problem, weight / 2, start, callback)
