@@ -6,6 +6,7 @@ import math
 from abc import abstractmethod
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import ClassVar, Literal, TypeAlias
 
 from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt
@@ -22,13 +23,32 @@ from fourfold.noise.outer_kspace_noise import noise_std_of_scan
 from fourfold.optimize.minimum import Minimum
 from fourfold.scan import Scan
 
-__all__ = ["IterationCallback", "ModelBasedMethod", "Weight"]
+__all__ = ["DEFAULT_CONTROL", "IterationCallback", "ModelBasedMethod", "SolverControl", "Weight"]
 
 Weight: TypeAlias = NonNegativeFloat | Literal["auto"]
 """A number, or auto: chosen from the data."""
 
 IterationCallback: TypeAlias = Callable[[int, Tensor], None]
 """Called with the iteration (from 1) and the current solution."""
+
+
+@dataclass(frozen=True)
+class SolverControl:
+    """Where a solver starts, and what it calls after every iteration.
+
+    Attributes
+    ----------
+    start
+        First guess (frame, set, y, x); None for the solver's own.
+    callback
+        Called after every iteration.
+    """
+
+    start: Tensor | None = None
+    callback: IterationCallback | None = None
+
+
+DEFAULT_CONTROL = SolverControl()
 
 # From this part of the image's brightness on, a sample's noise leaves methods for series little to go on: of two series
 # with more, low rank + sparse was 2 dB above zero-filled frames and 2 dB below.
@@ -82,13 +102,7 @@ class ModelBasedMethod(CoilMapSettings, Method):
         return max(1, int(self.gpu_memory * 1e9 / (8 * arrays * math.prod(scan.shape))))
 
     @abstractmethod
-    def minimise(
-        self,
-        problem: SenseProblem,
-        weight: float,
-        start: Tensor | None = None,
-        callback: IterationCallback | None = None,
-    ) -> Minimum:
+    def minimise(self, problem: SenseProblem, weight: float, control: SolverControl = DEFAULT_CONTROL) -> Minimum:
         """Return the solution (frame, set, y, x) for one weight.
 
         Parameters
@@ -97,10 +111,8 @@ class ModelBasedMethod(CoilMapSettings, Method):
             The data term.
         weight
             Weight of R.
-        start
-            First guess (frame, set, y, x), where one is at hand.
-        callback
-            Called after every iteration.
+        control
+            Where to start and what to call after every iteration.
         """
 
     def solve(self, scan: Scan, progress: Progress) -> Solution:
@@ -114,7 +126,7 @@ class ModelBasedMethod(CoilMapSettings, Method):
         def report(iteration: int, _: Tensor) -> None:
             progress(iteration / self.iterations, f"iteration {iteration}")
 
-        minimum = self.minimise(problem, weight, callback=report)
+        minimum = self.minimise(problem, weight, SolverControl(callback=report))
         choice_details = {} if choice is None else {self.weight_setting: choice.summary(self.weight_setting)}
         shrinkage = 1.0 if choice is None else choice.shrinkage
         is_rss = self.coil_combination == "rss"
@@ -156,7 +168,7 @@ class ModelBasedMethod(CoilMapSettings, Method):
             quick = self.weight_search_method().model_copy(
                 update={"iterations": at_most, "tolerance": _TRIAL_TOLERANCE * self.tolerance}
             )
-            return quick.minimise(part, weight, start)
+            return quick.minimise(part, weight, SolverControl(start))
 
         if self.noise_share is not None:
             choice = self._follow_noise(_relative_noise(problem), self.noise_share, problem, solve)
