@@ -12,8 +12,8 @@ from fourfold.methods.classical.wavelet import Wavelet
 from fourfold.methods.classical.zero_filled import ZeroFilled
 from fourfold.methods.model_based import ModelBasedMethod
 from fourfold.methods.sense_problem import SenseProblem
+from fourfold.methods.tuning.shrinkage import shrinkage_factor
 from fourfold.methods.tuning.trial import Trial
-from fourfold.methods.tuning.trust import trust
 from fourfold.methods.tuning.weight import choose_weight, try_weight
 from fourfold.operators.fourier import ifft
 from fourfold.operators.sense_encoding import Encoding
@@ -101,18 +101,18 @@ def test_trust_is_the_factor_that_predicts_held_out_samples_best(factor, expecte
     estimate = factor * signal
     error = float((estimate - samples).abs().square().sum()) / whole
     agreement = float(torch.vdot(estimate, samples).real) / whole
-    assert trust(error, agreement) == pytest.approx(expected, abs=0.05)
+    assert shrinkage_factor(error, agreement) == pytest.approx(expected, abs=0.05)
 
 
 def test_what_is_predicted_well_is_kept_whole():
-    assert trust(0.8, 0.3) == 1.0
-    assert trust(1.0, 0.0) == 0.0
+    assert shrinkage_factor(0.8, 0.3) == 1.0
+    assert shrinkage_factor(1.0, 0.0) == 0.0
 
 
 def test_a_known_weight_is_tried_once():
     problem = SenseProblem.of(a_scan("poisson-disc"))
     choice = try_weight(problem, lambda part, *_: Minimum(torch.zeros_like(part.rhs), 3), 0.01)
-    assert (choice.weight, choice.iterations, choice.trials, choice.trust) == (0.01, 3, 1, 0.0)
+    assert (choice.weight, choice.iterations, choice.trials, choice.shrinkage) == (0.01, 3, 1, 0.0)
     assert choice.scores == {0.01: pytest.approx(1)}
 
 
@@ -127,18 +127,18 @@ def test_what_cannot_be_told_is_weakened_until_it_does_no_harm(method, coils, sn
     under = undersample(simulate(truth, coils=coils, snr=snr, seed=1), kind, factor, lines=lines)
     result = method()(under)
     assert psnr(result.magnitude, truth) > psnr(ZeroFilled()(under).magnitude, truth) - 0.1
-    weakened = result.record.details["weight"]["trust"] < 1
+    weakened = result.record.details["weight"]["shrinkage"] < 1
     assert any("hardly better than by zeros" in note for note in result.record.notes) == weakened
 
 
 def test_samples_too_few_to_tell_the_others_are_stated():
     full = simulate(phantom((96, 96)), coils=1, snr=3, seed=1)
     few, enough = (undersample(full, "equispaced", factor, lines=2, seed=0) for factor in (8, 2))
-    notes, quiet = (TotalVariation()(scan).record for scan in (few, enough))
-    assert notes.details["weight"]["trust"] < 1
-    assert any("hardly better than by zeros" in note for note in notes.notes)
-    assert quiet.details["weight"]["trust"] == 1
-    assert not any("hardly better than by zeros" in note for note in quiet.notes)
+    weak, good = (TotalVariation()(scan).record for scan in (few, enough))
+    assert weak.details["weight"]["shrinkage"] < 1
+    assert any("hardly better than by zeros" in note for note in weak.notes)
+    assert good.details["weight"]["shrinkage"] == 1
+    assert not any("hardly better than by zeros" in note for note in good.notes)
 
 
 def test_without_trust_the_image_is_the_zero_filled_one():

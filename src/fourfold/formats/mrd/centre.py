@@ -1,4 +1,4 @@
-"""Where the centre of k-space lies in an MRD file: what its header says, what its samples show, what the user says."""
+"""Where the centre of k-space lies in an MRD file: what its header states, and what the energy of its samples shows."""
 
 from __future__ import annotations
 
@@ -12,12 +12,10 @@ from fourfold.errors import InputError
 from fourfold.formats.content import UNCHECKED, find_peak, misplaced, tolerance
 from fourfold.formats.mrd.lines import Indices, Table, is_reversed, valid_range
 
-__all__ = ["FROM_DATA", "Centre", "LineEnergies", "parse_centre"]
+__all__ = ["Centre", "LineEnergies"]
 
 Array = npt.NDArray[Any]
 
-FROM_DATA = "data"
-PLACES = ("line", "partition", "sample")
 FIELDS = {
     "line": "encoding step 1",
     "partition": "encoding step 2",
@@ -47,20 +45,6 @@ class Centre:
         """Return in words where this one differs from `other`."""
         pairs = [(words, getattr(self, name), getattr(other, name)) for name, words in FIELDS.items()]
         return ", ".join(f"{words} {mine} instead of {its}" for words, mine, its in pairs if mine != its)
-
-
-def parse_centre(text: str) -> dict[str, int]:
-    """Return the places that the user gives, such as ``line=32,sample=60``; raises InputError for anything else."""
-    places: dict[str, int] = {}
-    for part in text.split(","):
-        name, _, number = part.strip().partition("=")
-        if name not in PLACES or not number.strip().isdigit():
-            raise InputError(
-                f"The centre is '{text}'; it must be '{FROM_DATA}', or places such as 'line=32' or "
-                "'line=32,partition=8,sample=60': steps 1 and 2, and the sample along the readout."
-            )
-        places[name] = int(number)
-    return places
 
 
 class LineEnergies:
