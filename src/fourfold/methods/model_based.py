@@ -17,7 +17,7 @@ from fourfold.kspace.time_average import time_average
 from fourfold.methods.coil_map_settings import CoilMapSettings
 from fourfold.methods.method import Family, Method, Progress, Solution
 from fourfold.methods.sense_problem import CoilCombination, SenseProblem
-from fourfold.methods.tuning.trust import weakness_note
+from fourfold.methods.tuning.shrinkage import shrinkage_note
 from fourfold.methods.tuning.weight import Solve, WeightChoice, choose_weight, try_weight
 from fourfold.noise.outer_kspace_noise import noise_std_of_scan
 from fourfold.optimize.minimum import Minimum
@@ -103,7 +103,7 @@ class ModelBasedMethod(CoilMapSettings, Method):
 
     @abstractmethod
     def minimise(self, problem: SenseProblem, weight: float, control: SolverControl = DEFAULT_CONTROL) -> Minimum:
-        """Return the solution (frame, set, y, x) for one weight, and how it was found.
+        """Return the solution (frame, set, y, x) for one weight.
 
         Parameters
         ----------
@@ -128,15 +128,15 @@ class ModelBasedMethod(CoilMapSettings, Method):
 
         minimum = self.minimise(problem, weight, SolverControl(callback=report))
         choice_details = {} if choice is None else {self.weight_setting: choice.summary(self.weight_setting)}
-        trust = 1.0 if choice is None else choice.trust
+        shrinkage = 1.0 if choice is None else choice.shrinkage
         is_rss = self.coil_combination == "rss"
         return Solution(
-            problem.image(minimum.x, self.coil_combination, trust),
+            problem.image(minimum.x, self.coil_combination, shrinkage),
             minimum.iterations,
             problem.scale,
-            (*map_notes, *problem.notes, *self._noise_notes(problem), *weakness_note(trust)),
+            (*map_notes, *problem.notes, *self._noise_notes(problem), *shrinkage_note(shrinkage)),
             {**minimum.details, **choice_details},
-            before_data_consistency=problem.image(minimum.x, "maps", trust) if is_rss else None,
+            before_data_consistency=problem.image(minimum.x, "maps", shrinkage) if is_rss else None,
         )
 
     def _noise_notes(self, problem: SenseProblem) -> tuple[str, ...]:
@@ -177,7 +177,7 @@ class ModelBasedMethod(CoilMapSettings, Method):
         return choice.weight, choice
 
     def _follow_noise(self, noise: float, share: float, problem: SenseProblem, solve: Solve) -> WeightChoice:
-        """Return the weight of a series, and with much noise how much of its image to trust."""
+        """Return the weight of a series, and with much noise the shrinkage of its image."""
         weight = max(self.initial_weight, share * noise)
         if noise >= _MUCH_NOISE:
             # Frames of a single line beside the centre have none to hold out.
