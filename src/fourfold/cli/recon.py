@@ -57,11 +57,11 @@ def recon(
 
     Frames (slices) are read, reconstructed and written one after the other, so a file may be larger than the memory;
     methods for series, such as kt-tv, need all chosen frames at once. Finished frames that took longer than half a
-    second are kept in a hidden folder beside the output until the volume is written: the same command goes on where it
-    was ended, by whatever. Where the method fits a network, Ctrl-C also writes the frames so far, with the best image
-    of the last one.
-    Without `--method` one that suits the data is chosen, and the choice and its reason are told. The settings of a
-    method are options of this command once it is named: see `fourfold recon --method tv --help`.
+    second are kept in a hidden folder beside the output until the volume is written, so an interrupted command can be
+    run again and goes on. Where the method fits a network, Ctrl-C also writes the frames so far, with the best image of
+    the last one.
+    Without `--method`, a method that suits the data is chosen; the choice and its reason are printed. The settings of a
+    named method are options of this command: see `fourfold recon --method tv --help`.
 
     For example:
 
