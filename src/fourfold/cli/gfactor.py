@@ -80,16 +80,16 @@ def gfactor(
     scan = prepare(volume.load(len(volume) // 2 if frame is None else frame)).to(computer.device)
     solver = method_settings or find_method(method)()
     with progress_bar() as show:
-        found = gfactor_map(scan, solver, replicas, seed, show)
+        values = gfactor_map(scan, solver, replicas, seed, show)
     image = solver(scan)
-    notes = smoothing_note(found, replicas)
+    notes = smoothing_note(values, replicas)
     record = replace(
         image.record,
         notes=(*scan.source.notes, "The values are the g-factor.", *notes),
         details={"replicas": replicas, "seed": seed},
     )
-    save(replace(image, image=found[None].to(image.image.dtype), record=record), output, replace=force)
-    inside = crop_centre(found, (found.shape[0] // 2, found.shape[1] // 2))
+    save(replace(image, image=values[None].to(image.image.dtype), record=record), output, replace=force)
+    inside = crop_centre(values, (values.shape[0] // 2, values.shape[1] // 2))
     print_line(f"{output}: g-factor of '{solver.name}', mean {float(inside.mean()):.2f} in the middle of the image")
     for note in notes:
         print_note(note)
