@@ -44,7 +44,7 @@ class Centre:
     def differences(self, other: Centre) -> str:
         """Return in words where this one differs from `other`."""
         pairs = [(words, getattr(self, name), getattr(other, name)) for name, words in FIELDS.items()]
-        return ", ".join(f"{words} {mine} instead of {its}" for words, mine, its in pairs if mine != its)
+        return ", ".join(f"{words} {value} instead of {stated}" for words, value, stated in pairs if value != stated)
 
 
 class LineEnergies:
@@ -105,14 +105,14 @@ class LineEnergies:
         """
         nx, ny, nz = sizes
         lines, partitions = self._profiles()
-        found = {
+        places = {
             "line": misplaced(lines, centre.line, ny),
             "partition": misplaced(partitions, centre.partition, nz),
         }
         for name, reverse in (("forward", False), ("reverse", True)):
             peak = misplaced(self.readouts[reverse], self.origin + getattr(centre, name), nx)
-            found[name] = None if peak is None else self._readout_shift(peak - self.origin, reverse, nx)
-        return {name: value for name, value in found.items() if value is not None}
+            places[name] = None if peak is None else self._readout_shift(peak - self.origin, reverse, nx)
+        return {name: value for name, value in places.items() if value is not None}
 
     def _readout_shift(self, peak: int, reverse: bool, size: int) -> int:
         """Return how far after ``center_sample`` the centre lies, given that the energy peaks `peak` after it.
@@ -126,19 +126,19 @@ class LineEnergies:
                 return turned
         return peak
 
-    def complaint(self, name: str, found: int, centre: Centre) -> str:
+    def complaint(self, name: str, place: int, centre: Centre) -> str:
         """Return what the samples show of a field of `centre`, what stands against it, and what to do."""
         if name in ("line", "partition"):
             step = 1 if name == "line" else 2
             return (
-                f"the energy peaks at kspace_encode_step_{step} = {found}, but the centre of "
-                f"kspace_encoding_step_{step} is {getattr(centre, name)}: {ADVICE} {name}={found}"
+                f"the energy peaks at kspace_encode_step_{step} = {place}, but the centre of "
+                f"kspace_encoding_step_{step} is {getattr(centre, name)}: {ADVICE} {name}={place}"
             )
         start = int(self.typical[name == "reverse"]["center_sample"][0])
         kind = "reversed lines, turned round, peak" if name == "reverse" else "lines peak"
         return (
-            f"the {kind} at sample {start + found}, but their center_sample is {start + getattr(centre, name)}: "
-            f"{ADVICE} sample={start + found}"
+            f"the {kind} at sample {start + place}, but their center_sample is {start + getattr(centre, name)}: "
+            f"{ADVICE} sample={start + place}"
         )
 
     def confirms(self, name: str, centre: Centre, sizes: tuple[int, int, int], other: LineEnergies) -> bool:
@@ -183,10 +183,10 @@ class LineEnergies:
             What has been shifted.
         """
         notes = []
-        for name, found in self.contradictions(centre, sizes).items():
+        for name, place in self.contradictions(centre, sizes).items():
             if first is None or not first.confirms(name, centre, sizes, self):
-                raise InputError(f"{where}: {self.complaint(name, found, centre)}; or {UNCHECKED}.")
-            off = abs(found - getattr(centre, name))
+                raise InputError(f"{where}: {self.complaint(name, place, centre)}; or {UNCHECKED}.")
+            off = abs(place - getattr(centre, name))
             notes.append(
                 f"Along {AXES[name]} the energy peaks {off} off the centre, where the first frame of the slice has it, "
                 "as off-resonance or flow shift it in a late echo."
