@@ -12,8 +12,17 @@ from fourfold.errors import InputError
 from fourfold.files.output import files_of
 from fourfold.formats import check_writable
 from fourfold.formats.mrd.repeats import Repeats
+from fourfold.formats.registry import image_suffixes
 
-__all__ = ["PAGES", "FormatOptions", "check_folder", "check_output", "frames_in_words", "select_frames"]
+__all__ = [
+    "PAGES",
+    "FormatOptions",
+    "check_folder",
+    "check_output",
+    "frames_in_words",
+    "image_suffixes_in_words",
+    "select_frames",
+]
 
 PAGES = ("index.html", "scores.csv", "scores.json")
 """Files that every study writes into its folder, the page first."""
@@ -44,6 +53,12 @@ class FormatOptions(TypedDict, total=False):
     """File with the trajectory of non-Cartesian k-space that has none beside it: npz or npy."""
     matrix: tuple[int, int]
     """Rows and columns of the image that a trajectory encodes, for example --matrix 256 256."""
+
+
+def image_suffixes_in_words() -> str:
+    """Return the suffixes of images that can be written, such as ``.h5, .npz or .png``."""
+    *others, last = image_suffixes()
+    return f"{', '.join(others)} or {last}"
 
 
 def check_output(path: Path, suffixes: Sequence[str], inputs: Iterable[Path | None] = (), force: bool = False) -> None:

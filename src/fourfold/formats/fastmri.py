@@ -143,7 +143,7 @@ class FastMRIFile(ScanFile):
                 name: self._companion(file[name], frames) for name in COMPANIONS if name in file
             }
         kspace = kspace[:, None] if self.single_coil else kspace
-        sampling, notes = self._sampling(kspace, stored, frames)
+        sampling, notes = self._find_mask(kspace, stored, frames)
         source = self.source(frames)
         return RawScan(
             kspace,
@@ -161,7 +161,7 @@ class FastMRIFile(ScanFile):
         array: Array = np.stack([dataset[index] for index in frames]) if per_frame else dataset[()]
         return array.astype(np.complex64, copy=False)
 
-    def _sampling(self, kspace: Array, stored: Any, frames: Sequence[int]) -> tuple[RawSampling, tuple[str, ...]]:
+    def _find_mask(self, kspace: Array, stored: Any, frames: Sequence[int]) -> tuple[RawSampling, tuple[str, ...]]:
         """Return the pattern, and notes on contradictions in the file."""
         left, right = self._padding()
         columns = np.any(acquired(kspace), axis=1)
@@ -172,7 +172,7 @@ class FastMRIFile(ScanFile):
             inner, left, right, notes = slice(None), 0, 0, (note,)
         details: dict[str, Any] = {"padded_columns": [left, right]} if left or right else {}
         if stored is not None:
-            sampling, mask_notes = self._stored_sampling(kspace, stored, frames, inner, details)
+            sampling, mask_notes = self._sampling_of_stored_mask(kspace, stored, frames, inner, details)
             return sampling, (*notes, *mask_notes)
         sampled = measured(kspace[..., inner], frames, self.path)
         if bool(sampled.all()):
@@ -181,7 +181,7 @@ class FastMRIFile(ScanFile):
         mask[..., inner] = sampled
         return RawSampling(merge_frames(mask), details=details), notes
 
-    def _stored_sampling(
+    def _sampling_of_stored_mask(
         self, kspace: Array, stored: Any, frames: Sequence[int], inner: slice, details: dict[str, Any]
     ) -> tuple[RawSampling, tuple[str, ...]]:
         ny, nx = self.matrix

@@ -69,7 +69,7 @@ class Roles:
 
 
 def read_table(lines: h5py.Dataset, path: Path) -> Table:
-    """Return the needed columns of each line's header; no sample is read where lines are stored in uncompressed chunks.
+    """Return the needed columns of every line's header; no sample is read where the chunks are not compressed.
 
     Raises
     ------
