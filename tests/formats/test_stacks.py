@@ -21,7 +21,7 @@ from fourfold.scan import (
     Record,
     Scan,
     Source,
-    agreed_details,
+    common_details,
     mean_scale,
 )
 
@@ -196,7 +196,7 @@ def test_each_stack_has_the_records_of_its_own_frames(tmp_path):
     image = image_of([*at(20, 25), *at(-10, axes=CORONAL)])
     frames = tuple(FrameRecord(2, float(number), {"solver": "fista", "weight": number}) for number in (1, 3, 5))
     record = dataclasses.replace(
-        image.record, by_frame=frames, scale=mean_scale(frames), details=agreed_details(frames), seconds=7.0
+        image.record, by_frame=frames, scale=mean_scale(frames), details=common_details(frames), seconds=7.0
     )
     for path, own, scale, details in zip(
         save(dataclasses.replace(image, record=record), tmp_path / "a.nii"),

@@ -69,7 +69,7 @@ def compare(
 ) -> None:
     """Reconstruct one slice or series with several methods and score them against the fully sampled data.
 
-    The data is undersampled by a pattern, 4× at random with 8 % of the lines at the centre unless told otherwise.
+    The data is undersampled by a pattern, 4× at random with 8 % of the lines at the centre by default.
     A file that is undersampled already is reconstructed as it is; without a reference there are then no scores.
     Methods that the data does not suit are listed with the reason.
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from fourfold.memory import require_memory
-from fourfold.scan import PLACE_LABELS, Geometry, Placement, Reconstruction, Record, agreed_details, mean_scale
+from fourfold.scan import PLACE_LABELS, Geometry, Placement, Reconstruction, Record, common_details, mean_scale
 
 __all__ = ["TURN", "Labels", "Stack", "find_stacks", "slice_spacing", "split_stacks"]
 
@@ -129,7 +129,7 @@ def _part_of_record(record: Record, frames: Sequence[int]) -> Record:
     if not record.by_frame:
         return replace(record, source=source)
     chosen = tuple(record.by_frame[frame] for frame in frames)
-    return replace(record, source=source, by_frame=chosen, scale=mean_scale(chosen), details=agreed_details(chosen))
+    return replace(record, source=source, by_frame=chosen, scale=mean_scale(chosen), details=common_details(chosen))
 
 
 def _columns(placements: Sequence[Placement], tolerance: float) -> list[int]:

@@ -23,8 +23,8 @@ from fourfold.scan import (
     Reconstruction,
     Record,
     Scan,
-    agreed_details,
     check_scan,
+    common_details,
     mean_scale,
 )
 
@@ -246,7 +246,7 @@ def join(parts: Sequence[Reconstruction]) -> Reconstruction:
             source=_join_sources(records),
             interrupted=records[-1].interrupted,
             scale=mean_scale(by_frame),
-            details=agreed_details(by_frame),
+            details=common_details(by_frame),
             by_frame=tuple(by_frame) if len(parts) > 1 else first.record.by_frame,
         ),
     )

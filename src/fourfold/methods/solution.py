@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from fourfold.scan import FrameRecord, Reconstruction, Record, Scan, agreed_details, crop_centre, mean_scale
+from fourfold.scan import FrameRecord, Reconstruction, Record, Scan, common_details, crop_centre, mean_scale
 
 __all__ = ["Solution", "reconstruction_of"]
 
@@ -90,7 +90,7 @@ def _record(
         sampling=scan.sampling_summary(),
         source=scan.source.summary(),
         notes=tuple(dict.fromkeys(notes)),
-        details=agreed_details(by_frame),
+        details=common_details(by_frame),
         interrupted=solutions[-1].interrupted,
         by_frame=tuple(by_frame) if len(solutions) > 1 else (),
     )

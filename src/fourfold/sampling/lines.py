@@ -45,7 +45,7 @@ def random(
     acceleration
         Grid lines over acquired lines, the centre included; reached within 1 %.
     centre, lines
-        The fully sampled centre as a fraction of all lines (0.08 unless told) or as a number of lines; give
+        The fully sampled centre as a fraction of all lines (default 0.08) or as a number of lines; give
         one.
     seed
         Seed of the pattern's own random generator.
@@ -163,11 +163,10 @@ def regular(
 ) -> Sampling:
     """Return every `undersampling`-th line, the central one among them, plus centred calibration (ACS) lines.
 
-    The scanner's pattern for GRAPPA (Griswold et al. 2002). What is asked for here is the *nominal*
-    undersampling R. With the calibration lines the realised acceleration is lower by design (230 lines, R =
-    4, 22 calibration lines: 3.1); `Sampling.target_acceleration` is therefore None, R stands in the details, and the
-    realised acceleration in `Sampling.acceleration`. For a pattern that reaches an acceleration with its
-    centre counted use `equispaced`.
+    The scanner's pattern for GRAPPA (Griswold et al. 2002). The undersampling R is *nominal*: with the calibration
+    lines the realised acceleration is lower by design (230 lines, R = 4, 22 calibration lines: 3.1).
+    `Sampling.target_acceleration` is therefore None, the details hold R, and `Sampling.acceleration` is the realised
+    one. For a pattern that reaches an acceleration with its centre counted use `equispaced`.
 
     Parameters
     ----------

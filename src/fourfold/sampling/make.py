@@ -113,7 +113,7 @@ def undersample(
     scan
         The acquisition, fully sampled where the pattern asks for samples.
     frames
-        ``scan.frames`` for a pattern of its own in each frame, 1 for the same in all; unless told, the former
+        ``scan.frames`` for a separate pattern in each frame, 1 for the same in all; by default the former
         for ``kt-interleaved`` and the latter for all others.
     kind, acceleration, seed, **options
         As in `make_sampling`.

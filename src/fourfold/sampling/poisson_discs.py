@@ -33,13 +33,12 @@ def poisson_disc(
 ) -> Sampling:
     """Return samples that keep a distance from each other, which grows with the distance from the centre.
 
-    Darts are thrown at the grid in random order (Cook 1986, ACM Trans. Graph. 5:51); each one that sticks
-    keeps later ones off a disc of radius ``1 + slope · ρ^power``, ρ the distance from the centre, 1 at the
-    middle of the edges (the law of SigPy's masks, Ong and Lustig 2019), up to an eighth of the longer side. On
-    the grid there are the distances 1, √2, 2, √5, … alone; a radius between two of them is one or the other at
-    random, so that the density falls smoothly and not in rings. The slope is found by the secant method; the
-    surplus, as a rule below one per cent, is removed at random, which keeps the distances and makes the
-    acceleration exact.
+    Dart throwing (Cook 1986, ACM Trans. Graph. 5:51): points of the grid are tried in random order, and each accepted
+    sample excludes later ones from a disc of radius ``1 + slope · ρ^power``. ρ is the distance from the centre, 1 at
+    the middle of the edges, as in SigPy's masks (Ong and Lustig 2019). The radius is at most an eighth of the longer
+    side. Distances on the grid are 1, √2, 2, √5, …: a radius between two of them is rounded to either at random, so
+    that the density falls smoothly and without rings. The secant method finds the slope. The surplus, usually below
+    one per cent, is removed at random, which keeps the distances and makes the acceleration exact.
 
     Parameters
     ----------
@@ -57,7 +56,7 @@ def poisson_disc(
     seed
         Seed of the pattern's own random generator.
     frames
-        Number of frames, each with a pattern of its own.
+        Number of frames, each with a different pattern.
 
     Returns
     -------

@@ -23,8 +23,8 @@ def regular_2d(
 ) -> Sampling:
     """Return every Ry-th row's every Rx-th sample, the central one among them, plus a calibration box.
 
-    As in `fourfold.sampling.regular` what is asked for is the nominal undersampling; with the box the
-    realised acceleration is lower by design, and `Sampling.target_acceleration` is None.
+    As in `fourfold.sampling.regular` the undersampling is nominal. With the box the realised acceleration is lower by
+    design, and `Sampling.target_acceleration` is None.
 
     Parameters
     ----------

@@ -35,12 +35,12 @@ def radial(
     shots
         Spokes of a frame.
     samples
-        Samples of a spoke; unless told, twice the longer side: the readout oversampled by two, as scanners do.
+        Samples of a spoke; by default twice the longer side, a readout oversampled by two as on scanners.
     golden
         Each spoke follows the last by the golden angle, across frames too. Otherwise spokes lie at even angles over
         180° and those of later frames in the gaps of the first.
     frames
-        Frames, each with spokes of its own.
+        Frames, each with different spokes.
 
     Returns
     -------
@@ -69,7 +69,7 @@ def radial(
 def spiral(
     shape: Sequence[int], shots: int, samples: int, acceleration: float = 1.0, golden: bool = False, frames: int = 1
 ) -> Trajectory:
-    """Return Archimedean spirals out of the centre of k-space, run through at constant speed.
+    """Return Archimedean spirals out of the centre of k-space, traversed at constant speed.
 
     Parameters
     ----------
@@ -80,12 +80,12 @@ def spiral(
     samples
         Samples of an interleaf.
     acceleration
-        Distance of neighbouring turns of all interleaves together, in parts of what the field of view asks for.
+        Distance of neighbouring turns of all interleaves together, relative to what the field of view needs.
     golden
         Each interleaf is turned by the golden angle from the last, across frames too. Otherwise interleaves lie at even
         angles and those of later frames in the gaps of the first.
     frames
-        Frames, each with interleaves of its own.
+        Frames, each with different interleaves.
 
     Returns
     -------

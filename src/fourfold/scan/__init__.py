@@ -1,29 +1,25 @@
 """The two values that every method works on: `Scan` in, `Reconstruction` out."""
 
+from fourfold.scan.reconstruction import FrameRecord, Reconstruction, Record, common_details, mean_scale
 from fourfold.scan.scan import (
     PLACE_LABELS,
     AnyScan,
     Axis,
-    FrameRecord,
     Geometry,
     Placement,
     RawSampling,
     RawScan,
     RawTrajectory,
-    Reconstruction,
-    Record,
     Sampling,
     Scan,
     Source,
     Trajectory,
     Vector,
     acquired_samples,
-    agreed_details,
     centre_slice,
     check_scan,
     crop_centre,
     find_acquired,
-    mean_scale,
 )
 
 __all__ = [
@@ -44,9 +40,9 @@ __all__ = [
     "Trajectory",
     "Vector",
     "acquired_samples",
-    "agreed_details",
     "centre_slice",
     "check_scan",
+    "common_details",
     "crop_centre",
     "find_acquired",
     "mean_scale",

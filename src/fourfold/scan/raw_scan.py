@@ -1,6 +1,6 @@
 """A scan as a file holds it, in NumPy arrays, and what it has in common with `Scan`, whose arrays are tensors.
 
-Readers make a `RawScan`, so that what a file holds can be told without torch.
+Readers make a `RawScan`, so that the content of a file can be described without torch.
 """
 
 from __future__ import annotations

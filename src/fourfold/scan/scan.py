@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy.typing as npt
 
 from fourfold.errors import InputError, check_type
-from fourfold.scan.geometry import PLACE_LABELS, Geometry, Placement, Vector, check_placements
-from fourfold.scan.kspace_checks import check_tensor, dtype_name, is_finite
+from fourfold.scan.geometry import PLACE_LABELS, Geometry, Placement, Vector
+from fourfold.scan.kspace_checks import check_tensor
 from fourfold.scan.raw_sampling import AnySampling, Axis, RawSampling, centre_slice, crop_centre, find_acquired
-from fourfold.scan.raw_scan import AnyScan, RawScan, Source, counted
+from fourfold.scan.raw_scan import AnyScan, RawScan, Source
 from fourfold.scan.trajectory import RawTrajectory, Trajectory
 
 if TYPE_CHECKING:
-    # Loaded where it is used: what a file holds is told without.
+    # Loaded on first use, so that the facts of a file can be read without it.
     import torch
     from torch import Tensor
 
@@ -26,31 +25,26 @@ __all__ = [
     "PLACE_LABELS",
     "AnyScan",
     "Axis",
-    "FrameRecord",
     "Geometry",
     "Placement",
     "RawSampling",
     "RawScan",
     "RawTrajectory",
-    "Reconstruction",
-    "Record",
     "Sampling",
     "Scan",
     "Source",
     "Trajectory",
     "Vector",
     "acquired_samples",
-    "agreed_details",
     "centre_slice",
     "check_scan",
     "crop_centre",
     "find_acquired",
-    "mean_scale",
 ]
 
 
 def acquired_samples(kspace: Tensor) -> Tensor:
-    """Return bool (frame, ky, kx): which samples of k-space (frame, coil, ky, kx) were acquired, told by its zeros.
+    """Return bool (frame, ky, kx): which samples of k-space (frame, coil, ky, kx) were acquired, by its zeros.
 
     The same holds for shots and samples, (frame, coil, shot, sample). Receivers that count in whole numbers also read
     zero now and then. Where all lines along an axis are either empty or at least nine tenths filled, the filled ones
@@ -240,127 +234,3 @@ def check_scan(scan: Any) -> None:
 def _check_sampling(sampling: Any) -> None:
     advice = "make one with fourfold.Sampling(mask), the mask being bool (frame, ky, kx)"
     check_type("The sampling", sampling, Sampling, advice)
-
-
-@dataclass(frozen=True)
-class FrameRecord:
-    """What differs between the frames of a volume: iterations, scale and details, as in `Record`."""
-
-    iterations: int = 0
-    scale: float | None = None
-    details: Mapping[str, Any] = field(default_factory=dict)
-
-
-def agreed_details(frames: Sequence[FrameRecord]) -> dict[str, Any]:
-    """Return the details in which all frames agree."""
-    first, *others = (frame.details for frame in frames)
-    return {
-        name: fact for name, fact in first.items() if all(name in other and other[name] == fact for other in others)
-    }
-
-
-def mean_scale(frames: Sequence[FrameRecord]) -> float | None:
-    """Return the mean of the frames' scales, None where they have none."""
-    scales = [frame.scale for frame in frames if frame.scale is not None]
-    return sum(scales) / len(scales) if scales else None
-
-
-@dataclass(frozen=True)
-class Record:
-    """How an image was made: enough to make it again.
-
-    Attributes
-    ----------
-    method, settings
-        The method's name and its settings, JSON types only.
-    seconds
-        Wall-clock seconds of the reconstruction.
-    iterations
-        Iterations of the solver summed over frames; 0 for direct methods.
-    scale
-        The intensity unit computed from the measured k-space, in which weights are given (None: no weights); of several
-        frames the mean.
-    sampling, source
-        Provenance of the mask and of the data.
-    notes
-        Sentences a reader must know: what was chosen automatically, what was left out.
-    details
-        Further facts, JSON types only (for example the objective's history); of frames that were reconstructed one by
-        one those in which they agree.
-    interrupted
-        Whether the user ended it early: the last frame is what had been reached, and frames may be missing.
-    by_frame
-        Of several frames that were reconstructed one by one, what `FrameRecord` says of each; otherwise empty.
-    """
-
-    method: str
-    settings: Mapping[str, Any]
-    seconds: float = math.nan
-    iterations: int = 0
-    scale: float | None = None
-    sampling: Mapping[str, Any] = field(default_factory=dict)
-    source: Mapping[str, Any] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
-    details: Mapping[str, Any] = field(default_factory=dict)
-    interrupted: bool = False
-    by_frame: tuple[FrameRecord, ...] = ()
-
-    def summary(self) -> dict[str, Any]:
-        """Return the record as JSON types."""
-        return dataclasses.asdict(self)
-
-    def details_of(self, frame: int) -> Mapping[str, Any]:
-        """Return the details of one frame."""
-        return self.by_frame[frame].details if self.by_frame else self.details
-
-
-@dataclass(frozen=True, eq=False)
-class Reconstruction:
-    """An image and how it was made.
-
-    Attributes
-    ----------
-    image
-        complex64, (frame, y, x), in the units of the k-space under the orthonormal Fourier transform.
-    record
-        How it was made.
-    std
-        float32, (frame, y, x): standard deviation of the magnitude in the image's units, or None.
-    geometry
-        Size and place of the frames; they are cut to ``geometry.image_size`` already.
-    members
-        complex64, (member, frame, y, x): the images of an ensemble, whose mean is `image`, or None.
-    before_data_consistency
-        complex64, (frame, y, x): what the image was before the measured samples were put back, where they were.
-    """
-
-    image: Tensor
-    record: Record
-    std: Tensor | None = None
-    geometry: Geometry = field(default_factory=Geometry)
-    members: Tensor | None = None
-    before_data_consistency: Tensor | None = None
-
-    def __post_init__(self) -> None:
-        check_tensor("The image", self.image)
-        if dtype_name(self.image) != "complex64" or self.image.ndim != 3:
-            raise InputError(
-                f"The image is {self.image.dtype} of shape {tuple(self.image.shape)}; "
-                "it must be complex64 of shape (frame, y, x)."
-            )
-        check_placements(self.geometry, len(self.image))
-        if not is_finite(self.image):
-            raise InputError(f"The image made by '{self.record.method}' contains NaN or Inf; its settings diverge.")
-
-    def __repr__(self) -> str:
-        """Return the facts in one line."""
-        frames, ny, nx = self.image.shape
-        label = self.record.source.get("label")
-        of = f" of '{label}'" if label else ""
-        seconds = f"{self.record.seconds:.2g} s"
-        return f"Reconstruction('{self.record.method}'{of}, {counted(frames, 'frame')}, {ny}×{nx}, {seconds})"
-
-    @property
-    def magnitude(self) -> Tensor:
-        """float32, (frame, y, x): the magnitude image."""
-        return self.image.abs()
