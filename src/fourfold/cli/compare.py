@@ -24,12 +24,12 @@ from fourfold.scan import Sampling, Scan
 from fourfold.studies import compare as compare_methods
 from fourfold.studies.reference import Reference
 
-__all__ = ["PATTERN", "compare", "own_type", "settings_of"]
+__all__ = ["PATTERN", "compare", "method_settings_type", "settings_of"]
 
 PATTERN = Group("Sampling pattern", sort_key=2)
 
 
-def own_type(_: str | None) -> Any:
+def method_settings_type(_: str | None) -> Any:
     """Return a type with a field for each method that has settings: they become ``--tv.weight`` and the like."""
     return settings_of(known_methods().values())
 
@@ -42,8 +42,8 @@ def settings_of(kinds: Iterable[type[Method]]) -> Any:
         if method.model_fields
     ]
     # Without a module of ours, the library takes the type for one of Python's own.
-    own = dataclasses.make_dataclass("Own", fields, frozen=True, namespace={"__module__": __name__})
-    return Annotated[own | None, Parameter(name="*", group=Group("Settings of the methods", sort_key=9))]
+    kind = dataclasses.make_dataclass("MethodSettings", fields, frozen=True, namespace={"__module__": __name__})
+    return Annotated[kind | None, Parameter(name="*", group=Group("Settings of the methods", sort_key=9))]
 
 
 def compare(
@@ -51,9 +51,9 @@ def compare(
     /,
     *names: str,
     methods: Annotated[list[str] | None, Parameter(group=METHODS)] = None,
-    own: Any = None,
+    method_settings: Any = None,
     frames: Annotated[str | None, Parameter(alias="--frame", group=DATA)] = None,
-    more: Annotated[FormatOptions | None, Parameter(name="*", group=DATA)] = None,
+    format_options: Annotated[FormatOptions | None, Parameter(name="*", group=DATA)] = None,
     reference: Annotated[Reference | None, Parameter(group=DATA)] = None,
     pattern: Annotated[str | None, Parameter(group=PATTERN)] = None,
     acceleration: Annotated[float | None, Parameter(group=PATTERN)] = None,
@@ -115,12 +115,12 @@ def compare(
     force
         Replace files that exist.
     """
-    volume = open_scan(file, **(more or {}))
+    volume = open_scan(file, **(format_options or {}))
     if report is not None:
-        check_output(report, (".html",), (volume.path, mask, (more or {}).get("trajectory"), settings), force)
+        check_output(report, (".html",), (volume.path, mask, (format_options or {}).get("trajectory"), settings), force)
     computer.claim()
     named = _names((*names, *(methods or ())))
-    chosen = _with_settings(named, own)
+    chosen = _with_settings(named, method_settings)
     series = bool(named) and any(method.scope == "series" for method in chosen)
     indices = _frames(frames, len(volume), series)
     scan = volume.load(slice(indices.start, indices.stop, indices.step))
@@ -151,10 +151,10 @@ def _names(texts: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(name.strip() for text in texts for name in text.split(",")))
 
 
-def _with_settings(names: Sequence[str], own: Any) -> list[Method]:
-    """Return the methods called `names` (all fast ones without any) with the settings that `own` holds for them."""
+def _with_settings(names: Sequence[str], method_settings: Any) -> list[Method]:
+    """Return the methods called `names` (all fast ones without any) with the settings of each in `method_settings`."""
     kinds = [find_method(name) for name in names] or quick_methods().values()
-    return [getattr(own, kind.name.replace("-", "_"), None) or kind() for kind in kinds]
+    return [getattr(method_settings, kind.name.replace("-", "_"), None) or kind() for kind in kinds]
 
 
 def _sampling(

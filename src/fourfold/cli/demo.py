@@ -22,7 +22,7 @@ def demo(
     file: Path | None = None,
     /,
     *,
-    more: Annotated[FormatOptions | None, Parameter(name="*", group=DATA)] = None,
+    format_options: Annotated[FormatOptions | None, Parameter(name="*", group=DATA)] = None,
     output: Annotated[Path, Parameter(alias="-o", group=OUTPUT)] = Path("fourfold-demo"),
     computer: ComputerOptions = Computer(),  # noqa: B008  # frozen
 ) -> None:
@@ -47,7 +47,7 @@ def demo(
 
     computer.claim()
     check_folder(output, PAGES[:1])
-    scan = sample() if file is None else _middle_frame(file, more or FormatOptions())
+    scan = sample() if file is None else _middle_frame(file, format_options or FormatOptions())
     output.mkdir(parents=True, exist_ok=True)
     what = scan.source.label or str(file)
     remark(f"{what}: {scan.coils} coils, {scan.shape[0]}×{scan.shape[1]}, every fourth line kept at random.")

@@ -60,7 +60,7 @@ def run(name: str, /, *tokens: Tokens) -> None:
     A command of two words is in the module ``<first word>_branches``; its function has ``_`` between them.
 
     The method and the settings file are looked for first, because the other flags follow from them. Where the function
-    has a parameter `own`, ``own_type(method)`` in the same module gives its type.
+    has a parameter `method_settings`, ``method_settings_type(method)`` in the same module gives its type.
     """
     identifier = name.replace(" ", "_")
     module = module_of(name)
@@ -74,7 +74,9 @@ def run(name: str, /, *tokens: Tokens) -> None:
         raise InputError(f"The method in '{file}' is {short_repr(method)}; write a name such as 'method: tv'.")
     app = new_app(
         f"fourfold {name}",
-        default_command=_with_own(function, module.own_type(method)) if "own" in parameters else function,
+        default_command=_with_method_settings(function, module.method_settings_type(method))
+        if "method_settings" in parameters
+        else function,
         config=Dict(given, source=f"'{file}'", use_commands_as_keys=False),
         version_flags=[],
     )
@@ -99,13 +101,13 @@ def _first_look(*, method: MethodName = None, settings: SettingsFile = None) -> 
     """Take the two options that decide on the others."""
 
 
-def _with_own(function: Callable[..., None], own: Any) -> Callable[..., None]:
-    """Return `function` with the type `own` for its parameter of that name."""
+def _with_method_settings(function: Callable[..., None], kind: Any) -> Callable[..., None]:
+    """Return `function` with the type `kind` for its parameter of that name."""
 
     @wraps(function)
     def command(*arguments: Any, **options: Any) -> None:
         function(*arguments, **options)
 
     command.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]
-    command.__annotations__ = {**get_type_hints(function, include_extras=True), "own": own}
+    command.__annotations__ = {**get_type_hints(function, include_extras=True), "method_settings": kind}
     return command

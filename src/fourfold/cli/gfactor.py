@@ -13,13 +13,13 @@ from fourfold.cli.console import print_line, progress_bar, remark
 from fourfold.cli.files import FormatOptions, check_output
 from fourfold.cli.flags import DATA, OUTPUT, Flag, MethodName, SettingsFile
 from fourfold.cli.preparation import Preparation
-from fourfold.cli.recon import own_type
+from fourfold.cli.recon import method_settings_type
 from fourfold.errors import InputError
 from fourfold.formats import open_scan, save
 from fourfold.formats.registry import image_suffixes
 from fourfold.scan import crop_centre
 
-__all__ = ["gfactor", "own_type"]
+__all__ = ["gfactor", "method_settings_type"]
 
 REPLICAS = Group("Replicas", sort_key=2)
 
@@ -30,9 +30,9 @@ def gfactor(
     *,
     output: Annotated[Path, Parameter(alias="-o", group=OUTPUT)],
     method: MethodName = None,
-    own: Any = None,
+    method_settings: Any = None,
     frame: Annotated[int | None, Parameter(group=DATA)] = None,
-    more: Annotated[FormatOptions | None, Parameter(name="*", group=DATA)] = None,
+    format_options: Annotated[FormatOptions | None, Parameter(name="*", group=DATA)] = None,
     prepare: Annotated[Preparation, Parameter(name="*", group=DATA)] = Preparation(),  # noqa: B008  # frozen
     replicas: Annotated[int, Parameter(group=REPLICAS)] = 100,
     seed: Annotated[int, Parameter(group=REPLICAS)] = 0,
@@ -73,12 +73,12 @@ def gfactor(
     from fourfold.studies import gfactor as gfactor_map
     from fourfold.studies.gfactor import smoothing_note
 
-    volume = open_scan(file, **(more or {}))
-    inputs = (volume.path, *prepare.files, (more or {}).get("trajectory"), settings)
+    volume = open_scan(file, **(format_options or {}))
+    inputs = (volume.path, *prepare.files, (format_options or {}).get("trajectory"), settings)
     check_output(output, image_suffixes(), inputs, force)
     computer.claim()
     scan = prepare(volume.load(len(volume) // 2 if frame is None else frame)).to(computer.device)
-    solver = own or find_method(method)()
+    solver = method_settings or find_method(method)()
     with progress_bar() as show:
         found = gfactor_map(scan, solver, replicas, seed, show)
     image = solver(scan)

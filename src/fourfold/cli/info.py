@@ -23,7 +23,7 @@ def info(
     file: Path,
     /,
     *,
-    more: Annotated[FormatOptions | None, Parameter(name="*", group=DATA)] = None,
+    format_options: Annotated[FormatOptions | None, Parameter(name="*", group=DATA)] = None,
     json: Annotated[Flag, Parameter(group=OUTPUT)] = False,
 ) -> None:
     """Show what a raw file holds and how `recon` would reconstruct it.
@@ -37,7 +37,7 @@ def info(
     json
         Print the facts on stdout as JSON.
     """
-    volume = open_scan(file, **(more or {}))
+    volume = open_scan(file, **(format_options or {}))
     first = volume.read_checked([0])
     method, reason = choose_name(first)
     facts = {**volume.summary(first), "method_chosen": method, "because": reason}

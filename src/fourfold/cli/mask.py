@@ -26,7 +26,7 @@ def mask(
     seed: int = 0,
     axis: Axis = "ky",
     frames: int = 1,
-    more: Annotated[SamplingOptions | None, Parameter(name="*")] = None,
+    sampling_options: Annotated[SamplingOptions | None, Parameter(name="*")] = None,
     output: Annotated[Path, Parameter(alias="-o", group=OUTPUT)],
     json: Annotated[Flag, Parameter(group=OUTPUT)] = False,
     force: Annotated[Flag, Parameter(group=OUTPUT)] = False,
@@ -72,7 +72,9 @@ def mask(
         raise InputError(f"The shape is '{shape}'; it must be two sizes such as 256x256 (ky × kx).")
     check_output(output, tuple(WRITERS), (settings,), force)
     size = int(grid[1]), int(grid[2])
-    sampling = make_sampling(pattern, size, acceleration, seed=seed, axis=axis, frames=frames, **(more or {}))
+    sampling = make_sampling(
+        pattern, size, acceleration, seed=seed, axis=axis, frames=frames, **(sampling_options or {})
+    )
     write_sampling(sampling, output, replace=force)
     facts = {"output": str(output), "shape": list(size), **sampling.summary()}
     (print_json if json else print_facts)(facts)

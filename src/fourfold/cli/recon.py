@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from fourfold.cli.resumable_run import ResumableRun
     from fourfold.methods.method import Method
 
-__all__ = ["own_type", "recon"]
+__all__ = ["method_settings_type", "recon"]
 
 
-def own_type(method: str | None) -> Any:
+def method_settings_type(method: str | None) -> Any:
     """Return the type whose fields are the settings of `method`; without a method there are none."""
     if method is None:
         return Annotated[None, Parameter(parse=False)]
@@ -44,9 +44,9 @@ def recon(
     /,
     *,
     method: MethodName = None,
-    own: Any = None,
+    method_settings: Any = None,
     frames: Annotated[str | None, Parameter(group=DATA)] = None,
-    more: Annotated[FormatOptions | None, Parameter(name="*", group=DATA)] = None,
+    format_options: Annotated[FormatOptions | None, Parameter(name="*", group=DATA)] = None,
     prepare: Annotated[Preparation, Parameter(name="*", group=DATA)] = Preparation(),  # noqa: B008  # frozen
     output: Annotated[Path | None, Parameter(alias="-o", group=OUTPUT)] = None,
     report: Annotated[Path | None, Parameter(group=OUTPUT)] = None,
@@ -99,10 +99,10 @@ def recon(
     from fourfold.methods.registry import find_method
     from fourfold.report import write_report
 
-    volume = open_scan(file, **(more or {}))
+    volume = open_scan(file, **(format_options or {}))
     chosen = select_frames(frames, len(volume))
-    solver = None if method is None else own or find_method(method)()
-    inputs = (volume.path, *prepare.files, (more or {}).get("trajectory"), settings)
+    solver = None if method is None else method_settings or find_method(method)()
+    inputs = (volume.path, *prepare.files, (format_options or {}).get("trajectory"), settings)
     # Whether they exist and may be replaced depends on the method, which may depend on the data.
     for path, suffixes in ((output, image_suffixes()), (report, (".html",))):
         if path is not None:
@@ -116,7 +116,7 @@ def recon(
     output = output or Path(f"{file.name.split('.')[0]}_{solver.name}.nii.gz")
     resumable = None
     if solver.scope == "frame" and len(chosen) > 1:
-        resumable = ResumableRun(output, _call(volume, solver, prepare, more, chosen))
+        resumable = ResumableRun(output, _call(volume, solver, prepare, format_options, chosen))
     going_on = resumable if resume else None
     images = _image_files(output, volume, chosen)
     replace_image = _may_replace(images, image_suffixes(), inputs, force, going_on)
@@ -193,8 +193,8 @@ def _may_replace(
     Raises InputError where one of them exists and may not, or is an input.
     """
     written = [earlier is not None and earlier.wrote(path) for path in paths]
-    for path, own in zip(paths, written, strict=True):
-        check_output(path, suffixes, inputs, force or own)
+    for path, is_written in zip(paths, written, strict=True):
+        check_output(path, suffixes, inputs, force or is_written)
     return force or any(written)
 
 
@@ -211,7 +211,7 @@ def _image_files(output: Path, volume: ScanFile, chosen: range) -> list[Path]:
 
 
 def _call(
-    volume: ScanFile, solver: Method, prepare: Preparation, more: FormatOptions | None, chosen: range
+    volume: ScanFile, solver: Method, prepare: Preparation, format_options: FormatOptions | None, chosen: range
 ) -> dict[str, Any]:
     """Return all that decides on the images but the samples."""
     return {
@@ -219,7 +219,7 @@ def _call(
         "method": solver.name,
         "settings": solver.model_dump(mode="json"),
         "preparation": asdict(prepare),
-        "format": dict(more or {}),
+        "format": dict(format_options or {}),
         "frames": list(chosen),
     }
 

@@ -23,12 +23,12 @@ from fourfold.studies.convdecoder import ConvDecoderStudy, study_methods
 from fourfold.studies.reference import Reference
 from fourfold.studies.scan_set import Case, Design
 
-__all__ = ["own_type", "study"]
+__all__ = ["method_settings_type", "study"]
 
 FITS = Group("Untrained networks", sort_key=0)
 
 
-def own_type(_: str | None) -> Any:
+def method_settings_type(_: str | None) -> Any:
     """Return a type with a field for each of the study's methods: ``--convdecoder.channels`` and the like."""
     return settings_of(study_methods())
 
@@ -40,10 +40,10 @@ def study(
     members: Annotated[int | None, Parameter(group=FITS)] = None,
     iterations: Annotated[int | None, Parameter(group=FITS)] = None,
     time_budget: Annotated[float | None, Parameter(group=FITS)] = None,
-    own: Any = None,
+    method_settings: Any = None,
     frames: Annotated[str | None, Parameter(alias="--frame", group=DATA)] = None,
     crop: Annotated[tuple[int, int] | None, Parameter(group=DATA)] = None,
-    more: Annotated[FormatOptions | None, Parameter(name="*", group=DATA)] = None,
+    format_options: Annotated[FormatOptions | None, Parameter(name="*", group=DATA)] = None,
     reference: Annotated[Reference, Parameter(group=DATA)] = "rss",
     pattern: Annotated[str, Parameter(group=PATTERN)] = "random",
     acceleration: Annotated[float, Parameter(group=PATTERN)] = 4.0,
@@ -106,18 +106,18 @@ def study(
     check_folder(output, PAGES)
     computer.claim()
     design = Design(pattern, acceleration, seed, details or SamplingOptions(), reference, crop)
-    chosen = list(_methods({"members": members, "iterations": iterations, "time_budget": time_budget}, own))
-    cases = list(_cases(data, frames, more or FormatOptions()))
+    chosen = list(_methods({"members": members, "iterations": iterations, "time_budget": time_budget}, method_settings))
+    cases = list(_cases(data, frames, format_options or FormatOptions()))
     carry_out(lambda: ConvDecoderStudy(cases, chosen, design, computer.device), output, json)
 
 
-def _methods(shared: dict[str, Any], own: Any) -> Iterator[Method]:
-    """Yield the study's methods; a setting of a method of its own wins over one for all."""
+def _methods(shared: dict[str, Any], method_settings: Any) -> Iterator[Method]:
+    """Yield the study's methods; a setting of one method wins over one for all."""
     given = {name: value for name, value in shared.items() if value is not None}
     for kind in study_methods():
-        mine = getattr(own, kind.name.replace("-", "_"), None)
+        own_settings = getattr(method_settings, kind.name.replace("-", "_"), None)
         settings = given if kind.family == "untrained" else {}
-        yield kind(**{**settings, **(mine.model_dump(exclude_unset=True) if mine else {})})
+        yield kind(**{**settings, **(own_settings.model_dump(exclude_unset=True) if own_settings else {})})
 
 
 def _cases(data: Sequence[Path], frames: str | None, options: FormatOptions) -> Iterator[Case]:

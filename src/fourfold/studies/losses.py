@@ -60,7 +60,7 @@ class LossesStudy(NetworkStudy):
     def __init__(self, settings: LossesSettings) -> None:
         self.settings = settings
         self.title = f"Losses: {', '.join(settings.losses)}"
-        given = {name: merged(with_preset(own), settings.training) for name, own in settings.networks.items()}
+        given = {name: merged(with_preset(network), settings.training) for name, network in settings.networks.items()}
         shared, seed = _shared_data(given)
         super().__init__(settings, shared, seed, {_TEST: settings.data}, [_TEST])
         trainings = {
