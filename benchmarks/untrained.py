@@ -32,7 +32,8 @@ from fourfold.methods.registry import find_method
 from fourfold.methods.sense_problem import SenseProblem
 from fourfold.methods.untrained.conv_decoder import ConvDecoder
 from fourfold.methods.untrained.fitting.compilation import can_compile
-from fourfold.methods.untrained.fitting.fit import Checked, Schedule, fit
+from fourfold.methods.untrained.fitting.early_stopping import FitCheck
+from fourfold.methods.untrained.fitting.fit import Schedule, fit
 from fourfold.methods.untrained.fitting.sample_loss import SampleLoss
 from fourfold.methods.untrained.untrained_method import UntrainedMethod
 from fourfold.metrics import find_metric
@@ -79,7 +80,7 @@ def ours(problem: SenseProblem, network: Network, iterations: int, weight: float
     images: Images = []
     looking = 0.0
 
-    def watch(_: Checked, found: Tensor, seconds: float) -> None:
+    def watch(_: FitCheck, found: Tensor, seconds: float) -> None:
         nonlocal looking
         start = time.perf_counter()
         images.append((seconds - looking, problem.image(found, "rss").abs()[0]))
@@ -97,7 +98,7 @@ def ours(problem: SenseProblem, network: Network, iterations: int, weight: float
             compile=can_compile(),
         ),
         lambda x: variation.gradient(x[None])[0].mul_(weight),
-        watch=watch,
+        callback=watch,
     )
     return images
 

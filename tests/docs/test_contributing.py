@@ -29,6 +29,8 @@ for name, options in {
     "pnp": ["--denoiser", "wiener", "--noise-std", "0.02", "--iterations", "2"],
 }.items():
     assert main(["recon", "scan.npz", "--method", name, *options, "--output", f"{name}.npz"]) == 0
+compared = ["--methods", "zero-filled", "--metrics", "nmae", "--pattern", "regular", "--acceleration", "2"]
+assert main(["compare", "scan.npz", *compared]) == 0
 assert main(["recon", "--method", "low-resolution", "--help"]) == 0
 """
 

@@ -77,8 +77,8 @@ def test_total_variation_cannot_be_exported():
         RealNetwork(network)
 
 
-def test_a_varnet_that_is_told_the_noise_cannot_be_exported():
-    with pytest.raises(InputError, match="told the scan's noise"):
+def test_a_varnet_conditioned_on_the_noise_cannot_be_exported():
+    with pytest.raises(InputError, match="conditioned on the noise level"):
         RealNetwork(build("varnet", SMALL["varnet"] | {"form": "denoising"}))
 
 

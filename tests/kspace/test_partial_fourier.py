@@ -141,8 +141,8 @@ def test_grappa_fills_gaps_first(method):
 def test_refuses_what_is_not_partial(method):
     full = simulate(phantom((64, 48)), coils=1)
     refusals = (
-        (full, "equally far to both sides"),
-        (covered(full, rows=slice(8, 57)), "equally far to both sides"),
+        (full, "symmetric about its centre"),
+        (covered(full, rows=slice(8, 57)), "symmetric about its centre"),
         (covered(full, rows=slice(30, None)), "Along ky 2 samples were acquired on both sides"),
         (undersample(full, "random", 2, lines=12), "have gaps"),
     )

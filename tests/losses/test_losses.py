@@ -293,7 +293,7 @@ def test_a_sum_from_settings(pair):
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ([], "no loss to train by"),
+        ([], "There is no loss;"),
         (["l3"], r"no loss 'l3'.*Did you mean"),
         ([{"weight": 1}], "no loss None"),
         ([{"kind": "ssim", "windows": 7}], r"no setting 'windows'.*Did you mean 'window'"),

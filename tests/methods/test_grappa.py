@@ -306,7 +306,7 @@ def test_a_line_is_filled_as_by_hand():
     acquired[[10, 14]] = True
     kspace = torch.where(acquired[:, None], scan.kspace[0], 0)
     filled, known, _ = fill_lines(
-        kspace, acquired, calibration, readout=5, bridge=5, weights=LocalWeights.uniform(0.05, kspace[0].real > 0)
+        kspace, acquired, calibration, kernel_width=5, max_gap=5, weights=LocalWeights.uniform(0.05, kspace[0].real > 0)
     )
     assert known.nonzero().flatten().tolist() == [10, 11, 12, 13, 14]
     sources = [(line, sample) for line in (0, 4) for sample in range(5)]

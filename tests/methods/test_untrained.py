@@ -305,7 +305,7 @@ def test_the_refit_starts_from_the_chosen_weights_and_sees_all_samples(scan):
     schedule = Schedule(iterations=40, refit_iterations=40, image_averaging=0.0, precision="float32")
     before = fit(network, kept, judge, Schedule(iterations=40, image_averaging=0.0, precision="float32"))
     network = Network([0, 1], 2, scan.shape, 8, 3, (6, 6))
-    after = fit(network, kept, judge, schedule, everything=SampleLoss(masks, kspace, maps))
+    after = fit(network, kept, judge, schedule, all_samples=SampleLoss(masks, kspace, maps))
     assert after.chosen == before.chosen
     assert after.iterations == 80
     assert bool((judge.relative_error(after.images) < 0.7 * judge.relative_error(before.images)).all())
@@ -373,7 +373,7 @@ def test_frames_after_an_interruption_are_missing_and_comparisons_end(scan):
 def test_a_budget_ends_the_fit(scan):
     record = with_settings(QUICK, iterations=100_000, time_budget=0.5, held_out_fraction=0.0)(scan).record
     assert 0 < record.iterations < 100_000
-    assert record.settings["budget"] == 0.5
+    assert record.settings["time_budget"] == 0.5
 
 
 def test_progress_rises_to_one_with_loss_error_and_time_left(scan):
@@ -436,7 +436,7 @@ def test_networks_are_compiled_where_that_pays(scan, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         with_settings(QUICK, iterations=100_000)(scan)
     assert taken.pop() is False
-    with pytest.raises(InputError, match=r"cannot be compiled here, for want of a C\+\+ compiler"):
+    with pytest.raises(InputError, match=r"cannot be compiled here, because a C\+\+ compiler"):
         with_settings(QUICK, compile="always")(scan)
 
 

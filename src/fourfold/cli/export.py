@@ -1,4 +1,4 @@
-"""`fourfold export`: trained networks for other runtimes."""
+"""`fourfold export`: exports trained networks to other runtimes."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ def export(
     json: Annotated[Flag, Parameter(group=OUTPUT)] = False,
     force: Annotated[Flag, Parameter(group=OUTPUT)] = False,
 ) -> None:
-    """Write a trained network, whole, as an ONNX file.
+    """Write a trained network as an ONNX file.
 
-    Its inputs are k-space, mask and coil maps (a VarNet that makes its own maps takes the calibration lines instead),
-    its output is the image; a last axis of two holds real and imaginary part. What is printed describes the arrays, and
-    the file's metadata do too.
+    Inputs are k-space, mask and coil maps; a VarNet that estimates coil maps takes the calibration lines instead. The
+    output is the image. The last axis of complex arrays is real and imaginary part. The arrays are described in the
+    output of this command and in the file's metadata.
 
     For example:
 
@@ -42,12 +42,11 @@ def export(
     output
         File to write: .onnx.
     size
-        Rows and columns, for a file of this size alone; unless given it takes every size that the network's pooling
-        divides.
+        Rows and columns of a file with a fixed image size; by default the size is variable, as far as pooling allows.
     json
-        Print what was written on stdout as JSON.
+        Print the description of the file on stdout as JSON.
     force
-        Replace a file that exists.
+        Replace an existing file.
     """
     # Loads torch, which the help does not need.
     from fourfold.export.onnx import export_onnx

@@ -1,4 +1,4 @@
-"""`fourfold finetune`: trains on from weights."""
+"""`fourfold finetune`: continues training from existing weights."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ def finetune(
     threads: int | None = None,
     json: Annotated[Flag, Parameter(group=OUTPUT)] = False,
 ) -> None:
-    """Train on from weights, as a settings file says, and write new ones.
+    """Continue training from existing weights, and write new weights.
 
-    The network is that of the weights; the settings file need not name it.
+    The network is that of the weights; the settings file need not give it.
 
     For example:
 
@@ -42,7 +42,7 @@ def finetune(
     output
         Folder to write to.
     threads
-        Processor threads to use; torch decides unless given.
+        Number of processor threads; by default torch decides.
     json
         Print the manifest on stdout as JSON.
     """
@@ -51,6 +51,6 @@ def finetune(
     from fourfold.training.train import finetune as do_finetune
 
     base = read_manifest(find_weights(weights))
-    given = {"network": {"kind": base.network, **base.settings}, **read_settings(training)}
-    settings = TrainingSettings(**given)
+    network = {"kind": base.network, **base.settings}
+    settings = TrainingSettings(**{"network": network, **read_settings(training)})
     carry_out(lambda progress: do_finetune(weights, settings, output, progress=progress), output, threads, json)

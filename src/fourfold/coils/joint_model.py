@@ -16,9 +16,9 @@ from fourfold.operators.linear_operator import LinearOperator
 
 __all__ = ["JointModel", "SmoothMaps", "require_neighbours"]
 
-# Weights of the maps' Fourier coefficients, (1 + 220 |k/n|²)^-16: the values of Uecker et al. 2008.
-_BEND, _POWER = 220.0, 16
-# Coefficients of less weight are left out: their square is lost beside the penalty in single precision.
+# Weights of the maps' Fourier coefficients, (1 + 220 |k/n|²)^-16 (Uecker et al. 2008).
+_SCALE, _POWER = 220.0, 16
+# Coefficients with smaller weights are omitted, because their square is negligible in single precision.
 _NEGLIGIBLE = 1e-4
 
 
@@ -43,21 +43,21 @@ def require_neighbours(mask: Tensor) -> None:
 class SmoothMaps(LinearOperator):
     """Coil maps (coil, y, x) of Sobolev-weighted Fourier coefficients (coil, my, mx).
 
-    The weight falls so fast that few coefficients count: small matrix products take the place of transforms.
+    The weights decay so fast that few coefficients are needed; small matrix products replace Fourier transforms.
 
     Parameters
     ----------
     shape
         Grid (ny, nx).
     like
-        A complex tensor on the device.
+        A complex tensor with the device and precision.
     """
 
     def __init__(self, shape: tuple[int, int], like: Tensor) -> None:
-        reach = math.sqrt((_NEGLIGIBLE ** (-1 / _POWER) - 1) / _BEND)
+        reach = math.sqrt((_NEGLIGIBLE ** (-1 / _POWER) - 1) / _SCALE)
         orders_y, orders_x = (torch.arange(-int(reach * n), int(reach * n) + 1, dtype=torch.float64) for n in shape)
         squared = (orders_y[:, None] / shape[0]) ** 2 + (orders_x / shape[1]) ** 2
-        self.weights = ((1 + _BEND * squared) ** -_POWER).to(device=like.device, dtype=like.real.dtype)
+        self.weights = ((1 + _SCALE * squared) ** -_POWER).to(device=like.device, dtype=like.real.dtype)
         self.along_y, self.along_x = _waves(shape[0], orders_y).to(like), _waves(shape[1], orders_x).to(like)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -65,7 +65,7 @@ class SmoothMaps(LinearOperator):
         return self.along_y @ (self.weights * x) @ self.along_x.mT
 
     def adjoint(self, y: Tensor) -> Tensor:
-        """Return the coefficients (coil, my, mx) that maps (coil, y, x) are weighed with."""
+        """Return the adjoint: coefficients (coil, my, mx) of maps (coil, y, x)."""
         return self.weights * (self.along_y.mH @ y @ self.along_x.conj())
 
 
@@ -77,14 +77,14 @@ def _waves(size: int, orders: Tensor) -> Tensor:
 
 
 class JointModel:
-    """F(ρ, c) = mask · Fourier · (ρ · c) of one frame, on vectors that hold ρ and the coefficients of the maps c.
+    """F(ρ, c) = mask · Fourier · (ρ · c) of one frame, on vectors of ρ and the coefficients of the maps c.
 
-    Works on images: the data are the zero-filled coil images, and k-space is visited along undersampled axes alone.
+    It works in the image domain: the data are zero-filled coil images, transformed along the undersampled axes only.
 
     Parameters
     ----------
     kspace
-        complex64, (coil, ky, kx), in a unit that makes the image of order one.
+        complex64, (coil, ky, kx), scaled so that the image is of order one.
     mask
         bool, (ky, kx).
     """
@@ -95,14 +95,14 @@ class JointModel:
         self._smooth = SmoothMaps((mask.shape[0], mask.shape[1]), kspace)
 
     def start(self) -> Tensor:
-        """Return the first guess: an image of ones, maps of zeros."""
+        """Return the initial guess: an image of ones, maps of zeros."""
         coils, ny, nx = self._data.shape
         guess = self._data.new_zeros(ny * nx + coils * self._smooth.weights.numel())
         guess[: ny * nx] = 1
         return guess
 
     def parts(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the image (y, x) and the maps (coil, y, x) that vector `x` holds."""
+        """Return the image (y, x) and the maps (coil, y, x) of a vector `x`."""
         image, coefficients = self._split(x)
         return image, self._smooth.forward(coefficients)
 

@@ -24,7 +24,7 @@ from fourfold.weights.manifest import Manifest
 __all__ = ["export_onnx"]
 
 _OPSET = 18
-# Sizes and numbers of what runs through the network once; any stand for all.
+# Sizes of the example input for tracing; the file accepts others.
 _FRAMES, _COILS = 2, 3
 _FEWEST_PIXELS = 32
 
@@ -32,13 +32,13 @@ _FEWEST_PIXELS = 32
 def export_onnx(
     weights: str, path: str | PathLike[str], size: tuple[int, int] | None = None, *, replace: bool = True
 ) -> dict[str, Any]:
-    """Write a trained network, whole, as an ONNX file for other runtimes.
+    """Write a trained network as an ONNX file for other runtimes.
 
-    Inputs, float32 but for the mask: ``kspace`` (frame, coil, ky, kx, 2), centred, zero where nothing was acquired,
-    divided by the scan's intensity scale; ``mask`` bool (frame, ky, kx); ``maps`` (frame, coil, y, x, 2), coil maps, or
-    ``calibration`` (frame, coil, ky, kx, 2), the k-space with zeros off the calibration lines, for a VarNet that makes
-    its own maps. Output: ``image`` (frame, y, x, 2). The last axis is real and imaginary part. Any number of frames and
-    coils; any image size where the network has no pooling, multiples of 16 or more where it has.
+    Inputs, float32 except for the mask: ``kspace`` (frame, coil, ky, kx, 2), centred, zero where not acquired, divided
+    by the scan's intensity scale; ``mask``, bool (frame, ky, kx); ``maps`` (frame, coil, y, x, 2), or, for a VarNet
+    that estimates coil maps, ``calibration`` (frame, coil, ky, kx, 2), the k-space with zeros outside the calibration
+    lines. Output: ``image`` (frame, y, x, 2). The last axis is real and imaginary part. The numbers of frames and coils
+    are variable. The image size is variable without pooling, and a multiple of 16 or more with pooling.
 
     Parameters
     ----------
@@ -47,19 +47,21 @@ def export_onnx(
     path
         The file to write.
     size
-        (ny, nx) for a file of this size alone, which may be any.
+        (ny, nx) for a file with a fixed image size, which may be any; None for a variable size.
     replace
-        Whether a file that exists is replaced; else it is kept and an InputError raised.
+        Whether an existing file is replaced; otherwise an InputError is raised.
 
     Returns
     -------
     dict
-        What was written: inputs with their shapes, the weights' name and hash. It is in the file's metadata too.
+        Description of the file, which its metadata contain, too: inputs with their shapes, name and hash of the
+        weights.
 
     Raises
     ------
     InputError
-        When onnx is not installed, or the weights cannot be loaded, the network exported or the file written.
+        When onnx is not installed, the weights cannot be loaded, the network cannot be exported, or the file cannot be
+        written.
     """
     try:
         import onnx  # noqa: F401
@@ -90,19 +92,19 @@ def export_onnx(
 
 
 def _multiple(manifest: Manifest) -> int:
-    """Return what sizes must be a multiple of for every pooling to divide them."""
+    """Return the number that image sizes must be a multiple of because of pooling."""
     settings = manifest.settings
     if manifest.network == "unet":
         return int(2 ** settings["pools"])
     if manifest.network == "varnet":
-        # The published VarNet pads to multiples of 16; multiples of them are not padded.
+        # The published VarNet pads to multiples of 16.
         pools = [settings["pools"], *([settings["sensitivity_pools"]] if settings["sensitivity_channels"] else [])]
         return int(max(16, 2 ** max(pools)))
     return 1
 
 
 def _example(size: tuple[int, int]) -> tuple[Tensor, Tensor, Tensor]:
-    # Two arrays: one that is given twice would be taken for one input.
+    # Two tensors: the same tensor twice would be traced as one input.
     kspace, coils = (torch.ones(_FRAMES, _COILS, *size, 2) for _ in range(2))
     return kspace, torch.ones(_FRAMES, *size, dtype=torch.bool), coils
 
@@ -134,7 +136,7 @@ def _facts(manifest: Manifest, third: str, size: tuple[int, int] | None, multipl
 
 @contextlib.contextmanager
 def _quietly() -> Iterator[None]:
-    """Keep the exporter's remarks on its own progress off the terminal."""
+    """Suppress the exporter's progress messages."""
     logger = logging.getLogger("torch.onnx")
     level = logger.level
     logger.setLevel(logging.ERROR)

@@ -1,7 +1,7 @@
-"""Trained networks in real arithmetic: runtimes such as ONNX's know no complex numbers and hardly a Fourier transform.
+"""Trained networks in real arithmetic, for runtimes such as ONNX's without complex numbers and Fourier transforms.
 
-Complex arrays have a last axis of two here, real and imaginary part. The Fourier transform is a product of matrices,
-exact and, at the sizes of images, a small part of the work. The networks' layers are used as they are.
+Complex arrays have a last axis of two, real and imaginary part. The Fourier transform is a matrix product, which is
+exact and, at image sizes, a small part of the computation. The networks' layers are used unchanged.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ __all__ = ["RealNetwork"]
 
 
 class RealNetwork(nn.Module):
-    """A trained network whose input and output are real.
+    """A trained network with real input and output.
 
     Parameters
     ----------
@@ -36,8 +36,8 @@ class RealNetwork(nn.Module):
     Raises
     ------
     InputError
-        For a VarNet that estimates coil maps on the small grid of the calibration lines, begins with total variation,
-        or is told the noise.
+        For a VarNet that estimates coil maps on the small grid of the calibration lines, starts from a total-variation
+        image, or is conditioned on the noise level.
     """
 
     def __init__(self, network: Reconstructor) -> None:
@@ -49,13 +49,13 @@ class RealNetwork(nn.Module):
             )
         if isinstance(network, VarNet) and network.total_variation:
             raise InputError(
-                "This VarNet begins with the image of total variation, which exported networks cannot find; export "
+                "This VarNet starts from a total-variation image, which exported networks cannot compute; export "
                 "weights with total_variation 0."
             )
         if isinstance(network, VarNet) and network.form == "denoising":
             raise InputError(
-                "This VarNet is told the scan's noise, which exported networks cannot find; export weights of another "
-                "form, such as 'proximal'."
+                "This VarNet is conditioned on the noise level, which exported networks cannot estimate; export "
+                "weights of another form, such as 'proximal'."
             )
         self.network = network
 
@@ -75,17 +75,17 @@ class RealNetwork(nn.Module):
             bool, (frame, ky, kx).
         coils
             float32, (frame, coil, y, x, 2): coil maps, ones (1, 0) for a single coil; or, where `takes_calibration`,
-            the k-space with zeros everywhere but on the fully sampled calibration lines.
+            the k-space with zeros outside the fully sampled calibration lines.
         """
         network = self.network
-        known = mask[:, None, :, :, None]
+        acquired = mask[:, None, :, :, None]
         if isinstance(network, ImageNetwork):
-            return _image_network(network, kspace, known, coils)
+            return _image_network(network, kspace, acquired, coils)
         if isinstance(network, Cascade):
-            return _cascade(network, kspace, known, coils)
+            return _cascade(network, kspace, acquired, coils)
         if isinstance(network, VarNet):
-            maps = _own_maps(network, coils) if self.takes_calibration else coils
-            return _FORMS[network.form](network, kspace, known, maps)
+            maps = _estimated_maps(network, coils) if self.takes_calibration else coils
+            return _FORMS[network.form](network, kspace, acquired, maps)
         assert isinstance(network, KspaceCnn)
         coil_images = _from_channels(network.stack(_channels(kspace.flatten(0, 1)))).reshape(kspace.shape)
         return _combined(coil_images, coils)
@@ -131,10 +131,10 @@ def _transform(x: Tensor, sign: int) -> Tensor:
 def _matrix(size: int, sign: int, like: Tensor) -> tuple[Tensor, Tensor]:
     """Return real and imaginary part of the symmetric matrix of the transform along an axis."""
     index = torch.arange(size, device=like.device)
-    # As an array: a size that is a plain number would be written into the file for good.
+    # A tensor, because a Python number would be fixed in the exported file.
     count = index[-1] + 1
     positions = index - torch.div(count, 2, rounding_mode="floor")
-    # In whole numbers: single precision has no room for the many turns of the outer samples.
+    # In integers, because single precision is too coarse for the large phases of outer samples.
     turns = torch.remainder(positions[:, None] * positions[None], count)
     angles = sign * 2 * math.pi * turns.to(like.dtype) / count
     scale = count.to(like.dtype).rsqrt()
@@ -149,15 +149,15 @@ def _ifft(x: Tensor) -> Tensor:
     return _transform(x, 1)
 
 
-def _consistent(step: DataConsistency, coil_images: Tensor, kspace: Tensor, known: Tensor) -> Tensor:
+def _consistent(step: DataConsistency, coil_images: Tensor, kspace: Tensor, acquired: Tensor) -> Tensor:
     estimate = _fft(coil_images)
     weight = step.weight
     if isinstance(weight, float) and math.isinf(weight):
-        return _ifft(torch.where(known, kspace, estimate))
-    return _ifft(torch.where(known, (estimate + weight * kspace) / (1 + weight), estimate))
+        return _ifft(torch.where(acquired, kspace, estimate))
+    return _ifft(torch.where(acquired, (estimate + weight * kspace) / (1 + weight), estimate))
 
 
-def _image_network(network: ImageNetwork, kspace: Tensor, known: Tensor, maps: Tensor) -> Tensor:
+def _image_network(network: ImageNetwork, kspace: Tensor, acquired: Tensor, maps: Tensor) -> Tensor:
     image = _combined(_ifft(kspace), maps)
     if network.complex:
         image = _from_channels(network.refined_channels(_channels(image)))
@@ -167,15 +167,15 @@ def _image_network(network: ImageNetwork, kspace: Tensor, known: Tensor, maps: T
         image = network.refined_magnitude(modulus)[..., None] * phase
     if network.consistency is None:
         return image
-    return _combined(_consistent(network.consistency, _times(maps, image[:, None]), kspace, known), maps)
+    return _combined(_consistent(network.consistency, _times(maps, image[:, None]), kspace, acquired), maps)
 
 
-def _cascade(network: Cascade, kspace: Tensor, known: Tensor, maps: Tensor) -> Tensor:
+def _cascade(network: Cascade, kspace: Tensor, acquired: Tensor, maps: Tensor) -> Tensor:
     image = _combined(_ifft(kspace), maps)
     for subnetwork, consistency in zip(network.subnetworks, network.consistency, strict=True):
         assert isinstance(consistency, DataConsistency)
         refined = image + _from_channels(subnetwork(_channels(image)))
-        image = _combined(_consistent(consistency, _times(maps, refined[:, None]), kspace, known), maps)
+        image = _combined(_consistent(consistency, _times(maps, refined[:, None]), kspace, acquired), maps)
     return image
 
 
@@ -184,57 +184,59 @@ def _regularised(regulariser: nn.Module, image: Tensor) -> Tensor:
     return _from_channels(regulariser.on_channels(_channels(image)))
 
 
-def _normal(image: Tensor, known: Tensor, maps: Tensor) -> Tensor:
+def _normal(image: Tensor, acquired: Tensor, maps: Tensor) -> Tensor:
     """Return AᴴA x."""
-    return _combined(_ifft(torch.where(known, _fft(_times(maps, image[:, None])), 0)), maps)
+    return _combined(_ifft(torch.where(acquired, _fft(_times(maps, image[:, None])), 0)), maps)
 
 
-def _varnet_image(network: VarNet, kspace: Tensor, known: Tensor, maps: Tensor) -> Tensor:
+def _varnet_image(network: VarNet, kspace: Tensor, acquired: Tensor, maps: Tensor) -> Tensor:
     image = start = _combined(_ifft(kspace), maps)
     for step, regulariser in zip(network.steps, network.regularisers, strict=True):
-        image = image - step * (_normal(image, known, maps) - start) - _regularised(regulariser, image)
+        image = image - step * (_normal(image, acquired, maps) - start) - _regularised(regulariser, image)
     return image
 
 
-def _varnet_kspace(network: VarNet, kspace: Tensor, known: Tensor, maps: Tensor) -> Tensor:
-    """Return the images of `VarNet`'s k-space form, by the same two images that hold the coils' k-space."""
+def _varnet_kspace(network: VarNet, kspace: Tensor, acquired: Tensor, maps: Tensor) -> Tensor:
+    """Return the images of `VarNet`'s k-space form, computed with the two images v and w as there."""
     image = start = _combined(_ifft(kspace), maps)
     power = maps.square().sum(dim=(1, 4))[..., None]
     v = w = torch.zeros_like(start)
     for step, regulariser in zip(network.steps, network.regularisers, strict=True):
         update = _regularised(regulariser, image)
         v, w = v + update, (1 - step) * w + update
-        image = start - power * v + _normal(v - w, known, maps)
-    added = torch.where(known, _fft(_times(maps, (v - w)[:, None])), 0)
+        image = start - power * v + _normal(v - w, acquired, maps)
+    added = torch.where(acquired, _fft(_times(maps, (v - w)[:, None])), 0)
     coil_images = _ifft(kspace + added) - _times(maps, v[:, None])
     energy = coil_images.square().sum(dim=(1, 4)).sqrt()
     return energy[..., None] * image / _modulus(image).clamp_min(torch.finfo(image.dtype).tiny)[..., None]
 
 
-def _varnet_proximal(network: VarNet, kspace: Tensor, known: Tensor, maps: Tensor) -> Tensor:
+def _varnet_proximal(network: VarNet, kspace: Tensor, acquired: Tensor, maps: Tensor) -> Tensor:
     rhs = _combined(_ifft(kspace), maps)
     first, *weights = network.steps.exp()
-    image = _consistent_step(rhs, torch.zeros_like(rhs), first, INITIAL_ITERATIONS, known, maps)
+    image = _data_consistency_step(rhs, torch.zeros_like(rhs), first, INITIAL_ITERATIONS, acquired, maps)
     for weight, regulariser in zip(weights, network.regularisers, strict=True):
-        better = image - _regularised(regulariser, image)
-        image = _consistent_step(rhs, better, weight, ITERATIONS, known, maps)
+        regularised = image - _regularised(regulariser, image)
+        image = _data_consistency_step(rhs, regularised, weight, ITERATIONS, acquired, maps)
     return image
 
 
-def _consistent_step(rhs: Tensor, near: Tensor, weight: Tensor, iterations: int, known: Tensor, maps: Tensor) -> Tensor:
-    """Return what `fourfold.networks.data_consistency_step.data_consistency_step` does."""
+def _data_consistency_step(
+    rhs: Tensor, near: Tensor, weight: Tensor, iterations: int, acquired: Tensor, maps: Tensor
+) -> Tensor:
+    """As `fourfold.networks.data_consistency_step.data_consistency_step`, in real arithmetic."""
     tiny = torch.finfo(rhs.dtype).tiny
     x = near
-    residual = rhs - _normal(x, known, maps)
+    residual = rhs - _normal(x, acquired, maps)
     direction = residual
     energy = _energy(residual, residual)
     for _ in range(iterations):
-        image = _normal(direction, known, maps) + weight * direction
+        image = _normal(direction, acquired, maps) + weight * direction
         step = energy / _energy(direction, image).clamp_min(tiny)
         x = x + step * direction
         residual = residual - step * image
-        before, energy = energy, _energy(residual, residual)
-        direction = residual + energy / before.clamp_min(tiny) * direction
+        previous, energy = energy, _energy(residual, residual)
+        direction = residual + energy / previous.clamp_min(tiny) * direction
     return x
 
 
@@ -250,7 +252,7 @@ _FORMS: Mapping[str, Callable[[VarNet, Tensor, Tensor, Tensor], Tensor]] = {
 }
 
 
-def _own_maps(network: VarNet, calibration: Tensor) -> Tensor:
+def _estimated_maps(network: VarNet, calibration: Tensor) -> Tensor:
     assert network.sensitivity is not None
     images = _ifft(calibration).flatten(0, 1)
     maps = _regularised(network.sensitivity.unet, images).reshape(calibration.shape)

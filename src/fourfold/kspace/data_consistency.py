@@ -1,4 +1,4 @@
-"""Data consistency: what was measured overrules, or tempers, what was estimated."""
+"""Data consistency: combines estimated k-space with the measured samples."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ __all__ = ["DataConsistency", "consistent_kspace"]
 def consistent_kspace(estimate: Tensor, measured: Tensor, mask: Tensor, weight: float | Tensor = math.inf) -> Tensor:
     """Return k-space that agrees with the measured samples (Schlemper 2018, IEEE TMI 37:491, Eq. 7).
 
-    On acquired samples the result is (estimate + weight · measured) / (1 + weight); an infinite weight puts the
-    measured samples in unchanged. All other samples keep the estimate. Differentiable in every tensor.
+    On acquired samples the result is (estimate + weight · measured) / (1 + weight); with an infinite weight it is the
+    measured samples. On all other samples it is the estimate. Differentiable in every tensor.
 
     Parameters
     ----------
@@ -26,36 +26,36 @@ def consistent_kspace(estimate: Tensor, measured: Tensor, mask: Tensor, weight: 
     mask
         bool, (frame or 1, ky, kx).
     weight
-        λ ≥ 0: how much the measurement is trusted over the estimate; a tensor may be learned.
+        λ ≥ 0, the weight of the measured samples; a tensor may be learned.
 
     Raises
     ------
     InputError
-        For a negative weight or one that is not a number.
+        For a negative weight or NaN.
     """
-    trust = float(weight.detach()) if isinstance(weight, Tensor) else weight
-    if not trust >= 0:
+    value = float(weight.detach()) if isinstance(weight, Tensor) else weight
+    if not value >= 0:
         raise InputError(
-            f"The data-consistency weight is {trust}; it must be at least 0 (inf keeps what was measured)."
+            f"The data-consistency weight is {value}; it must be at least 0 (inf restores the measured samples)."
         )
-    mixed = measured if math.isinf(trust) else (estimate + weight * measured) / (1 + weight)
+    mixed = measured if math.isinf(value) else (estimate + weight * measured) / (1 + weight)
     return torch.where(mask[:, None], mixed, estimate)
 
 
 class DataConsistency(nn.Module):
-    """The data-consistency step as a layer on coil images.
+    """A data-consistency layer on coil images.
 
     Parameters
     ----------
     weight
         λ of `consistent_kspace`; infinite for hard consistency.
     learned
-        Make the finite weight a parameter, kept positive as exp(log λ).
+        Whether the weight, which must be finite, is a parameter; it stays positive as exp(log λ).
 
     Raises
     ------
     InputError
-        When a weight that is not finite and positive is to be learned, or for a negative one.
+        For a negative weight, or a learned one that is not finite and positive.
     """
 
     def __init__(self, weight: float = math.inf, learned: bool = False) -> None:

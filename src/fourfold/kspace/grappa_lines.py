@@ -1,4 +1,4 @@
-"""Filling in the lines of k-space that a 1D pattern leaves out."""
+"""GRAPPA for missing lines of a 1D pattern."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from fourfold.kspace.local_weights import LocalWeights
 
 __all__ = ["fill_lines", "line_equations"]
 
-# A kernel is fitted to at least so many rows of patches; with fewer it follows the noise.
+# Fewest rows of patches that a kernel is fitted to; fewer would overfit the noise.
 _FITTED_ROWS = 4
-# Estimates by kernels weakened below this are counted.
+# Estimates whose factor is below this are counted.
 _WEAK = 0.5
-# Bounds what is held at a time: blocks that stay in a processor's cache, and larger ones for a GPU.
+# Size of a block: it fits a processor's cache; larger blocks for a GPU.
 _CPU_BYTES, _GPU_BYTES = 1 << 21, 1 << 28
 
 
 @dataclass(frozen=True)
 class _Geometry:
-    """Which lines of a kernel's window are acquired and used, and which are holes to be filled."""
+    """Offsets of the acquired lines in a kernel's window, and of the missing lines that are estimated."""
 
     sources: tuple[int, ...]
     holes: tuple[int, ...]
@@ -35,18 +35,18 @@ class _Geometry:
 
 
 def fill_lines(
-    kspace: Tensor, acquired: Tensor, calibration: Tensor, readout: int, bridge: int, weights: LocalWeights
+    kspace: Tensor, acquired: Tensor, calibration: Tensor, kernel_width: int, max_gap: int, weights: LocalWeights
 ) -> tuple[Tensor, Tensor, int]:
     """Estimate the lines between acquired ones (Griswold et al. 2002, MRM 47:1202).
 
-    A gap of up to `bridge` lines is filled from the acquired lines on both its sides, and all gaps of this width
-    share one kernel for each part of k-space. In a wider one every line is estimated from the nearest acquired line,
-    as far out as the calibration region is high, and all lines at this distance share one. Lines beyond the
-    outermost acquired ones are left as they are: extrapolation was worth nothing on real data. At the ends of the
-    readout a kernel stays inside k-space and estimates samples off its middle.
+    A gap of up to `max_gap` lines is filled from the acquired lines on both sides. All gaps of the same width share one
+    kernel for each region of k-space. In wider gaps, every line is estimated from the nearest acquired line, up to a
+    distance limited by the height of the calibration region, with one kernel for each distance. Lines beyond the
+    outermost acquired ones are not filled, because extrapolation did not improve images of measured data. At the ends
+    of the readout, a kernel stays inside k-space and estimates samples off its centre.
 
-    Kernels with too little to go on, for too few calibration lines, too many coils or too wide a gap, are weakened down
-    to nothing (`fourfold.kspace.grappa_kernel.Folds.gains`).
+    With too few calibration lines, too many coils or too wide a gap, the estimates are scaled down, to zero if
+    necessary (`fourfold.kspace.grappa_kernel.Folds.gains`).
 
     Parameters
     ----------
@@ -57,74 +57,76 @@ def fill_lines(
     calibration
         complex, (coil, ky, kx); kernels are fitted in its precision where a weight is below 0.001.
     readout
-        Samples of each source line that a kernel uses; at most those of `calibration` and `kspace`.
-    bridge
-        Widest gap, in lines, that is filled from both its sides.
+        Kernel width: samples of each source line; at most those of `calibration` and `kspace`.
+    max_gap
+        Widest gap, in lines, that is filled from both sides.
     weights
-        Weights of the kernels' fit; the middle of a gap decides which is used.
+        Tikhonov weights of the kernels; the middle of a gap determines the region.
 
     Returns
     -------
     tuple
-        The filled k-space, complex64, (coil, ky, kx); which lines are now known, bool, (ky,); and how many samples of a
-        coil were estimated by kernels weakened to less than a half.
+        The filled k-space, complex64, (coil, ky, kx); the lines that are now known, bool, (ky,); and the number of
+        samples of a coil whose estimates were scaled by less than one half.
     """
-    # Coils last: then the samples that a kernel needs are neighbours in memory.
+    # Coils last, so that the samples of a kernel are adjacent in memory.
     filled = kspace.movedim(0, -1).contiguous()
     known, weakened = acquired.clone(), 0
-    for geometry, places in _geometries(acquired, bridge, calibration).items():
+    for geometry, places in _geometries(acquired, max_gap, calibration).items():
         first = torch.tensor(places, device=kspace.device)
-        weakened += _fill_windows(filled, geometry, _Fit.of(calibration, geometry, readout), first, weights)
+        weakened += _fill_windows(filled, geometry, _Fit.of(calibration, geometry, kernel_width), first, weights)
         known[first[:, None] + torch.tensor(geometry.holes, device=kspace.device)] = True
     return filled.movedim(-1, 0).contiguous(), known, weakened
 
 
-def line_equations(acquired: Tensor, calibration: Tensor, readout: int, bridge: int, most: int) -> list[Equations]:
-    """Return the equations for `most` geometries, those of the most lines, with steps along the readout.
+def line_equations(
+    acquired: Tensor, calibration: Tensor, kernel_width: int, max_gap: int, most: int
+) -> list[Equations]:
+    """Return the equations of the `most` geometries with the most lines, in steps along the readout.
 
-    A step adds the samples of all source lines at one place in the readout, the nearest to the target first.
+    A step adds the samples of all source lines at one readout position, beginning with the nearest to the target.
 
     Parameters
     ----------
-    acquired, calibration, readout, bridge
+    acquired, calibration, kernel_width, max_gap
         As for `fill_lines`.
     most
-        How many geometries.
+        Number of geometries.
     """
-    found = _geometries(acquired, bridge, calibration)
-    middle = readout // 2
-    order = (torch.arange(readout, device=calibration.device) - middle).abs().argsort(stable=True)
+    windows = _geometries(acquired, max_gap, calibration)
+    middle = kernel_width // 2
+    order = (torch.arange(kernel_width, device=calibration.device) - middle).abs().argsort(stable=True)
     equations = []
-    for geometry in sorted(found, key=lambda each: -len(found[each]) * len(each.holes))[:most]:
-        patches = unit_patches(calibration, (geometry.lines, readout))
+    for geometry in sorted(windows, key=lambda each: -len(windows[each]) * len(each.holes))[:most]:
+        patches = unit_patches(calibration, (geometry.lines, kernel_width))
         patches = patches.view(calibration.shape[1] - geometry.lines + 1, -1, *patches.shape[1:])
         sources = patches[:, :, geometry.sources][:, :, :, order].transpose(2, 3).flatten(3)
         targets = patches[:, :, geometry.holes, middle].flatten(2)
-        equations.append(Equations(sources, targets, len(found[geometry]) * len(geometry.holes)))
+        equations.append(Equations(sources, targets, len(windows[geometry]) * len(geometry.holes)))
     return equations
 
 
-def _geometries(acquired: Tensor, bridge: int, calibration: Tensor) -> dict[_Geometry, list[int]]:
-    """Return the first lines of all windows by geometry; of higher ones the calibration region has too few."""
+def _geometries(acquired: Tensor, max_gap: int, calibration: Tensor) -> dict[_Geometry, list[int]]:
+    """Return the first lines of all windows by geometry, as far as the calibration region is high enough."""
     longest = calibration.shape[-2] - _FITTED_ROWS + 1
-    found: dict[_Geometry, list[int]] = defaultdict(list)
+    windows: dict[_Geometry, list[int]] = defaultdict(list)
     for below, above in pairwise(acquired.nonzero().flatten().tolist()):
         gap = above - below - 1
-        if 0 < gap <= min(bridge, longest - 2):
-            found[_Geometry((0, gap + 1), tuple(range(1, gap + 1)))].append(below)
+        if 0 < gap <= min(max_gap, longest - 2):
+            windows[_Geometry((0, gap + 1), tuple(range(1, gap + 1)))].append(below)
             continue
         for distance in range(1, min(gap // 2, longest - 1) + 1):
-            found[_Geometry((0,), (distance,))].append(below)
+            windows[_Geometry((0,), (distance,))].append(below)
         for distance in range(1, min(gap - gap // 2, longest - 1) + 1):
-            found[_Geometry((distance,), (0,))].append(above - distance)
-    return found
+            windows[_Geometry((distance,), (0,))].append(above - distance)
+    return windows
 
 
 @dataclass(frozen=True, eq=False)
 class _Fit:
     """The equations of a geometry's kernels: SᴴS, and SᴴT for targets (readout position, source, hole · coil).
 
-    `folds` are those of the target in the middle, in parts that are held out from one another.
+    `folds` are the cross-validation folds of the central target.
     """
 
     gram: Tensor
@@ -133,12 +135,12 @@ class _Fit:
     holes: int
 
     @classmethod
-    def of(cls, calibration: Tensor, geometry: _Geometry, readout: int) -> _Fit:
-        patches = unit_patches(calibration, (geometry.lines, readout))
+    def of(cls, calibration: Tensor, geometry: _Geometry, kernel_width: int) -> _Fit:
+        patches = unit_patches(calibration, (geometry.lines, kernel_width))
         sources = patches[:, geometry.sources].flatten(1)
         targets = patches[:, geometry.holes].permute(2, 0, 1, 3).flatten(2)
         rows = calibration.shape[1] - geometry.lines + 1
-        by_row = [each.reshape(rows, -1, each.shape[-1]) for each in (sources, targets[readout // 2])]
+        by_row = [each.reshape(rows, -1, each.shape[-1]) for each in (sources, targets[kernel_width // 2])]
         folds = Folds.of(*by_row)
         return cls(sources.mH @ sources, sources.mH @ targets, folds, len(geometry.holes))
 
@@ -153,7 +155,7 @@ class _Fit:
     def kernels(self, targets: int | list[int], weights: Tensor) -> Tensor:
         """Return the kernels (kernel, source line · sample · coil, hole · coil).
 
-        Either one target's place in the readout with many weights, or many targets with one weight.
+        Either one target position with many weights, or many target positions with one weight.
         """
         load = weights[:, None].to(self.gram.real.dtype)
         return interpolation_weights(self.gram.expand(len(weights), -1, -1), self.targets[targets], load)
@@ -162,10 +164,10 @@ class _Fit:
 def _fill_windows(filled: Tensor, geometry: _Geometry, fit: _Fit, first: Tensor, weights: LocalWeights) -> int:
     """Fill the holes of k-space (ky, kx, coil), in place, for the windows that begin at the lines `first`.
 
-    Return how many estimates were weakened to less than a half.
+    Return the number of estimates that were scaled by less than one half.
     """
-    columns, readout = filled.shape[1], len(fit.targets)
-    middle, last = readout // 2, columns - readout
+    columns, kernel_width = filled.shape[1], len(fit.targets)
+    middle, last = kernel_width // 2, columns - kernel_width
     part = weights.part[first + geometry.lines // 2]
     served = part[:, middle : middle + last + 1]
     used = torch.unique(served)
@@ -176,8 +178,8 @@ def _fill_windows(filled: Tensor, geometry: _Geometry, fit: _Fit, first: Tensor,
         window, column = (served == chosen).nonzero(as_tuple=True)
         weakened += len(window) * int((gain < _WEAK).sum())
         _apply(filled, geometry, kernel, first[window] * columns + column, middle)
-    # Off the middle, at the ends of the readout, there are few samples, all far out: their mean weight serves them.
-    ends = [target for target in range(readout) if target != middle]
+    # The few samples at the ends of the readout, off the kernel's centre, share their mean weight.
+    ends = [target for target in range(kernel_width) if target != middle]
     begins = [0 if target < middle else last for target in ends]
     weight = weights.values[part[:, [begin + target for begin, target in zip(begins, ends, strict=True)]]].mean()
     kernels = fit.kernels(ends, weight[None]) * fit.for_coils(fit.gains(weight[None]))
@@ -187,7 +189,7 @@ def _fill_windows(filled: Tensor, geometry: _Geometry, fit: _Fit, first: Tensor,
 
 
 def _apply(filled: Tensor, geometry: _Geometry, kernel: Tensor, start: Tensor, target: int) -> None:
-    """Fill the samples `target` behind those, counted along all lines, where windows start."""
+    """Fill the samples at the offset `target` from the flat indices where windows start."""
     columns, coils = filled.shape[1:]
     samples = filled.view(-1, coils)
     sources = columns * torch.tensor(geometry.sources, device=filled.device)

@@ -1,4 +1,4 @@
-"""Filling in the samples of k-space that a 2D pattern leaves out."""
+"""GRAPPA for the missing samples of a 2D pattern."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from fourfold.kspace.local_weights import LocalWeights
 
 __all__ = ["fill_samples", "sample_equations"]
 
-# Windows of up to 7×7 samples: wider ones reach more holes, but what they estimate there is noise.
+# Windows of up to 7×7 samples: the estimates of wider ones are mostly noise.
 _WIDEST_REACH = 3
-# Bounds what is held at a time: blocks that stay in a processor's cache, and larger ones for a GPU.
+# Bytes per block: small enough for a processor's cache, larger for a GPU.
 _CPU_BYTES, _GPU_BYTES = 1 << 21, 1 << 28
-# With so many holes a kernel is applied by itself.
+# Kernels with at least so many missing samples are applied one by one.
 _MANY = 64
-# A hole's code: a bit for each of 48 neighbours, its part of k-space, and, on top, how many neighbours it uses.
+# The code of a missing sample: a bit for each of 48 neighbours, its region of k-space, and the number of neighbours.
 _PART_BIT, _COUNT_BIT = 48, 54
 _PARTS = 63
 
@@ -34,10 +34,10 @@ def fill_samples(
 ) -> tuple[Tensor, Tensor]:
     """Estimate each missing sample from the acquired samples nearest to it (Griswold et al. 2002, MRM 47:1202).
 
-    The window around a hole grows from 3×3 until it holds `samples` acquired samples, at most to 7×7 and to half
-    the calibration region. Holes that see the same samples, and lie in the same part of k-space, share one kernel; all
-    kernels of a window come from one Gram matrix of its patches, and kernels of equally many samples are solved for
-    together.
+    The window around a missing sample grows from 3×3 until it contains `samples` acquired samples, at most to 7×7 and
+    to half the calibration region. Missing samples with the same source samples and the same region of k-space share
+    one kernel. All kernels of a window come from one Gram matrix of its patches, and kernels with the same number of
+    samples are solved together.
 
     Parameters
     ----------
@@ -48,16 +48,16 @@ def fill_samples(
     calibration
         complex, (coil, ky, kx); kernels are fitted in its precision.
     samples
-        Acquired samples, nearest first, that estimate a hole.
+        Number of acquired samples, the nearest ones, that estimate a missing sample.
     weights
-        Weights of the kernels' fit.
+        Tikhonov weights of the kernels.
     progress
-        Called with the done fraction.
+        Called with the completed fraction.
 
     Returns
     -------
     tuple of Tensor
-        The filled k-space, complex64, (coil, ky, kx), and which samples are now known, bool, (ky, kx): not those
+        The filled k-space, complex64, (coil, ky, kx), and the samples that are now known, bool, (ky, kx): all but those
         without an acquired sample in the largest window.
     """
     filled = kspace.movedim(0, -1).contiguous()
@@ -80,14 +80,14 @@ def fill_samples(
 
 
 def sample_equations(mask: Tensor, calibration: Tensor, samples: int, most: int) -> list[Equations]:
-    """Return the equations for `most` geometries, those of the most holes; every step adds a sample, nearest first.
+    """Return the equations of the `most` most frequent geometries; every step adds a sample, nearest first.
 
     Parameters
     ----------
     mask, calibration, samples
         As for `fill_samples`.
     most
-        How many geometries.
+        Number of geometries.
     """
     reach = _widest(calibration)
     used, _ = _nearest(_acquired_neighbours(mask, reach)[~mask], samples)
@@ -106,17 +106,17 @@ def sample_equations(mask: Tensor, calibration: Tensor, samples: int, most: int)
 
 
 def _widest(calibration: Tensor) -> int:
-    """Return the largest window's reach to either side, at most half the calibration region."""
+    """Return the reach of the largest window to either side, at most half the calibration region."""
     return min(_WIDEST_REACH, (min(calibration.shape[-2:]) // 2 - 1) // 2)
 
 
 def _positions(offsets: Tensor, reach: int) -> Tensor:
-    """Return where the samples at the offsets (neighbour, 2) are in a window's samples."""
+    """Return the flat positions in a window of the samples at offsets (neighbour, 2)."""
     return (offsets[:, 0] + reach) * (2 * reach + 1) + offsets[:, 1] + reach
 
 
 def _neighbours(reach: int) -> Tensor:
-    """Return the offsets (neighbour, 2) of a window's samples from its middle, which is left out, nearest first."""
+    """Return the offsets (neighbour, 2) of a window's samples from its centre, nearest first, without the centre."""
     axis = torch.arange(-reach, reach + 1)
     offsets = torch.cartesian_prod(axis, axis)
     distance = offsets.square().sum(dim=1)
@@ -124,12 +124,12 @@ def _neighbours(reach: int) -> Tensor:
 
 
 def _window(reach: int) -> int:
-    """Return how many neighbours a window has."""
+    """Return the number of neighbours in a window."""
     return (2 * reach + 1) ** 2 - 1
 
 
 def _count(mask: Tensor, reach: int) -> Tensor:
-    """Return how many samples (ky, kx) were acquired in the window around each."""
+    """Return the number (ky, kx) of acquired samples in the window around each sample."""
     size = 2 * reach + 1
     acquired = pad(mask.to(torch.uint8), [reach] * 4)
     rows = acquired.unfold(0, size, 1).sum(dim=-1, dtype=torch.uint8)
@@ -181,16 +181,16 @@ def _fill(
         chosen = slice(first, first + len(used))
         weights = values[distinct[chosen] >> _PART_BIT & _PARTS]
         kernels = _kernels(gram, positions[used], weights).to(filled.dtype)
-        mine = holes[start : start + int(shared[chosen].sum())]
-        first, start = first + len(used), start + len(mine)
-        _apply(lines, mine, shared[chosen], steps[used], kernels)
-        yield len(mine)
+        block_holes = holes[start : start + int(shared[chosen].sum())]
+        first, start = first + len(used), start + len(block_holes)
+        _apply(lines, block_holes, shared[chosen], steps[used], kernels)
+        yield len(block_holes)
 
 
 def _apply(lines: Tensor, holes: Tensor, shared: Tensor, steps: Tensor, kernels: Tensor) -> None:
-    """Fill the holes (hole,) among all samples (sample, coil), in place.
+    """Fill the missing samples with flat indices (hole,) in all samples (sample, coil), in place.
 
-    The first `shared[0]` of them take the first kernel, which reads at the first `steps` from each, and so on.
+    The first `shared[0]` of them use the first kernel with the first row of `steps`, and so on.
     """
     sizes = shared.tolist()
     if max(sizes) < _MANY:
@@ -214,7 +214,7 @@ def _gram(calibration: Tensor, reach: int) -> Tensor:
 
 
 def _blocks(codes: Tensor, neighbours: int, gram: Tensor) -> Iterator[Tensor]:
-    """Yield the used neighbours (kernel, source) of kernels with equally many of them, a bounded block at a time."""
+    """Yield blocks of the neighbours (kernel, source) of kernels with the same number of sources."""
     bits = torch.arange(neighbours, device=codes.device)
     start = 0
     for count, alike in enumerate(torch.bincount(codes >> _COUNT_BIT).tolist()):

@@ -1,4 +1,4 @@
-"""The unit of intensity in which regularisation weights are given."""
+"""The intensity scale of a scan, to which regularisation weights are relative."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from fourfold.scan import Scan, centre_slice, crop_centre
 
 __all__ = ["intensity_scale"]
 
-_MOST, _FEWEST = 24, 8
+_LARGEST_CENTRE, _SMALLEST_CENTRE = 24, 8
 
 
 def intensity_scale(scan: Scan) -> float:
-    """Return the bright tissue's intensity in the image, from the measured k-space alone.
+    """Return the intensity of bright tissue in the image, estimated from the measured k-space.
 
-    It is the 99th percentile of the root-sum-of-squares of a low-resolution image: the fully sampled centre, cut to
-    24 samples along each axis so that the result hardly depends on the pattern. Without a centre of 8 samples it is
-    taken from the zero-filled image times the acceleration's square root, which restores the mean energy, or of a scan
-    with a trajectory from the gridded image, whose brightness is right. A weight relative to it means the same for
-    every scanner, coil and matrix size.
+    It is the 99th percentile of the root-sum-of-squares of a low-resolution image of the fully sampled centre. The
+    centre is cropped to 24 samples along each axis, so that the result hardly depends on the pattern. Without a centre
+    of 8 samples, the zero-filled image times the square root of the acceleration is used, which restores the mean
+    energy; for a trajectory it is the gridded image. Weights relative to this scale suit every scanner, coil and matrix
+    size.
 
     Parameters
     ----------
     scan
-        One frame or more; the mean over frames is returned.
+        One or more frames; the mean over frames is returned.
     """
     centre = _dense_centre(scan)
     if centre is not None:
-        # Twice as many pixels as samples show the peaks; the orthonormal transform of a smaller grid is brighter.
+        # Twice as many pixels as samples resolve the maxima. The orthonormal transform of a smaller grid is brighter.
         rows, columns = (min(2 * width, full) for width, full in zip(centre.shape[-2:], scan.shape, strict=True))
         kspace = scan.kspace.new_zeros((*scan.kspace.shape[:2], rows, columns))
         kspace[..., centre_slice(rows, centre.shape[-2]), centre_slice(columns, centre.shape[-1])] = centre
@@ -49,10 +49,14 @@ def intensity_scale(scan: Scan) -> float:
 
 
 def _dense_centre(scan: Scan) -> Tensor | None:
-    """Return k-space (frame, coil, ky, kx) around the centre, None where too little of it was acquired."""
+    """Return the fully sampled k-space (frame, coil, ky, kx) around the centre; None where it is too small."""
     if scan.trajectory is not None:
-        return gridded_centre(scan, _MOST) if dense_centre(scan, _MOST) >= min(_FEWEST, *scan.shape) else None
-    found = scan.sampling.acs_shape
-    if min(found) < min(_FEWEST, *scan.shape):
+        return (
+            gridded_centre(scan, _LARGEST_CENTRE)
+            if dense_centre(scan, _LARGEST_CENTRE) >= min(_SMALLEST_CENTRE, *scan.shape)
+            else None
+        )
+    size = scan.sampling.acs_shape
+    if min(size) < min(_SMALLEST_CENTRE, *scan.shape):
         return None
-    return crop_centre(scan.kspace, (min(found[0], _MOST), min(found[1], _MOST)))
+    return crop_centre(scan.kspace, (min(size[0], _LARGEST_CENTRE), min(size[1], _LARGEST_CENTRE)))

@@ -1,4 +1,4 @@
-"""How strongly the kernels for each part of k-space are regularised."""
+"""Tikhonov weights of kernels, depending on the distance from the k-space centre."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from fourfold.kspace.radial_energy import radial_shells, shell_energy
 
 __all__ = ["LocalWeights", "signal_energy"]
 
-# Finer shells gave no better images.
+# More shells did not improve images.
 _SHELLS = 12
-# Where there is hardly any noise, this still keeps kernels from following rounding errors.
+# Smallest weight, so that kernels do not fit rounding errors of nearly noise-free data.
 _LEAST_WEIGHT = 1e-3
-# Where noise prevails, so much of its energy is taken for signal.
+# Smallest signal energy, as a fraction of the noise energy.
 _LEAST_SIGNAL = 0.01
 
 
 @dataclass(frozen=True, eq=False)
 class LocalWeights:
-    """Tikhonov weights of kernels, by the part of k-space in which their holes lie.
+    """Tikhonov weights of kernels, by the region of k-space of the missing samples.
 
     Attributes
     ----------
     values
-        float64, (part,): as in `fourfold.kspace.grappa_kernel.interpolation_weights`.
+        float64, (region,): as in `fourfold.kspace.grappa_kernel.interpolation_weights`.
     part
-        int64, (ky, kx): which part a sample belongs to.
+        int64, (ky, kx): index of a sample's region.
     """
 
     values: Tensor
@@ -36,16 +36,16 @@ class LocalWeights:
 
     @classmethod
     def uniform(cls, weight: float, mask: Tensor) -> LocalWeights:
-        """Return one weight for all samples of the mask (ky, kx)."""
+        """Return the same weight for all samples of the mask (ky, kx)."""
         return cls(torch.full((1,), weight, dtype=torch.float64, device=mask.device), torch.zeros_like(mask).long())
 
     @classmethod
     def of_noise(cls, kspace: Tensor, mask: Tensor, noise: float) -> LocalWeights:
-        """Return the weights that suit the noise: its energy over the signal's, shell by shell around the centre.
+        """Return weights from the noise: its energy over the signal's, for each shell around the centre.
 
-        A kernel is fitted where the signal is strong, and used where it is weak. The linear estimate of least expected
-        error (Wiener's) from sources with signal covariance C and white noise σ² is (C + σ²)⁻¹ c: Tikhonov's, with
-        the weight σ² over the signal's mean energy at the place of use.
+        Kernels are fitted where the signal is strong, and applied where it is weak. The Wiener estimate from sources
+        with signal covariance C and white noise σ² is (C + σ²)⁻¹ c. This is Tikhonov regularisation whose weight is σ²
+        over the signal's mean energy where the kernel is applied.
 
         Parameters
         ----------
@@ -61,18 +61,18 @@ class LocalWeights:
         return cls(noise / signal_energy(energy, noise), part)
 
     def loaded(self) -> LocalWeights:
-        """Return the weights, raised by the little that noiseless equations need."""
+        """Return the weights plus a small constant, which nearly noise-free equations need."""
         return LocalWeights(self.values + _LEAST_WEIGHT, self.part)
 
     def mean(self, holes: Tensor) -> float:
-        """Return the holes' (ky, kx) harmonic mean, to which those with most signal contribute most."""
+        """Return the harmonic mean of the weights of missing samples, bool (ky, kx): strong signal dominates."""
         return float(1 / (1 / self.values)[self.part[holes]].mean())
 
     def columns(self, extent: slice) -> LocalWeights:
-        """Return the weights for an extent of columns alone."""
+        """Return the weights of a range of columns."""
         return LocalWeights(self.values, self.part[:, extent])
 
 
 def signal_energy(energy: Tensor, noise: float) -> Tensor:
-    """Return the signal's part of the mean `energy` of samples, given the noise's variance; positive."""
+    """Return the signal energy, positive, from the mean `energy` of samples and the noise variance."""
     return (energy - noise).clamp_min(max(_LEAST_SIGNAL * noise, torch.finfo(torch.float32).tiny))

@@ -1,4 +1,4 @@
-"""Partial Fourier acquisitions: k-space that reaches farther to one side of its centre than to the other."""
+"""Partial Fourier acquisitions: k-space extends farther on one side of the centre than on the other."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from fourfold.scan import Axis
 
 __all__ = ["Coverage", "PartialFourier", "has_gaps", "lacks_a_side", "noise_gain"]
 
-# A narrower band on both sides of the centre tells no phase.
+# Fewest samples on both sides of the centre that are needed to estimate the phase.
 _FEWEST = 4
-# A side that reaches less than this part of the other one was left out on purpose.
+# A side shorter than this fraction of the other one is a partial Fourier acquisition.
 _SHORTER_SIDE = 0.8
-# The outermost part of the known samples, taken for noise.
+# Fraction of the known samples, the outermost ones, from which the noise is estimated.
 _NOISE = 0.02
-# Width of the neighbourhood whose mean energy tells signal from noise.
+# Width of the neighbourhood over which the energy is averaged.
 _NEIGHBOURS = 9
 _AXES: tuple[tuple[int, Axis], ...] = ((-2, "ky"), (-1, "kx"))
 
 
 @dataclass(frozen=True)
 class Coverage:
-    """Which samples along one axis were acquired: `first` to `last` of `size`, the centre at ``size // 2``."""
+    """The acquired samples along one axis: `first` to `last` of `size`, with the centre at ``size // 2``."""
 
     size: int
     first: int
@@ -35,32 +35,32 @@ class Coverage:
 
     @property
     def reach(self) -> int:
-        """So many samples on *both* sides of the centre were acquired."""
+        """Number of acquired samples on both sides of the centre."""
         return min(self.size // 2 - self.first, self.last - self.size // 2)
 
     @property
     def left_is_longer(self) -> bool:
-        """Whether the samples below the centre reach farther than those above."""
+        """Whether the acquired samples extend farther below the centre than above."""
         return self.size // 2 - self.first > self.last - self.size // 2
 
     @property
     def partial(self) -> bool:
-        """Whether one side reaches farther; of an even size the far sample on the left has no counterpart."""
+        """Whether one side extends farther; for an even size the leftmost sample has no counterpart."""
         first = max(self.first, 1 - self.size % 2)
         return self.last - self.size // 2 != self.size // 2 - first
 
     def taper(self, like: Tensor) -> Tensor:
-        """Return Hann weights (size) over the samples that both sides have, zero elsewhere."""
+        """Return Hann weights (size,) over the symmetrically acquired samples, zero elsewhere."""
         offsets = torch.arange(self.size, device=like.device) - self.size // 2
         window = (1 + torch.cos(torch.pi * offsets / (self.reach + 1))) / 2
         return torch.where(offsets.abs() <= self.reach, window, 0).to(like.real.dtype)
 
     def homodyne_weights(self, like: Tensor) -> Tensor:
-        """Return weights (size) with W(k) + W(−k) = 2: zero on the missing side, a ramp where both sides are there."""
+        """Return weights (size,) with W(k) + W(−k) = 2: zero on the missing side, a ramp over the symmetric samples."""
         offsets = torch.arange(self.size, device=like.device) - self.size // 2
         towards = -offsets if self.left_is_longer else offsets
         weights = (1 + towards / (self.reach + 1)).clamp(0, 2)
-        # Its own mirror image, on even sizes.
+        # For even sizes this sample is its own mirror image.
         return torch.where(2 * offsets == -self.size, 1.0, weights).to(like.real.dtype)
 
 
@@ -83,28 +83,28 @@ class PartialFourier:
         Raises
         ------
         InputError
-            For a pattern with gaps, of equal reach on both sides, or that does not cover the centre on both sides.
+            For a pattern with gaps, a symmetric pattern, or one that does not cover the centre on both sides.
         """
         rows, columns = known.any(dim=1).nonzero().flatten(), known.any(dim=0).nonzero().flatten()
         ny, nx = known.shape
-        found = cls((Coverage(ny, int(rows[0]), int(rows[-1])), Coverage(nx, int(columns[0]), int(columns[-1]))))
+        acquired = cls((Coverage(ny, int(rows[0]), int(rows[-1])), Coverage(nx, int(columns[0]), int(columns[-1]))))
         if has_gaps(known):
             raise InputError(
                 "The acquired samples have gaps; partial Fourier methods need a full rectangle of k-space, or several "
                 "coils with calibration lines for GRAPPA to fill the gaps: choose the method 'tv' or 'wavelet'."
             )
-        for side, (_, axis) in zip(found.coverage, _AXES, strict=True):
+        for side, (_, axis) in zip(acquired.coverage, _AXES, strict=True):
             if side.reach < _FEWEST and side.partial:
                 raise InputError(
                     f"Along {axis} {max(side.reach, 0)} samples were acquired on both sides of the k-space centre; "
-                    f"partial Fourier methods need at least {_FEWEST} to tell the phase."
+                    f"partial Fourier methods need at least {_FEWEST} to estimate the phase."
                 )
-        if not found.axes:
+        if not acquired.axes:
             raise InputError(
-                "The acquired k-space reaches equally far to both sides of its centre, so partial Fourier methods have "
-                "nothing to do: choose 'zero-filled', or another method for gaps."
+                "The acquired k-space is symmetric about its centre, so partial Fourier methods do not apply: "
+                "choose 'zero-filled', or another method for gaps."
             )
-        return found
+        return acquired
 
     @property
     def axes(self) -> tuple[Axis, ...]:
@@ -112,8 +112,8 @@ class PartialFourier:
         return tuple(axis for side, (_, axis) in zip(self.coverage, _AXES, strict=True) if side.partial)
 
     def shortened(self, known: Tensor) -> Tensor | None:
-        """Return the pattern `known` with half the reach on the missing sides; None where that were too little."""
-        fewer = known.clone()
+        """Return the pattern `known` with half the reach on the missing sides; None if that is too little."""
+        shortened = known.clone()
         for side, (dim, axis) in zip(self.coverage, _AXES, strict=True):
             if axis not in self.axes:
                 continue
@@ -121,11 +121,11 @@ class PartialFourier:
                 return None
             offsets = torch.arange(side.size, device=known.device) - side.size // 2
             outwards = offsets if side.left_is_longer else -offsets
-            fewer &= _along(outwards <= side.reach // 2, dim)
-        return fewer
+            shortened &= _along(outwards <= side.reach // 2, dim)
+        return shortened
 
     def phase(self, kspace: Tensor) -> Tensor:
-        """Return the phase factors of the coil images (coil, y, x) at the resolution that both sides support."""
+        """Return the phase factors (coil, y, x) of the coil images at the resolution of the symmetric samples."""
         for side, (dim, axis) in zip(self.coverage, _AXES, strict=True):
             if axis in self.axes:
                 kspace = kspace * _along(side.taper(kspace), dim)
@@ -145,18 +145,17 @@ def _along(vector: Tensor, dim: int) -> Tensor:
 
 
 def has_gaps(known: Tensor) -> bool:
-    """Return whether the pattern, bool (ky, kx), is other than one full rectangle."""
+    """Return whether the pattern, bool (ky, kx), is not a full rectangle."""
     return int(known.sum()) != int(known.any(dim=1).sum()) * int(known.any(dim=0).sum()) or any(
-        int(found[-1] - found[0]) + 1 != len(found)
-        for found in (known.any(dim=1).nonzero().flatten(), known.any(dim=0).nonzero().flatten())
+        int(lines[-1] - lines[0]) + 1 != len(lines)
+        for lines in (known.any(dim=1).nonzero().flatten(), known.any(dim=0).nonzero().flatten())
     )
 
 
 def lacks_a_side(acquired: Tensor) -> bool:
-    """Return whether the pattern, bool (ky, kx), reaches clearly less far to one side of the centre along an axis.
+    """Return whether the pattern, bool (ky, kx), extends clearly less far to one side of the centre along an axis.
 
-    Random lines may leave out an edge as well, but hardly more of it than of other places: what is missing there must
-    be more than twice as wide as any gap.
+    Random patterns may lack an edge, too. The missing part must therefore be more than twice as wide as any gap.
     """
     for lines in (acquired.any(dim=1), acquired.any(dim=0)):
         places = lines.nonzero().flatten()
@@ -169,14 +168,15 @@ def lacks_a_side(acquired: Tensor) -> bool:
 
 
 def noise_gain(kspace: Tensor, known: Tensor, predicted: Tensor) -> Tensor:
-    """Return Wiener's gain 1 − σ²/|S|², at least 0, of predicted k-space; float, (coil, ky, kx).
+    """Return the Wiener gain 1 − σ²/|S|², at least 0, of predicted k-space; float, (coil, ky, kx).
 
     Parameters
     ----------
     kspace, known
-        complex64, (coil, ky, kx) and bool, (ky, kx); the outermost known samples tell the noise σ² of each coil.
+        complex64, (coil, ky, kx), and bool, (ky, kx). The noise variance σ² of each coil is estimated from the
+        outermost known samples.
     predicted
-        complex64, (coil, ky, kx); its mean energy over neighbours is |S|².
+        complex64, (coil, ky, kx). |S|² is its mean energy over neighbouring samples.
     """
     ny, nx = known.shape
     rows, columns = (torch.arange(n, device=known.device) / n - (n // 2) / n for n in (ny, nx))

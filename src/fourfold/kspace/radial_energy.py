@@ -1,4 +1,4 @@
-"""How the energy of k-space falls from its centre."""
+"""Mean energy of k-space as a function of the distance from its centre."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _SHELLS = 24
 def radial_energy(kspace: Tensor, mask: Tensor) -> Tensor:
     """Return the mean energy of the acquired samples at the same distance from the centre of k-space.
 
-    Shells that hold no acquired sample take the value of the next one inwards.
+    A shell without acquired samples gets the value of the next one inwards.
 
     Parameters
     ----------
@@ -32,9 +32,9 @@ def radial_energy(kspace: Tensor, mask: Tensor) -> Tensor:
 
 
 def radial_shells(mask: Tensor, shells: int) -> Tensor:
-    """Return which shell, from 0 at the centre to `shells` − 1, each sample lies in; int64, of the mask's shape.
+    """Return the index of each sample's shell, from 0 at the centre to `shells` − 1; int64, of the mask's shape.
 
-    Distances are relative to the edges; the mask of a single column, (ky, 1), gives those along ky alone.
+    Distances are relative to the edges of k-space. With a single column, (ky, 1), they are along ky.
     """
     squares = [
         (2 * (torch.arange(size, device=mask.device) - size // 2) / size).square() if size > 1 else mask.new_zeros(1)
@@ -45,12 +45,12 @@ def radial_shells(mask: Tensor, shells: int) -> Tensor:
 
 
 def shell_energy(kspace: Tensor, mask: Tensor, shell: Tensor, shells: int) -> Tensor:
-    """Return what `radial_energy` gives the samples of every shell; float64, (shell,)."""
+    """Return the mean energy of each shell, as in `radial_energy`; float64, (shell,)."""
     acquired = kspace[:, mask[:, 0]] if mask.shape[1] == 1 else kspace[:, mask, None]
     energy = torch.view_as_real(acquired).square().sum(dim=-1).mean(dim=(0, 2))
-    held = torch.bincount(shell[mask], minlength=shells)
+    counts = torch.bincount(shell[mask], minlength=shells)
     total = torch.bincount(shell[mask], energy.double(), minlength=shells)
-    mean = total / held.clamp_min(1)
-    filled = torch.where(held > 0, torch.arange(shells, device=mask.device), 0).cummax(dim=0).values
-    first = int((held > 0).nonzero()[0])
-    return mean[filled.clamp_min(first)].clamp_min(torch.finfo(torch.float32).tiny)
+    mean = total / counts.clamp_min(1)
+    source = torch.where(counts > 0, torch.arange(shells, device=mask.device), 0).cummax(dim=0).values
+    first = int((counts > 0).nonzero()[0])
+    return mean[source.clamp_min(first)].clamp_min(torch.finfo(torch.float32).tiny)

@@ -1,4 +1,4 @@
-"""Readout oversampling: what a fully sampled readout holds outside the image is cut off."""
+"""Readout oversampling: detects it and crops the readout to the image."""
 
 from __future__ import annotations
 
@@ -17,57 +17,57 @@ _AXES: dict[Axis, int] = {"ky": -2, "kx": -1}
 
 
 def oversampling(scan: Scan) -> float:
-    """Return how many times the readout is longer than the image that the scanner shows.
+    """Return the ratio of the readout length to the size of the scanner's image.
 
-    It is 1 where no such size is known, with a trajectory, and where the readout is not sampled whole in every line:
-    nothing can be cut off then without loss.
+    It is 1 where that size is unknown, with a trajectory, and where a line's readout is not fully sampled: cropping
+    would then lose data.
     """
     axis, size = _readout(scan), scan.geometry.image_size
     if size is None or scan.trajectory is not None:
         return 1.0
-    whole = scan.mask.all(dim=axis)
-    if not torch.equal(whole, scan.mask.any(dim=axis)):
+    complete = scan.mask.all(dim=axis)
+    if not torch.equal(complete, scan.mask.any(dim=axis)):
         return 1.0
     return max(1.0, scan.shape[axis] / size[axis])
 
 
 @torch.no_grad()
 def crop_readout(scan: Scan) -> Scan:
-    """Return the scan without its readout oversampling; one that has none is returned as it is.
+    """Return the scan without readout oversampling; a scan without oversampling is returned unchanged.
 
-    The samples of every line are transformed along the readout, the centre is kept, as long as the image that the
-    scanner shows (``scan.geometry.image_size``), and transformed back. All transforms are orthonormal, so that images
-    keep their unit and noise keeps its variance. Coil maps and calibration data are cut alike.
+    Every line is transformed along the readout, cropped to the size of the scanner's image
+    (``scan.geometry.image_size``), and transformed back. All transforms are orthonormal: image intensity and noise
+    variance stay the same. Coil maps and calibration data are cropped in the same way.
     """
     if oversampling(scan) == 1:
         return scan
     axis, size = _readout(scan), scan.geometry.image_size
     assert size is not None
-    length, kept = scan.shape[axis], size[axis]
+    length, cropped_length = scan.shape[axis], size[axis]
 
     def cropped(kspace: Tensor) -> Tensor:
-        return fft(_centre(ifft(kspace, (axis,)), kept, axis), (axis,))
+        return fft(_centre(ifft(kspace, (axis,)), cropped_length, axis), (axis,))
 
     def cropped_calibration(kspace: Tensor) -> Tensor:
-        # On the readout's own grid, as finely as its pixels: a shorter one could not be cut at the same places.
-        held = min(length, kspace.shape[axis])
+        # Zero-padded to the length of the readout, so that it is cropped at the same positions.
+        available = min(length, kspace.shape[axis])
         shape = list(kspace.shape)
         shape[axis] = length
-        whole = kspace.new_zeros(shape)
-        _centre(whole, held, axis).copy_(_centre(kspace, held, axis))
-        return _centre(cropped(whole), max(1, held * kept // length), axis)
+        padded = kspace.new_zeros(shape)
+        _centre(padded, available, axis).copy_(_centre(kspace, available, axis))
+        return _centre(cropped(padded), max(1, available * cropped_length // length), axis)
 
     changes: dict[str, Any] = {}
     if scan.coil_maps is not None:
-        changes["coil_maps"] = _centre(scan.coil_maps, kept, axis)
+        changes["coil_maps"] = _centre(scan.coil_maps, cropped_length, axis)
     if scan.calibration_kspace is not None:
         changes["calibration_kspace"] = cropped_calibration(scan.calibration_kspace)
-    mask = _centre(scan.mask, kept, axis)
+    mask = _centre(scan.mask, cropped_length, axis)
     return scan.replace(kspace=cropped(scan.kspace), sampling=replace(scan.sampling, mask=mask), **changes)
 
 
 def _readout(scan: Scan) -> int:
-    """Return the readout's axis, counted from the end: the one along which no lines are left out."""
+    """Return the readout axis, negative: the axis that is not undersampled."""
     return _AXES["kx" if scan.line_axis == "ky" else "ky"]
 
 

@@ -1,4 +1,4 @@
-"""Self-consistency of k-space: how far every sample is from what its neighbours in all coils say of it."""
+"""SPIRiT kernels and the self-consistency operator: every sample is predicted from its neighbours in all coils."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from fourfold.operators.trigonometric import interpolation
 __all__ = ["SelfConsistency", "consistency_kernels"]
 
 _KEPT_BYTES = 1 << 28
-# Blocks this many times smaller than those of other work: they are read in every iteration.
+# Blocks are this many times smaller than elsewhere, because they are read in every iteration.
 _CACHED = 4
 
 
 def consistency_kernels(calibration: Tensor, kernel: int, weight: float) -> Tensor:
-    """Return the kernels of G − 1: each sample's estimate from its neighbourhood in all coils, minus itself.
+    """Return the kernels of G − 1: the estimate of each sample from its neighbourhood in all coils, minus the sample.
 
     The estimate is Tikhonov-regularised and does not use the sample itself (Lustig & Pauly 2010, MRM 64:457). All
     coils' kernels come from one inverse: with P = (SᴴS + λ)⁻¹ over all samples of the window, the kernel of the
@@ -33,7 +33,8 @@ def consistency_kernels(calibration: Tensor, kernel: int, weight: float) -> Tens
     kernel
         Size of the square window, odd.
     weight
-        λ over the window's mean energy a sample, as in `fourfold.kspace.grappa_kernel.interpolation_weights`.
+        λ relative to the mean energy of the window's samples, as in
+        `fourfold.kspace.grappa_kernel.interpolation_weights`.
 
     Returns
     -------
@@ -53,8 +54,8 @@ def consistency_kernels(calibration: Tensor, kernel: int, weight: float) -> Tens
 class SelfConsistency:
     """(G − 1)ᴴ(G − 1) as one Hermitian coil-by-coil matrix at every pixel of the image.
 
-    The matrices are trigonometric polynomials of position, known from (2 · kernel − 1)² samples. They are kept where
-    they fit 256 MB, and otherwise interpolated anew, block by block, whenever they are applied.
+    The matrices are trigonometric polynomials of position and follow from (2 · kernel − 1)² samples. They are stored if
+    they fit into 256 MB, and otherwise interpolated block by block in every application.
 
     Parameters
     ----------
@@ -79,11 +80,11 @@ class SelfConsistency:
         return cls(coarse, along_y, along_x)
 
     def part(self, columns: slice) -> SelfConsistency:
-        """Return the matrices of some columns of the image alone."""
+        """Return the matrices of a range of image columns."""
         return SelfConsistency(self._coarse, self._along_y, self._along_x[columns])
 
     def blocks(self) -> Iterator[slice]:
-        """Yield ranges of columns whose matrices stay in a processor's cache."""
+        """Yield ranges of columns whose matrices fit a processor's cache."""
         pixels = pixels_per_block(self._coarse.shape[-1], self._coarse.device) // _CACHED
         width = max(1, pixels // len(self._along_y))
         for start in range(0, len(self._along_x), width):
@@ -95,7 +96,7 @@ class SelfConsistency:
         Parameters
         ----------
         images
-            complex64, (x, y, coil), the origin at index 0, as torch's transforms have it.
+            complex64, (x, y, coil), with the origin at index 0, as in torch's transforms.
         """
         result = images.new_empty(images.shape)
         kept = self._kept
@@ -111,6 +112,6 @@ class SelfConsistency:
         return [self._matrices(block) for block in self.blocks()] if total <= _KEPT_BYTES else None
 
     def _matrices(self, columns: slice) -> Tensor:
-        """Return the matrices (column · y, coil, coil) of some columns."""
+        """Return the matrices (column · y, coil, coil) of a range of columns."""
         coils = self._coarse.shape[-1]
         return (self._along_y @ self._hybrid[columns]).view(-1, coils, coils)

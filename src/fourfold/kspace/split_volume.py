@@ -1,4 +1,4 @@
-"""Three-dimensional Cartesian scans: a volume is a series of two-dimensional problems along its readout."""
+"""Splits a 3D Cartesian scan along its readout into independent 2D problems, and joins the images."""
 
 from __future__ import annotations
 
@@ -13,30 +13,30 @@ from fourfold.scan import Geometry, Placement, Reconstruction, Sampling, Scan, S
 
 __all__ = ["join_volume", "split_volume"]
 
-# Receivers that count in whole numbers read zero now and then.
+# Smallest fraction of non-zero readout samples: integer receivers record some zeros.
 _FILLED = 0.9
 
 
 def split_volume(kspace: Tensor, geometry: Geometry | None = None, source: Source | None = None) -> Scan:
-    """Return the two-dimensional problems of a volume that was undersampled along ky and kz alone.
+    """Return the 2D problems of a volume that is undersampled along ky and kz.
 
-    The Fourier transform along the fully sampled readout is undone once; every point x of it is then a frame (ky, kz)
-    of its own. Methods see one frame after the other, or as many as their memory limit allows, so the volume streams
-    through. Files that hold a volume (MRD, cfl) are read in the same way.
+    An inverse Fourier transform along the fully sampled readout makes every position x an independent frame (ky, kz).
+    Methods process one frame at a time, or as many as their memory limit allows. MRD and cfl files with volumes are
+    read in the same way.
 
     Parameters
     ----------
     kspace
         complex64, (coil, kz, ky, kx), centred, zero where not acquired.
     geometry
-        Size and place of the volume as slices (y, x) along z.
+        Geometry of the volume as slices (y, x) along z.
     source
-        Where the volume came from.
+        Origin of the volume.
 
     Raises
     ------
     InputError
-        For another type or shape, and where the readout is not fully sampled.
+        For a wrong type or shape, or an undersampled readout.
     """
     check_type("The volume's k-space", kspace, Tensor, "convert it with torch.from_numpy")
     if kspace.dtype != torch.complex64 or kspace.ndim != 4:
@@ -46,10 +46,10 @@ def split_volume(kspace: Tensor, geometry: Geometry | None = None, source: Sourc
         )
     acquired = (kspace != 0).any(dim=0)
     lines = acquired.any(dim=-1)
-    share = float(acquired[lines].float().mean()) if bool(lines.any()) else 0.0
-    if share < _FILLED:
+    fraction = float(acquired[lines].float().mean()) if bool(lines.any()) else 0.0
+    if fraction < _FILLED:
         raise InputError(
-            f"{100 * share:.0f} % of the samples along kx were acquired on the volume's lines; a volume needs its "
+            f"{100 * fraction:.0f} % of the samples along kx were acquired on the volume's lines; a volume needs its "
             "readout fully sampled on its last axis: order the axes as (coil, kz, ky, kx)."
         )
     coils, nz, ny, nx = kspace.shape
@@ -67,13 +67,13 @@ def join_volume(reconstruction: Reconstruction) -> Tensor:
 
 
 def _along_readout(geometry: Geometry, partitions: int, points: int) -> Geometry:
-    """Return where the frames (y, z) along x lie, given the geometry of slices (y, x) along z."""
+    """Return the geometry of frames (y, z) along x from that of slices (y, x) along z."""
     dz, dy, dx = geometry.voxel_size
     voxel_size = (dx, dy, dz)
     if not geometry.placements:
         return Geometry(voxel_size)
     first = geometry.placements[0]
-    # The readout becomes the slice axis, so that what the frames' centres are moved along is x.
+    # The readout becomes the slice axis, so that the frames' centres lie along x.
     turned = Placement(first.slice_axis, first.y_axis, first.x_axis)
     if first.centre is None or dz is None or dx is None:
         return Geometry(voxel_size, placements=(turned,) * points)

@@ -1,4 +1,4 @@
-"""What the frames of a dynamic series share."""
+"""The time average of a dynamic series."""
 
 from __future__ import annotations
 
@@ -12,26 +12,25 @@ __all__ = ["time_average"]
 
 
 def time_average(scan: Scan) -> Scan:
-    """Return the mean over time of a series as a scan of one frame: each sample over the frames that acquired it.
+    """Return the mean over time of a series as a scan of one frame: each sample is averaged over its acquisitions.
 
-    Lines interleaved over time add up to a fully sampled k-space, whose coil maps are those of every frame (as in
-    TSENSE, Kellman et al. 2001, Magn. Reson. Med. 45:846), although no single frame could be calibrated. With a
-    trajectory the shots of all frames become those of the one frame.
+    Lines that are interleaved over time combine to a fully sampled k-space, from which the coil maps of all frames can
+    be estimated (TSENSE, Kellman et al. 2001, MRM 45:846), even if no single frame has calibration lines. With a
+    trajectory, the frame has the shots of all frames.
 
     Parameters
     ----------
     scan
-        The frames of one slice, moving or not. Calibration data and coil maps of several frames are averaged too.
+        The frames of one slice. Calibration data and coil maps of several frames are averaged too.
     """
     scan = scan.without_silent_coils()
     if scan.trajectory is not None:
         return _joined_shots(scan, scan.trajectory)
-    times = scan.mask.expand(scan.frames, -1, -1).sum(dim=0)
-    kspace = (scan.kspace * scan.mask[:, None]).sum(dim=0, keepdim=True) / times.clamp_min(1)
-
+    acquisitions = scan.mask.expand(scan.frames, -1, -1).sum(dim=0)
+    kspace = (scan.kspace * scan.mask[:, None]).sum(dim=0, keepdim=True) / acquisitions.clamp_min(1)
     return scan.replace(
         kspace=kspace,
-        sampling=replace(scan.sampling, mask=(times > 0)[None]),
+        sampling=replace(scan.sampling, mask=(acquisitions > 0)[None]),
         coil_maps=_mean(scan.coil_maps),
         calibration_kspace=_mean(scan.calibration_kspace),
         geometry=scan.geometry.part(0, 1),

@@ -1,1 +1,1 @@
-"""What a network's image is compared with its reference by, while it is trained."""
+"""Losses: they compare a network's image with its reference in training."""

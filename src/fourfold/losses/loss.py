@@ -1,4 +1,4 @@
-"""A loss is a frozen, typed settings object that is called on images and their references."""
+"""Base class of losses: frozen, typed settings objects that are called on images and references."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["Loss", "magnitude", "peaks"]
 
 
 class Loss(BaseModel, ABC):
-    """Base of every loss: a subclass declares its `kind` and settings, and writes `measure`."""
+    """Base class of losses: a subclass declares `kind` and settings and implements `measure`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
 
@@ -30,7 +30,7 @@ class Loss(BaseModel, ABC):
 
     @abstractmethod
     def measure(self, image: Tensor, reference: Tensor) -> Tensor:
-        """Return the loss of images against references of the same shape (frame, y, x), a scalar."""
+        """Return the loss, a scalar, of images and references of the same shape (frame, y, x)."""
 
     def __call__(self, image: Tensor, reference: Tensor) -> Tensor:
         """Return the loss, without `weight`, averaged over frames.
@@ -38,7 +38,7 @@ class Loss(BaseModel, ABC):
         Parameters
         ----------
         image, reference
-            (frame, y, x), real or complex. Losses that know magnitudes only take the modulus.
+            (frame, y, x), real or complex. Losses of magnitudes take the modulus.
 
         Returns
         -------
@@ -48,7 +48,7 @@ class Loss(BaseModel, ABC):
         Raises
         ------
         InputError
-            When the shapes differ, or the images are too small.
+            When the shapes differ or the images are too small.
         """
         if image.shape != reference.shape or image.ndim != 3:
             raise InputError(
@@ -64,12 +64,12 @@ class Loss(BaseModel, ABC):
 
 
 def magnitude(images: Tensor) -> Tensor:
-    """Return the modulus of complex images, and real ones as they are; in single precision at least."""
+    """Return the modulus of complex images; real images are unchanged. At least single precision."""
     images = images.abs() if images.is_complex() else images
     return images.to(torch.promote_types(images.dtype, torch.float32))
 
 
 def peaks(reference: Tensor) -> Tensor:
-    """Return the maximum of each reference (frame, y, x), as (frame, 1, 1); 1 for an empty one, which has no scale."""
+    """Return the maximum of each reference (frame, y, x), as (frame, 1, 1); 1 for a reference of zeros."""
     peak = reference.amax(dim=(-2, -1), keepdim=True)
     return torch.where(peak > 0, peak, 1)

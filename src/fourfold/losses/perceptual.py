@@ -1,4 +1,4 @@
-"""Perceptual loss: the distance of two images as a network that knows photographs responds to them."""
+"""Perceptual loss: the distance of two images in the features of a network trained on photographs."""
 
 from __future__ import annotations
 
@@ -14,20 +14,21 @@ from fourfold.losses.vgg_features import VggFeatures
 
 __all__ = ["Perceptual"]
 
-_Share = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+_LayerWeight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class Perceptual(Loss):
-    """Weighted mean squared errors of VGG-16's responses (Ghodrati et al. 2019, Eqs. 6–7).
+    """Weighted mean squared errors of VGG-16 features (Ghodrati et al. 2019, Eqs. 6–7).
 
-    Those of the first convolution of blocks 1, 2 and 3, after ReLU, for magnitude images whose reference has the
-    maximum 1, in units of 255.
+    The features are those of the first convolution of blocks 1, 2 and 3, after ReLU. Magnitude images are scaled so
+    that the maximum of the reference is 1; features are divided by 255.
     """
 
     kind: Literal["perceptual"] = "perceptual"
     """Name in settings."""
-    layers: tuple[_Share, _Share, _Share] = (0.65, 0.3, 0.05)
-    """Weights of the three convolutions. The paper weights the first most; its numbers are not in the text at hand."""
+    layers: tuple[_LayerWeight, _LayerWeight, _LayerWeight] = (0.65, 0.3, 0.05)
+    """Weights of the three convolutions. In the paper the first one has the largest weight; the values are not
+    given."""
 
     _features: VggFeatures | None = PrivateAttr(default=None)
 
@@ -37,20 +38,20 @@ class Perceptual(Loss):
         return 4
 
     def measure(self, image: Tensor, reference: Tensor) -> Tensor:
-        """Return the weighted sum of the responses' mean squared errors."""
+        """Return the weighted sum of the features' mean squared errors."""
         image, reference = magnitude(image), magnitude(reference)
         peak = peaks(reference)
         with torch.no_grad():
-            expected = self._responses(reference / peak)
+            targets = self._layer_features(reference / peak)
         distances = [
-            share * mse_loss(relu(found), relu(truth))
-            for share, found, truth in zip(self.layers, self._responses(image / peak), expected, strict=True)
+            weight * mse_loss(relu(actual), relu(target))
+            for weight, actual, target in zip(self.layers, self._layer_features(image / peak), targets, strict=True)
         ]
         return torch.stack(distances).sum()
 
-    def _responses(self, images: Tensor) -> list[Tensor]:
+    def _layer_features(self, images: Tensor) -> list[Tensor]:
         if self._features is None:
             self._features = VggFeatures(scale=255.0)
         self._features.to(images.device, images.dtype)
-        responses: list[Tensor] = self._features(images[:, None].expand(-1, 3, -1, -1))
-        return responses
+        features: list[Tensor] = self._features(images[:, None].expand(-1, 3, -1, -1))
+        return features

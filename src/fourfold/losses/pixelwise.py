@@ -1,4 +1,4 @@
-"""Losses of single pixels: L1, L2, their sum, and the squared error in decibels."""
+"""Pixel-wise losses: L1, L2, their sum, and negative PSNR."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from fourfold.losses.loss import Loss, magnitude, peaks
 
 __all__ = ["L1", "L2", "Hybrid", "Psnr"]
 
-# Of the peak squared, below which an error counts as this: 120 dB.
+# Smallest squared error relative to the squared peak: 120 dB.
 _SMALLEST = 1e-12
 
 
 class L1(Loss):
-    """Mean absolute error; of complex images the modulus of the difference."""
+    """Mean absolute error; for complex images the modulus of the difference."""
 
     kind: Literal["l1"] = "l1"
     """Name in settings."""
@@ -27,7 +27,7 @@ class L1(Loss):
 
 
 class L2(Loss):
-    """Mean squared error; of complex images the squared modulus of the difference."""
+    """Mean squared error; for complex images the squared modulus of the difference."""
 
     kind: Literal["l2"] = "l2"
     """Name in settings."""
@@ -40,7 +40,7 @@ class L2(Loss):
 class Hybrid(Loss):
     """Mean squared error plus mean absolute error (Dar & Çukur 2017, Eq. 4).
 
-    The third term of Eq. 4, γ‖θ‖² of the weights, belongs to the optimiser: its ``weight_decay`` is 2γ.
+    The third term of Eq. 4, γ‖θ‖² of the weights, is the optimiser's ``weight_decay``, 2γ.
     """
 
     kind: Literal["hybrid"] = "hybrid"
@@ -52,10 +52,10 @@ class Hybrid(Loss):
 
 
 class Psnr(Loss):
-    """Negative peak signal-to-noise ratio in decibels, against each reference's own maximum.
+    """Negative peak signal-to-noise ratio in dB, relative to each reference's maximum.
 
-    Halving the error counts alike for images that are easy and for those that are hard to reconstruct, which would
-    rule a mean of errors (Chen et al. 2022, ECCV, arXiv:2204.04676, train image restoration by it).
+    Halving the error has the same effect for all images; in a mean of errors, images that are hard to reconstruct
+    dominate. Chen et al. 2022 (ECCV, arXiv:2204.04676) use it for image restoration.
     """
 
     kind: Literal["psnr"] = "psnr"
@@ -69,6 +69,6 @@ class Psnr(Loss):
 
 
 def _squared(difference: Tensor) -> Tensor:
-    """Return |difference|², with a derivative where it is zero."""
+    """Return |difference|², which is differentiable at zero."""
     parts = torch.view_as_real(difference) if difference.is_complex() else difference[..., None]
     return parts.square().sum(dim=-1)

@@ -1,4 +1,4 @@
-"""Losses of structure: patch-wise dissimilarity, SSIM and MS-SSIM."""
+"""Losses of structural similarity: patch-wise dissimilarity, SSIM and MS-SSIM."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ _WIDTH, _SIGMA = 11, 1.5
 class Dssim(Loss):
     """Patch-wise structural dissimilarity, the mean of (1 − SSIM)/2 over patches (Ghodrati et al. 2019, Eq. 5).
 
-    The patches lie side by side; rows and columns left over at the end are not looked at. The data range is each
-    reference's maximum.
+    The patches do not overlap; remaining rows and columns at the end are ignored. The data range is each reference's
+    maximum.
     """
 
     kind: Literal["dssim"] = "dssim"
@@ -46,7 +46,7 @@ class Dssim(Loss):
 
 
 class Ssim(Loss):
-    """1 − SSIM with a uniform window and sample covariance, as the fastMRI package trains VarNet by.
+    """1 − SSIM with a uniform window and sample covariance, as the fastMRI package uses for VarNet.
 
     The data range is each reference's maximum.
     """

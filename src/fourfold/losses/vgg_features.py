@@ -1,4 +1,4 @@
-"""The first five convolutions of VGG-16, whose responses the perceptual loss compares."""
+"""The first five convolutions of VGG-16, whose features the perceptual loss compares."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _CONVOLUTIONS = {"0": (3, 64), "2": (64, 64), "5": (64, 128), "7": (128, 128), "
 class VggFeatures(nn.Module):
     """conv1_1 to conv3_1 of VGG-16, trained on ImageNet (Simonyan & Zisserman 2014, arXiv:1409.1556); not trainable.
 
-    555,328 weights by the Visual Geometry Group, University of Oxford, CC BY 4.0, shipped in half precision, which
-    changes the distance of two images by about 10⁻⁵ of it.
+    555,328 weights by the Visual Geometry Group, University of Oxford, CC BY 4.0. They ship in half precision, which
+    changes the distance of two images by about 10⁻⁵.
 
     Parameters
     ----------
     scale
-        Divides all responses, which have sizes of 10² to 10³ on their own; exact, because every layer is homogeneous.
+        Divisor of all features, which are of order 10² to 10³; exact, because every layer is homogeneous.
     """
 
     means: Tensor
@@ -43,12 +43,12 @@ class VggFeatures(nn.Module):
         self.requires_grad_(False)
 
     def forward(self, images: Tensor) -> list[Tensor]:
-        """Return the responses of conv1_1, conv2_1 and conv3_1 before their ReLU.
+        """Return the features of conv1_1, conv2_1 and conv3_1 before ReLU.
 
         Parameters
         ----------
         images
-            Real, (frame, 3, y, x), red, green and blue from 0 to 1.
+            Real, (frame, 3, y, x), RGB from 0 to 1.
         """
         x = (255 * images - self.means) / self.scale
         first = self.features["0"](x)

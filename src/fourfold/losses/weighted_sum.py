@@ -1,4 +1,4 @@
-"""A weighted sum of losses, as settings state it."""
+"""Weighted sums of losses."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ __all__ = ["LOSSES", "AnyLoss", "WeightedSum", "weighted_sum"]
 LOSSES: dict[str, type[Loss]] = {
     loss.model_fields["kind"].default: loss for loss in (L1, L2, Hybrid, Psnr, Dssim, Ssim, MsSsim, Perceptual)
 }
-"""All losses by their names in settings."""
+"""All losses by name."""
 
 AnyLoss = Annotated[L1 | L2 | Hybrid | Psnr | Dssim | Ssim | MsSsim | Perceptual, Field(discriminator="kind")]
-"""Type of a loss among settings, told apart by its ``kind``."""
+"""Type of a loss in settings, discriminated by its ``kind``."""
 
 
 class WeightedSum:
@@ -32,16 +32,16 @@ class WeightedSum:
     Parameters
     ----------
     losses
-        One at least.
+        At least one.
     """
 
     def __init__(self, losses: Sequence[Loss]) -> None:
         if not losses:
-            raise InputError(f"There is no loss to train by; name one at least of {', '.join(LOSSES)}.")
+            raise InputError(f"There is no loss; give at least one of {', '.join(LOSSES)}.")
         self.losses = tuple(losses)
 
     def parts(self, image: Tensor, reference: Tensor) -> dict[str, Tensor]:
-        """Return each loss's weighted value, a scalar, by its kind; those of one kind are added up."""
+        """Return each loss times its weight, a scalar, by kind; losses of one kind are summed."""
         values: dict[str, Tensor] = {}
         for loss in self.losses:
             value = loss.weight * loss(image, reference)

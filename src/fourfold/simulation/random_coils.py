@@ -1,4 +1,4 @@
-"""Coil maps of arrays that nobody has built: loops at random places, cheap enough for one array an image."""
+"""Coil maps of random arrays of loops, fast enough for a new array for every image."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from fourfold.simulation.simulate import loop_sensitivity
 
 __all__ = ["random_maps"]
 
-# Fields of loops outside the object are smooth: this many points along the longer side tell them.
+# Points along the longer side at which fields are computed; the fields of loops outside the object are smooth.
 _POINTS = 40
 _NEAREST, _FURTHEST = 1.1, 1.7
 _SMALLEST, _LARGEST = 0.6, 1.2
 
 
 def random_maps(shape: Sequence[int], coils: int, rng: np.random.Generator) -> Tensor:
-    """Return coil maps of a random array: loops of one random size around the object, each a little out of place.
+    """Return coil maps of a random array: loops of one random size around the object, at slightly irregular positions.
 
-    The cylinder's radius, the loops' size, the turn of the whole array and each loop's angle, height and phase are
-    drawn. The fields are those of `fourfold.simulation.simulate.loop_maps`, computed on a coarse grid and interpolated;
-    at every pixel they are divided by their root-sum-of-squares. One coil sees the image alike everywhere.
+    The cylinder's radius, the loops' size, the rotation of the array, and each loop's angle, height and phase are
+    random. The fields are those of `fourfold.simulation.simulate.loop_maps`, computed on a coarse grid and
+    interpolated. They are divided by their root-sum-of-squares at every pixel. A single coil has uniform sensitivity.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ def random_maps(shape: Sequence[int], coils: int, rng: np.random.Generator) -> T
     coils
         Number of loops.
     rng
-        Where the numbers come from.
+        Random generator.
 
     Returns
     -------
@@ -49,11 +49,11 @@ def random_maps(shape: Sequence[int], coils: int, rng: np.random.Generator) -> T
     Raises
     ------
     InputError
-        For no coil.
+        For less than one coil.
     """
     ny, nx = check_shape(shape)
     if coils < 1:
-        raise InputError(f"{coils} coils were asked for; simulate a whole number from 1.")
+        raise InputError(f"{coils} coils cannot be simulated; give a whole number from 1.")
     if coils == 1:
         return torch.ones((1, ny, nx), dtype=torch.complex64)
     longer = max(ny, nx)
@@ -71,7 +71,7 @@ def random_maps(shape: Sequence[int], coils: int, rng: np.random.Generator) -> T
         ]
     )
     fields *= np.exp(2j * math.pi * rng.random(coils))[:, None, None]
-    # Scaled before it is interpolated, for single precision.
+    # Scaled before the interpolation in single precision.
     fields /= np.abs(fields).max()
     maps = along_y @ torch.from_numpy(fields.astype(np.complex64)) @ along_x.T
     return maps.mul_(1 / root_sum_of_squares(maps))
@@ -79,7 +79,7 @@ def random_maps(shape: Sequence[int], coils: int, rng: np.random.Generator) -> T
 
 @lru_cache(maxsize=32)
 def _coarse(size: int, longer: int) -> tuple[NDArray[np.float64], Tensor]:
-    """Return a few positions along an axis, and the cubic splines (size, position) from there to every pixel.
+    """Return coarse positions along an axis, and the cubic-spline matrix (size, position) to every pixel.
 
     Positions are 0 at the centre of the pixel ``size // 2``, 1 half the longer side's field of view away.
     """

@@ -1,4 +1,4 @@
-"""The sample that ships with the package: a real head, with simulated coils and noise."""
+"""The sample that ships with the package: a measured head with simulated coils and noise."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ __all__ = ["sample", "sample_image"]
 
 COILS = 8
 SNR = 40.0
-# Whose head it is, as manifests of weights that were trained on this subject call the data.
+# The subject, by the name in manifests of weights.
 _SUBJECT = "pycortex S1"
 
 
 def sample_image() -> torch.Tensor:
-    """Return the magnitude image under the sample: an axial T1-weighted slice of 1 mm through eyes and cerebellum.
+    """Return the magnitude image of the sample: an axial T1-weighted slice of 1 mm through eyes and cerebellum.
 
     From the anatomical volume of subject S1 in pycortex 1.4.0, Copyright (c) 2013, Regents of the University
     of California, BSD-2-Clause; the licence stands beside the file.
@@ -37,7 +37,7 @@ def sample_image() -> torch.Tensor:
 def sample(seed: int = 0) -> Scan:
     """Return the sample scan: one fully sampled slice of a head, 8 simulated coils, simulated phase and noise.
 
-    The SNR, 40 as `fourfold.simulation.simulate.simulate` defines it, is that of a common head scan. The same `seed`
+    The SNR, 40 in the definition of `fourfold.simulation.simulate.simulate`, is typical of a head scan. The same `seed`
     gives the same scan.
 
     Returns

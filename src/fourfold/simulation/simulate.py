@@ -1,4 +1,4 @@
-"""Simulated acquisitions: a phantom, coils from Biot-Savart loops, image phase and noise."""
+"""Simulated acquisitions: phantoms, coils as Biot-Savart loops, image phase and noise."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ ELLIPSES = (
     (0.1, 0.023, 0.023, 0.0, -0.606, 0.0),
     (0.1, 0.023, 0.046, 0.06, -0.605, 0.0),
 )
-# A chest with two lungs and a spine; the heart comes on top (`_heart`).
+# A chest with two lungs and a spine; `_heart` is added.
 CHEST = (
     (0.35, 0.9, 0.75, 0.0, 0.0, 0.0),
     (-0.3, 0.22, 0.42, -0.5, 0.0, 10.0),
@@ -55,19 +55,19 @@ CHEST = (
 SUBPIXELS = 4
 OBJECT_LEVEL = 0.1
 COILS_IN_RING = 16
-# Half the conductor's width over half the field of view: nearer to the wire than this the field grows no more.
+# Half the conductor's width relative to half the field of view; the field is constant within it.
 WIRE = 0.05
 
 
 def phantom(shape: Sequence[int]) -> Tensor:
-    """Return the modified Shepp-Logan head, nose up, its centre on the pixel ``n // 2``.
+    """Return the modified Shepp-Logan phantom, nose up, with its centre on the pixel ``n // 2``.
 
-    Pixels on an edge hold the mean of 4×4 points, as partial volumes do.
+    Pixels on an edge are the mean of 4×4 points (partial volume).
 
     Parameters
     ----------
     shape
-        Size (ny, nx); the head fills the field of view along each axis.
+        Size (ny, nx); the phantom fills the field of view along each axis.
 
     Returns
     -------
@@ -83,14 +83,14 @@ def phantom(shape: Sequence[int]) -> Tensor:
 
 
 def beating_phantom(shape: Sequence[int], frames: int = 24) -> Tensor:
-    """Return a still chest with a heart that beats once: its wall moves and its cavity changes in size.
+    """Return a static chest with one heart beat: wall and cavity of the heart change in size.
 
     Parameters
     ----------
     shape
         Size (ny, nx).
     frames
-        Number of frames, evenly spaced over the heart beat; the first follows the last.
+        Number of frames, evenly spaced over one period of the heart beat.
 
     Returns
     -------
@@ -108,7 +108,7 @@ def beating_phantom(shape: Sequence[int], frames: int = 24) -> Tensor:
 
 
 def _heart(contraction: float) -> tuple[Ellipse, Ellipse]:
-    """Return the heart's wall and the cavity in it: 0 is the end of filling, 1 the end of contraction."""
+    """Return wall and cavity of the heart for a contraction from 0, end-diastole, to 1, end-systole."""
     wall, cavity = 0.32 - 0.05 * contraction, 0.22 - 0.1 * contraction
     lift = 0.2 + 0.04 * contraction
     return (0.35, 1.1 * wall, wall, 0.1, lift, 30.0), (0.3, 1.1 * cavity, cavity, 0.1, lift, 30.0)
@@ -132,11 +132,10 @@ def _draw(ellipses: Sequence[Ellipse], shape: tuple[int, int]) -> Tensor:
 def loop_maps(shape: Sequence[int], coils: int = 8, distance: float = 1.25) -> Tensor:
     """Return the receive sensitivities Bx − iBy of circular loops around the object.
 
-    The loops lie on a cylinder about the main field and face its axis, at even angles, in rings of at most
-    16, one above the other. Each loop's field is the Biot-Savart integral in closed form with complete
-    elliptic integrals (Smythe 1950, "Static and Dynamic Electricity", section 7.10; Simpson et al. 2001,
-    NASA/TM-2013-217919). At every pixel the maps are divided by their root-sum-of-squares, so that this is
-    one everywhere and the combined image has the brightness of the simulated one.
+    The loops lie on a cylinder around the axis of the main field and face it, at equal angles, in stacked rings of at
+    most 16. Each loop's field is the Biot-Savart integral in closed form with complete elliptic integrals (Smythe 1950,
+    "Static and Dynamic Electricity", section 7.10; Simpson et al. 2001, NASA/TM-2013-217919). The maps are divided by
+    their root-sum-of-squares at every pixel, so that the combined image has the intensity of the simulated one.
 
     Parameters
     ----------
@@ -145,22 +144,22 @@ def loop_maps(shape: Sequence[int], coils: int = 8, distance: float = 1.25) -> T
     coils
         Number of loops.
     distance
-        Radius of the cylinder over half of the longer side of the field of view. At 1.25 the loops
-        fit closely around a head, as a head array does; an object that fills the corners needs more than √2.
+        Radius of the cylinder relative to half of the longer side of the field of view. 1.25 corresponds to a
+        close-fitting head array; an object that fills the corners needs more than √2.
 
     Returns
     -------
     Tensor
-        complex64, (1, 1, coil, y, x), as `Scan.coil_maps` has them; the root-sum-of-squares over coils is 1.
+        complex64, (1, 1, coil, y, x), the shape of `Scan.coil_maps`; the root-sum-of-squares over coils is 1.
 
     Raises
     ------
     InputError
-        For no coil, or a cylinder within the field of view.
+        For less than one coil, or a cylinder within the field of view.
     """
     ny, nx = check_shape(shape)
     if not is_whole(coils) or coils < 1:
-        raise InputError(f"{coils} coils were asked for; simulate a whole number from 1.")
+        raise InputError(f"{coils} coils cannot be simulated; give a whole number from 1.")
     require_memory(
         array_bytes((coils, ny, nx), 16),
         f"A simulation of {coils} coils of {ny}×{nx}",
@@ -186,8 +185,8 @@ def loop_sensitivity(
 ) -> NDArray[np.complex128]:
     """Return Bx − iBy in the plane z = 0 of a loop at (`angle`, `distance`, z = `height`) that faces the z axis.
 
-    In the loop's own cylinder coordinates, h along its axis and ρ from it, up to a constant factor. Lengths are in half
-    fields of view; `y` (upwards) and `x` are the rows' and columns' positions, the result is complex128 (y, x).
+    The field is computed in cylindrical coordinates of the loop, up to a constant factor. Lengths are in half fields of
+    view; `y` (upwards) and `x` are the positions of rows and columns. The result is complex128, (y, x).
     """
     cosine, sine = math.cos(angle), math.sin(angle)
     axial = x * cosine + y[:, None] * sine - distance
@@ -195,19 +194,19 @@ def loop_sensitivity(
     from_axis = np.hypot(tangential, height)
     far = (radius + from_axis) ** 2 + axial**2
     near = np.maximum((radius - from_axis) ** 2 + axial**2, WIRE**2)
-    # With m = 1 - near / far; ellipkm1 takes 1 - m, which keeps its digits close to the wire.
+    # m = 1 - near / far; ellipkm1 takes 1 - m, which is accurate close to the wire.
     first, second = ellipkm1(near / far), ellipe(1 - near / far)
     square = from_axis**2 + axial**2
     along = (first + (radius**2 - square) / near * second) / np.sqrt(far)
     outwards = axial * ((radius**2 + square) / near * second - first) / np.sqrt(far)
-    # `outwards` is ρ · B_ρ; the loop's centre line has no direction away from itself, and no such field.
+    # `outwards` is ρ · B_ρ, which vanishes on the loop's axis.
     outwards = outwards / np.maximum(from_axis, 1e-9) ** 2 * tangential
     sensitivity: NDArray[np.complex128] = (along - 1j * outwards) * (cosine - 1j * sine)
     return sensitivity
 
 
 def smooth_phase(shape: Sequence[int], seed: int = 0) -> Tensor:
-    """Return a smooth phase as the main field and the transmitter leave it: a random polynomial of third degree.
+    """Return a smooth phase, as from an inhomogeneous main field: a random polynomial of third degree.
 
     Parameters
     ----------
@@ -234,7 +233,7 @@ def smooth_phase(shape: Sequence[int], seed: int = 0) -> Tensor:
 
 
 def in_object(image: Tensor) -> Tensor:
-    """Return bool, like `image`: where its magnitude exceeds a tenth of its maximum."""
+    """Return a mask of the object, bool, of the image's shape: magnitude above a tenth of the maximum."""
     magnitude = image.abs()
     return magnitude > OBJECT_LEVEL * magnitude.max()
 
@@ -250,9 +249,9 @@ def simulate(
 ) -> Scan:
     """Return a multi-coil acquisition of `image`, fully sampled on the grid or along a trajectory.
 
-    Every coil sees the image times its map of `loop_maps`; white complex Gaussian noise is added in k-space,
-    alike in all coils and independent between them. The true maps are left out of the scan, so that methods
-    must estimate them as they must for a scanner's data.
+    Coil images are the image times the maps of `loop_maps`. White complex Gaussian noise is added in k-space, with the
+    same variance in all coils and independent between them. The scan does not contain the true maps, so that methods
+    estimate them as for measured data.
 
     Parameters
     ----------
@@ -261,10 +260,9 @@ def simulate(
     coils
         Number of coils.
     snr
-        Mean magnitude of the image within the object (`in_object`) over the standard deviation of the real
-        part (and of the imaginary part) of each coil's noise; under the orthonormal Fourier transform that is
-        the same in k-space and in the image, and, as the maps' root-sum-of-squares is one, also in the
-        combined image. None adds no noise.
+        Mean magnitude of the image within the object (`in_object`) over the standard deviation of the real part of each
+        coil's noise. With the orthonormal Fourier transform this is the same in k-space and in the image, and in the
+        combined image, because the maps' root-sum-of-squares is one. None adds no noise.
     seed
         Seed of phase and noise.
     phase
@@ -272,7 +270,7 @@ def simulate(
     label
         Label of the scan's source.
     trajectory
-        Points to sample instead of the grid, for one frame or for each; its matrix is the image's size.
+        Trajectory to sample instead of the grid, for all frames or for each; its matrix is the image's size.
 
     Returns
     -------
@@ -283,7 +281,7 @@ def simulate(
     Raises
     ------
     InputError
-        For an image of the wrong type or shape, without an object, an SNR that is not positive, or a trajectory of
+        For an image of a wrong type or shape or without an object, an SNR that is not positive, or a trajectory of
         another size.
     """
     frames = _check_image(image)
@@ -296,7 +294,7 @@ def simulate(
     if snr is not None:
         noise = torch.randn(kspace.shape, dtype=torch.complex64, generator=torch.Generator().manual_seed(seed))
         deviation = float(frames.abs()[in_object(frames)].mean()) / snr
-        # A complex normal tensor has variance one, a half in each part.
+        # torch's complex normal numbers have variance one, one half in each part.
         kspace = kspace + noise * (deviation * math.sqrt(2))
     details = {"coils": coils, "snr": snr, "seed": seed, "phase": phase}
     return Scan(kspace, source=Source(label=label, simulated=True, details=details), trajectory=trajectory)
@@ -328,7 +326,7 @@ def _check_image(image: Tensor) -> Tensor:
 
 
 def _coordinates(size: int, parts: int = 1) -> NDArray[np.float64]:
-    """Return pixel positions, each split in `parts`: 0 at the centre of pixel ``size // 2``, 1 half a field away."""
+    """Return positions, each pixel in `parts`: 0 at the centre of pixel ``size // 2``, 1 at half a field of view."""
     offsets = (np.arange(parts) + 0.5) / parts - 0.5
     pixels = (np.arange(size) - size // 2)[:, None] + offsets
     return pixels.ravel() / (size / 2)

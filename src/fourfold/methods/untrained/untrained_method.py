@@ -1,4 +1,4 @@
-"""What all untrained methods share: the problem, the members, the record."""
+"""The base of all untrained methods: settings, the ensemble of fits, and the image of all members."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ from fourfold.methods.method import Family, Method, Progress, Solution
 from fourfold.methods.model_based import Weight
 from fourfold.methods.sense_problem import CoilCombination, SenseProblem
 from fourfold.methods.untrained.fitting.compilation import Compiled, can_compile
-from fourfold.methods.untrained.fitting.fit import Checked, Fit, Optimiser, Schedule, fit
+from fourfold.methods.untrained.fitting.early_stopping import FitCheck
+from fourfold.methods.untrained.fitting.fit import Fit, Optimiser, Schedule, fit
 from fourfold.methods.untrained.fitting.sample_loss import SampleLoss
 from fourfold.methods.untrained.fitting.targets import CoilImagesTarget, FitTarget, ImageTarget, VirtualCoils
 from fourfold.networks.layers.precision import Precision
@@ -34,8 +35,9 @@ from fourfold.scan import Scan
 
 __all__ = ["CoilMapMethod", "UntrainedMethod"]
 
+# Part of the weight that 'tv' chooses: the network is a prior too.
 _SHARE = 0.4
-# Compiling takes 20 to 40 s: numbers kept times iterations of a fit that gains as much, and seconds that leave it room.
+# Compiling takes 20 to 40 s. A fit of so many numbers kept times iterations gains as much; a time budget must allow it.
 _LONG_FIT, _LONG_BUDGET = 1.5e10, 100.0
 
 CoilMapMethod: TypeAlias = Literal["auto", "espirit", "nlinv", "walsh", "none"]
@@ -78,7 +80,7 @@ class UntrainedMethod(CoilMapSettings, Method):
     huber: PositiveFloat | None = None
     """Errors above this, relative to the samples' root mean square, count by their modulus (Huber); none: squares."""
     held_out_fraction: Annotated[float, Field(ge=0, lt=1)] = 0.05
-    """Share of the samples outside the centre that each member does not see, and that tell when to stop; 0: no early
+    """Share of the samples outside the centre that each member does not use, and that say when to stop; 0: no early
     stopping."""
     iterations: PositiveInt = 1200
     """At most so many iterations for each member."""
@@ -114,7 +116,7 @@ class UntrainedMethod(CoilMapSettings, Method):
         problem = target.problem
         variation = TotalVariation(weight=self.weight)
         weight, choice = variation.choose_weight(problem, progress)
-        # The network is a prior too: with the whole weight it makes the image of 'tv', and all members the same.
+        # With the whole weight the fit makes the image of 'tv', and all members the same.
         share = 1.0 if choice is None else _SHARE
         ensemble = _Ensemble(self, problem, share * weight, progress)
         ensemble.fit()
@@ -196,16 +198,16 @@ class _Ensemble:
     @property
     def images(self) -> list[Tensor]:
         """Each member's solution (frame, set, y, x)."""
-        return [images.view(self.problem.rhs.shape) for found in self.fits for images in found.images]
+        return [images.view(self.problem.rhs.shape) for group in self.fits for images in group.images]
 
     @property
     def iterations(self) -> int:
         """Iterations of all members."""
-        return sum(found.iterations * len(found.chosen) for found in self.fits)
+        return sum(group.iterations * len(group.chosen) for group in self.fits)
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a reader must know."""
+        """Notes for the record."""
         if not self.interrupted:
             return ()
         return (
@@ -218,19 +220,19 @@ class _Ensemble:
         """Parameters, and each member's curve, as JSON types."""
         members = [
             {
-                "chosen_iteration": found.chosen[index],
-                "iterations": found.iterations,
+                "chosen_iteration": group.chosen[index],
+                "iterations": group.iterations,
                 "curve": [
                     {
-                        "iteration": look.iteration,
-                        "loss": look.loss[index],
-                        "held_out_error": None if look.held_out is None else look.held_out[index],
+                        "iteration": check.iteration,
+                        "loss": check.loss[index],
+                        "held_out_error": None if check.held_out is None else check.held_out[index],
                     }
-                    for look in found.curve
+                    for check in group.curve
                 ],
             }
-            for found in self.fits
-            for index in range(len(found.chosen))
+            for group in self.fits
+            for index in range(len(group.chosen))
         ]
         named = [{"seed": seed, **member} for seed, member in zip(self.seeds, members, strict=True)]
         return {"parameters": self.parameters, "compiled": self.compiled, "members": named}
@@ -244,15 +246,15 @@ class _Ensemble:
             seeds = range(seed, min(seed + together, last))
             spent = time.perf_counter() - start
             try:
-                found = self._fit(seeds, spent, (last - seed) / len(seeds))
+                group = self._fit(seeds, spent, (last - seed) / len(seeds))
             except KeyboardInterrupt:
                 if not self.fits:
                     raise
                 self.interrupted = True
                 return
-            self.fits.append(found)
+            self.fits.append(group)
             self.seeds += seeds
-            if found.interrupted:
+            if group.interrupted:
                 self.interrupted = True
                 return
 
@@ -280,7 +282,7 @@ class _Ensemble:
             ),
             self._penalty,
             SampleLoss(acquired, *data, huber=method.huber) if method.held_out_fraction else None,
-            lambda look, _, seconds: self._report(seeds, look, seconds),
+            lambda check, _, seconds: self._report(seeds, check, seconds),
         )
 
     def _compiles(self, network: Members) -> bool:
@@ -295,13 +297,13 @@ class _Ensemble:
         possible = can_compile()
         if method.compile == "always" and not possible:
             raise InputError(
-                "The network cannot be compiled here, for want of a C++ compiler or of Python's header files: install "
-                "them or leave out compile 'always'."
+                "The network cannot be compiled here, because a C++ compiler or Python's header files are missing: "
+                "install them or leave out compile 'always'."
             )
         return possible
 
     def _held_out(self, seeds: Sequence[int]) -> Tensor:
-        """Return what each member does not see, bool (member, ky, kx): others for every seed."""
+        """Return the samples that each member does not use, bool (member, ky, kx): others for every seed."""
         mask, share = self.problem.scan.mask, self.method.held_out_fraction
         if share == 0:
             return torch.zeros_like(mask).repeat(len(seeds), 1, 1)
@@ -320,18 +322,18 @@ class _Ensemble:
         one = self.method.network([0], self._outputs, self.problem.scan.shape)
         return min(self.method.members, max(1, int(self.method.gpu_memory * 1e9 / (4 * one.numbers_kept))))
 
-    def _report(self, seeds: Sequence[int], look: Checked, seconds: float) -> None:
-        """Tell how far the fit is."""
+    def _report(self, seeds: Sequence[int], check: FitCheck, seconds: float) -> None:
+        """Report the progress of the fit."""
         total = self.method.members
-        before, part = len(self.seeds), look.iteration / self.method.iterations
+        before, part = len(self.seeds), check.iteration / self.method.iterations
         if self.method.time_budget is not None:
             part = max(part, min(1.0, seconds * total / (self.method.time_budget * len(seeds))))
         left = seconds * ((total - before) / len(seeds) / part - 1)
         which = f"member {before + 1}" + (f" to {before + len(seeds)}" if len(seeds) > 1 else "")
-        held = "" if look.held_out is None else f", held-out error {_mean(look.held_out):.2g}"
+        held = "" if check.held_out is None else f", held-out error {_mean(check.held_out):.2g}"
         self.progress(
             (before + part * len(seeds)) / total,
-            f"{which} of {total}, iteration {look.iteration}: loss {_mean(look.loss):.2g}{held}, {left:.0f} s left",
+            f"{which} of {total}, iteration {check.iteration}: loss {_mean(check.loss):.2g}{held}, {left:.0f} s left",
         )
 
 
