@@ -32,7 +32,7 @@ class TrainingRun:
     Attributes
     ----------
     name
-        Name of its folder, which tells it from others.
+        Name of its folder; no two runs share one.
     label
         Name in running text.
     test_on

@@ -47,7 +47,7 @@ class LossesSettings(StudySettings):
     methods: Methods = Field(default=("zero-filled",), validate_default=True)
     """Methods to compare with, by name or as ``kind`` and settings."""
     metrics: tuple[str, ...] = Field(default=("snr-db", "ssim-3x3"), min_length=1)
-    """Scores; the first one tells which image is shown."""
+    """Scores; the image with the median of the first one is shown."""
 
 
 class LossesStudy(NetworkStudy):

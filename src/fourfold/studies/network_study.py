@@ -38,7 +38,7 @@ class NetworkStudy(Study):
 
     settings_type: ClassVar[type[StudySettings]]
     example_metric: ClassVar[int] = -1
-    """Which of the metrics tells the image that is shown: the one with the median score."""
+    """Index of the metric whose median image is shown."""
 
     def __init__(
         self,
