@@ -42,8 +42,8 @@ def scan_of(size: Size) -> Scan:
 def agreement(size: Size, maps: Maps) -> dict[str, float]:
     """Return the correlation of the maps (coil, y, x) with the true ones in the object: mean and worst per cent."""
     coils, ny, nx = size
-    found, true = torch.from_numpy(maps), loop_maps((ny, nx), coils)[0, 0]
-    overlap = (found.conj() * true).sum(dim=0).abs()[in_object(head(ny, nx))]
+    result, true = torch.from_numpy(maps), loop_maps((ny, nx), coils)[0, 0]
+    overlap = (result.conj() * true).sum(dim=0).abs()[in_object(head(ny, nx))]
     return {"correlation": float(overlap.mean()), "worst 1 %": float(overlap.quantile(0.01))}
 
 

@@ -56,9 +56,9 @@ def quality(size: Size, kspace: Kspace) -> dict[str, float]:
     """Return the PSNR against the root sum of squares of the full data, and how much of k-space is empty."""
     reference = root_sum_of_squares(ifft(scan_of(size).kspace[0])).numpy()
     filled = torch.from_numpy(kspace).to(torch.complex64)
-    found = score(root_sum_of_squares(ifft(filled)).numpy(), reference)
+    result = score(root_sum_of_squares(ifft(filled)).numpy(), reference)
     empty = (filled.abs().amax(dim=0) == 0).float().mean()
-    return {"PSNR dB": found.psnr, "empty %": 100 * float(empty)}
+    return {"PSNR dB": result.psnr, "empty %": 100 * float(empty)}
 
 
 def ours(size: Size, pattern: str) -> Callable[[], Kspace]:

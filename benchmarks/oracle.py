@@ -78,8 +78,8 @@ def zero_filled(case: Case) -> dict[str, Any]:
 
 def maps(kspace: NDArray[np.complex64], sets: int) -> NDArray[np.complex64]:
     """Return BART's ESPIRiT maps (set, coil, y, x) from the calibration lines of k-space (coil, ky, kx)."""
-    (found,) = bart.run(f"ecalib -m{sets} -c0", kspace[:, None], threads=1)
-    return found.reshape(sets, *kspace.shape)
+    (result,) = bart.run(f"ecalib -m{sets} -c0", kspace[:, None], threads=1)
+    return result.reshape(sets, *kspace.shape)
 
 
 def pics(flags: str, kspace: NDArray[np.complex64], sensitivities: NDArray[np.complex64]) -> NDArray[np.complex64]:

@@ -98,7 +98,7 @@ def simulated(
     shape = (truth.shape[-2], truth.shape[-1])
     scan = simulate(truth, coils, snr=50.0, seed=0).with_sampling(sampling(shape))
     scan = scan.replace(coil_maps=loop_maps(shape, coils))
-    found = [SenseProblem.of(scan.frame(index)) for index in range(scan.frames)]
-    scales = torch.tensor([problem.scale for problem in found])[:, None, None]
-    maps = torch.cat([problem.encoding.coil_maps for problem in found])
+    result = [SenseProblem.of(scan.frame(index)) for index in range(scan.frames)]
+    scales = torch.tensor([problem.scale for problem in result])[:, None, None]
+    maps = torch.cat([problem.encoding.coil_maps for problem in result])
     return scan.replace(kspace=scan.kspace / scales[..., None], coil_maps=maps), (truth / scales).numpy()

@@ -56,8 +56,8 @@ def tasks(sizes: Sequence[str], quick: bool = False) -> Iterator[Task]:
 @cache
 def truth(file: str) -> Tensor:
     """Return the series (frame, y, x), cropped to the heart."""
-    with np.load(DATA.parent / "dynamic" / f"{file}.npz") as found:
-        return crop_centre(torch.from_numpy(found["image"].astype(np.float32)), SIZE).contiguous()
+    with np.load(DATA.parent / "dynamic" / f"{file}.npz") as result:
+        return crop_centre(torch.from_numpy(result["image"].astype(np.float32)), SIZE).contiguous()
 
 
 def acquired(file: str) -> Scan:

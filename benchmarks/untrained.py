@@ -146,8 +146,8 @@ def print_memory() -> None:
         ConvDecoder(coil_map_method="none", compile="never", **few),
         ConvDecoder(coil_map_method="none", compile="always", **few),
     ]:
-        found = in_fresh_process(peak_memory, partial(fit_of, method))
-        words = f"{found['memory_mib']:.0f} MiB" if "memory_mib" in found else found["status"]
+        result = in_fresh_process(peak_memory, partial(fit_of, method))
+        words = f"{result['memory_mib']:.0f} MiB" if "memory_mib" in result else result["status"]
         print(f"{method.name}, calibration {method.coil_map_method}, compiled {method.compile}: {words}", flush=True)
 
 
@@ -156,13 +156,13 @@ def print_quality(case: Case, methods: Sequence[str]) -> None:
     metrics = [find_metric(name) for name in ("psnr", "fastmri-ssim", "ms-ssim", "vif")]
     reference = torch.from_numpy(case.reference())[None]
     for name in methods:
-        found = find_method(name)()(case.scan())
-        images = {"": found.magnitude}
-        if found.members is not None:
-            images |= {", members averaged": found.members.abs().mean(dim=0)}
-            images |= {f", member {index + 1}": member.abs() for index, member in enumerate(found.members)}
-        if found.before_data_consistency is not None and found.record.details.get("members"):
-            images[", before data consistency"] = found.before_data_consistency.abs()
+        result = find_method(name)()(case.scan())
+        images = {"": result.magnitude}
+        if result.members is not None:
+            images |= {", members averaged": result.members.abs().mean(dim=0)}
+            images |= {f", member {index + 1}": member.abs() for index, member in enumerate(result.members)}
+        if result.before_data_consistency is not None and result.record.details.get("members"):
+            images[", before data consistency"] = result.before_data_consistency.abs()
         for words, image in images.items():
             scores = ", ".join(f"{each.name} {each.evaluate(image, reference)[0]:.4f}" for each in metrics)
             print(f"{case.name}: {name}{words}: {scores}", flush=True)
@@ -193,16 +193,16 @@ def main() -> None:
     fast = [ours(problem, copy.deepcopy(each), arguments.iterations, arguments.weight) for each in networks]
     slow = [published(problem, each, arguments.published) for each in networks]
     path = RESULTS / f"untrained-{case.name}-{arguments.members}.json"
-    found: dict[str, object] = {"machine": machine(), "case": case.name}
+    result: dict[str, object] = {"machine": machine(), "case": case.name}
     for members in sorted({1, arguments.members}):
         curves = [ensemble(fits[:members], reference) for fits in (slow, fast)]
         rows = compare(*curves)
-        found[f"members {members}"] = {"levels": rows, "published": curves[0], "ours": curves[1]}
+        result[f"members {members}"] = {"levels": rows, "published": curves[0], "ours": curves[1]}
         for row in rows:
             print(
                 f"members {members}: " + ", ".join(f"{name} {value and round(value, 2)}" for name, value in row.items())
             )
-    text = json.dumps(found, indent=1)
+    text = json.dumps(result, indent=1)
     path.write_text(text + "\n", encoding="utf-8")
 
 

@@ -72,9 +72,11 @@ def full_scan(image: str) -> Scan:
     file = IMAGES[image]
     if file is None:
         return simulate(phantom((256, 256)), coils=8, snr=40, seed=1)
-    with np.load(DATA.parent / f"{file}.npz") as found:
+    with np.load(DATA.parent / f"{file}.npz") as archive:
         held = (
-            found["kspace"] if "kspace" in found else fft(torch.from_numpy(found["image"]).to(torch.complex64)).numpy()
+            archive["kspace"]
+            if "kspace" in archive
+            else fft(torch.from_numpy(archive["image"]).to(torch.complex64)).numpy()
         )
     kspace = torch.from_numpy(held).to(torch.complex64)
     coils = 1 if file.startswith("single_coil") else kspace.shape[-3]
@@ -89,9 +91,9 @@ def row(name: str, image: str, pattern: str) -> dict[str, Any]:
     scan = undersample(full, acceleration=4, **PATTERNS[pattern])
     method = find_method(name)()
     assert isinstance(method, ModelBasedMethod)
-    found, cost = timed(lambda: method(scan))
+    actual, cost = timed(lambda: method(scan))
     setting = method.weight_setting
-    choice = found.record.details[setting]
+    choice = actual.record.details[setting]
     weight = choice[setting]
     _, single = timed(lambda: find_method(name)(**{setting: weight})(scan))
     problem = SenseProblem.of(scan, method.coil_map_sets, method.coil_map_threshold)
@@ -105,10 +107,10 @@ def row(name: str, image: str, pattern: str) -> dict[str, Any]:
         "case": f"{image} {pattern}",
         "weight": weight,
         "best_weight": best,
-        "psnr": psnr(found.magnitude[0], reference),
+        "psnr": psnr(actual.magnitude[0], reference),
         "best_psnr": scores[best],
         "cost": cost / single,
-        "iterations": found.record.iterations,
+        "iterations": actual.record.iterations,
         "trial_iterations": choice["iterations"],
         "candidates": len(choice["candidates"]),
         "curve": sorted(scores.items()),
@@ -187,9 +189,14 @@ def table(name: str, rows: list[dict[str, Any]]) -> Grid:
         ]
         for each in rows
     ]
-    found = summary(rows)
+    means = summary(rows)
     lines.append(
-        [f"{found['within']:.0%} within 0.2 dB", *[""] * 4, f"{found['mean_loss']:.2f}", f"{found['median_cost']:.1f}"]
+        [
+            f"{means['within']:.0%} within 0.2 dB",
+            *[""] * 4,
+            f"{means['mean_loss']:.2f}",
+            f"{means['median_cost']:.1f}",
+        ]
     )
     return Grid(name, ["case", "weight", "best", "PSNR dB", "best dB", "loss dB", "cost"], lines)
 

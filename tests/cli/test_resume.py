@@ -75,16 +75,16 @@ def image():
         return file["image"]
 
 
-def ends_at_look(monkeypatch, number):
-    """Raise a Ctrl-C at a look; each frame has two."""
-    look, calls = fit_module._State.look, iter(range(1, 100))
+def ends_at_check(monkeypatch, number):
+    """Raise a Ctrl-C at a check of the held-out samples; each frame has two."""
+    check, calls = fit_module.EarlyStopping.check, iter(range(1, 100))
 
-    def interrupted(self):
+    def interrupted(self, *state):
         if next(calls) == number:
             raise KeyboardInterrupt
-        return look(self)
+        return check(self, *state)
 
-    monkeypatch.setattr(fit_module._State, "look", interrupted)
+    monkeypatch.setattr(fit_module.EarlyStopping, "check", interrupted)
 
 
 @pytest.mark.parametrize("command", [COMMAND, CLASSICAL], ids=["convdecoder", "tv"])
@@ -135,7 +135,7 @@ main({command!r})
 
 def test_ctrl_c_writes_what_was_reached_and_the_same_command_goes_on(scan, tmp_path, monkeypatch, capsys, fitted):
     with monkeypatch.context() as patch:
-        ends_at_look(patch, 4)
+        ends_at_check(patch, 4)
         assert main(COMMAND) == 0
     said = capsys.readouterr()
     assert "2 frame(s)" in said.out
@@ -154,7 +154,7 @@ def test_ctrl_c_writes_what_was_reached_and_the_same_command_goes_on(scan, tmp_p
 
 def test_ctrl_c_before_there_is_an_image_keeps_the_finished_frames(monkeypatch, capsys, fitted):
     with monkeypatch.context() as patch:
-        ends_at_look(patch, 3)
+        ends_at_check(patch, 3)
         assert main(COMMAND) == 130
     assert "1 of 3 frames are kept; the same command goes on" in capsys.readouterr().err
     assert main(COMMAND) == 0
@@ -164,7 +164,7 @@ def test_ctrl_c_before_there_is_an_image_keeps_the_finished_frames(monkeypatch, 
 @pytest.mark.parametrize("change", ["settings", "data", "no resume"])
 def test_what_differs_is_done_anew(change, scan, tmp_path, monkeypatch, capsys, fitted):
     with monkeypatch.context() as patch:
-        ends_at_look(patch, 3)
+        ends_at_check(patch, 3)
         assert main(COMMAND) == 130
     capsys.readouterr()
     command = list(COMMAND)
@@ -180,7 +180,7 @@ def test_what_differs_is_done_anew(change, scan, tmp_path, monkeypatch, capsys, 
 
 
 def test_an_output_of_another_call_is_not_replaced(monkeypatch, capsys):
-    ends_at_look(monkeypatch, 4)
+    ends_at_check(monkeypatch, 4)
     assert main(COMMAND) == 0
     command = list(COMMAND)
     command[command.index("--channels") + 1] = "6"
@@ -244,7 +244,7 @@ def test_an_output_that_came_in_the_meantime_is_kept_and_so_are_the_frames(tmp_p
 def test_an_image_that_was_changed_since_the_interruption_is_not_replaced(monkeypatch, capsys):
     """What the first call had reached may be replaced by the second, another image in its place may not."""
     with monkeypatch.context() as patch:
-        ends_at_look(patch, 4)
+        ends_at_check(patch, 4)
         assert main(COMMAND) == 0
     np.savez("image.npz", image=np.zeros((1, 2, 2)))
     assert main(COMMAND) == 2
@@ -263,7 +263,7 @@ def test_the_files_of_an_interrupted_series_of_volumes_are_checked(scan, tmp_pat
 
     def interrupted(look):
         with monkeypatch.context() as patch:
-            ends_at_look(patch, look)
+            ends_at_check(patch, look)
             return main(command)
 
     (tmp_path / "a.stack2.nii").write_text("precious")

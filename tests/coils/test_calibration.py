@@ -26,10 +26,10 @@ def scan():
 
 @pytest.mark.parametrize("lines", [12, 17])
 def test_takes_the_fully_sampled_centre_and_cuts_the_readout(scan, lines):
-    found = central_calibration(with_lines(scan, lines))
-    assert found.shape == (1, 6, lines, 24)
+    result = central_calibration(with_lines(scan, lines))
+    assert result.shape == (1, 6, lines, 24)
     rows = slice(32 - lines // 2, 32 - lines // 2 + lines)
-    assert torch.equal(found, scan.kspace[:, :, rows, 26 - 12 : 26 + 12])
+    assert torch.equal(result, scan.kspace[:, :, rows, 26 - 12 : 26 + 12])
 
 
 def test_size_limits_both_axes_or_none(scan):

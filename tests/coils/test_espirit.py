@@ -36,25 +36,25 @@ def span_correlation(maps, others):
 def test_finds_the_true_maps_inside_the_object(shape, coils):
     image = phantom(shape)
     scan = simulate(image, coils=coils, snr=100)
-    found = espirit(central_calibration(scan), shape)
+    result = espirit(central_calibration(scan), shape)
     inside = in_object(image)
-    assert found.maps.shape == (1, 1, coils, *shape)
-    assert found.maps.dtype == torch.complex64
-    agreement = correlation(found.maps[0, 0], loop_maps(shape, coils)[0, 0])[inside]
+    assert result.maps.shape == (1, 1, coils, *shape)
+    assert result.maps.dtype == torch.complex64
+    agreement = correlation(result.maps[0, 0], loop_maps(shape, coils)[0, 0])[inside]
     assert agreement.quantile(0.01) > 0.999
-    assert found.eigenvalues[0, 0][inside].quantile(0.01) > 0.98
-    assert found.eigenvalues.max() < 1 + 1e-5
+    assert result.eigenvalues[0, 0][inside].quantile(0.01) > 0.98
+    assert result.eigenvalues.max() < 1 + 1e-5
 
 
 def test_maps_have_unit_norm_where_kept_and_are_zero_elsewhere():
     scan = simulate(phantom((72, 64)), coils=6)
-    found = espirit(central_calibration(scan), scan.shape, sets=2, eigenvalue_threshold=0.9)
-    kept = found.eigenvalues > 0.9
-    norm = root_sum_of_squares(found.maps)
+    result = espirit(central_calibration(scan), scan.shape, sets=2, eigenvalue_threshold=0.9)
+    kept = result.eigenvalues > 0.9
+    norm = root_sum_of_squares(result.maps)
     assert 0 < kept[0, 0].float().mean() < 1
     assert torch.allclose(norm[kept], torch.ones(()), atol=1e-5)
-    assert not found.maps.movedim(2, -1)[~kept].any()
-    assert found.thresholds == (0.9,)
+    assert not result.maps.movedim(2, -1)[~kept].any()
+    assert result.thresholds == (0.9,)
     everything = espirit(central_calibration(scan), scan.shape, eigenvalue_threshold=0)
     assert torch.allclose(root_sum_of_squares(everything.maps), torch.ones(()), atol=1e-5)
 
@@ -72,14 +72,14 @@ def test_equals_its_definition():
     padded[..., :kernel, :kernel] = signal
     images = np.fft.fftshift(np.fft.ifft2(padded), axes=(-2, -1)) * np.prod(shape) / kernel
     values, vectors = np.linalg.eigh(np.einsum("kcyx,kdyx->yxcd", images, images.conj()))
-    found = espirit(calibration, shape, sets=2, kernel_size=kernel, eigenvalue_threshold=0)
+    result = espirit(calibration, shape, sets=2, kernel_size=kernel, eigenvalue_threshold=0)
     for index in range(2):
         expected = torch.from_numpy(values[..., -1 - index]).float()
-        assert torch.allclose(found.eigenvalues[0, index], expected, atol=2e-4)
+        assert torch.allclose(result.eigenvalues[0, index], expected, atol=2e-4)
     distinct = torch.from_numpy(values[..., -1] - values[..., -2] > 0.01)
     expected = torch.from_numpy(vectors[..., -1]).movedim(-1, 0).to(torch.complex64)
     assert distinct.float().mean() > 0.9
-    assert correlation(found.maps[0, 0], expected)[distinct].min() > 0.9999
+    assert correlation(result.maps[0, 0], expected)[distinct].min() > 0.9999
 
 
 def test_two_sets_describe_an_object_that_folds_over():
@@ -88,7 +88,7 @@ def test_two_sets_describe_an_object_that_folds_over():
     scan = simulate(image, coils=coils, snr=200)
     # The central half of the field of view, by leaving out every other column: the outer halves fold in.
     folded = Scan(scan.kspace[..., ::2].contiguous())
-    found = espirit(central_calibration(folded), folded.shape, sets=2, eigenvalue_threshold=0)
+    result = espirit(central_calibration(folded), folded.shape, sets=2, eigenvalue_threshold=0)
     inner = slice(24, 72)
     pair = torch.stack([true[:, :, inner], true.roll(48, dims=-1)[:, :, inner]])
     inside = in_object(image)
@@ -96,12 +96,12 @@ def test_two_sets_describe_an_object_that_folds_over():
     once = inside[:, inner] ^ inside.roll(48, dims=-1)[:, inner]
     orthonormal = torch.linalg.qr(pair.permute(2, 3, 1, 0)).Q.permute(3, 2, 0, 1)
     assert twice.sum() > 100
-    agreement = span_correlation(found.maps[0], orthonormal)[twice]
+    agreement = span_correlation(result.maps[0], orthonormal)[twice]
     assert agreement.median() > 0.99
     assert agreement.quantile(0.1) > 0.95
-    assert found.eigenvalues[0, 1][twice].median() > 0.85
-    assert found.eigenvalues[0, 1][once].median() < 0.5
-    overlap = torch.linalg.vector_norm((found.maps[0, 0].conj() * found.maps[0, 1]).sum(dim=0))
+    assert result.eigenvalues[0, 1][twice].median() > 0.85
+    assert result.eigenvalues[0, 1][once].median() < 0.5
+    overlap = torch.linalg.vector_norm((result.maps[0, 0].conj() * result.maps[0, 1]).sum(dim=0))
     assert overlap < 1e-3
 
 
@@ -145,14 +145,14 @@ def test_other_noise_gives_nearly_the_same_maps():
 def test_the_automatic_threshold_keeps_the_object_and_leaves_out_most_of_the_background(snr, lines, times):
     image = torch.nn.functional.pad(phantom((96, 96)), (32, 32, 32, 32))
     scan = simulate(image, coils=8, snr=snr)
-    found = espirit(central_calibration(scan, size=lines), scan.shape)
-    kept = root_sum_of_squares(found.maps)[0, 0] > 0
+    result = espirit(central_calibration(scan, size=lines), scan.shape)
+    kept = root_sum_of_squares(result.maps)[0, 0] > 0
     inside = image > 0.05
     assert (kept & inside).sum() > 0.995 * inside.sum()
     assert kept.float().mean() < times * inside.float().mean()
     variance = float(noise_covariance(scan).diagonal().real.mean())
-    told = espirit(central_calibration(scan, size=lines), scan.shape, noise_variance=variance)
-    assert abs((root_sum_of_squares(told.maps) > 0).float().mean() - kept.float().mean()) < 0.06
+    note = espirit(central_calibration(scan, size=lines), scan.shape, noise_variance=variance)
+    assert abs((root_sum_of_squares(note.maps) > 0).float().mean() - kept.float().mean()) < 0.06
 
 
 @pytest.mark.parametrize("snr", [5, 8])
@@ -161,16 +161,16 @@ def test_the_automatic_threshold_keeps_the_object_seen_by_few_coils_in_noise(snr
     truth = sample_image()[::2, ::2]
     scan = simulate(truth, coils=2, snr=snr, seed=3)
     for size in ((20, 20), (12, 24)):
-        found = espirit(crop_centre(scan.kspace, size), scan.shape)
-        kept = found.maps[0, 0].any(dim=0)[truth > 0.1 * truth.max()].float().mean()
+        result = espirit(crop_centre(scan.kspace, size), scan.shape)
+        kept = result.maps[0, 0].any(dim=0)[truth > 0.1 * truth.max()].float().mean()
         assert float(kept) > 0.99
 
 
 def test_calibration_data_of_noise_alone_crop_nothing():
     noise = torch.randn(1, 4, 24, 24, dtype=torch.complex64, generator=torch.Generator().manual_seed(0))
-    found = espirit(noise, (64, 64), noise_variance=10.0)
-    assert found.thresholds == (0.0,)
-    assert (root_sum_of_squares(found.maps) > 0).all()
+    result = espirit(noise, (64, 64), noise_variance=10.0)
+    assert result.thresholds == (0.0,)
+    assert (root_sum_of_squares(result.maps) > 0).all()
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,12 @@ for name, options in {
     "pnp": ["--denoiser", "wiener", "--noise-std", "0.02", "--iterations", "2"],
 }.items():
     assert main(["recon", "scan.npz", "--method", name, *options, "--output", f"{name}.npz"]) == 0
+from fourfold.simulation.simulate import phantom, simulate
+
+head = simulate(phantom((32, 32)), coils=4).kspace.numpy()
+with open("scan.bin", "wb") as file:
+    file.write(b"PLAIN1" + np.array(head.shape, "<i4").tobytes() + head.tobytes())
+assert main(["info", "scan.bin"]) == 0
 compared = ["--methods", "zero-filled", "--metrics", "nmae", "--pattern", "regular", "--acceleration", "2"]
 assert main(["compare", "scan.npz", *compared]) == 0
 assert main(["recon", "--method", "low-resolution", "--help"]) == 0

@@ -24,7 +24,7 @@ NETWORKS = {
     "varnet": ("varnet", {"sensitivity_channels": 0}),
     "varnet-image": ("varnet", {"sensitivity_channels": 0, "form": "image"}),
     "varnet-proximal": ("varnet", {"sensitivity_channels": 0, "form": "proximal"}),
-    "varnet-own-maps": ("varnet", {}),
+    "varnet-estimated-maps": ("varnet", {}),
     "kspace-cnn": ("kspace-cnn", {}),
 }
 LINES = 12
@@ -46,12 +46,12 @@ def problem(frames=2, coils=3, shape=(32, 48), seed=0):
     return kspace, mask, maps, calibration
 
 
-def inputs(kspace, mask, maps, calibration, own):
-    return torch.view_as_real(kspace), mask, torch.view_as_real(calibration if own else maps)
+def inputs(kspace, mask, maps, calibration, estimates_maps):
+    return torch.view_as_real(kspace), mask, torch.view_as_real(calibration if estimates_maps else maps)
 
 
-def expected(network, kspace, mask, maps, calibration, own):
-    if own:
+def expected(network, kspace, mask, maps, calibration, estimates_maps):
+    if estimates_maps:
         return network(kspace, mask, calibration=calibration[..., centre_slice(mask.shape[-1], LINES)])
     return network(kspace, mask, maps)
 
@@ -64,11 +64,11 @@ def test_real_arithmetic_is_the_same(kind, shape):
     network = build(name, SMALL[name] | settings).eval()
     draw_weights(network, 1)  # of the proximal form, whose U-Nets begin at zero, too
     real = RealNetwork(network)
-    assert real.takes_calibration == (kind == "varnet-own-maps")
+    assert real.takes_calibration == (kind == "varnet-estimated-maps")
     data = problem(shape=shape)
-    found = torch.view_as_complex(real(*inputs(*data, real.takes_calibration)).contiguous())
+    result = torch.view_as_complex(real(*inputs(*data, real.takes_calibration)).contiguous())
     image = expected(network, *data, real.takes_calibration)
-    assert float((found - image).abs().max()) < 1e-4 * float(image.abs().max())
+    assert float((result - image).abs().max()) < 1e-4 * float(image.abs().max())
 
 
 def test_total_variation_cannot_be_exported():
@@ -104,19 +104,19 @@ def test_onnx_gives_the_same_images(network, settings, sizes, tmp_path):
     facts = export_onnx(str(folder), tmp_path / "small.onnx")
     session = runtime.InferenceSession(tmp_path / "small.onnx", providers=["CPUExecutionProvider"])
     names = [each.name for each in session.get_inputs()]
-    own = network == "varnet"
-    assert names == ["kspace", "mask", "calibration" if own else "maps"] == list(facts["inputs"])
+    estimates_maps = network == "varnet"
+    assert names == ["kspace", "mask", "calibration" if estimates_maps else "maps"] == list(facts["inputs"])
     stored = session.get_modelmeta().custom_metadata_map
     assert json.loads(stored["sha256"]) == facts["sha256"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["small", "small.onnx"]
     made = build(network, SMALL[network] | settings).eval()
     for number, shape in enumerate(sizes):
         data = problem(frames=1 + number, coils=2 + number, shape=shape, seed=number)
-        arrays = inputs(*data, own)
-        (found,) = session.run(None, {name: array.numpy() for name, array in zip(names, arrays, strict=True)})
+        arrays = inputs(*data, estimates_maps)
+        (result,) = session.run(None, {name: array.numpy() for name, array in zip(names, arrays, strict=True)})
         with torch.no_grad():
-            image = expected(made, *data, own)
-        difference = torch.view_as_complex(torch.from_numpy(found)) - image
+            image = expected(made, *data, estimates_maps)
+        difference = torch.view_as_complex(torch.from_numpy(result)) - image
         assert float(difference.abs().max()) < 1e-4 * float(image.abs().max())
 
 

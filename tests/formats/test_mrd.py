@@ -367,7 +367,7 @@ def test_only_the_lines_of_a_frame_are_read(tmp_path, monkeypatch):
             read.extend(indices.tolist())
             yield indices, samples
 
-    monkeypatch.setattr("fourfold.formats.mrd.file.read_samples", recorded)
+    monkeypatch.setattr("fourfold.formats.mrd.assembly.read_samples", recorded)
     assert file[1].frames == 1
     assert read == list(range(20, 40))
 

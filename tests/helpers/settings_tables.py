@@ -38,18 +38,18 @@ class Section:
 
 def sections(page: str) -> list[Section]:
     """Return the sections of a page of docs/, in order; listings count as text."""
-    found: list[Section] = []
+    result: list[Section] = []
     listing = False
     for line in (DOCS / page).read_text(encoding="utf-8").splitlines():
         listing ^= line.startswith("```")
         heading = None if listing else re.match(r"(#+) (.+)$", line)
         if heading is None:
-            found[-1].lines.append(line)
+            result[-1].lines.append(line)
             continue
         level = len(heading[1])
-        parent = next((each for each in reversed(found) if 1 < each.level < level), None)
-        found.append(Section(heading[2], level, parent))
-    return found
+        parent = next((each for each in reversed(result) if 1 < each.level < level), None)
+        result.append(Section(heading[2], level, parent))
+    return result
 
 
 def wrong_defaults(stated: dict[str, str], defaults: dict[str, object]) -> dict[str, str]:

@@ -114,14 +114,14 @@ def test_perceptual_loss_is_the_weighted_error_of_activated_responses():
     def responses(images):
         x = 255 * images[:, None].expand(-1, 3, -1, -1)
         x = x - torch.tensor([123.68, 116.779, 103.939])[:, None, None]
-        found = []
+        result = []
         for name in ("0", "2", "pool", "5", "7", "pool", "10"):
             if name == "pool":
                 x = max_pool2d(x, 2)
                 continue
             x = relu(conv2d(x, state[f"features.{name}.weight"], state[f"features.{name}.bias"], padding=1))
-            found.append(x / 255)
-        return found[0], found[2], found[4]
+            result.append(x / 255)
+        return result[0], result[2], result[4]
 
     peak = reference.amax(dim=(1, 2), keepdim=True)
     pairs = zip(responses(image / peak), responses(reference / peak), strict=True)
@@ -252,8 +252,8 @@ def test_ms_ssim_is_pytorch_msssims(pair):
 def test_ssim_and_its_gradient_are_torchmetrics(pair):
     functional = pytest.importorskip("torchmetrics.functional.image", reason="needs torchmetrics to agree with")
     image, reference = pair
-    found, expected = image.clone().requires_grad_(), image.clone().requires_grad_()
-    ours = ssim(found, reference, 1.0, gaussian(11, 1.5), sample_covariance=False).mean()
+    result, expected = image.clone().requires_grad_(), image.clone().requires_grad_()
+    ours = ssim(result, reference, 1.0, gaussian(11, 1.5), sample_covariance=False).mean()
     _, maps = functional.structural_similarity_index_measure(
         expected[:, None], reference[:, None], data_range=1.0, return_full_image=True
     )
@@ -262,19 +262,19 @@ def test_ssim_and_its_gradient_are_torchmetrics(pair):
     assert float(ours.detach()) == pytest.approx(float(theirs.detach()), abs=1e-5)
     ours.backward()
     theirs.backward()
-    assert torch.allclose(found.grad, expected.grad, atol=1e-3 * float(expected.grad.abs().max()))
+    assert torch.allclose(result.grad, expected.grad, atol=1e-3 * float(expected.grad.abs().max()))
 
 
 def test_ssim_and_its_gradient_are_fastmris(pair):
     losses = pytest.importorskip("fastmri.losses", reason="needs the fastMRI package to agree with")
     image, reference = pair
-    found, expected = image.clone().requires_grad_(), image.clone().requires_grad_()
-    ours = Ssim()(found, reference)
+    result, expected = image.clone().requires_grad_(), image.clone().requires_grad_()
+    ours = Ssim()(result, reference)
     theirs = losses.SSIMLoss()(expected[:, None], reference[:, None], data_range=reference.amax(dim=(1, 2)))
     assert float(ours.detach()) == pytest.approx(float(theirs.detach()), rel=1e-4)
     ours.backward()
     theirs.backward()
-    assert torch.allclose(found.grad, expected.grad, atol=1e-3 * float(expected.grad.abs().max()))
+    assert torch.allclose(result.grad, expected.grad, atol=1e-3 * float(expected.grad.abs().max()))
 
 
 # Settings

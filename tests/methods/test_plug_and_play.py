@@ -13,6 +13,7 @@ from fourfold.errors import InputError
 from fourfold.methods.classical.dictionary import Dictionary
 from fourfold.methods.classical.plug_and_play import PlugAndPlay
 from fourfold.methods.classical.total_variation import TotalVariation
+from fourfold.methods.model_based import SolverControl
 from fourfold.methods.sense_problem import SenseProblem
 from fourfold.operators.fourier import ifft
 from fourfold.operators.linear_operator import norm
@@ -64,7 +65,7 @@ def test_noise_level_falls_to_the_one_asked_for_and_a_start_skips_the_fall(scan)
     assert told[:20] == sorted(told[:20], reverse=True)
     assert told[19:] == pytest.approx([0.01] * 6)
     told.clear()
-    method.minimise(problem, 0.01, start=problem.rhs)
+    method.minimise(problem, 0.01, SolverControl(start=problem.rhs))
     assert told == pytest.approx([0.01] * 25)
 
 

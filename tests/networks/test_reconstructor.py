@@ -61,8 +61,8 @@ def test_wrong_networks_and_settings_are_refused_in_a_sentence():
 
 
 def test_only_a_varnet_with_sensitivity_estimation_makes_its_own_maps():
-    own = {name for name in NETWORKS if build(name, SMALL[name]).estimates_maps}
-    assert own == {"varnet"}
+    estimating = {name for name in NETWORKS if build(name, SMALL[name]).estimates_maps}
+    assert estimating == {"varnet"}
     assert not build("varnet", {**SMALL["varnet"], "sensitivity_channels": 0}).estimates_maps
 
 

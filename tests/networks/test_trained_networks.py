@@ -200,9 +200,9 @@ def test_normalisation_is_torchs(offset, layout):
 def test_derivative_of_the_normalisation_is_torchs(shape):
     x = real(*shape, dtype=torch.float64).requires_grad_()
     weights = real(*shape, seed=1, dtype=torch.float64)
-    (found,) = torch.autograd.grad((normalised_leaky_relu_(x * 1) * weights).sum(), x)
+    (result,) = torch.autograd.grad((normalised_leaky_relu_(x * 1) * weights).sum(), x)
     (expected,) = torch.autograd.grad((leaky_relu(instance_norm(x), 0.2) * weights).sum(), x)
-    assert torch.allclose(found, expected, atol=1e-10)
+    assert torch.allclose(result, expected, atol=1e-10)
 
 
 def test_normalised_unet_does_not_see_the_scale():
@@ -269,9 +269,9 @@ def test_gradient_of_data_consistency_is_equation_12(problem):
     layer = Cascade(1, channels=4, consistency_weight=4.0).consistency[0]
     images = gaussian(2, 1, *kspace.shape[-2:], seed=3).requires_grad_()
     incoming = gaussian(*images.shape, seed=4)
-    (found,) = torch.autograd.grad(layer(images, kspace[:, :1], mask), images, incoming)
+    (result,) = torch.autograd.grad(layer(images, kspace[:, :1], mask), images, incoming)
     expected = ifft(torch.where(mask[:, None], 1 / 5, 1.0) * fft(incoming))
-    assert torch.allclose(found, expected, atol=1e-5)
+    assert torch.allclose(result, expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("grid", ["full", "calibration"])
@@ -335,13 +335,13 @@ def test_proximal_form_begins_with_total_variation(problem):
     network = VarNet(1, 4, 2, 4, 2, form="proximal", total_variation=0.01)
     with torch.no_grad():
         maps = network.sensitivity(calibration, tuple(kspace.shape[-2:]))
-        found = network(kspace, mask, maps=maps)
+        result = network(kspace, mask, maps=maps)
         encoding = Encoding(mask, maps[:, None])
         rhs = encoding.adjoint(kspace)
         smooth = minimise(least_squares(encoding.normal, rhs), TotalVariationPenalty(), 0.01, iterations=30).x
         expected = data_consistency_step(encoding, rhs, smooth, torch.tensor(0.5), 6)
-        assert relative(found, expected[:, 0]) < 1e-3
-        assert relative(found, rhs[:, 0]) > 0.1
+        assert relative(result, expected[:, 0]) < 1e-3
+        assert relative(result, rhs[:, 0]) > 0.1
 
 
 @pytest.mark.parametrize("form", ["kspace", "image"])
@@ -430,10 +430,10 @@ def test_two_images_hold_the_kspace_of_the_kspace_form(problem, energy):
         maps = energy * network.sensitivity(calibration, tuple(kspace.shape[-2:]))
         network.steps.copy_(torch.tensor([0.9, 0.5, 0.7]))
         coils = kspace_form(network, kspace, mask, maps)
-        found = network(kspace, mask, maps=maps)
-        assert relative(found.abs(), coils.abs().square().sum(dim=1).sqrt()) < 1e-4
+        result = network(kspace, mask, maps=maps)
+        assert relative(result.abs(), coils.abs().square().sum(dim=1).sqrt()) < 1e-4
         combined = (maps.conj() * coils).sum(dim=1)
-        assert relative(torch.sgn(found) * combined.abs(), combined) < 1e-3
+        assert relative(torch.sgn(result) * combined.abs(), combined) < 1e-3
 
 
 @pytest.mark.parametrize("form", ["image", "kspace", "proximal", "denoising"])

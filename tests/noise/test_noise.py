@@ -157,6 +157,6 @@ def test_the_level_of_each_frame_is_told_by_its_outermost_samples(axis):
     kspace = fft(image) + levels[:, None, None, None] * gaussian(2, 4, 120, 90)
     lines = torch.arange(kspace.shape[1 + axis]) % 4 == 1
     mask = (lines[:, None] if axis == 1 else lines).expand(1, 120, 90)
-    found = outer_noise_std(torch.where(mask[:, None], kspace, 0), mask)
-    torch.testing.assert_close(found, levels, rtol=0.1, atol=0)
-    assert torch.allclose(outer_noise_std(1e3 * kspace * mask[:, None], mask), 1e3 * found)
+    result = outer_noise_std(torch.where(mask[:, None], kspace, 0), mask)
+    torch.testing.assert_close(result, levels, rtol=0.1, atol=0)
+    assert torch.allclose(outer_noise_std(1e3 * kspace * mask[:, None], mask), 1e3 * result)

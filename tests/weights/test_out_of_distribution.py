@@ -179,12 +179,12 @@ def test_the_command_writes_statistics_of_the_training_scans(tmp_path, capsys):
     )
     folder = write_small(tmp_path / "small", "unet")
     assert main(["weights", "describe", str(folder), str(settings)]) == 0
-    found = read_manifest(folder).scan_statistics
-    assert found.scans == 60
-    assert (found.coils, found.patterns) == ((1, 1), ("lines",))
+    result = read_manifest(folder).scan_statistics
+    assert result.scans == 60
+    assert (result.coils, result.patterns) == ((1, 1), ("lines",))
     assert "60 training examples" in capsys.readouterr().out
     chest = acquired(beating_phantom(SHAPE, 1)[0], 7)
-    assert any("The scan is out of distribution" in note for note in out_of_distribution_notes(chest, found))
+    assert any("The scan is out of distribution" in note for note in out_of_distribution_notes(chest, result))
     assert main(["weights", "describe", str(folder)]) == 2
     assert "settings file" in capsys.readouterr().err
 
@@ -206,14 +206,14 @@ def heads():
 
     if not DATA.is_dir():
         pytest.skip("needs the real MRI data, which is not part of the project")
-    found = [
+    result = [
         *images(DATA, "T1_ds002748_sub01-60", 16),
         *images(DATA, "T1_openms_p01_p03_p04_p20", 4),
         *images(DATA, "T1_datalad_wholehead", 3),
         *images(DATA, "T2_openms_p01_p03_p04", 4),
     ]
-    scans = (acquired(image / image.max(), seed) for seed, (_, image) in enumerate(found))
-    return measure_scan_statistics(scans, [subject for subject, _ in found])
+    scans = (acquired(image / image.max(), seed) for seed, (_, image) in enumerate(result))
+    return measure_scan_statistics(scans, [subject for subject, _ in result])
 
 
 def undersampled(kspace):
@@ -229,8 +229,8 @@ def test_raw_heads_of_other_scanners_are_in_distribution(heads, raw):
 
 def test_most_heads_of_other_data_sets_are_in_distribution(heads, data):
     names = ("T1_pycortexS1", "T2_suspect", "T2_niivue_register", "T2FLAIR_torchio_fernando")
-    found = [image for name in names for _, image in images(data, name, 4)]
-    near = [distance(heads, scan_features(acquired(image / image.max(), 7))) < heads.limit for image in found]
+    result = [image for name in names for _, image in images(data, name, 4)]
+    near = [distance(heads, scan_features(acquired(image / image.max(), 7))) < heads.limit for image in result]
     assert sum(near) >= 0.9 * len(near)
 
 

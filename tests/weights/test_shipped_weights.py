@@ -33,10 +33,10 @@ def psnr(image, reference):
 
 def test_what_ships_is_whole_and_answers_as_when_it_was_written(capsys):
     main(["weights", "verify", "--json"])
-    found = json.loads(capsys.readouterr().out)
-    assert set(found) == set(shipped())
-    assert {each["reference_output"] for each in found.values()} == {"reproduced"}
-    assert {each["network"] for each in found.values()} == {"cascade", "resnet", "varnet"}
+    result = json.loads(capsys.readouterr().out)
+    assert set(result) == set(shipped())
+    assert {each["reference_output"] for each in result.values()} == {"reproduced"}
+    assert {each["network"] for each in result.values()} == {"cascade", "resnet", "varnet"}
 
 
 @pytest.mark.parametrize("name", shipped())
@@ -90,9 +90,9 @@ def brain(data, name):
 )
 def test_the_varnet_is_above_total_variation_on_raw_heads(data, name, margin):
     reference, scan = brain(data, name)
-    found = find_method("varnet")()(scan)
-    assert found.record.notes == ()
-    assert psnr(found.image[0], reference) > psnr(find_method("tv")()(scan).image[0], reference) + margin
+    result = find_method("varnet")()(scan)
+    assert result.record.notes == ()
+    assert psnr(result.image[0], reference) > psnr(find_method("tv")()(scan).image[0], reference) + margin
 
 
 def held_out(data, contrast):
@@ -124,10 +124,10 @@ def test_cascades_are_above_total_variation_and_wavelets_on_subjects_left_out(da
     for index in range(len(examples)):
         example = examples[index]
         scan = Scan(example.kspace[None], Sampling(example.mask[None]))
-        own = psnr(cascade(scan).image[0], example.reference)
-        for method, found in margins.items():
-            found.append(own - psnr(find_method(method)()(scan).image[0], example.reference))
-    assert min(np.mean(found) for found in margins.values()) > 2
+        cascade_psnr = psnr(cascade(scan).image[0], example.reference)
+        for method, gains in margins.items():
+            gains.append(cascade_psnr - psnr(find_method(method)()(scan).image[0], example.reference))
+    assert min(np.mean(gains) for gains in margins.values()) > 2
 
 
 @pytest.mark.parametrize("organ", ["knee1_raw256", "heart_PK01", "heart_PK03", "heart_PK10"])
@@ -140,9 +140,9 @@ def test_other_organs_are_told_apart_and_no_worse_than_zero_filled(data, organ):
         tasks.append(("resnet", "random"))
     for method, kind in tasks:
         scan = undersample(full, kind, 4, seed=0)
-        found = find_method(method)()(scan)
-        assert any("unlike those the network was trained on" in note for note in found.record.notes), method
-        assert psnr(found.image[0], image) > psnr(find_method("zero-filled")()(scan).image[0], image), (method, kind)
+        result = find_method(method)()(scan)
+        assert any("unlike those the network was trained on" in note for note in result.record.notes), method
+        assert psnr(result.image[0], image) > psnr(find_method("zero-filled")()(scan).image[0], image), (method, kind)
         if method == "varnet":
             # Told how little noise there is, it is above total variation where it was trained on nothing like it.
-            assert psnr(found.image[0], image) > psnr(find_method("tv")()(scan).image[0], image), kind
+            assert psnr(result.image[0], image) > psnr(find_method("tv")()(scan).image[0], image), kind

@@ -24,12 +24,12 @@ from fourfold.scan import Sampling, Scan
 from fourfold.studies import compare as compare_methods
 from fourfold.studies.reference import Reference
 
-__all__ = ["PATTERN", "compare", "method_settings_type", "settings_of"]
+__all__ = ["PATTERN", "compare", "settings_of", "settings_type"]
 
 PATTERN = Group("Sampling pattern", sort_key=2)
 
 
-def method_settings_type(_: str | None) -> Any:
+def settings_type(_: str | None) -> Any:
     """Return a type with a field for each method that has settings: they become ``--tv.weight`` and the like."""
     return settings_of(known_methods().values())
 
@@ -152,7 +152,7 @@ def _names(texts: Iterable[str]) -> list[str]:
 
 
 def _with_settings(names: Sequence[str], method_settings: Any) -> list[Method]:
-    """Return the methods called `names` (all fast ones without any) with the settings of each in `method_settings`."""
+    """Return the methods called `names`, all fast ones without any, with their `method_settings`."""
     kinds = [find_method(name) for name in names] or quick_methods().values()
     return [getattr(method_settings, kind.name.replace("-", "_"), None) or kind() for kind in kinds]
 

@@ -1,4 +1,4 @@
-"""What a person or a program sees: results on stdout, progress and remarks on stderr."""
+"""What a person or a program sees: results on stdout, progress and notes on stderr."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     # It would load torch, which tables and sentences need not.
     from fourfold.methods.method import Progress
 
-__all__ = ["part_of", "print_facts", "print_json", "print_line", "print_table", "progress_bar", "remark"]
+__all__ = ["part_of", "print_facts", "print_json", "print_line", "print_note", "print_table", "progress_bar"]
 
 
 class _Console(Console):
@@ -80,7 +80,7 @@ def print_table(table: Table) -> None:
     _Console(width=None if console.is_terminal else 160).print(table)
 
 
-def remark(sentence: str) -> None:
+def print_note(sentence: str) -> None:
     """Print a sentence on stderr."""
     print_line(sentence, sys.stderr)
 
@@ -114,7 +114,7 @@ def _progress_lines() -> Progress:
         nonlocal last
         if time.monotonic() - last >= BETWEEN_LINES:
             last = time.monotonic()
-            remark(f"{100 * fraction:3.0f} %  {words}")
+            print_note(f"{100 * fraction:3.0f} %  {words}")
 
     return show
 

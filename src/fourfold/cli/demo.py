@@ -8,7 +8,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from fourfold.cli.computer import Computer, ComputerOptions
-from fourfold.cli.console import print_line, print_table, progress_bar, remark
+from fourfold.cli.console import print_line, print_note, print_table, progress_bar
 from fourfold.cli.files import PAGES, FormatOptions, check_folder
 from fourfold.cli.flags import DATA, OUTPUT
 from fourfold.errors import InputError
@@ -50,9 +50,9 @@ def demo(
     scan = sample() if file is None else _middle_frame(file, format_options or FormatOptions())
     output.mkdir(parents=True, exist_ok=True)
     what = scan.source.label or str(file)
-    remark(f"{what}: {scan.coils} coils, {scan.shape[0]}×{scan.shape[1]}, every fourth line kept at random.")
+    print_note(f"{what}: {scan.coils} coils, {scan.shape[0]}×{scan.shape[1]}, every fourth line kept at random.")
     if scan.source.simulated:
-        remark("This is simulated data: coils and noise were added to an image.")
+        print_note("This is simulated data: coils and noise were added to an image.")
     sampling = _every_fourth_line(scan)
     with progress_bar() as show:
         comparison = compare(scan.to(computer.device), sampling=sampling, progress=show)

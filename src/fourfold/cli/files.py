@@ -92,10 +92,10 @@ def select_frames(text: str | None, count: int) -> range:
     """
     if text is None:
         return range(count)
-    found = re.fullmatch(r"(\d+)|(\d*):(\d*)(?::([1-9]\d*))?", text)
-    if found is None:
+    match = re.fullmatch(r"(\d+)|(\d*):(\d*)(?::([1-9]\d*))?", text)
+    if match is None:
         raise InputError(f"The frames '{text}' are neither an index nor a range; write 3, 2:5 or 2:20:4.")
-    one, start, stop, step = found.groups()
+    one, start, stop, step = match.groups()
     first = int(one or start or 0)
     end = first + 1 if one else int(stop or count)
     if not first < end <= count:

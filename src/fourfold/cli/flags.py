@@ -60,21 +60,21 @@ def run(name: str, /, *tokens: Tokens) -> None:
     A command of two words is in the module ``<first word>_branches``; its function has ``_`` between them.
 
     The method and the settings file are looked for first, because the other flags follow from them. Where the function
-    has a parameter `method_settings`, ``method_settings_type(method)`` in the same module gives its type.
+    has a parameter `method_settings`, ``settings_type(method)`` in the same module gives its type.
     """
     identifier = name.replace(" ", "_")
     module = module_of(name)
     function = getattr(module, identifier)
     parameters = inspect.signature(function).parameters
-    looked = _first_look_at(name, tokens)
-    file = looked.get("settings") if "settings" in parameters else None
+    first_look = _first_look_at(name, tokens)
+    file = first_look.get("settings") if "settings" in parameters else None
     given = read_settings(file) if file else {}
-    method = looked.get("method", given.get("method"))
+    method = first_look.get("method", given.get("method"))
     if not isinstance(method, str | None):
         raise InputError(f"The method in '{file}' is {short_repr(method)}; write a name such as 'method: tv'.")
     app = new_app(
         f"fourfold {name}",
-        default_command=_with_method_settings(function, module.method_settings_type(method))
+        default_command=_with_settings_type(function, module.settings_type(method))
         if "method_settings" in parameters
         else function,
         config=Dict(given, source=f"'{file}'", use_commands_as_keys=False),
@@ -101,8 +101,8 @@ def _first_look(*, method: MethodName = None, settings: SettingsFile = None) -> 
     """Take the two options that decide on the others."""
 
 
-def _with_method_settings(function: Callable[..., None], kind: Any) -> Callable[..., None]:
-    """Return `function` with the type `kind` for its parameter of that name."""
+def _with_settings_type(function: Callable[..., None], kind: Any) -> Callable[..., None]:
+    """Return `function` whose parameter `method_settings` is of type `kind`."""
 
     @wraps(function)
     def command(*arguments: Any, **options: Any) -> None:

@@ -9,17 +9,17 @@ from typing import Annotated, Any
 from cyclopts import Group, Parameter
 
 from fourfold.cli.computer import Computer, ComputerOptions
-from fourfold.cli.console import print_line, progress_bar, remark
+from fourfold.cli.console import print_line, print_note, progress_bar
 from fourfold.cli.files import FormatOptions, check_output
 from fourfold.cli.flags import DATA, OUTPUT, Flag, MethodName, SettingsFile
 from fourfold.cli.preparation import Preparation
-from fourfold.cli.recon import method_settings_type
+from fourfold.cli.recon import settings_type
 from fourfold.errors import InputError
 from fourfold.formats import open_scan, save
 from fourfold.formats.registry import image_suffixes
 from fourfold.scan import crop_centre
 
-__all__ = ["gfactor", "method_settings_type"]
+__all__ = ["gfactor", "settings_type"]
 
 REPLICAS = Group("Replicas", sort_key=2)
 
@@ -80,16 +80,16 @@ def gfactor(
     scan = prepare(volume.load(len(volume) // 2 if frame is None else frame)).to(computer.device)
     solver = method_settings or find_method(method)()
     with progress_bar() as show:
-        found = gfactor_map(scan, solver, replicas, seed, show)
+        values = gfactor_map(scan, solver, replicas, seed, show)
     image = solver(scan)
-    notes = smoothing_note(found, replicas)
+    notes = smoothing_note(values, replicas)
     record = replace(
         image.record,
         notes=(*scan.source.notes, "The values are the g-factor.", *notes),
         details={"replicas": replicas, "seed": seed},
     )
-    save(replace(image, image=found[None].to(image.image.dtype), record=record), output, replace=force)
-    inside = crop_centre(found, (found.shape[0] // 2, found.shape[1] // 2))
+    save(replace(image, image=values[None].to(image.image.dtype), record=record), output, replace=force)
+    inside = crop_centre(values, (values.shape[0] // 2, values.shape[1] // 2))
     print_line(f"{output}: g-factor of '{solver.name}', mean {float(inside.mean()):.2f} in the middle of the image")
     for note in notes:
-        remark(note)
+        print_note(note)

@@ -11,8 +11,8 @@ from importlib import metadata
 from cyclopts import CycloptsError
 
 from fourfold.cli.flags import Tokens, new_app, run
-from fourfold.cli.mistakes import explain
 from fourfold.cli.text import accept_any_encoding, print_line
+from fourfold.cli.usage_errors import explain
 from fourfold.errors import InputError
 from fourfold.memory import is_out_of_memory
 

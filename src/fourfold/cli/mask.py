@@ -26,7 +26,7 @@ def mask(
     seed: int = 0,
     axis: Axis = "ky",
     frames: int = 1,
-    sampling_options: Annotated[SamplingOptions | None, Parameter(name="*")] = None,
+    pattern_options: Annotated[SamplingOptions | None, Parameter(name="*")] = None,
     output: Annotated[Path, Parameter(alias="-o", group=OUTPUT)],
     json: Annotated[Flag, Parameter(group=OUTPUT)] = False,
     force: Annotated[Flag, Parameter(group=OUTPUT)] = False,
@@ -73,7 +73,7 @@ def mask(
     check_output(output, tuple(WRITERS), (settings,), force)
     size = int(grid[1]), int(grid[2])
     sampling = make_sampling(
-        pattern, size, acceleration, seed=seed, axis=axis, frames=frames, **(sampling_options or {})
+        pattern, size, acceleration, seed=seed, axis=axis, frames=frames, **(pattern_options or {})
     )
     write_sampling(sampling, output, replace=force)
     facts = {"output": str(output), "shape": list(size), **sampling.summary()}

@@ -26,12 +26,12 @@ def methods(*, json: Annotated[Flag, Parameter(group=OUTPUT)] = False) -> None:
     # Loads torch, which the help does not need.
     from fourfold.methods.registry import methods as known_methods
 
-    found = known_methods()
+    known = known_methods()
     if json:
-        print_json({name: method.model_json_schema() for name, method in found.items()})
+        print_json({name: method.model_json_schema() for name, method in known.items()})
         return
     table = Table("method", "title", "family", "settings and defaults")
-    for name, method in found.items():
+    for name, method in known.items():
         settings = (f"{setting} {value}" for setting, value in method().model_dump(mode="json").items())
         table.add_row(name, method.title, method.family, ", ".join(settings) or "–")
     print_table(table)

@@ -60,7 +60,7 @@ class Preparation:
             raise InputError(f"--compression {self.compression} needs the number of virtual coils: give --coils too.")
         return scan
 
-    def remarks(self, scan: Scan) -> tuple[str, ...]:
+    def notes(self, scan: Scan) -> tuple[str, ...]:
         """Return what a reader must know of how scans like `scan` are prepared."""
         if self.prewhiten is None and scan.noise is not None:
             return ("The coils' noise was made white with the file's noise scan (--no-prewhiten leaves it).",)

@@ -11,7 +11,7 @@ from cyclopts import Group, Parameter
 
 from fourfold.cli.compare import PATTERN, settings_of
 from fourfold.cli.computer import Computer, ComputerOptions
-from fourfold.cli.console import remark
+from fourfold.cli.console import print_note
 from fourfold.cli.files import PAGES, FormatOptions, check_folder, select_frames
 from fourfold.cli.flags import DATA, OUTPUT, Flag, SettingsFile
 from fourfold.cli.study_run import carry_out
@@ -23,12 +23,12 @@ from fourfold.studies.convdecoder import ConvDecoderStudy, study_methods
 from fourfold.studies.reference import Reference
 from fourfold.studies.scan_set import Case, Design
 
-__all__ = ["method_settings_type", "study"]
+__all__ = ["settings_type", "study"]
 
 FITS = Group("Untrained networks", sort_key=0)
 
 
-def method_settings_type(_: str | None) -> Any:
+def settings_type(_: str | None) -> Any:
     """Return a type with a field for each of the study's methods: ``--convdecoder.channels`` and the like."""
     return settings_of(study_methods())
 
@@ -112,12 +112,12 @@ def study(
 
 
 def _methods(shared: dict[str, Any], method_settings: Any) -> Iterator[Method]:
-    """Yield the study's methods; a setting of one method wins over one for all."""
+    """Yield the study's methods; a setting of a method of its own wins over one for all."""
     given = {name: value for name, value in shared.items() if value is not None}
     for kind in study_methods():
-        own_settings = getattr(method_settings, kind.name.replace("-", "_"), None)
-        settings = given if kind.family == "untrained" else {}
-        yield kind(**{**settings, **(own_settings.model_dump(exclude_unset=True) if own_settings else {})})
+        chosen = getattr(method_settings, kind.name.replace("-", "_"), None)
+        for_all = given if kind.family == "untrained" else {}
+        yield kind(**{**for_all, **(chosen.model_dump(exclude_unset=True) if chosen else {})})
 
 
 def _cases(data: Sequence[Path], frames: str | None, options: FormatOptions) -> Iterator[Case]:
@@ -144,7 +144,7 @@ def _files(path: Path, options: FormatOptions) -> Iterator[ScanFile]:
         try:
             file = open_scan(inner, **options)
         except InputError as refusal:
-            remark(f"Left out: {refusal}")
+            print_note(f"Left out: {refusal}")
         else:
             found += 1
             yield file

@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.box import SIMPLE_HEAD
 from rich.table import Table as RichTable
 
-from fourfold.cli.console import print_json, print_line, print_table, progress_bar, remark
+from fourfold.cli.console import print_json, print_line, print_note, print_table, progress_bar
 from fourfold.report.study import write_study
 from fourfold.studies.engine import Study, run_study
 from fourfold.studies.page_parts import Table
@@ -22,7 +22,7 @@ def carry_out(make: Callable[[], Study], folder: Path, json: bool) -> None:
         try:
             done = run_study(make(), folder, show)
         except KeyboardInterrupt:
-            remark(f"What is finished stays in '{folder}': the same command again goes on from there.")
+            print_note(f"What is finished stays in '{folder}': the same command again goes on from there.")
             raise
     page = write_study(done)
     if json:

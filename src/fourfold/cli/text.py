@@ -20,12 +20,12 @@ _ASCII = {"×": "x", "–": "-", "−": "-", "…": "...", "’": "'", "·": "."
 
 def printable(text: str) -> str:
     """Return `text` on one line, with characters that would steer a terminal written as code writes them."""
-    return _UNSAFE.sub(lambda found: ascii(found[0])[1:-1], text)
+    return _UNSAFE.sub(lambda match: ascii(match[0])[1:-1], text)
 
 
 def json_safe(text: str) -> str:
     """Return JSON with the same characters, which can stand within its strings alone, as JSON's own escapes."""
-    return _UNSAFE.sub(lambda found: found[0] if found[0] == "\n" else f"\\u{ord(found[0]):04x}", text)
+    return _UNSAFE.sub(lambda match: match[0] if match[0] == "\n" else f"\\u{ord(match[0]):04x}", text)
 
 
 def print_line(sentence: str, file: TextIO | None = None) -> None:

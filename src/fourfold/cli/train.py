@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from fourfold.cli.computer import Computer
-from fourfold.cli.console import print_facts, print_json, print_line, progress_bar, remark
+from fourfold.cli.console import print_facts, print_json, print_line, print_note, progress_bar
 from fourfold.cli.flags import OUTPUT, Flag
 from fourfold.training.presets import read_settings
 from fourfold.weights.manifest import Manifest
@@ -70,7 +70,7 @@ def carry_out(work: Callable[[Progress], Manifest], folder: Path, threads: int |
             manifest = work(bar)
     except KeyboardInterrupt:
         if (folder / "checkpoints").exists():
-            remark(f"Checkpoints stay in '{folder}': the same command again goes on from the last one.")
+            print_note(f"Checkpoints stay in '{folder}': the same command again goes on from the last one.")
         raise
     finally:
         if (folder / "losses.csv").exists():

@@ -51,16 +51,16 @@ def central_calibration(scan: Scan, minimum: int = FEWEST, size: int | None = MO
     """
     if scan.calibration_kspace is None and scan.trajectory is not None:
         return _gridded(scan, minimum, size or MOST)
-    found = scan.calibration_kspace
-    if found is None:
-        found = crop_centre(scan.kspace, scan.sampling.acs_shape)
+    calibration = scan.calibration_kspace
+    if calibration is None:
+        calibration = crop_centre(scan.kspace, scan.sampling.acs_shape)
     lines = calibration_size(scan)
     if lines < minimum:
         raise InputError(
             f"The scan has {lines} fully sampled calibration lines around the k-space centre; this needs at least "
             f"{minimum}: give coil_maps, or choose a method that needs no calibration."
         )
-    return found if size is None else crop_centre(found, (size, size))
+    return calibration if size is None else crop_centre(calibration, (size, size))
 
 
 def _gridded(scan: Scan, minimum: int, size: int) -> Tensor:

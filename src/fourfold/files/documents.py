@@ -72,12 +72,12 @@ def _json(text: str | bytes) -> Any:
 
 
 def _without_duplicates(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for name, value in pairs:
-        if name in found:
+        if name in values:
             raise ValueError(f"the name {short_repr(name)} is given twice")
-        found[name] = value
-    return found
+        values[name] = value
+    return values
 
 
 def _yaml(text: str) -> Any:
@@ -108,12 +108,12 @@ def _check_nodes(root: yaml.Node) -> None:
 
 
 def _check_names(keys: Sequence[yaml.ScalarNode]) -> None:
-    seen: set[str] = set()
+    earlier: set[str] = set()
     for key in keys:
-        if key.value in seen:
+        if key.value in earlier:
             line = key.start_mark.line + 1
             raise ValueError(f"the name {short_repr(key.value)} is given twice, again in line {line}")
-        seen.add(key.value)
+        earlier.add(key.value)
 
 
 def plain(value: Any) -> Any:

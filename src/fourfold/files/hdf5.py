@@ -42,7 +42,7 @@ def open_hdf5(path: Path) -> Iterator[h5py.File]:
         # A lock is not needed to read, and network folders often refuse it.
         with h5py.File(path, "r", locking=False) as file:
             _check_links(file, path)
-            file.visititems(lambda name, found: _check_storage(name, found, path))
+            file.visititems(lambda name, item: _check_storage(name, item, path))
             yield file
     except (InputError, MemoryError):
         raise
@@ -66,11 +66,11 @@ def _check_links(file: h5py.File, path: Path) -> None:
             )
 
 
-def _check_storage(name: str, found: h5py.Group | h5py.Dataset, path: Path) -> None:
+def _check_storage(name: str, item: h5py.Group | h5py.Dataset, path: Path) -> None:
     """Refuse a data set whose samples are bytes or data sets of another file; neither is opened."""
-    if not isinstance(found, h5py.Dataset):
+    if not isinstance(item, h5py.Dataset):
         return
-    layout = found.id.get_create_plist()
+    layout = item.id.get_create_plist()
     others = [layout.get_external(index)[0] for index in range(layout.get_external_count())]
     if layout.get_layout() == h5py.h5d.VIRTUAL:
         sources = [layout.get_virtual_filename(index) for index in range(layout.get_virtual_count())]

@@ -74,14 +74,14 @@ class StoredArray:
         if self.offset is not None:
             return np.stack([self._row(index) for index in indices])
         size = array_bytes(self.shape[1:], self.dtype.itemsize)
-        found: dict[int, Array] = {}
+        rows: dict[int, Array] = {}
         with explained(self.path), _stream(self.path, self.name) as file:
             for index in sorted(set(indices)):
                 file.seek(self.start + index * size)
-                found[index] = np.frombuffer(file.read(size), self.dtype).reshape(self.shape[1:])
+                rows[index] = np.frombuffer(file.read(size), self.dtype).reshape(self.shape[1:])
             # Behind the last byte zip files are compared with their checksum.
             file.read(1)
-        return np.stack([found[index] for index in indices])
+        return np.stack([rows[index] for index in indices])
 
     def _row(self, index: int) -> Array:
         """Return one entry of an array that is not compressed, mapped."""

@@ -34,9 +34,9 @@ def suffix_of(path: Path, known: Iterable[str]) -> str:
     for suffix in sorted(known, key=len, reverse=True):
         if path.name.lower().endswith(suffix) and len(path.name) > len(suffix):
             return suffix
-    found = f"has the suffix '{path.suffix}'" if path.suffix else "has no suffix"
+    problem = f"has the suffix '{path.suffix}'" if path.suffix else "has no suffix"
     raise InputError(
-        f"'{path}' {found}, which says no format; end it in one of {', '.join(known)}.{nearest(path.suffix, known)}"
+        f"'{path}' {problem}, which says no format; end it in one of {', '.join(known)}.{nearest(path.suffix, known)}"
     )
 
 

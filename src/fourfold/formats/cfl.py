@@ -100,12 +100,12 @@ class CflFile(ScanFile):
         if not self.path.exists() and not self.path.is_symlink():
             raise InputError(f"'{self.header_path}' has no '{self.path.name}' beside it: copy both files of the pair.")
         check_file(self.path)
-        found, expected = self.path.stat().st_size, 8 * math.prod(dimensions)
-        if found != expected:
-            word = "truncated" if found < expected else "too long"
+        size, expected = self.path.stat().st_size, 8 * math.prod(dimensions)
+        if size != expected:
+            word = "truncated" if size < expected else "too long"
             sizes = " × ".join(str(size) for size in dimensions if size > 1)
             raise InputError(
-                f"'{self.path}' is {word}: it has {found:,} bytes but its header ({sizes}) stands for {expected:,}: "
+                f"'{self.path}' is {word}: it has {size:,} bytes but its header ({sizes}) stands for {expected:,}: "
                 "copy both files again."
             )
 
@@ -122,7 +122,7 @@ class CflFile(ScanFile):
         advice = "export a smaller volume, or take a computer with more memory"
         require_memory(math.prod(self.dimensions[:3]), f"One coil of the volume in '{self.path}'", advice)
         samples = self._samples(0)
-        pattern = next((found for found in (_non_zero(coil) for coil in samples) if found.any()), None)
+        pattern = next((nonzero for nonzero in (_non_zero(coil) for coil in samples) if nonzero.any()), None)
         if pattern is None:
             raise InputError(f"'{self.path}' contains only zeros: export the k-space again.")
         for dimension in (2, 0, 1):

@@ -62,8 +62,8 @@ def _from_numpy(path: Path) -> npt.NDArray[Any]:
     names = list(NAMES) if is_single_array(path) else array_names(path)
     name = next((name for name in NAMES if name in names), None)
     if name is None:
-        found = ", ".join(names) or "no array"
-        raise InputError(f"'{path}' holds {found}; name the coil maps 'coil_maps' (coil, y, x).")
+        listed = ", ".join(names) or "no array"
+        raise InputError(f"'{path}' holds {listed}; name the coil maps 'coil_maps' (coil, y, x).")
     return stored_array(path, name).load()
 
 
@@ -74,9 +74,9 @@ def _from_cfl(path: Path) -> npt.NDArray[Any]:
     count = file.stat().st_size // np.dtype(np.complex64).itemsize
     spatial, coils, sets = sizes[:3], sizes[3], sizes[4]
     if count != math.prod(sizes) or math.prod(sizes[5:]) > 1 or 1 not in spatial:
-        found = " × ".join(str(size) for size in sizes if size > 1)
+        dimensions = " × ".join(str(size) for size in sizes if size > 1)
         raise InputError(
-            f"'{path}' has the dimensions {found} and {count:,} values; coil maps are needed for one slice: "
+            f"'{path}' has the dimensions {dimensions} and {count:,} values; coil maps are needed for one slice: "
             "two spatial dimensions, coils in dimension 3, sets in dimension 4."
         )
     require_memory(file.stat().st_size, f"The coil maps in '{path}'", "take maps of the size of the scan")

@@ -172,8 +172,8 @@ class FastMRIFile(ScanFile):
             inner, left, right, notes = slice(None), 0, 0, (note,)
         details: dict[str, Any] = {"padded_columns": [left, right]} if left or right else {}
         if stored is not None:
-            sampling, more = self._stored_sampling(kspace, stored, frames, inner, details)
-            return sampling, (*notes, *more)
+            sampling, mask_notes = self._stored_sampling(kspace, stored, frames, inner, details)
+            return sampling, (*notes, *mask_notes)
         sampled = measured(kspace[..., inner], frames, self.path)
         if bool(sampled.all()):
             return RawSampling(np.ones((1, *self.matrix), bool), details=details), notes

@@ -120,7 +120,7 @@ def _acquired(lines: Array) -> npt.NDArray[np.intp] | None:
 
 
 def _exceeds(evidence: Evidence, limits: Evidence) -> bool:
-    return all(found > limit for found, limit in zip(evidence, limits, strict=True))
+    return all(value > limit for value, limit in zip(evidence, limits, strict=True))
 
 
 def _reversed_groups(readouts: Array, clear: Array) -> tuple[int, Evidence]:
@@ -183,9 +183,9 @@ def _shift_note(readouts: Array, acquired: Array, name: str) -> list[str]:
     size = len(twice)
     shifts = np.arange(-FARTHEST, FARTHEST + STEP / 2, STEP)
     sums = np.exp(-4j * np.pi * shifts[:, None] * np.fft.fftfreq(size)) @ twice
-    found = int(np.abs(sums).argmax())
-    shift, phase = abs(float(shifts[found])), abs(float(np.angle(sums[found]))) / 2
-    if np.abs(sums[found]) < COHERENT * np.abs(twice).sum() or (shift < SHIFT and phase < PHASE):
+    strongest = int(np.abs(sums).argmax())
+    shift, phase = abs(float(shifts[strongest])), abs(float(np.angle(sums[strongest]))) / 2
+    if np.abs(sums[strongest]) < COHERENT * np.abs(twice).sum() or (shift < SHIFT and phase < PHASE):
         return []
     how = f"are shifted by more than {SHIFT} samples" if shift >= SHIFT else f"differ by more than {PHASE} rad of phase"
     return [

@@ -84,9 +84,9 @@ class NumpyFile(ScanFile):
         self.path = path
         self.names = ["kspace"] if is_single_array(path) else array_names(path)
         if "kspace" not in self.names:
-            more = f" and {len(self.names) - MOST_NAMED} more" if len(self.names) > MOST_NAMED else ""
-            found = ", ".join(name[:60] for name in self.names[:MOST_NAMED]) + more or "nothing"
-            raise InputError(f"'{path}' holds {found} but no 'kspace': give the complex k-space that name.")
+            rest = f" and {len(self.names) - MOST_NAMED} more" if len(self.names) > MOST_NAMED else ""
+            listed = ", ".join(name[:60] for name in self.names[:MOST_NAMED]) + rest or "nothing"
+            raise InputError(f"'{path}' holds {listed} but no 'kspace': give the complex k-space that name.")
         kspace = stored_array(path, "kspace")
         self._check_layout(kspace)
         self.dtype = str(kspace.dtype)
@@ -110,47 +110,45 @@ class NumpyFile(ScanFile):
         self, beside: str | PathLike[str] | None, matrix: Sequence[int] | None
     ) -> tuple[RawTrajectory | None, bool]:
         """Return the trajectory (…, shot, sample), and whether the file has these two axes the other way round."""
-        own = any(name in self.names for name in POINTS)
-        if not own and beside is None:
+        if beside is None and not any(name in self.names for name in POINTS):
             if matrix is not None:
                 raise InputError(f"'{self.path}' has no trajectory to give a matrix for: leave the matrix out.")
             return None, False
-        if beside is None:
-            found = read_trajectory(self.names, self._open, self.path, matrix)
-        else:
-            path = Path(beside)
+        path = self.path if beside is None else Path(beside)
+        if beside is not None:
             check_file(path)
-            names = ["trajectory"] if is_single_array(path) else array_names(path)
-            found = read_trajectory(names, lambda name: stored_array(path, name).load(), path, matrix)
-        derived = matrix is None and "matrix" not in (self.names if beside is None else names)
-        if (found.shots, found.samples) != self.stored or found.frames not in (1, self.frames):
-            raise InputError(
-                f"The trajectory has {found.frames}×{found.shots}×{found.samples} points but the k-space in "
-                f"'{self.path}' {self.frames}×{self.stored[0]}×{self.stored[1]} samples; they must belong together."
-            )
-        turned = "trajectory" not in self.record and _runs_down(found.points)
+        names = self.names if beside is None else ["trajectory"] if is_single_array(path) else array_names(path)
+        trajectory = read_trajectory(names, lambda name: stored_array(path, name).load(), path, matrix)
+        self._check_fit(trajectory)
+        turned = "trajectory" not in self.record and _runs_down(trajectory.points)
         if turned:
-            density = None if found.density is None else np.ascontiguousarray(found.density.swapaxes(1, 2))
-            found = dataclasses.replace(
-                found, points=np.ascontiguousarray(found.points.swapaxes(1, 2)), density=density
+            trajectory = _with_axes_exchanged(trajectory)
+        self.matrix, self.shots = trajectory.matrix, (trajectory.shots, trajectory.samples)
+        if matrix is None and "matrix" not in names:
+            self.notes += derivation_notes(trajectory)
+        return dataclasses.replace(trajectory, kind=self.record.get("trajectory", trajectory.kind)), turned
+
+    def _check_fit(self, trajectory: RawTrajectory) -> None:
+        """Refuse a trajectory of other samples than those of the k-space."""
+        sizes = trajectory.frames, trajectory.shots, trajectory.samples
+        if sizes[1:] != self.stored or sizes[0] not in (1, self.frames):
+            raise InputError(
+                f"The trajectory has {'×'.join(map(str, sizes))} points but the k-space in '{self.path}' "
+                f"{self.frames}×{self.stored[0]}×{self.stored[1]} samples; they must belong together."
             )
-        self.matrix, self.shots = found.matrix, (found.shots, found.samples)
-        if derived:
-            self.notes += derivation_notes(found)
-        return dataclasses.replace(found, kind=self.record.get("trajectory", found.kind)), turned
 
     def _open(self, name: str) -> Array:
         return stored_array(self.path, name).load()
 
     def _check_layout(self, kspace: StoredArray) -> None:
-        found = f"kspace in '{self.path}' is {kspace.dtype} of shape {kspace.shape}"
+        subject = f"kspace in '{self.path}' is {kspace.dtype} of shape {kspace.shape}"
         if kspace.dtype.kind != "c":
             pair = len(kspace.shape) > 2 and kspace.shape[-1] == 2
             advice = "join real and imaginary parts: k[..., 0] + 1j * k[..., 1]" if pair else "store complex samples"
-            raise InputError(f"{found}; it must be complex64: {advice}.")
+            raise InputError(f"{subject}; it must be complex64: {advice}.")
         if len(kspace.shape) not in (2, 3, 4) or 0 in kspace.shape:
             raise InputError(
-                f"{found}; it must be (ky, kx), (coil, ky, kx) or (frame, coil, ky, kx), none of them empty: "
+                f"{subject}; it must be (ky, kx), (coil, ky, kx) or (frame, coil, ky, kx), none of them empty: "
                 "reshape it."
             )
 
@@ -261,6 +259,14 @@ def _runs_down(points: Array) -> bool:
     """Whether neighbours along a shot of points (frame, a, b, 2) follow each other in axis a rather than b."""
     down, across = (np.linalg.norm(np.diff(points, axis=axis), axis=-1) for axis in (1, 2))
     return down.size > 0 and (across.size == 0 or _lower_median(down) < _lower_median(across))
+
+
+def _with_axes_exchanged(trajectory: RawTrajectory) -> RawTrajectory:
+    """Return a trajectory (frame, sample, shot) as (frame, shot, sample)."""
+    density = None if trajectory.density is None else np.ascontiguousarray(trajectory.density.swapaxes(1, 2))
+    return dataclasses.replace(
+        trajectory, points=np.ascontiguousarray(trajectory.points.swapaxes(1, 2)), density=density
+    )
 
 
 def _lower_median(numbers: Array) -> float:

@@ -66,8 +66,8 @@ def file_formats() -> tuple[FileFormat, ...]:
     """Return all file formats, by their order."""
     package = importlib.import_module("fourfold.formats")
     names = [entry.name for entry in pkgutil.iter_modules(package.__path__)]
-    found = (getattr(importlib.import_module(f"fourfold.formats.{name}"), "FORMAT", None) for name in names)
-    return tuple(sorted((each for each in found if isinstance(each, FileFormat)), key=lambda each: each.order))
+    declared = (getattr(importlib.import_module(f"fourfold.formats.{name}"), "FORMAT", None) for name in names)
+    return tuple(sorted((each for each in declared if isinstance(each, FileFormat)), key=lambda each: each.order))
 
 
 def readers() -> dict[str, type[ScanFile]]:

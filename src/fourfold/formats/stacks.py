@@ -73,19 +73,19 @@ def find_stacks(geometry: Geometry, labels: Labels, frames: int) -> list[Stack]:
     known = _heights(geometry.placements, columns)
     heights = _merge(known, tolerance) if known else _ranks(labels, frames)
     volumes: dict[Hashable, list[int]] = defaultdict(list)
-    seen: dict[Hashable, int] = defaultdict(int)
+    counts: dict[Hashable, int] = defaultdict(int)
     for frame in range(frames):
         time = () if labels is None else _time(labels[frame])
         # What was imaged again without a label that says so belongs to a time of its own.
-        again = seen[columns[frame], time, heights[frame]]
-        seen[columns[frame], time, heights[frame]] += 1
+        again = counts[columns[frame], time, heights[frame]]
+        counts[columns[frame], time, heights[frame]] += 1
         volumes[columns[frame], time, again].append(frame)
     rows: dict[Hashable, list[tuple[int, ...]]] = defaultdict(list)
     for volume in volumes.values():
         for row in _equidistant(sorted(volume, key=heights.__getitem__), heights, tolerance):
             rows[columns[row[0]], tuple(heights[frame] for frame in row)].append(row)
-    found = [Stack(tuple(group), _spacing(heights, group[0]) if known else None) for group in rows.values()]
-    return sorted(found, key=lambda stack: stack.frames[0])
+    stacks = [Stack(tuple(group), _spacing(heights, group[0]) if known else None) for group in rows.values()]
+    return sorted(stacks, key=lambda stack: stack.frames[0])
 
 
 def slice_spacing(geometry: Geometry, labels: Labels = None) -> float | None:

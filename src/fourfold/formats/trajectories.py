@@ -151,14 +151,16 @@ def extent_notes(kspace: Array, points: Array, where: str) -> list[str]:
     radius = _object_radius(kspace, points)
     if radius is None or radius <= WIDE:
         return []
-    found = f"the samples change along the shots as those of an object that is {radius / 0.354:.1f} fields of view wide"
+    finding = (
+        f"the samples change along the shots as those of an object that is {radius / 0.354:.1f} fields of view wide"
+    )
     if radius > TOO_WIDE:
         raise InputError(
-            f"{where}: {found}, so that it would fold over: the points seem to be in rad/cm or another unit, or the "
+            f"{where}: {finding}, so that it would fold over: the points seem to be in rad/cm or another unit, or the "
             "matrix is too small; give (ky, kx) in cycles per field of view and the size of the image with --matrix "
             f"NY NX (in Python matrix=(ny, nx)), or {UNCHECKED}."
         )
-    return [f"Of the trajectory {found}: the points may be in another unit, or the matrix too small."]
+    return [f"Of the trajectory {finding}: the points may be in another unit, or the matrix too small."]
 
 
 def _object_radius(kspace: Array, points: Array) -> float | None:

@@ -99,7 +99,7 @@ def refuse(path: Path, readable: Sequence[str]) -> InputError:
     for name, recognises, advice in FORMATS:
         if recognises(path):
             return InputError(f"'{path}' is {name}: {advice}.")
-    found = "an HDF5 file of unknown content" if is_hdf5(path) else "in no format that fourfold knows"
+    content = "an HDF5 file of unknown content" if is_hdf5(path) else "in no format that fourfold knows"
     return InputError(
-        f"'{path}' is {found}; it reads {', '.join(readable[:-1])} and {readable[-1]}: convert it to one of these."
+        f"'{path}' is {content}; it reads {', '.join(readable[:-1])} and {readable[-1]}: convert it to one of these."
     )

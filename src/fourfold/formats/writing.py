@@ -184,9 +184,9 @@ class writer:  # noqa: N801  # used like a function, as open() is
         """Append frames; raises InputError when their size differs from that of the first ones."""
         check_type("The image", reconstruction, Reconstruction, "reconstruct a scan with a method")
         if self.parts and reconstruction.image.shape[1:] != self.parts[0].image.shape[1:]:
-            found, first = reconstruction.image.shape[1:], self.parts[0].image.shape[1:]
+            size, first = reconstruction.image.shape[1:], self.parts[0].image.shape[1:]
             raise InputError(
-                f"A frame of {found[0]}×{found[1]} cannot follow frames of {first[0]}×{first[1]} in '{self.path}': "
+                f"A frame of {size[0]}×{size[1]} cannot follow frames of {first[0]}×{first[1]} in '{self.path}': "
                 "write it to a file of its own."
             )
         with refusals_explained(self.path):

@@ -142,10 +142,10 @@ def _acquired_neighbours(mask: Tensor, reach: int) -> Tensor:
     A smaller window's neighbours are the first bits: what a larger one adds is farther away.
     """
     acquired = pad(mask.long(), [reach] * 4)
-    found = torch.zeros_like(mask, dtype=torch.int64)
+    codes = torch.zeros_like(mask, dtype=torch.int64)
     for bit, (y, x) in enumerate((_neighbours(reach) + reach).tolist()):
-        found.add_(acquired[y : y + mask.shape[0], x : x + mask.shape[1]], alpha=1 << bit)
-    return found
+        codes.add_(acquired[y : y + mask.shape[0], x : x + mask.shape[1]], alpha=1 << bit)
+    return codes
 
 
 def _nearest(neighbours: Tensor, samples: int) -> tuple[Tensor, Tensor]:

@@ -6,10 +6,9 @@ from abc import abstractmethod
 from typing import ClassVar
 
 from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt
-from torch import Tensor
 
 from fourfold.denoisers.denoiser import Denoiser
-from fourfold.methods.model_based import IterationCallback, ModelBasedMethod
+from fourfold.methods.model_based import DEFAULT_CONTROL, ModelBasedMethod, SolverControl
 from fourfold.methods.sense_problem import SenseProblem
 from fourfold.optimize.minimum import Minimum
 from fourfold.optimize.plug_and_play import plug_and_play
@@ -33,22 +32,16 @@ class DenoiserMethod(ModelBasedMethod):
     def new_denoiser(self, problem: SenseProblem) -> Denoiser:
         """Return the denoiser for images of the problem's shape, on its device, for one solve."""
 
-    def minimise(
-        self,
-        problem: SenseProblem,
-        weight: float,
-        start: Tensor | None = None,
-        callback: IterationCallback | None = None,
-    ) -> Minimum:
-        """Return the solution (frame, set, y, x) for one noise level, and how it was found."""
+    def minimise(self, problem: SenseProblem, weight: float, control: SolverControl = DEFAULT_CONTROL) -> Minimum:
+        """Return the fixed point (frame, set, y, x) of plug and play for one noise level."""
         return plug_and_play(
             problem.data_term,
             self.new_denoiser(problem),
             weight,
             penalty=self.penalty,
-            start=start,
+            start=control.start,
             iterations=self.iterations,
             tolerance=self.tolerance,
             support=problem.support,
-            callback=callback,
+            callback=control.callback,
         )

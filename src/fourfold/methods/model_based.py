@@ -6,6 +6,7 @@ import math
 from abc import abstractmethod
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import ClassVar, Literal, TypeAlias
 
 from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt
@@ -16,19 +17,38 @@ from fourfold.kspace.time_average import time_average
 from fourfold.methods.coil_map_settings import CoilMapSettings
 from fourfold.methods.method import Family, Method, Progress, Solution
 from fourfold.methods.sense_problem import CoilCombination, SenseProblem
-from fourfold.methods.tuning.trust import weakness_note
+from fourfold.methods.tuning.shrinkage import shrinkage_note
 from fourfold.methods.tuning.weight import Solve, WeightChoice, choose_weight, try_weight
 from fourfold.noise.outer_kspace_noise import noise_std_of_scan
 from fourfold.optimize.minimum import Minimum
 from fourfold.scan import Scan
 
-__all__ = ["IterationCallback", "ModelBasedMethod", "Weight"]
+__all__ = ["DEFAULT_CONTROL", "IterationCallback", "ModelBasedMethod", "SolverControl", "Weight"]
 
 Weight: TypeAlias = NonNegativeFloat | Literal["auto"]
 """A number, or auto: chosen from the data."""
 
 IterationCallback: TypeAlias = Callable[[int, Tensor], None]
 """Called with the iteration (from 1) and the current solution."""
+
+
+@dataclass(frozen=True)
+class SolverControl:
+    """Where a solver starts, and what it calls after every iteration.
+
+    Attributes
+    ----------
+    start
+        First guess (frame, set, y, x); None for the solver's own.
+    callback
+        Called after every iteration.
+    """
+
+    start: Tensor | None = None
+    callback: IterationCallback | None = None
+
+
+DEFAULT_CONTROL = SolverControl()
 
 # From this part of the image's brightness on, a sample's noise leaves methods for series little to go on: of two series
 # with more, low rank + sparse was 2 dB above zero-filled frames and 2 dB below.
@@ -82,14 +102,8 @@ class ModelBasedMethod(CoilMapSettings, Method):
         return max(1, int(self.gpu_memory * 1e9 / (8 * arrays * math.prod(scan.shape))))
 
     @abstractmethod
-    def minimise(
-        self,
-        problem: SenseProblem,
-        weight: float,
-        start: Tensor | None = None,
-        callback: IterationCallback | None = None,
-    ) -> Minimum:
-        """Return the solution (frame, set, y, x) for one weight, and how it was found.
+    def minimise(self, problem: SenseProblem, weight: float, control: SolverControl = DEFAULT_CONTROL) -> Minimum:
+        """Return the solution (frame, set, y, x) for one weight.
 
         Parameters
         ----------
@@ -97,10 +111,8 @@ class ModelBasedMethod(CoilMapSettings, Method):
             The data term.
         weight
             Weight of R.
-        start
-            First guess (frame, set, y, x), where one is at hand.
-        callback
-            Called after every iteration.
+        control
+            Where to start and what to call after every iteration.
         """
 
     def solve(self, scan: Scan, progress: Progress) -> Solution:
@@ -114,17 +126,17 @@ class ModelBasedMethod(CoilMapSettings, Method):
         def report(iteration: int, _: Tensor) -> None:
             progress(iteration / self.iterations, f"iteration {iteration}")
 
-        minimum = self.minimise(problem, weight, callback=report)
+        minimum = self.minimise(problem, weight, SolverControl(callback=report))
         choice_details = {} if choice is None else {self.weight_setting: choice.summary(self.weight_setting)}
-        trust = 1.0 if choice is None else choice.trust
+        shrinkage = 1.0 if choice is None else choice.shrinkage
         is_rss = self.coil_combination == "rss"
         return Solution(
-            problem.image(minimum.x, self.coil_combination, trust),
+            problem.image(minimum.x, self.coil_combination, shrinkage),
             minimum.iterations,
             problem.scale,
-            (*map_notes, *problem.notes, *self._noise_notes(problem), *weakness_note(trust)),
+            (*map_notes, *problem.notes, *self._noise_notes(problem), *shrinkage_note(shrinkage)),
             {**minimum.details, **choice_details},
-            before_data_consistency=problem.image(minimum.x, "maps", trust) if is_rss else None,
+            before_data_consistency=problem.image(minimum.x, "maps", shrinkage) if is_rss else None,
         )
 
     def _noise_notes(self, problem: SenseProblem) -> tuple[str, ...]:
@@ -156,7 +168,7 @@ class ModelBasedMethod(CoilMapSettings, Method):
             quick = self.weight_search_method().model_copy(
                 update={"iterations": at_most, "tolerance": _TRIAL_TOLERANCE * self.tolerance}
             )
-            return quick.minimise(part, weight, start)
+            return quick.minimise(part, weight, SolverControl(start))
 
         if self.noise_share is not None:
             choice = self._follow_noise(_relative_noise(problem), self.noise_share, problem, solve)
@@ -165,7 +177,7 @@ class ModelBasedMethod(CoilMapSettings, Method):
         return choice.weight, choice
 
     def _follow_noise(self, noise: float, share: float, problem: SenseProblem, solve: Solve) -> WeightChoice:
-        """Return the weight of a series, and with much noise how much of its image to trust."""
+        """Return the weight of a series, and with much noise the shrinkage of its image."""
         weight = max(self.initial_weight, share * noise)
         if noise >= _MUCH_NOISE:
             # Frames of a single line beside the centre have none to hold out.

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 
-from torch import Tensor
-
-from fourfold.methods.model_based import IterationCallback, ModelBasedMethod
+from fourfold.methods.model_based import DEFAULT_CONTROL, ModelBasedMethod, SolverControl
 from fourfold.methods.sense_problem import SenseProblem
 from fourfold.optimize.iterate import Stopping
 from fourfold.optimize.minimise import Solver, minimise
@@ -28,21 +26,16 @@ class RegularisedSense(ModelBasedMethod):
     def new_regulariser(self, problem: SenseProblem) -> AnyRegulariser:
         """Return R for images of the problem's shape, on its device."""
 
-    def minimise(
-        self,
-        problem: SenseProblem,
-        weight: float,
-        start: Tensor | None = None,
-        callback: IterationCallback | None = None,
-    ) -> Minimum:
-        """Return the solution (frame, set, y, x) for one weight, and how it was found."""
+    def minimise(self, problem: SenseProblem, weight: float, control: SolverControl = DEFAULT_CONTROL) -> Minimum:
+        """Return the minimum (frame, set, y, x) by the chosen `solver`."""
+        callback = control.callback
         return minimise(
             problem.data_term,
             self.new_regulariser(problem),
             weight,
             solver=self.solver,
             stopping=self.stopping,
-            start=start,
+            start=control.start,
             iterations=self.iterations,
             tolerance=self.tolerance,
             support=problem.support,

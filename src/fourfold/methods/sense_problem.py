@@ -113,7 +113,7 @@ class SenseProblem:
             notes.append("The non-uniform transforms ran on the CPU; install cufinufft for the GPU to do them.")
         return tuple(notes)
 
-    def image(self, x: Tensor, combination: CoilCombination = "maps", trust: float = 1.0) -> Tensor:
+    def image(self, x: Tensor, combination: CoilCombination = "maps", shrinkage: float = 1.0) -> Tensor:
         """Return the images (frame, y, x) of solution `x` (frame, set, y, x) in the units of the measured data.
 
         Parameters
@@ -125,11 +125,11 @@ class SenseProblem:
             pixels that no coil map covers are zero. ``"rss"``: the measured samples overrule x in the k-space of
             every coil, and the coils are combined by root-sum-of-squares (a single coil needs no combination and
             keeps its phase); nothing that was measured is lost, its noise included. The phase is x's.
-        trust
+        shrinkage
             How much to keep of what x adds to the measured samples: 1 all of it, 0 gives the zero-filled image.
         """
-        if trust < 1:
-            x = trust * x if combination == "rss" else trust * x + (1 - trust) * self.rhs
+        if shrinkage < 1:
+            x = shrinkage * x if combination == "rss" else shrinkage * x + (1 - shrinkage) * self.rhs
         x = x * self.support * self.scale
         first = x[:, 0] * self.phase[:, 0]
         if combination == "rss":

@@ -94,9 +94,9 @@ class NonCartesianEncoding(LinearOperator):
         result = torch.zeros_like(x)
         block = max(1, _BLOCK_BYTES.get(x.device.type, 1 << 19) // (x[0, 0].numel() * x.element_size()))
         for frame, image in enumerate(x):
-            own = self.coil_maps[frame % self.coil_maps.shape[0]]
-            for start in range(0, own.shape[1], block):
-                maps = own[:, start : start + block]
+            frame_maps = self.coil_maps[frame % self.coil_maps.shape[0]]
+            for start in range(0, frame_maps.shape[1], block):
+                maps = frame_maps[:, start : start + block]
                 coils = self._toeplitz.convolve((maps * image[:, None]).sum(dim=0), frame)
                 result[frame] += (maps.conj() * coils).sum(dim=1)
         return result

@@ -1,4 +1,4 @@
-"""What a solver yields after each iteration, and the loop that stops it."""
+"""The iterates that a solver yields, and the loop that stops it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["Iterate", "Stopping", "duality_gap", "objective_change", "relative_c
 
 Stopping: TypeAlias = Literal["change", "objective", "gap"]
 
-# Each look at the objective or the gap costs an application of AᴴA of its own.
+# Each evaluation of the objective or the gap costs an application of AᴴA.
 CHECK_EVERY = 5
 
 
@@ -46,7 +46,7 @@ class Iterate:
 
 
 Measure: TypeAlias = Callable[[Iterate], float]
-"""How far an iterate is from standing still or from the minimum; infinity where it was not looked at."""
+"""The distance of an iterate from convergence or from the minimum; infinity where it was not evaluated."""
 
 
 def run(

@@ -1,4 +1,4 @@
-"""One door to all solvers: it picks one that fits the regulariser, stops it, and tells what it found."""
+"""The entry to all solvers: chooses one that fits the regulariser, stops it, and returns the minimum."""
 
 from __future__ import annotations
 

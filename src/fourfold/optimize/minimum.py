@@ -1,4 +1,4 @@
-"""What a minimisation found."""
+"""The result of a minimisation."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["Minimum"]
 
 @dataclass(frozen=True, eq=False)
 class Minimum:
-    """The solution and how it was found.
+    """The solution, with the solver and the iterations that led to it.
 
     Attributes
     ----------

@@ -53,9 +53,9 @@ class Smoothed:
         mapped, change = self.analysis.operator.forward(state), self.analysis.operator.forward(direction)
 
         def value(step: float) -> float:
-            here = torch.add(mapped, change, alpha=step)
-            near = self.analysis.shrink(here, self.epsilon)
-            return self.analysis.length(near) + _energy(here - near) / (2 * self.epsilon)
+            point = torch.add(mapped, change, alpha=step)
+            shrunk = self.analysis.shrink(point, self.epsilon)
+            return self.analysis.length(shrunk) + _energy(point - shrunk) / (2 * self.epsilon)
 
         return value
 
@@ -109,17 +109,17 @@ def nonlinear_cg_iterates(data: LeastSquares[float], term: Term, weight: float, 
         if slope >= 0:
             direction, slope, steepest = -gradient, -_energy(gradient), True
         normal_direction = data.normal(direction[0])
-        found = _backtrack(_line(data, term, weight, state, normal, direction, normal_direction), slope, step)
-        if found == 0 and not steepest:
+        taken = _backtrack(_line(data, term, weight, state, normal, direction, normal_direction), slope, step)
+        if taken == 0 and not steepest:
             direction, step, steepest = -gradient, 1.0, True
             continue
-        state = torch.add(state, direction, alpha=found)
-        normal = torch.add(normal, normal_direction, alpha=found)
+        state = torch.add(state, direction, alpha=taken)
+        normal = torch.add(normal, normal_direction, alpha=taken)
         previous, gradient = gradient, _gradient(data, term, weight, state, normal)
         bend = real_inner(gradient, gradient - previous) / max(_energy(previous), 1e-30)
         direction, steepest = torch.sub(max(0.0, bend) * direction, gradient), bend <= 0
-        # A step that was right at once may have been too short.
-        step = step / SHORTER if found == step else found or 1.0
+        # A step that was accepted at once may have been too short.
+        step = step / SHORTER if taken == step else taken or 1.0
         yield _iterate(term, weight, state)
 
 

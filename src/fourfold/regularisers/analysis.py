@@ -1,4 +1,4 @@
-"""What regularisers of the form g(K z) share: shrinkage of groups, sums of several."""
+"""Regularisers of the form g(K z): shrinkage of groups, and sums of several."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What solvers need to know of a regulariser R: a proximal map, a form R(x) = g(K x), or a gradient."""
+"""The interfaces of a regulariser R: a proximal map, a form R(x) = g(K x), or a gradient."""
 
 from __future__ import annotations
 
@@ -87,11 +87,11 @@ def analysis_of(regulariser: Regulariser) -> Analysis:
     """Return the form g(K z) of `regulariser`; one that knows its proximal map alone is g, and K the identity."""
     if isinstance(regulariser, AnalysisRegulariser):
         return regulariser.analysis()
-    own = for_one_solve(regulariser)
+    warm = for_one_solve(regulariser)
     return Analysis(
         operator=Identity(),
         squared_norm=1.0,
-        shrink=lambda z, threshold: own.prox(z[0], threshold)[None],
+        shrink=lambda z, threshold: warm.prox(z[0], threshold)[None],
         length=lambda z: regulariser.value(z[0]),
         seminorm=False,
     )

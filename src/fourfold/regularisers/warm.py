@@ -1,4 +1,4 @@
-"""What may go on from one call to the next, within one solve."""
+"""Warm starts: proximal maps and denoisers that go on from their last call, within one solve."""
 
 from __future__ import annotations
 

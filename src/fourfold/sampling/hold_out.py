@@ -90,7 +90,7 @@ def _has_gaps(acquired: Tensor) -> bool:
 def _centre(mask: Tensor, axis: int | None, centre: int) -> Tensor:
     """Return bool (1, ky, kx), or of size one along the lines: the positions that must not be held out."""
     kept = torch.zeros_like(mask[:1])
-    widths = (min(found, centre) for found in Sampling(mask).acs_shape)
+    widths = (min(width, centre) for width in Sampling(mask).acs_shape)
     rows, columns = (centre_slice(size, width) for size, width in zip(mask.shape[1:], widths, strict=True))
     kept[:, rows, columns] = True
     return kept if axis is None else kept.any(dim=3 - axis, keepdim=True)
@@ -106,14 +106,14 @@ def _odds(acquired: Tensor) -> Tensor:
 
 def _draw(free: Tensor, odds: Tensor, share: float, rng: np.random.Generator) -> Tensor:
     """Return which `free` positions (ky, kx) were drawn, without replacement (Efraimidis and Spirakis 2006)."""
-    found = int(free.sum())
-    if found < 2:
+    available = int(free.sum())
+    if available < 2:
         raise InputError(
-            f"A frame has {found} lines or samples outside the calibration centre; to judge a result by some that "
+            f"A frame has {available} lines or samples outside the calibration centre; to judge a result by some that "
             "were held out there must be two at least: choose the weight yourself."
         )
     keys = torch.from_numpy(rng.gumbel(size=free.shape)).float() + odds.log()
     keys[~free] = -torch.inf
     drawn = torch.zeros_like(free).flatten()
-    drawn[keys.flatten().topk(max(1, round(share * found))).indices] = True
+    drawn[keys.flatten().topk(max(1, round(share * available))).indices] = True
     return drawn.reshape(free.shape)

@@ -73,11 +73,12 @@ def make_sampling(
         raise InputError(f"There is no sampling '{kind}'; known are {', '.join(KINDS)}.{nearest(kind, KINDS)}")
     make = KINDS[kind]
     accepted = inspect.signature(make).parameters
-    own = [option for option in SamplingOptions.__annotations__ if option in accepted]
+    accepted_options = [option for option in SamplingOptions.__annotations__ if option in accepted]
     for name in options:
-        if name not in own:
+        if name not in accepted_options:
+            listed = ", ".join(accepted_options)
             raise InputError(
-                f"The sampling '{kind}' has no option '{name}'; it has: {', '.join(own)}.{nearest(name, own)}"
+                f"The sampling '{kind}' has no option '{name}'; it has: {listed}.{nearest(name, accepted_options)}"
             )
     common: dict[str, Any] = {"seed": seed, "axis": axis, "frames": frames}
     settings = {name: value for name, value in common.items() if name in accepted}

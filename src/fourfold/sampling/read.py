@@ -65,15 +65,15 @@ def read_sampling(path: str | Path, shape: Sequence[int] | None = None, axis: Ax
             f"{nearest(path.suffix, READERS)}"
         )
     check_file(path)
-    values, found = reader(path)
+    values, facts = reader(path)
     if values.dtype.kind not in "buifc" or not np.isin(values, (0, 1)).all():
         raise InputError(
             f"The mask in '{path}' holds values other than 0 and 1; store it as bool, True where acquired."
         )
     mask = values.astype(bool)
     if mask.ndim == 1:
-        shape = found.get("shape") if shape is None else shape
-        mask = _place_lines(mask, path, shape, found.get("axis") if axis is None else axis)
+        shape = facts.get("shape") if shape is None else shape
+        mask = _place_lines(mask, path, shape, facts.get("axis") if axis is None else axis)
     mask = mask[None] if mask.ndim == 2 else mask
     if mask.ndim != 3:
         raise InputError(
@@ -81,7 +81,7 @@ def read_sampling(path: str | Path, shape: Sequence[int] | None = None, axis: Ax
         )
     if shape is not None:
         mask = _fit(mask, path, check_shape(shape))
-    provenance = found.get("provenance", {"kind": "file", "details": {"file": path.name}})
+    provenance = facts.get("provenance", {"kind": "file", "details": {"file": path.name}})
     return Sampling(torch.tensor(mask), **provenance)
 
 
@@ -105,10 +105,10 @@ def _read_hdf5(path: Path) -> tuple[NDArray[Any], dict[str, Any]]:
     with open_hdf5(path) as file:
         if not isinstance(file.get("mask"), h5py.Dataset):
             raise InputError(f"'{path}' holds {', '.join(file) or 'nothing'} but no data set 'mask'; name it so.")
-        found: dict[str, Any] = {"axis": "kx"}
+        facts: dict[str, Any] = {"axis": "kx"}
         if isinstance(file.get("kspace"), h5py.Dataset):
-            found["shape"] = file["kspace"].shape[-2:]
-        return read_dataset(file["mask"], path), found
+            facts["shape"] = file["kspace"].shape[-2:]
+        return read_dataset(file["mask"], path), facts
 
 
 def _read_cfl(path: Path) -> tuple[NDArray[Any], dict[str, Any]]:
@@ -173,7 +173,7 @@ def _place_lines(
 
 def _fit(mask: NDArray[np.bool_], path: Path, shape: tuple[int, int]) -> NDArray[np.bool_]:
     """Return the mask (frame, ky, kx) with axes of size one repeated to `shape`."""
-    if any(found not in (1, size) for found, size in zip(mask.shape[1:], shape, strict=True)):
+    if any(stored not in (1, size) for stored, size in zip(mask.shape[1:], shape, strict=True)):
         turned = ", or transpose this one, which then fits" if mask.shape[:0:-1] == shape else ""
         raise InputError(
             f"The mask in '{path}' is for a grid of {mask.shape[1]}×{mask.shape[2]} but this one is "

@@ -125,5 +125,5 @@ def _check_counts(**counts: int) -> None:
     for name, count in counts.items():
         if not is_whole(count) or count < 1:
             raise InputError(f"{count} {name} were asked for; give a whole number from 1.")
-    found = " × ".join(f"{count} {name}" for name, count in counts.items())
-    require_memory(array_bytes(tuple(counts.values()), _POINT), f"A trajectory of {found}", "ask for fewer")
+    sizes = " × ".join(f"{count} {name}" for name, count in counts.items())
+    require_memory(array_bytes(tuple(counts.values()), _POINT), f"A trajectory of {sizes}", "ask for fewer")

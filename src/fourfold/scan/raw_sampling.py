@@ -56,8 +56,8 @@ class AnySampling(Generic[A]):
     def __post_init__(self) -> None:
         self._check_kind("The sampling mask", self.mask, "bool")
         if dtype_name(self.mask) != "bool" or self.mask.ndim != 3:
-            found = f"{self.mask.dtype} of shape {tuple(self.mask.shape)}"
-            raise InputError(f"The sampling mask is {found}; it must be bool of shape (frame, ky, kx).")
+            stored = f"{self.mask.dtype} of shape {tuple(self.mask.shape)}"
+            raise InputError(f"The sampling mask is {stored}; it must be bool of shape (frame, ky, kx).")
         if not host(self.mask).any(axis=(1, 2)).all():
             raise InputError("The sampling mask has a frame without any sample; give each frame at least one.")
 

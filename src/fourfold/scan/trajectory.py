@@ -83,8 +83,8 @@ class AnyTrajectory(Generic[A]):
     def _check_density(self, density: A) -> None:
         frames = (1, self.points.shape[0])
         if dtype_name(density) != "float32" or density.ndim != 3 or density.shape[0] not in frames:
-            found = f"{density.dtype} of shape {tuple(density.shape)}"
-            raise InputError(f"The density is {found}; it must be float32 of shape (frame or 1, shot, sample).")
+            stored = f"{density.dtype} of shape {tuple(density.shape)}"
+            raise InputError(f"The density is {stored}; it must be float32 of shape (frame or 1, shot, sample).")
         if density.shape[1:] != self.points.shape[1:3]:
             raise InputError(
                 f"The density is for {tuple(density.shape[1:])} shots and samples but the trajectory has "
@@ -141,9 +141,9 @@ class AnyTrajectory(Generic[A]):
         counts = host(mask)
         frames = max(self.frames, len(counts))
         places = np.broadcast_to(self.places(), (frames, self.shots, self.samples))
-        found = (places >= 0) & counts
+        within = (places >= 0) & counts
         cells = np.zeros((frames, self.matrix[0] * self.matrix[1]), bool)
-        for one, place, inside in zip(cells, places, found, strict=True):
+        for one, place, inside in zip(cells, places, within, strict=True):
             one[place[inside]] = True
         return cells.reshape(frames, *self.matrix)
 

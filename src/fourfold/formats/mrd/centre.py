@@ -1,4 +1,4 @@
-"""Where the centre of k-space lies in an MRD file: what its header says, what its samples show, what the user says."""
+"""Where the centre of k-space lies in an MRD file: what its header states, and what the energy of its samples shows."""
 
 from __future__ import annotations
 
@@ -12,12 +12,10 @@ from fourfold.errors import InputError
 from fourfold.formats.content import UNCHECKED, find_peak, misplaced, tolerance
 from fourfold.formats.mrd.lines import Indices, Table, is_reversed, valid_range
 
-__all__ = ["FROM_DATA", "Centre", "LineEnergies", "parse_centre"]
+__all__ = ["Centre", "LineEnergies"]
 
 Array = npt.NDArray[Any]
 
-FROM_DATA = "data"
-PLACES = ("line", "partition", "sample")
 FIELDS = {
     "line": "encoding step 1",
     "partition": "encoding step 2",
@@ -46,21 +44,7 @@ class Centre:
     def differences(self, other: Centre) -> str:
         """Return in words where this one differs from `other`."""
         pairs = [(words, getattr(self, name), getattr(other, name)) for name, words in FIELDS.items()]
-        return ", ".join(f"{words} {mine} instead of {its}" for words, mine, its in pairs if mine != its)
-
-
-def parse_centre(text: str) -> dict[str, int]:
-    """Return the places that the user gives, such as ``line=32,sample=60``; raises InputError for anything else."""
-    places: dict[str, int] = {}
-    for part in text.split(","):
-        name, _, number = part.strip().partition("=")
-        if name not in PLACES or not number.strip().isdigit():
-            raise InputError(
-                f"The centre is '{text}'; it must be '{FROM_DATA}', or places such as 'line=32' or "
-                "'line=32,partition=8,sample=60': steps 1 and 2, and the sample along the readout."
-            )
-        places[name] = int(number)
-    return places
+        return ", ".join(f"{words} {value} instead of {stated}" for words, value, stated in pairs if value != stated)
 
 
 class LineEnergies:
@@ -121,14 +105,14 @@ class LineEnergies:
         """
         nx, ny, nz = sizes
         lines, partitions = self._profiles()
-        found = {
+        places = {
             "line": misplaced(lines, centre.line, ny),
             "partition": misplaced(partitions, centre.partition, nz),
         }
         for name, reverse in (("forward", False), ("reverse", True)):
             peak = misplaced(self.readouts[reverse], self.origin + getattr(centre, name), nx)
-            found[name] = None if peak is None else self._readout_shift(peak - self.origin, reverse, nx)
-        return {name: value for name, value in found.items() if value is not None}
+            places[name] = None if peak is None else self._readout_shift(peak - self.origin, reverse, nx)
+        return {name: value for name, value in places.items() if value is not None}
 
     def _readout_shift(self, peak: int, reverse: bool, size: int) -> int:
         """Return how far after ``center_sample`` the centre lies, given that the energy peaks `peak` after it.
@@ -142,19 +126,19 @@ class LineEnergies:
                 return turned
         return peak
 
-    def complaint(self, name: str, found: int, centre: Centre) -> str:
+    def complaint(self, name: str, place: int, centre: Centre) -> str:
         """Return what the samples show of a field of `centre`, what stands against it, and what to do."""
         if name in ("line", "partition"):
             step = 1 if name == "line" else 2
             return (
-                f"the energy peaks at kspace_encode_step_{step} = {found}, but the centre of "
-                f"kspace_encoding_step_{step} is {getattr(centre, name)}: {ADVICE} {name}={found}"
+                f"the energy peaks at kspace_encode_step_{step} = {place}, but the centre of "
+                f"kspace_encoding_step_{step} is {getattr(centre, name)}: {ADVICE} {name}={place}"
             )
         start = int(self.typical[name == "reverse"]["center_sample"][0])
         kind = "reversed lines, turned round, peak" if name == "reverse" else "lines peak"
         return (
-            f"the {kind} at sample {start + found}, but their center_sample is {start + getattr(centre, name)}: "
-            f"{ADVICE} sample={start + found}"
+            f"the {kind} at sample {start + place}, but their center_sample is {start + getattr(centre, name)}: "
+            f"{ADVICE} sample={start + place}"
         )
 
     def confirms(self, name: str, centre: Centre, sizes: tuple[int, int, int], other: LineEnergies) -> bool:
@@ -199,10 +183,10 @@ class LineEnergies:
             What has been shifted.
         """
         notes = []
-        for name, found in self.contradictions(centre, sizes).items():
+        for name, place in self.contradictions(centre, sizes).items():
             if first is None or not first.confirms(name, centre, sizes, self):
-                raise InputError(f"{where}: {self.complaint(name, found, centre)}; or {UNCHECKED}.")
-            off = abs(found - getattr(centre, name))
+                raise InputError(f"{where}: {self.complaint(name, place, centre)}; or {UNCHECKED}.")
+            off = abs(place - getattr(centre, name))
             notes.append(
                 f"Along {AXES[name]} the energy peaks {off} off the centre, where the first frame of the slice has it, "
                 "as off-resonance or flow shift it in a late echo."

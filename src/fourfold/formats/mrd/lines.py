@@ -17,6 +17,7 @@ from fourfold.files.hdf5 import check_dataset
 
 __all__ = [
     "LINES_AT_ONCE",
+    "STEPS",
     "Indices",
     "Roles",
     "Table",
@@ -51,6 +52,7 @@ COLUMNS = [
     "idx",
 ]
 STEPS = ("kspace_encode_step_1", "kspace_encode_step_2")
+"""Counters of lines and partitions."""
 COUNTERS = (*STEPS, "average", "slice", "contrast", "phase", "repetition", "set")
 HEADERS_AT_ONCE = 1 << 16
 LINES_AT_ONCE = 128

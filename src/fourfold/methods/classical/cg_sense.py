@@ -8,7 +8,7 @@ import torch
 from pydantic import NonNegativeFloat, PositiveInt
 from torch import Tensor
 
-from fourfold.methods.model_based import IterationCallback, ModelBasedMethod, Weight
+from fourfold.methods.model_based import DEFAULT_CONTROL, ModelBasedMethod, SolverControl, Weight
 from fourfold.methods.sense_problem import SenseProblem
 from fourfold.optimize.conjugate_gradient import conjugate_gradient
 from fourfold.optimize.minimum import Minimum
@@ -37,19 +37,18 @@ class CgSense(ModelBasedMethod):
     tolerance: NonNegativeFloat = 3e-4
     """Stop when the residual falls below this part of the data."""
 
-    def minimise(
-        self,
-        problem: SenseProblem,
-        weight: float,
-        start: Tensor | None = None,
-        callback: IterationCallback | None = None,
-    ) -> Minimum:
-        """Return the solution (frame, set, y, x) for one weight, and how it was found."""
+    def minimise(self, problem: SenseProblem, weight: float, control: SolverControl = DEFAULT_CONTROL) -> Minimum:
+        """Return the Tikhonov solution (frame, set, y, x) by conjugate gradient."""
 
         def system(x: Tensor) -> Tensor:
             return torch.add(problem.encoding.normal(x), x, alpha=weight)
 
         x, iterations = conjugate_gradient(
-            system, problem.rhs, start, iterations=self.iterations, tolerance=self.tolerance, callback=callback
+            system,
+            problem.rhs,
+            control.start,
+            iterations=self.iterations,
+            tolerance=self.tolerance,
+            callback=control.callback,
         )
         return Minimum(x, iterations)

@@ -26,7 +26,7 @@ from fourfold.scan import Scan, crop_centre
 
 __all__ = ["Grappa"]
 
-# The centre of k-space tells most about the coils; farther out calibration samples add noise and time.
+# The centre of k-space determines the coils best; calibration samples farther out add noise and time.
 _CALIBRATION_SIZE = 32
 # Leaves four patches, one above the other, for a kernel that fills a gap of one line.
 _FEWEST_LINES = 6
@@ -84,7 +84,9 @@ class Grappa(Method):
         image = combine_coils(scan, ifft(kspace), self.coil_combination)
         missing = int((~known).sum())
         details = {"samples_left_zero": missing, **choice}
-        notes = _statement(missing, known.numel()) + _weakness(choice.get("samples_weakened", 0), known.numel())
+        notes = _unfilled_note(missing, known.numel()) + _weak_kernels_note(
+            choice.get("samples_weakened", 0), known.numel()
+        )
         return Solution(image, notes=notes, details=details)
 
     def fill(self, scan: Scan, progress: Progress = lambda *_: None) -> tuple[Tensor, Tensor]:
@@ -109,8 +111,8 @@ class Grappa(Method):
         if bool(mask.all()):
             return kspace, mask, {}
         calibration = central_calibration(scan, minimum=0, size=None)[0]
-        turned = not _is_lines(mask) and _is_lines(mask.T)
-        if turned:
+        transposed = not _is_lines(mask) and _is_lines(mask.T)
+        if transposed:
             kspace, mask, calibration = kspace.mT, mask.T, calibration.mT
         lines = _is_lines(mask)
         centre = _centre(calibration, _FEWEST_LINES, 2 * self._narrowest(mask) if lines else _FEWEST_LINES)
@@ -125,7 +127,7 @@ class Grappa(Method):
             filled, known, choice = self._fill_samples(problem, progress)
         if self.weight == "auto":
             choice["weight"] = {"by_shell": [round(value, 5) for value in weights.values.tolist()]}
-        return (filled.mT, known.T, choice) if turned else (filled, known, choice)
+        return (filled.mT, known.T, choice) if transposed else (filled, known, choice)
 
     def _narrowest(self, mask: Tensor) -> int:
         """Return the least readout of kernels for lines of the mask (ky, kx)."""
@@ -190,17 +192,17 @@ class _Problem:
 def _is_lines(mask: Tensor) -> bool:
     """Return whether the pattern (ky, kx) is one of whole lines along kx, over one range of columns."""
     lines, columns = mask.any(dim=1), mask.any(dim=0)
-    found = columns.nonzero().flatten()
-    one_range = len(found) == int(found[-1] - found[0]) + 1
+    acquired = columns.nonzero().flatten()
+    one_range = len(acquired) == int(acquired[-1] - acquired[0]) + 1
     return one_range and bool((mask == lines[:, None] & columns).all())
 
 
 def _centre(calibration: Tensor, lines: int, samples: int) -> Tensor:
     """Return the used centre of calibration k-space (coil, line, sample), which must have so many of both at least."""
-    found = calibration.shape[-2:]
-    if found[0] < lines or found[1] < samples:
+    height, width = calibration.shape[-2:]
+    if height < lines or width < samples:
         raise InputError(
-            f"The scan has a calibration region of {found[0]} lines of {found[1]} samples around the k-space centre; "
+            f"The scan has a calibration region of {height} lines of {width} samples around the k-space centre; "
             f"GRAPPA needs at least {lines} fully sampled lines of {samples}: acquire or keep more of them, or choose "
             "a method that needs none."
         )
@@ -212,7 +214,7 @@ def _centre(calibration: Tensor, lines: int, samples: int) -> Tensor:
     return centre
 
 
-def _statement(missing: int, total: int) -> tuple[str, ...]:
+def _unfilled_note(missing: int, total: int) -> tuple[str, ...]:
     """Return the note on samples that stay empty; none when there are none."""
     if missing == 0:
         return ()
@@ -222,8 +224,8 @@ def _statement(missing: int, total: int) -> tuple[str, ...]:
     )
 
 
-def _weakness(weakened: int, total: int) -> tuple[str, ...]:
-    """Return the note on samples whose estimates were not believed; none when there are none."""
+def _weak_kernels_note(weakened: int, total: int) -> tuple[str, ...]:
+    """Return the note on samples whose estimates were weakened; none when there are none."""
     if weakened == 0:
         return ()
     return (

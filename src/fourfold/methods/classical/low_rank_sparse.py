@@ -9,7 +9,7 @@ from pydantic import NonNegativeFloat
 from torch import Tensor
 
 from fourfold.methods.method import Scope
-from fourfold.methods.model_based import IterationCallback, ModelBasedMethod, Weight
+from fourfold.methods.model_based import DEFAULT_CONTROL, ModelBasedMethod, SolverControl, Weight
 from fourfold.methods.sense_problem import SenseProblem
 from fourfold.optimize.minimum import Minimum
 from fourfold.optimize.proximal_gradient import proximal_gradient
@@ -42,14 +42,8 @@ class LowRankSparse(ModelBasedMethod):
     sparsity: Literal["fourier", "variation"] = "fourier"
     """What is sparse in S: its frequencies along time (motion that repeats), or its changes from frame to frame."""
 
-    def minimise(
-        self,
-        problem: SenseProblem,
-        weight: float,
-        start: Tensor | None = None,
-        callback: IterationCallback | None = None,
-    ) -> Minimum:
-        """Return the solution L + S (frame, set, y, x) for one weight, and how it was found."""
+    def minimise(self, problem: SenseProblem, weight: float, control: SolverControl = DEFAULT_CONTROL) -> Minimum:
+        """Return the sum L + S (frame, set, y, x)."""
         sparse: Regulariser = TemporalFourierPenalty() if self.sparsity == "fourier" else SeriesTotalVariationPenalty()
 
         # In the variables √2 L and √2 S the operator (L, S) ↦ A(L + S) has norm 1.
@@ -59,12 +53,13 @@ class LowRankSparse(ModelBasedMethod):
         def series(pair: Tensor) -> Tensor:
             return (pair[0] + pair[1]).mul_(math.sqrt(0.5))
 
+        callback = control.callback
         pair, iterations = proximal_gradient(
             lambda pair: split(problem.encoding.normal(series(pair))),
             split(problem.rhs),
             LowRankPlusSparsePenalty(self.low_rank_weight, sparse),
             weight * math.sqrt(0.5),
-            start=None if start is None else split(start),
+            start=None if control.start is None else split(control.start),
             iterations=self.iterations,
             tolerance=self.tolerance,
             callback=None if callback is None else lambda iteration, pair, _: callback(iteration, series(pair)),

@@ -6,11 +6,10 @@ from dataclasses import replace
 from typing import ClassVar
 
 from pydantic import NonNegativeFloat, PositiveInt
-from torch import Tensor
 
 from fourfold.methods.classical.wavelet import WaveletSettings
 from fourfold.methods.method import Progress, Solution
-from fourfold.methods.model_based import IterationCallback, Weight
+from fourfold.methods.model_based import DEFAULT_CONTROL, SolverControl, Weight
 from fourfold.methods.regularised_sense import RegularisedSense
 from fourfold.methods.sense_problem import SenseProblem
 from fourfold.optimize.minimise import Solver
@@ -62,12 +61,6 @@ class Lustig2007(WaveletSettings, RegularisedSense):
         solution = super().solve(scan, progress)
         return solution if self.weight == "auto" else replace(solution, notes=(*solution.notes, _FIXED_WEIGHT))
 
-    def minimise(
-        self,
-        problem: SenseProblem,
-        weight: float,
-        start: Tensor | None = None,
-        callback: IterationCallback | None = None,
-    ) -> Minimum:
-        """Return the solution (frame, set, y, x) for one weight, and how it was found."""
-        return super().minimise(problem, weight / 2, start, callback)
+    def minimise(self, problem: SenseProblem, weight: float, control: SolverControl = DEFAULT_CONTROL) -> Minimum:
+        """Return the minimum (frame, set, y, x); the published objective has no ½ in front of the data term."""
+        return super().minimise(problem, weight / 2, control)

@@ -1,4 +1,4 @@
-"""SPIRiT: the k-space that agrees best with what neighbouring samples in all coils say of each other."""
+"""SPIRiT: the k-space that agrees best with the estimates from neighbouring samples in all coils."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from fourfold.scan import Scan
 
 __all__ = ["Spirit"]
 
-# The centre of k-space tells most about the coils; farther out calibration samples add noise and time.
+# The centre of k-space determines the coils best; calibration samples farther out add noise and time.
 _CALIBRATION_SIZE = 32
 # Samples in the middle of k-space, where nearly all is signal, are penalised with this share of the weight.
 _LEAST_PENALTY = 0.02
@@ -103,19 +103,20 @@ class Spirit(Method):
 
     def _calibration(self, scan: Scan) -> Tensor:
         """Return the used centre of the calibration k-space (coil, ky, kx), in double precision."""
-        found = central_calibration(scan, minimum=0, size=_CALIBRATION_SIZE)[0]
+        calibration = central_calibration(scan, minimum=0, size=_CALIBRATION_SIZE)[0]
         needed = self.kernel_size + _SPARE_LINES
-        if min(found.shape[-2:]) < needed:
+        height, width = calibration.shape[-2:]
+        if min(height, width) < needed:
             raise InputError(
-                f"The scan has a calibration region of {found.shape[-2]}×{found.shape[-1]} samples around the "
+                f"The scan has a calibration region of {height}×{width} samples around the "
                 f"k-space centre; a SPIRiT kernel of {self.kernel_size} needs at least {needed} of both: "
                 "acquire or keep more, choose a smaller kernel, or a method that needs none."
             )
-        if not bool(found.any()):
+        if not bool(calibration.any()):
             raise InputError(
                 "The calibration k-space contains only zeros; SPIRiT needs signal in it: check where it is from."
             )
-        return found.to(torch.complex128)
+        return calibration.to(torch.complex128)
 
     def _fill(
         self, kspace: Tensor, mask: Tensor, calibration: Tensor, noise: float, progress: Progress
@@ -124,18 +125,18 @@ class Spirit(Method):
 
         `noise` is the variance of a sample of one coil.
         """
-        apart = bool((mask == mask[:, :1]).all())
-        held = mask[:, :1] if apart else mask
+        separable = bool((mask == mask[:, :1]).all())
+        held = mask[:, :1] if separable else mask
         scarcity = mask.numel() / int(mask.sum()) / len(kspace)
         penalty = self.weight * _penalty(radial_energy(kspace, held), noise, scarcity)
         root = torch.fft.ifftshift(torch.where(held, 0, penalty.rsqrt())).T[..., None]
         data = torch.fft.ifftshift(kspace, dim=(-2, -1)).permute(2, 1, 0).contiguous()
-        if apart:
+        if separable:
             data = torch.fft.ifft(data, dim=0)
         ny, nx = mask.shape
         kernels = consistency_kernels(calibration, self.kernel_size, self.calibration_weight)
         consistency = SelfConsistency.of(kernels, (ny, nx))
-        if not apart:
+        if not separable:
             iterations = self._solve(consistency, data, root, (0, 1), progress)
         else:
             iterations = 0

@@ -1,4 +1,4 @@
-"""What all trained methods share: weights, coil maps, scale, the record."""
+"""The base of all trained methods: weights, coil maps, scale, and data consistency."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from fourfold.weights.out_of_distribution import out_of_distribution_notes, trai
 
 __all__ = ["TrainedMethod"]
 
-# A sensitivity network needs some detail to tell coils apart by; published are 12 lines and more.
+# A sensitivity network needs some detail to distinguish the coils; published networks use 12 lines and more.
 _FEWEST_LINES = 8
 
 
@@ -120,7 +120,7 @@ class TrainedMethod(CoilMapSettings, Method):
         if not bool(scales.all()):
             raise InputError("A frame's k-space centre is zero, so that it has no image; leave that frame out.")
         calibration = _calibration(scan)
-        maps, told = self._maps(network, scan, calibration)
+        maps, map_notes = self._maps(network, scan, calibration)
         progress(0.2, manifest.name)
         unit = scales[:, None, None]
         lines = None if calibration is None else calibration / unit[..., None]
@@ -130,7 +130,7 @@ class TrainedMethod(CoilMapSettings, Method):
             self._measured(image, maps, scan) if self.coil_combination == "rss" else image,
             scale=float(scales.mean()),
             notes=(
-                *told,
+                *map_notes,
                 *training_subject_notes(scan, manifest.training_data),
                 *out_of_distribution_notes(scan, manifest.scan_statistics),
             ),
@@ -140,14 +140,16 @@ class TrainedMethod(CoilMapSettings, Method):
 
     def _maps(self, network: Reconstructor, scan: Scan, calibration: Tensor | None) -> tuple[Tensor, tuple[str, ...]]:
         """Return coil maps (frame or 1, coil, y, x) and what a reader must know of them."""
-        own = network.estimates_maps and self.coil_map_method == "auto" and scan.coil_maps is None and scan.coils > 1
-        if own and calibration is not None:
+        estimated_by_network = (
+            network.estimates_maps and self.coil_map_method == "auto" and scan.coil_maps is None and scan.coils > 1
+        )
+        if estimated_by_network and calibration is not None:
             return network.coil_maps(calibration, scan.shape), ()
-        scan, told = self.with_coil_maps(scan, scan)
+        scan, map_notes = self.with_coil_maps(scan, scan)
         maps = estimate_maps(scan, sets="auto", threshold=self.coil_map_threshold)
         if maps.shape[1] > 1:
-            told = (*told, _FOLDED)
-        return maps[:, 0], told
+            map_notes = (*map_notes, _FOLDED)
+        return maps[:, 0], map_notes
 
     @staticmethod
     def _measured(image: Tensor, maps: Tensor, scan: Scan) -> Tensor:

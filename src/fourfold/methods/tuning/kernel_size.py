@@ -18,7 +18,7 @@ _EXACT = 1e-6
 
 @dataclass(frozen=True)
 class KernelSizeChoice:
-    """The size that was chosen and why.
+    """The chosen size and the scores behind it.
 
     Attributes
     ----------

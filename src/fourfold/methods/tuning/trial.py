@@ -24,7 +24,7 @@ Region = tuple[EllipsisType, slice, slice]
 
 @dataclass(frozen=True, eq=False)
 class Trial:
-    """Solve `kept`, then `score` the solution by the samples that it did not see.
+    """Solve `kept`, then `score` the solution on the held-out samples.
 
     Where whole lines were left out, the data term decouples along the readout: a strip of the image along it is a
     problem of its own, with the same noise and the same aliasing. The strip of half the image with the most energy

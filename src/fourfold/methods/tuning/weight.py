@@ -1,4 +1,4 @@
-"""The weight of a regulariser, chosen by samples that were held out."""
+"""The weight of a regulariser, chosen by cross-validation on held-out k-space samples."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import Any, TypeAlias
 from torch import Tensor
 
 from fourfold.methods.sense_problem import SenseProblem
+from fourfold.methods.tuning.shrinkage import shrinkage_factor
 from fourfold.methods.tuning.trial import Trial
-from fourfold.methods.tuning.trust import trust
 from fourfold.optimize.minimum import Minimum
 
 __all__ = ["Solve", "WeightChoice", "choose_weight", "try_weight"]
@@ -34,7 +34,7 @@ _EFFORT = 1 / 4
 
 @dataclass(frozen=True)
 class WeightChoice:
-    """The weight that was chosen and why.
+    """The chosen weight and the scores behind it.
 
     Attributes
     ----------
@@ -48,8 +48,8 @@ class WeightChoice:
         How often samples were held out, others every time; a score is the mean over the trials.
     share
         The part of the image that a trial works on.
-    trust
-        How much to keep of what the image adds to the measured samples (`fourfold.methods.tuning.trust.trust`).
+    shrinkage
+        Factor of what the image adds to the measured samples (`fourfold.methods.tuning.shrinkage.shrinkage_factor`).
     """
 
     weight: float
@@ -57,7 +57,7 @@ class WeightChoice:
     iterations: int
     trials: int
     share: float
-    trust: float = 1.0
+    shrinkage: float = 1.0
 
     def summary(self, setting: str = "weight") -> dict[str, Any]:
         """Return candidates, scores and choice as JSON types, the weight under the name of its `setting`."""
@@ -67,14 +67,14 @@ class WeightChoice:
             "iterations": self.iterations,
             "trials": self.trials,
             "part_of_image": round(self.share, 4),
-            "trust": round(self.trust, 4),
+            "shrinkage": round(self.shrinkage, 4),
         }
 
 
 def choose_weight(
     problem: SenseProblem, solve: Solve, first: float, whole_lines: bool = True, seed: int = 0
 ) -> WeightChoice:
-    """Return the weight whose image predicts best the samples that it has not seen.
+    """Return the weight whose image best predicts the held-out samples.
 
     The curve of the held-out error over the logarithm of the weight is walked downhill from the `first` weight, in
     steps of a factor 2.5; then half a step to either side of the best one, and a parabola through the best three gives
@@ -94,10 +94,10 @@ def choose_weight(
     Raises
     ------
     InputError
-        Where there are too few samples to hold any back.
+        When there are too few samples to hold any out.
     """
     trials = [Trial.of(problem, whole_lines, seed)]
-    # Few lines tell little; where a trial takes half the work, there is time for another one.
+    # Few held-out lines make a noisy score; where a trial takes half the work, there is time for another one.
     while len(trials) < round(1 / trials[0].share):
         trials.append(Trial.of(problem, whole_lines, seed + len(trials)))
     search = _Search([_Path(trial, solve) for trial in trials])
@@ -106,7 +106,7 @@ def choose_weight(
 
 
 def try_weight(problem: SenseProblem, solve: Solve, weight: float, seed: int = 0) -> WeightChoice:
-    """Return what one trial says of a weight that is known: its held-out error, and how much of its image to trust.
+    """Return the held-out error of a given weight in one trial, and the shrinkage of its image.
 
     Parameters and errors as in `choose_weight`.
     """
@@ -117,7 +117,7 @@ def try_weight(problem: SenseProblem, solve: Solve, weight: float, seed: int = 0
 
 
 class _Path:
-    """The images that one trial's candidates gave so far."""
+    """The images of one trial's candidates so far."""
 
     def __init__(self, trial: Trial, solve: Solve) -> None:
         self.iterations = 0
@@ -129,11 +129,11 @@ class _Path:
         """Return the held-out error for `weight`, from the nearest candidate's image."""
         nearest = min(self._images, key=lambda tried: abs(math.log(tried / weight)), default=None)
         start = None if nearest is None else self._images[nearest]
-        found = self._solve(self._trial.kept, weight, start, self._effort or _FIRST_ITERATIONS)
-        self.iterations += found.iterations
-        self._effort = self._effort or math.ceil(_EFFORT * found.iterations)
-        self._images[weight] = found.x
-        return self._trial.score(found.x)
+        minimum = self._solve(self._trial.kept, weight, start, self._effort or _FIRST_ITERATIONS)
+        self.iterations += minimum.iterations
+        self._effort = self._effort or math.ceil(_EFFORT * minimum.iterations)
+        self._images[weight] = minimum.x
+        return self._trial.score(minimum.x)
 
     def agreement(self, weight: float) -> float:
         """Return `Trial.agreement` of a candidate's image."""
@@ -160,12 +160,12 @@ class _Search:
 
     def choice(self, weight: float, trials: Sequence[Trial]) -> WeightChoice:
         """Return the choice of `weight`."""
-        return WeightChoice(weight, self.scores, self.iterations, len(trials), trials[0].share, self._trust(weight))
+        return WeightChoice(weight, self.scores, self.iterations, len(trials), trials[0].share, self._shrinkage(weight))
 
-    def _trust(self, weight: float) -> float:
-        """Return how much to trust the image of `weight`, as the nearest candidate's predicts the held-out samples."""
+    def _shrinkage(self, weight: float) -> float:
+        """Return the shrinkage of the image of `weight`: that of the nearest candidate."""
         nearest = min(self.scores, key=lambda tried: abs(math.log(tried / weight)))
-        return trust(self.scores[nearest], mean(path.agreement(nearest) for path in self._paths))
+        return shrinkage_factor(self.scores[nearest], mean(path.agreement(nearest) for path in self._paths))
 
     def downhill(self, weight: float) -> float:
         """Return the best weight on a ladder around `weight`."""

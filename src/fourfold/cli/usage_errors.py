@@ -40,8 +40,8 @@ def _missing(error: MissingArgumentError) -> str:
         return f"{name.upper()} is missing; {_help(error)} shows what the command takes."
     count = error.argument.token_count()[0]
     values = "a value" if count == 1 else f"{count} values"
-    found = f" and {len(error.tokens_so_far)} was given" if error.tokens_so_far else ""
-    return f"{name} needs {values}{found}; {_help(error)} says which."
+    given = f" and {len(error.tokens_so_far)} was given" if error.tokens_so_far else ""
+    return f"{name} needs {values}{given}; {_help(error)} says which."
 
 
 def _unused(error: UnusedCliTokensError) -> str:

@@ -56,8 +56,8 @@ def test_members_do_not_learn_from_each_other(kind):
     network = make(kind, [0, 1])
     network()[0].square().sum().backward()
     for parameter in network.parameters():
-        own, other = parameter.grad.chunk(2)
-        assert bool(own.any())
+        gradient, other = parameter.grad.chunk(2)
+        assert bool(gradient.any())
         assert not bool(other.any())
 
 

@@ -224,10 +224,10 @@ def test_dicom_images_are_rescaled_and_belong_to_the_patient(tmp_path, monkeypat
 def test_lightness_is_that_of_an_independent_implementation():
     colours = np.random.default_rng(0).integers(0, 256, (50, 40, 3), dtype=np.uint8)
     colours[0, :3] = [[0, 0, 0], [255, 255, 255], [1, 2, 3]]
-    found = lightness(colours)
-    np.testing.assert_allclose(found, rgb2lab(colours)[..., 0], atol=0.01)
-    assert found[0, 0] == pytest.approx(0, abs=1e-5)
-    assert found[0, 1] == pytest.approx(100, abs=1e-4)
+    result = lightness(colours)
+    np.testing.assert_allclose(result, rgb2lab(colours)[..., 0], atol=0.01)
+    assert result[0, 0] == pytest.approx(0, abs=1e-5)
+    assert result[0, 1] == pytest.approx(100, abs=1e-4)
     greys = colours[..., 0]
     np.testing.assert_allclose(lightness(greys), lightness(np.stack([greys] * 3, axis=-1)), atol=1e-4)
 

@@ -107,9 +107,9 @@ def test_the_noise_has_the_snr_that_was_asked_for(heads):
 
 
 def test_with_estimated_maps_the_reference_has_the_phase_that_goes_with_them(heads):
-    found = settings(heads, maps="espirit", masks={"lines": 16, "acceleration": 2}, simulation={"snr": 100})
-    example = training_set(found)[0]
-    truth = training_set(found.model_copy(update={"maps": "true"}))[0].reference
+    result = settings(heads, maps="espirit", masks={"lines": 16, "acceleration": 2}, simulation={"snr": 100})
+    example = training_set(result)[0]
+    truth = training_set(result.model_copy(update={"maps": "true"}))[0].reference
     torch.testing.assert_close(example.reference.abs(), truth.abs())
     encoded = torch.where(example.mask, fft(example.maps * example.reference), 0)
     wrong = torch.where(example.mask, fft(example.maps * truth), 0)
@@ -232,25 +232,25 @@ def test_a_fixed_set_of_masks_is_drawn_from_and_another_one_for_test(heads):
         masks={"kind": "poisson-disc", "acceleration": 4, "box": (12, 12), "count": 3},
     )
     parts = every_set(made, parts=("training", "test"))
-    found = {}
+    result = {}
     for part, examples in parts.items():
         masks = set()
         for epoch in range(8):
             examples.set_epoch(epoch)
             masks |= {examples[index].mask.numpy().tobytes() for index in range(len(examples))}
-        found[part] = masks
-    assert len(found["training"]) == 3
-    assert 1 < len(found["test"]) <= 3
-    assert not found["training"] & found["test"]
+        result[part] = masks
+    assert len(result["training"]) == 3
+    assert 1 < len(result["test"]) <= 3
+    assert not result["training"] & result["test"]
 
 
 def test_accelerations_are_drawn_each_with_its_centre(heads):
     examples = training_set(settings(heads, masks={"acceleration": (2, 4), "lines": (12, 4)}))
-    seen = set()
+    drawn = set()
     for index in range(12):
         sampling = Sampling(examples[index].mask[None])
-        seen.add((round(sampling.acceleration), sampling.acs_shape[0] >= 12))
-    assert seen == {(2, True), (4, False)}
+        drawn.add((round(sampling.acceleration), sampling.acs_shape[0] >= 12))
+    assert drawn == {(2, True), (4, False)}
 
 
 def test_of_several_kinds_of_masks_each_example_draws_one(heads):
@@ -440,8 +440,8 @@ def test_tissues_differ_in_phase_and_keep_their_brightness():
     for seed in range(12):
         streams = RandomStreams(seed, "training")
         plain = simulate_acquisition(image, 1, Simulation(snr=None, phase=0.0), streams).image
-        found = simulate_acquisition(image, 1, Simulation(snr=None, phase=0.0, tissue_phase=0.8), streams).image
-        torch.testing.assert_close(found.abs(), plain.abs())
+        result = simulate_acquisition(image, 1, Simulation(snr=None, phase=0.0, tissue_phase=0.8), streams).image
+        torch.testing.assert_close(result.abs(), plain.abs())
         phase = tissue_phase(image, 0.8, np.random.default_rng(seed))
         strengths.append(float(phase[in_object(image)].std()))
         step = (phase[1:] - phase[:-1]).abs()
@@ -462,8 +462,8 @@ def test_a_coarser_image_is_the_centre_of_its_kspace(phase):
     assert coarse.is_complex() == image.is_complex()
     assert float((coarse.mean() - image.mean()).abs()) < 1e-5
     # But for the outermost sample of an even size, which has no partner that would keep a real image real.
-    found, expected = (crop_centre(fft(each.to(torch.complex64)), (29, 23)) for each in (coarse, image))
-    torch.testing.assert_close(math.sqrt(4) * found, expected, atol=1e-3, rtol=1e-3)
+    result, expected = (crop_centre(fft(each.to(torch.complex64)), (29, 23)) for each in (coarse, image))
+    torch.testing.assert_close(math.sqrt(4) * result, expected, atol=1e-3, rtol=1e-3)
     sizes = {
         augment_image(image, Augmentation(resolution=(0.4, 1.0)), RandomStreams(seed, "training")).shape
         for seed in range(20)
@@ -476,15 +476,15 @@ def test_flips_mirror_raw_data_and_what_belongs_to_it(volume):
     path, scan = volume
     plain = root_sum_of_squares(ifft(scan.kspace[0]))
     examples = training_set(raw_settings(path, reference="rss", augmentation={"flip": True}))
-    seen = set()
+    chosen = set()
     for epoch in range(12):
         examples.set_epoch(epoch)
         image = examples[0].reference * examples[0].scale
         variants = {axes: plain.flip(axes) for axes in ((), (0,), (1,), (0, 1))}
         closest = min(variants, key=lambda axes: float((image - variants[axes]).norm()))
         torch.testing.assert_close(image, variants[closest], rtol=1e-3, atol=1e-3)
-        seen.add(closest)
-    assert len(seen) > 2
+        chosen.add(closest)
+    assert len(chosen) > 2
 
 
 def test_random_coil_maps_are_those_of_loops_and_never_the_same(monkeypatch):
@@ -506,9 +506,9 @@ def test_random_coil_maps_are_those_of_loops_and_never_the_same(monkeypatch):
 def test_the_settings_on_the_page_are_settings():
     page = (Path(__file__).parents[2] / "docs" / "training-data.md").read_text()
     (listing,) = re.findall(r"```yaml\n(.*?)```", page, flags=re.DOTALL)
-    found = DataSettings(**yaml.safe_load(listing)["data"])
-    assert found.masks.options(1) == {"centre": 0.04}
-    assert [source.kind for source in found.sources] == ["images", "raw"]
+    result = DataSettings(**yaml.safe_load(listing)["data"])
+    assert result.masks.options(1) == {"centre": 0.04}
+    assert [source.kind for source in result.sources] == ["images", "raw"]
 
 
 # What is refused

@@ -30,10 +30,10 @@ def test_weights_are_listed(shipped, tmp_path, capsys):
     table = capsys.readouterr().out
     assert all(word in table for word in ("head-unet", "head-varnet", "CC0-1.0", "Apache-2.0"))
     assert main(["weights", "list", str(mine), "--json"]) == 0
-    (found,) = json.loads(capsys.readouterr().out).values()
-    assert (found["name"], found["network"], found["path"]) == ("mine", "cascade", str(mine))
-    assert found["parameters"] == 2 * (2 * 4 * 9 + 4 + 4 * 4 * 9 + 4 + 4 * 2 * 9 + 2)
-    assert found["scores"] == {"psnr, nothing": 12.5}
+    (result,) = json.loads(capsys.readouterr().out).values()
+    assert (result["name"], result["network"], result["path"]) == ("mine", "cascade", str(mine))
+    assert result["parameters"] == 2 * (2 * 4 * 9 + 4 + 4 * 4 * 9 + 4 + 4 * 2 * 9 + 2)
+    assert result["scores"] == {"psnr, nothing": 12.5}
 
 
 def test_whole_weights_pass(shipped, capsys):

@@ -12,8 +12,8 @@ from fourfold.methods.classical.wavelet import Wavelet
 from fourfold.methods.classical.zero_filled import ZeroFilled
 from fourfold.methods.model_based import ModelBasedMethod
 from fourfold.methods.sense_problem import SenseProblem
+from fourfold.methods.tuning.shrinkage import shrinkage_factor
 from fourfold.methods.tuning.trial import Trial
-from fourfold.methods.tuning.trust import trust
 from fourfold.methods.tuning.weight import choose_weight, try_weight
 from fourfold.operators.fourier import ifft
 from fourfold.operators.sense_encoding import Encoding
@@ -101,18 +101,18 @@ def test_trust_is_the_factor_that_predicts_held_out_samples_best(factor, expecte
     estimate = factor * signal
     error = float((estimate - samples).abs().square().sum()) / whole
     agreement = float(torch.vdot(estimate, samples).real) / whole
-    assert trust(error, agreement) == pytest.approx(expected, abs=0.05)
+    assert shrinkage_factor(error, agreement) == pytest.approx(expected, abs=0.05)
 
 
 def test_what_is_predicted_well_is_kept_whole():
-    assert trust(0.8, 0.3) == 1.0
-    assert trust(1.0, 0.0) == 0.0
+    assert shrinkage_factor(0.8, 0.3) == 1.0
+    assert shrinkage_factor(1.0, 0.0) == 0.0
 
 
 def test_a_known_weight_is_tried_once():
     problem = SenseProblem.of(a_scan("poisson-disc"))
     choice = try_weight(problem, lambda part, *_: Minimum(torch.zeros_like(part.rhs), 3), 0.01)
-    assert (choice.weight, choice.iterations, choice.trials, choice.trust) == (0.01, 3, 1, 0.0)
+    assert (choice.weight, choice.iterations, choice.trials, choice.shrinkage) == (0.01, 3, 1, 0.0)
     assert choice.scores == {0.01: pytest.approx(1)}
 
 
@@ -125,20 +125,20 @@ def test_what_cannot_be_told_is_weakened_until_it_does_no_harm(method, coils, sn
     """With the first weight images of much noise were up to 8 dB worse than zero-filled ones."""
     truth = sample_image()[None, ::2, ::2]
     under = undersample(simulate(truth, coils=coils, snr=snr, seed=1), kind, factor, lines=lines)
-    found = method()(under)
-    assert psnr(found.magnitude, truth) > psnr(ZeroFilled()(under).magnitude, truth) - 0.1
-    weakened = found.record.details["weight"]["trust"] < 1
-    assert any("hardly better than by zeros" in note for note in found.record.notes) == weakened
+    result = method()(under)
+    assert psnr(result.magnitude, truth) > psnr(ZeroFilled()(under).magnitude, truth) - 0.1
+    weakened = result.record.details["weight"]["shrinkage"] < 1
+    assert any("hardly better than by zeros" in note for note in result.record.notes) == weakened
 
 
 def test_samples_too_few_to_tell_the_others_are_stated():
     full = simulate(phantom((96, 96)), coils=1, snr=3, seed=1)
     few, enough = (undersample(full, "equispaced", factor, lines=2, seed=0) for factor in (8, 2))
-    told, quiet = (TotalVariation()(scan).record for scan in (few, enough))
-    assert told.details["weight"]["trust"] < 1
-    assert any("hardly better than by zeros" in note for note in told.notes)
-    assert quiet.details["weight"]["trust"] == 1
-    assert not any("hardly better than by zeros" in note for note in quiet.notes)
+    weak, good = (TotalVariation()(scan).record for scan in (few, enough))
+    assert weak.details["weight"]["shrinkage"] < 1
+    assert any("hardly better than by zeros" in note for note in weak.notes)
+    assert good.details["weight"]["shrinkage"] == 1
+    assert not any("hardly better than by zeros" in note for note in good.notes)
 
 
 def test_without_trust_the_image_is_the_zero_filled_one():
@@ -153,17 +153,17 @@ def test_without_trust_the_image_is_the_zero_filled_one():
 @pytest.mark.parametrize("kind", ["random", "poisson-disc"])
 def test_the_record_states_the_choice_and_the_choice_makes_the_same_image(method: ModelBasedMethod, kind: str):
     scan = a_scan(kind)
-    found = method(scan)
-    assert found.record.settings["weight"] == "auto"
-    told = found.record.details["weight"]
-    scores = {each["weight"]: each["score"] for each in told["candidates"]}
+    result = method(scan)
+    assert result.record.settings["weight"] == "auto"
+    note = result.record.details["weight"]
+    scores = {each["weight"]: each["score"] for each in note["candidates"]}
     assert len(scores) >= 5
-    assert min(scores) <= told["weight"] <= max(scores)
-    fixed = method.model_copy(update={"weight": told["weight"]})(scan)
-    torch.testing.assert_close(found.image, fixed.image)
+    assert min(scores) <= note["weight"] <= max(scores)
+    fixed = method.model_copy(update={"weight": note["weight"]})(scan)
+    torch.testing.assert_close(result.image, fixed.image)
     # The first candidate starts from nothing, as the final image does; the others are short.
-    work = told["iterations"] * told["part_of_image"] + len(scores)
-    assert work + found.record.iterations <= 4 * fixed.record.iterations + 2 * len(scores)
+    work = note["iterations"] * note["part_of_image"] + len(scores)
+    assert work + result.record.iterations <= 4 * fixed.record.iterations + 2 * len(scores)
 
 
 @pytest.mark.parametrize("factor", [1e-6, 1e6])
@@ -189,12 +189,12 @@ def test_automatic_weights_come_near_the_best_on_measured_heads(raw, method, nam
     full = raw(name)
     reference = root_sum_of_squares(ifft(full.kspace))[0]
     scan = undersample(full, kind, 4)
-    found = method(scan)
+    result = method(scan)
     problem = SenseProblem.of(scan, method.coil_map_sets, method.coil_map_threshold)
 
     def loss(image: torch.Tensor) -> float:
         return 10 * math.log10(float((image.abs() - reference).square().mean()))
 
-    weight = found.record.details["weight"]["weight"]
+    weight = result.record.details["weight"]["weight"]
     others = [problem.image(method.minimise(problem, weight * step).x, "rss")[0] for step in (0.5, 2)]
-    assert loss(found.image[0]) <= min(map(loss, others)) + 0.25
+    assert loss(result.image[0]) <= min(map(loss, others)) + 0.25

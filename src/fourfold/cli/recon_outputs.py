@@ -1,0 +1,73 @@
+"""Outputs of `fourfold recon`: their names, and whether they may be replaced."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fourfold.cli.console import print_note
+from fourfold.cli.files import FormatOptions, check_output
+from fourfold.cli.preparation import Preparation
+from fourfold.formats import ScanFile
+from fourfold.formats.writing import image_paths
+
+if TYPE_CHECKING:
+    # They load torch, which the help does not need.
+    from fourfold.cli.resumable_run import ResumableRun
+    from fourfold.methods.method import Method
+
+__all__ = ["Replacement", "image_files", "run_inputs"]
+
+
+@dataclass(frozen=True)
+class Replacement:
+    """Which outputs that exist may be replaced.
+
+    Attributes
+    ----------
+    inputs
+        Files that the command reads, which are never replaced.
+    force
+        Whether all others may be.
+    earlier
+        The same command, ended before, whose unchanged outputs may be.
+    """
+
+    inputs: Iterable[Path | None]
+    force: bool
+    earlier: ResumableRun | None
+
+    def allowed(self, paths: Sequence[Path], suffixes: Sequence[str]) -> bool:
+        """Return whether outputs may be replaced; raises InputError where one exists and may not, or is an input."""
+        written = [self.earlier is not None and self.earlier.wrote(path) for path in paths]
+        for path, written_before in zip(paths, written, strict=True):
+            check_output(path, suffixes, self.inputs, self.force or written_before)
+        return self.force or any(written)
+
+
+def image_files(output: Path, volume: ScanFile, chosen: range) -> list[Path]:
+    """Return the files of the image, and print which they are where the frames are no single stack."""
+    labels = None if volume.labels is None else [volume.labels[frame] for frame in chosen]
+    paths = image_paths(output, volume.geometry(chosen), labels, len(chosen))
+    if len(paths) > 1:
+        print_note(
+            f"The {len(chosen)} frames are not one stack of parallel, equidistant slices but {len(paths)} stacks; "
+            f"each is written to a file of its own, {paths[0].name} to {paths[-1].name}."
+        )
+    return paths
+
+
+def run_inputs(
+    volume: ScanFile, solver: Method, prepare: Preparation, format_options: FormatOptions | None, chosen: range
+) -> dict[str, Any]:
+    """Return all that decides on the images but the samples."""
+    return {
+        "file": str(volume.path.resolve()),
+        "method": solver.name,
+        "settings": solver.model_dump(mode="json"),
+        "preparation": asdict(prepare),
+        "format": dict(format_options or {}),
+        "frames": list(chosen),
+    }
