@@ -5,6 +5,7 @@ In the document a table stands between the lines ``<!-- table: NAME -->`` and ``
 
 from __future__ import annotations
 
+import argparse
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -29,6 +30,7 @@ def fill(text: str, tables: Mapping[str, str]) -> str:
 
 def main() -> None:
     """Write all stored results into the document."""
+    argparse.ArgumentParser(prog="python -m benchmarks.document", description=__doc__).parse_args()
     text = DOCUMENT.read_text(encoding="utf-8")
     tables = {}
     for name in re.findall(r"<!-- table: ([\w-]+) -->", text):

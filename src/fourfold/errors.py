@@ -1,4 +1,4 @@
-"""The one exception that a user's mistake raises."""
+"""The exception for invalid input, and helpers that word its sentence."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class InputError(ValueError):
 
 
 class SilentCoils(InputError):  # noqa: N818  # an InputError
-    """Coils without any signal in the k-space at hand; `coils` are their numbers, out of `total`."""
+    """Coils without signal in some k-space; `coils` are their numbers, of `total` coils."""
 
     def __init__(self, coils: list[int], total: int) -> None:
         many = 1 < len(coils) >= total / 4
@@ -66,7 +66,7 @@ def as_path(path: Any) -> Path:
 
 
 def short_repr(value: Any) -> str:
-    """Return `value` as code shows it, cut short where it is long, for a sentence."""
+    """Return the representation of `value`, shortened where it is long."""
     text = _SHORT.repr(value)
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 

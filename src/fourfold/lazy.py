@@ -1,4 +1,4 @@
-"""Names of a package that are loaded on first use (PEP 562), so that what needs few of them starts at once."""
+"""Loads names of a package on first use (PEP 562), so that importing the package is fast."""
 
 from __future__ import annotations
 

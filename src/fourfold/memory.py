@@ -1,4 +1,4 @@
-"""How much memory is free, and whether what a file or a setting asks for fits into it."""
+"""How much memory is free, and whether a file or a setting fits into it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from fourfold.errors import InputError
 
 __all__ = ["array_bytes", "is_out_of_memory", "memory_at_hand", "readable_size", "require_memory"]
 
-# Where control groups stand, and their names for the limit, what is in use, and what of it can be given back.
+# Folders of control groups, and their names for the limit, the memory in use, and the part that can be reclaimed.
 _GROUPS = {
     "": ("/sys/fs/cgroup", "memory.max", "memory.current", "inactive_file"),
     "memory": (
@@ -25,16 +25,16 @@ _GROUPS = {
 def require_memory(needed: int, what: str, advice: str) -> None:
     """Raise InputError where `needed` bytes are more than half of the memory at hand.
 
-    Half, because what is made of data takes as much memory again.
+    Half of it, because processing the data takes as much memory again.
 
     Parameters
     ----------
     needed
-        Bytes; asked for before they are taken.
+        Bytes.
     what
-        What needs them, the sentence's subject.
+        What needs them: the subject of the error's sentence.
     advice
-        What to do, for its end.
+        What to do: the end of the sentence.
     """
     free = memory_at_hand()
     if free is not None and needed > free / 2:
@@ -63,9 +63,9 @@ def readable_size(count: int) -> str:
 
 
 def memory_at_hand() -> int | None:
-    """Return the bytes of memory that are free for this process, None where the system does not tell.
+    """Return the bytes of memory that are free for this process, None where not known.
 
-    The least of what the computer, the control groups (containers, batch systems) and ``ulimit -v`` leave.
+    This is the least of what the computer, the control groups (containers, batch systems) and ``ulimit -v`` allow.
     """
     left = [*_of_computer(), *_of_groups(), *_of_process()]
     return max(0, min(left)) if left else None

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from fourfold.coils.root_sum_of_squares import root_sum_of_squares
-from fourfold.coils.walsh import adaptive_combination, walsh
+from fourfold.coils.root_sum_of_squares import matched_combination, root_sum_of_squares
+from fourfold.coils.walsh import walsh
 from fourfold.errors import InputError
 from fourfold.operators.fourier import ifft
 from fourfold.simulation.simulate import in_object, loop_maps, phantom, simulate
@@ -36,7 +36,7 @@ def test_is_the_principal_eigenvector_of_the_local_covariance(window):
 def test_the_combination_is_less_noisy_than_root_sum_of_squares_in_the_background():
     image = torch.nn.functional.pad(phantom((48, 48)), (16, 16, 16, 16))
     images = ifft(simulate(image, coils=8, snr=20).kspace)
-    combined = adaptive_combination(images)
+    combined = matched_combination(images, walsh(images)[:, 0])
     assert combined.shape == (1, 80, 80)
     assert combined.dtype == torch.complex64
     background = image == 0
@@ -57,7 +57,8 @@ def test_pixels_without_any_signal_get_no_map():
     maps = walsh(images, window=3)
     assert not maps[..., :9, :].any()
     assert torch.allclose(root_sum_of_squares(maps)[..., 9:, :], torch.ones(()), atol=1e-5)
-    assert torch.isfinite(torch.view_as_real(adaptive_combination(images))).all()
+    combined = matched_combination(images, maps[:, 0])
+    assert torch.isfinite(torch.view_as_real(combined)).all()
     assert not walsh(torch.zeros(1, 3, 8, 8, dtype=torch.complex64)).any()
 
 

@@ -14,7 +14,7 @@ __all__ = ["Computer", "ComputerOptions"]
 
 
 MOST_THREADS = max(64, os.cpu_count() or 1)
-"""Each takes memory of its own, and more than there are processors speed nothing up."""
+"""Each thread takes memory; more threads than processors bring no speed."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Computer:
     """Processor threads to use; torch decides unless given."""
 
     def claim(self) -> None:
-        """Set the number of threads; raises InputError where the device or a thread is not to be had."""
+        """Set the number of threads; raises InputError where the device or the threads are not available."""
         import torch
 
         if self.device == "cuda" and not torch.cuda.is_available():

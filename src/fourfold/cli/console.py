@@ -1,4 +1,4 @@
-"""What a person or a program sees: results on stdout, progress and notes on stderr."""
+"""Output of commands: results on stdout, progress and notes on stderr."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ __all__ = ["part_of", "print_facts", "print_json", "print_line", "print_note", "
 
 
 class _Console(Console):
-    """Shows text as it is: brackets and colons in the name of a file are no markup, and no character steers."""
+    """Prints text literally: no markup, no emoji, no control characters."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(markup=False, emoji=False, **options)

@@ -1,4 +1,4 @@
-"""What a user asks to read and write; outputs are checked before any work is done."""
+"""Input and output files of commands; outputs are checked before any work is done."""
 
 from __future__ import annotations
 
@@ -12,14 +12,23 @@ from fourfold.errors import InputError
 from fourfold.files.output import files_of
 from fourfold.formats import check_writable
 from fourfold.formats.mrd.repeats import Repeats
+from fourfold.formats.registry import image_suffixes
 
-__all__ = ["PAGES", "FormatOptions", "check_folder", "check_output", "frames_in_words", "select_frames"]
+__all__ = [
+    "PAGES",
+    "FormatOptions",
+    "check_folder",
+    "check_output",
+    "frames_in_words",
+    "image_suffixes_in_words",
+    "select_frames",
+]
 
 PAGES = ("index.html", "scores.csv", "scores.json")
-"""What a study writes into its folder whatever it is about, the page first."""
+"""Files that every study writes into its folder, the page first."""
 
 GENERATOR = b'<meta name="generator" content="fourfold '
-"""What the head of every page of ours holds."""
+"""A line in the head of every page that fourfold writes."""
 _HEAD = 4096
 
 
@@ -46,6 +55,12 @@ class FormatOptions(TypedDict, total=False):
     """Rows and columns of the image that a trajectory encodes, for example --matrix 256 256."""
 
 
+def image_suffixes_in_words() -> str:
+    """Return the suffixes of images that can be written, such as ``.h5, .npz or .png``."""
+    *others, last = image_suffixes()
+    return f"{', '.join(others)} or {last}"
+
+
 def check_output(path: Path, suffixes: Sequence[str], inputs: Iterable[Path | None] = (), force: bool = False) -> None:
     """Raise InputError where `path` cannot be written, is one of the `inputs`, or exists without `force`."""
     check_writable(path, suffixes)
@@ -61,7 +76,7 @@ def check_output(path: Path, suffixes: Sequence[str], inputs: Iterable[Path | No
 def check_folder(folder: Path, names: Sequence[str]) -> None:
     """Raise InputError where a folder cannot take files of these names: the first one is the page that marks ours.
 
-    A page of ours is replaced with all that belongs to it, other files of these names are not.
+    A page that fourfold wrote is replaced with its other files. Files of these names without such a page are kept.
     """
     if folder.exists() and not folder.is_dir():
         raise InputError(f"The output '{folder}' is a file: name a folder.")

@@ -1,4 +1,4 @@
-"""Makes a command's flags from its types, and takes the same names from a settings file."""
+"""Makes a command's flags from its types, and reads the same names from a settings file."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def _first_look_at(name: str, tokens: Sequence[str]) -> Mapping[str, Any]:
 
 
 def _first_look(*, method: MethodName = None, settings: SettingsFile = None) -> None:
-    """Take the two options that decide on the others."""
+    """Take the two options that the others depend on."""
 
 
 def _with_settings_type(function: Callable[..., None], kind: Any) -> Callable[..., None]:

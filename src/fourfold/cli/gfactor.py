@@ -10,7 +10,7 @@ from cyclopts import Group, Parameter
 
 from fourfold.cli.computer import Computer, ComputerOptions
 from fourfold.cli.console import print_line, print_note, progress_bar
-from fourfold.cli.files import FormatOptions, check_output
+from fourfold.cli.files import FormatOptions, check_output, image_suffixes_in_words
 from fourfold.cli.flags import DATA, OUTPUT, Flag, MethodName, SettingsFile
 from fourfold.cli.preparation import Preparation
 from fourfold.cli.recon import settings_type
@@ -28,7 +28,7 @@ def gfactor(
     file: Path,
     /,
     *,
-    output: Annotated[Path, Parameter(alias="-o", group=OUTPUT)],
+    output: Annotated[Path, Parameter(alias="-o", group=OUTPUT, help=f"Map to write: {image_suffixes_in_words()}.")],
     method: MethodName = None,
     method_settings: Any = None,
     frame: Annotated[int | None, Parameter(group=DATA)] = None,
@@ -53,8 +53,6 @@ def gfactor(
     ----------
     file
         Raw k-space.
-    output
-        Map to write: .nii.gz, .nii, .h5, .npz, .cfl or .png.
     method
         Name of the method.
     frame

@@ -1,4 +1,4 @@
-"""The entry point: finds the command and turns what goes wrong into one line and an exit status."""
+"""The entry point: finds the command, and turns errors into one line and an exit status."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ _LACK_OF_MEMORY = (
 _LONGEST = 2000
 """Characters of a refusal; what a file holds may be quoted in it."""
 
-# What the first word after a command says, where it makes a command of its own.
+# Commands of two words: the second words of each.
 _BRANCHES = {"study": ("transfer", "losses", "shift")}
 
 

@@ -25,8 +25,8 @@ class Preparation:
     maps: Path | None = None
     """Coil maps to use instead of estimating them: npz or npy (frame, set, coil, y, x), cfl."""
     prewhiten: bool | None = None
-    """Make the coils' noise white with the noise scan, or with the corners of k-space where there is none; done unless
-    told otherwise where there is a noise scan."""
+    """Make the coils' noise white with the noise scan, or with the corners of k-space where there is none; the default
+    where there is a noise scan."""
     coils: int | None = None
     """Compress to this many virtual coils."""
     compression: Literal["svd", "geometric"] | None = None
@@ -61,11 +61,11 @@ class Preparation:
         return scan
 
     def notes(self, scan: Scan) -> tuple[str, ...]:
-        """Return what a reader must know of how scans like `scan` are prepared."""
+        """Return notes on how scans like `scan` are prepared."""
         if self.prewhiten is None and scan.noise is not None:
             return ("The coils' noise was made white with the file's noise scan (--no-prewhiten leaves it).",)
         if self.prewhiten and scan.noise is None:
-            return ("The coils' noise was made white with the corners of k-space, for want of a noise scan.",)
+            return ("The coils' noise was made white with the corners of k-space, as there is no noise scan.",)
         return ()
 
 

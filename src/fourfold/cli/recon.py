@@ -10,7 +10,7 @@ from cyclopts import Group, Parameter
 
 from fourfold.cli.computer import Computer, ComputerOptions
 from fourfold.cli.console import print_json, print_line, print_note, progress_bar
-from fourfold.cli.files import FormatOptions, check_output, select_frames
+from fourfold.cli.files import FormatOptions, check_output, image_suffixes_in_words, select_frames
 from fourfold.cli.flags import DATA, OUTPUT, Flag, MethodName, SettingsFile
 from fourfold.cli.preparation import Preparation
 from fourfold.cli.recon_outputs import Replacement, image_files, run_inputs
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from fourfold.cli.resumable_run import ResumableRun
 
 __all__ = ["recon", "settings_type"]
+
+OUTPUT_HELP = f"Image to write: {image_suffixes_in_words()}; FILE_METHOD.nii.gz in the current folder unless given."
 
 
 def settings_type(method: str | None) -> Any:
@@ -45,7 +47,7 @@ def recon(
     frames: Annotated[str | None, Parameter(group=DATA)] = None,
     format_options: Annotated[FormatOptions | None, Parameter(name="*", group=DATA)] = None,
     prepare: Annotated[Preparation, Parameter(name="*", group=DATA)] = Preparation(),  # noqa: B008  # frozen
-    output: Annotated[Path | None, Parameter(alias="-o", group=OUTPUT)] = None,
+    output: Annotated[Path | None, Parameter(alias="-o", group=OUTPUT, help=OUTPUT_HELP)] = None,
     report: Annotated[Path | None, Parameter(group=OUTPUT)] = None,
     json: Annotated[Flag, Parameter(group=OUTPUT)] = False,
     force: Annotated[Flag, Parameter(group=OUTPUT)] = False,
@@ -57,11 +59,11 @@ def recon(
 
     Frames (slices) are read, reconstructed and written one after the other, so a file may be larger than the memory;
     methods for series, such as kt-tv, need all chosen frames at once. Finished frames that took longer than half a
-    second are kept in a hidden folder beside the output until the volume is written: the same command goes on where it
-    was ended, by whatever. Where the method fits a network, Ctrl-C also writes the frames so far, with the best image
-    of the last one.
-    Without `--method` one that suits the data is chosen, and the choice and its reason are told. The settings of a
-    method are options of this command once it is named: see `fourfold recon --method tv --help`.
+    second are kept in a hidden folder beside the output until the volume is written, so an interrupted command can be
+    run again and goes on. Where the method fits a network, Ctrl-C also writes the frames so far, with the best image of
+    the last one.
+    Without `--method`, a method that suits the data is chosen; the choice and its reason are printed. The settings of a
+    named method are options of this command: see `fourfold recon --method tv --help`.
 
     For example:
 
@@ -81,8 +83,6 @@ def recon(
         Name of the method; `fourfold methods` lists them.
     frames
         One frame (3) or a range without its end (2:5, or every fourth frame 0:40:4), counted from 0; all unless given.
-    output
-        Image to write: .nii.gz, .nii, .h5, .npz, .cfl or .png; FILE_METHOD.nii.gz in the current folder unless given.
     report
         HTML page to write about the middle frame, or about the series that a method for series makes.
     json

@@ -1,4 +1,4 @@
-"""Text for a terminal: names and labels come from files, and must neither steer the terminal nor stop the program."""
+"""Text for a terminal, made safe: names and labels come from files and may hold any characters."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["accept_any_encoding", "is_unicode", "json_safe", "print_line", "prin
 # direction of reading round.
 _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 _HANDLER = "fourfold"
-# What our own sentences and tables have beyond ASCII.
+# Characters beyond ASCII in fourfold's sentences and tables.
 _ASCII = {"×": "x", "–": "-", "−": "-", "…": "...", "’": "'", "·": ".", "±": "+-", "→": "->", "≤": "<=", "≥": ">="}
 
 

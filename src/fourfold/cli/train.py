@@ -1,4 +1,4 @@
-"""`fourfold train`: a network from settings to weights."""
+"""`fourfold train`: trains a network and writes its weights."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ def train(
     threads: int | None = None,
     json: Annotated[Flag, Parameter(group=OUTPUT)] = False,
 ) -> None:
-    """Train a network as a settings file says, and write its weights.
+    """Train a network with the settings in a file, and write its weights.
 
-    The file names the network, the data, the losses and the stages; it may start from a published training with
-    `preset: varnet` (or dar2018, ghodrati2019-unet, ghodrati2019-resnet, fastmri-unet).
+    The file gives network, data, losses and stages. It may build on a published training with `preset: varnet` (or
+    dar2018, ghodrati2019-unet, ghodrati2019-resnet, fastmri-unet).
 
-    The folder of the output then holds the weights and their manifest, checkpoints, the log, and `training.html` with
-    the loss curves. The same command again goes on with a training that was interrupted.
+    The output folder then holds the weights and their manifest, checkpoints, the log, and `training.html` with the loss
+    curves. The same command again resumes an interrupted training.
 
     For example:
 
@@ -48,7 +48,7 @@ def train(
     output
         Folder to write to.
     threads
-        Processor threads to use; torch decides unless given.
+        Number of processor threads; by default torch decides.
     json
         Print the manifest on stdout as JSON.
     """
@@ -61,7 +61,7 @@ def train(
 
 
 def carry_out(work: Callable[[Progress], Manifest], folder: Path, threads: int | None, json: bool) -> None:
-    """Do a training with progress on the screen, write its page whatever comes, and print what was trained."""
+    """Run a training with a progress bar, write its page even after errors, and print a summary."""
     from fourfold.report.training import write_training
 
     Computer(threads=threads).claim()
@@ -70,13 +70,13 @@ def carry_out(work: Callable[[Progress], Manifest], folder: Path, threads: int |
             manifest = work(bar)
     except KeyboardInterrupt:
         if (folder / "checkpoints").exists():
-            print_note(f"Checkpoints stay in '{folder}': the same command again goes on from the last one.")
+            print_note(f"Checkpoints are in '{folder}': the same command again resumes from the last one.")
         raise
     finally:
         if (folder / "losses.csv").exists():
             write_training(folder)
     if os.environ.get("RANK", "0") != "0":
-        # Of several processes that torchrun started, one speaks.
+        # Only the first of several processes that torchrun started prints.
         return
     if json:
         print_json(manifest.model_dump(mode="json"))

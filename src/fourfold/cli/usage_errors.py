@@ -1,4 +1,4 @@
-"""Sentences for options that do not fit: what was found, what is expected, what to do."""
+"""Sentences on invalid options: the problem, what is expected, what to do."""
 
 from __future__ import annotations
 

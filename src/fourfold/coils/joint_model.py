@@ -23,19 +23,19 @@ _NEGLIGIBLE = 1e-4
 
 
 def require_neighbours(mask: Tensor) -> None:
-    """Refuse a pattern (ky, kx) without neighbouring samples along an axis, such as evenly spaced lines alone.
+    """Reject a pattern (ky, kx) without adjacent samples along an axis, such as evenly spaced lines only.
 
-    Such samples fit an image with its aliasing as well as one without; nothing tells which the coils saw.
+    Such samples are consistent with an image with and without aliasing, so that the maps are not determined.
 
     Raises
     ------
     InputError
-        Naming the axis.
+        For such a pattern; the message gives the axis.
     """
     name = axis_without_neighbours(mask)
     if name is not None:
         raise InputError(
-            f"The scan has no two neighbouring samples along {name}, by which image and coil maps are told apart; "
+            f"The scan has no two neighbouring samples along {name}, which joint estimation of image and maps needs; "
             "acquire some calibration lines at the centre of k-space, or give coil_maps."
         )
 

@@ -8,10 +8,9 @@ from torch.nn.functional import pad
 
 from fourfold.coils.eigenvectors import pixels_per_block, principal_eigenvectors
 from fourfold.coils.map_phase import align_phase
-from fourfold.coils.root_sum_of_squares import matched_combination
 from fourfold.errors import InputError
 
-__all__ = ["adaptive_combination", "walsh"]
+__all__ = ["walsh"]
 
 
 @torch.no_grad()
@@ -61,11 +60,3 @@ def _solve_frame(images: Tensor, maps: Tensor, window: int) -> None:
         local = patches[:, block].permute(1, 2, 0, 3, 4).flatten(3)
         vectors, _ = principal_eigenvectors(local @ local.mH)
         maps[:, block] = vectors[..., 0].permute(2, 0, 1)
-
-
-def adaptive_combination(coil_images: Tensor, window: int = 7) -> Tensor:
-    """Return the image (frame, y, x) of coil images (frame, coil, y, x), weighted by their Walsh maps.
-
-    Unlike the root-sum-of-squares it keeps the phase, and its background noise is lower.
-    """
-    return matched_combination(coil_images, walsh(coil_images, window)[:, 0])

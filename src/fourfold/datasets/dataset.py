@@ -146,7 +146,7 @@ class Examples(Dataset[Example]):
 
     def __getitem__(self, index: int) -> Example:
         if not -len(self) <= index < len(self):
-            raise IndexError(f"there are {len(self)} examples for {self.part}; {index} was asked for")
+            raise IndexError(f"there are {len(self)} examples for {self.part}; there is no {index}")
         index %= len(self)
         try:
             return self._example(self._acquisition(index), index)

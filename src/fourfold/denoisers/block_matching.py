@@ -54,7 +54,7 @@ class BlockMatching:
     patches wrap round the borders.
 
     A patch's share in its stack falls to zero before another patch takes its place, and the members' order does not
-    matter (Dabov's third transform hangs on it). The result is therefore a continuous function of the image: a rounding
+    matter, unlike in Dabov's third transform. The result is therefore a continuous function of the image: a rounding
     error that exchanges two patches changes it by a rounding error.
 
     Parameters

@@ -1,1 +1,1 @@
-"""Files in and out: found, sized and read strictly; written whole or not at all."""
+"""Input files: checked, compared with the memory and read strictly. Output files: written whole or not at all."""

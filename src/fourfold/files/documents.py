@@ -1,6 +1,6 @@
-"""YAML, TOML and JSON: read strictly, so that no line of a file is dropped in silence and none fills the memory.
+"""YAML, TOML and JSON, read strictly: duplicate names and files that would fill the memory are refused.
 
-And values as the types that JSON knows.
+Also converts values to JSON types.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def read_json(path: Path) -> Any:
 
 
 def parse_json(text: str | bytes, what: str) -> Any:
-    """Return the content of JSON text; `what` says in the InputError's sentence where it stands."""
+    """Return the content of JSON text; `what` is the subject of the InputError's sentence."""
     return _explained(_json, text, what, "JSON")
 
 
@@ -61,7 +61,7 @@ def _explained(parse: Callable[[Any], Any], text: str | bytes, what: str, langua
         return parse(text)
     except RecursionError:
         raise InputError(f"{what} is not valid {language}: it is nested too deeply; flatten it.") from None
-    # YAMLError is none, but dates and numbers that are none raise it.
+    # YAMLError is no ValueError, but invalid dates and numbers raise one.
     except (yaml.YAMLError, ValueError) as error:
         reason = " ".join(str(error).split())
         raise InputError(f"{what} is not valid {language}: {reason}; correct it.") from None
@@ -93,7 +93,7 @@ def _yaml(text: str) -> Any:
 
 
 def _check_nodes(root: yaml.Node) -> None:
-    """Refuse names that are given twice, and aliases that stand for very much or for themselves."""
+    """Refuse names that are given twice, and aliases that are circular or expand to very many values."""
     waiting, count = [root], 0
     while waiting:
         node = waiting.pop()
@@ -118,7 +118,7 @@ def _check_names(keys: Sequence[yaml.ScalarNode]) -> None:
 
 def plain(value: Any) -> Any:
     """Return `value` as JSON types: NumPy numbers and arrays unpacked, bytes decoded, NaN as None."""
-    # Loaded where it is used: the help needs none of it.
+    # Loaded here, since the help does not need it.
     import numpy as np
 
     if isinstance(value, Mapping):

@@ -1,4 +1,4 @@
-"""HDF5 files, opened safely: all samples lie in the file itself, and what is declared fits into the memory."""
+"""HDF5 files, opened safely: all samples must lie in the file itself, and sizes must fit into the memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Input files: is there one, may it be read, is it a file at all; and the text of small ones."""
+"""Input files: whether they exist and may be read, and the text of small ones."""
 
 from __future__ import annotations
 

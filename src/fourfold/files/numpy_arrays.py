@@ -1,4 +1,4 @@
-"""Arrays in NumPy's ``.npy`` and ``.npz`` files: their headers first, their numbers where they fit into the memory."""
+"""Arrays in NumPy's ``.npy`` and ``.npz`` files: headers first, numbers only where they fit into the memory."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Array = npt.NDArray[Any]
 
 @dataclass(frozen=True)
 class StoredArray:
-    """An array in a file, of which the header is read and nothing else.
+    """An array in a file, of which only the header has been read.
 
     Attributes
     ----------
@@ -66,7 +66,7 @@ class StoredArray:
         return np.array(self.read()) if self.is_mapped else self.read()
 
     def rows(self, indices: Sequence[int]) -> Array:
-        """Return a copy of these entries along the first axis; of a compressed array no others are kept."""
+        """Return a copy of some entries along the first axis; other entries of a compressed array are discarded."""
         self._require_memory((len(indices), *self.shape[1:]), f"{len(indices)} of {self.shape[0]} entries")
         if self.fortran:
             array = self.read()

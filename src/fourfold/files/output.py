@@ -1,4 +1,4 @@
-"""Output files: checked before long work, written beside their place, and moved there when they are whole."""
+"""Output files: checked before long work, written to a temporary file beside the target, renamed when complete."""
 
 from __future__ import annotations
 
@@ -66,9 +66,9 @@ def files_of(path: Path) -> tuple[Path, ...]:
 
 @contextmanager
 def atomically(path: Path, suffix: str, replace: bool = True) -> Iterator[Path]:
-    """Give a temporary path beside `path`; when the block succeeds, what was written there takes the place of `path`.
+    """Yield a temporary path beside `path`; when the block succeeds, the file written there replaces `path`.
 
-    Whatever goes wrong in the block, an interruption included, leaves neither the target changed nor a temporary file.
+    An error or an interruption in the block leaves the target unchanged and no temporary file.
     A format of several files writes them under the temporary path's stem. Without `replace` a target that exists by
     then, perhaps written by another process meanwhile, is kept.
 
@@ -96,7 +96,7 @@ def atomically(path: Path, suffix: str, replace: bool = True) -> Iterator[Path]:
 
 @contextmanager
 def refusals_explained(path: Path) -> Iterator[None]:
-    """Turn the system's refusal to write into an InputError that names the file and the cause."""
+    """Turn an error of the system in writing into an InputError that names the file and the cause."""
     try:
         yield
     except OSError as error:
@@ -108,7 +108,7 @@ def refusals_explained(path: Path) -> Iterator[None]:
 
 @contextmanager
 def late_refusal(path: Path) -> Iterator[IO[bytes]]:
-    """Open a new file for a library that cannot stand a refusal to write: it is raised when the library has finished.
+    """Open a new file for a library that cannot handle write errors: they are raised when the library has finished.
 
     HDF5 ends the process where it cannot write what it has to close; torch hides the cause.
 
@@ -126,7 +126,7 @@ def late_refusal(path: Path) -> Iterator[IO[bytes]]:
 
 
 class _Target(io.FileIO):
-    """A file that keeps the first refusal to write in mind; what is written after it is dropped."""
+    """A file that remembers the first write error; what is written after it is dropped."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path, "w+")
@@ -160,7 +160,7 @@ class _Target(io.FileIO):
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write text in UTF-8; a name that the system gave and that is no text is written as code writes it."""
+    """Write text in UTF-8; characters that it cannot encode, such as undecodable bytes of file names, are escaped."""
     path.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 

@@ -65,7 +65,7 @@ class CflFile(ScanFile):
 
     @classmethod
     def recognises(cls, path: Path) -> bool:
-        """Whether the file is a BART header, or ends in ``.cfl``: samples have no mark of their own."""
+        """Whether the file is a BART header, or ends in ``.cfl``: the samples alone cannot be recognised."""
         return first_bytes(path, 12) == b"# Dimensions" or path.suffix == ".cfl"
 
     def __init__(self, path: Path) -> None:
@@ -173,7 +173,7 @@ class CflFile(ScanFile):
         )
 
     def check_array(self, known: Mapping[int, Array]) -> None:
-        """Refuse axes that stand for something else, as the base does, and coils in the place of partitions."""
+        """Refuse axes in another order, as the base class does, and coils in the place of partitions."""
         super().check_array(known)
         if self.partitions_unchecked:
             energies = [energy_of(plane) for plane in self._samples(0)[0]]

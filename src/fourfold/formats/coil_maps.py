@@ -1,4 +1,4 @@
-"""Coil maps from a file of their own: NumPy's, or BART's as ``bart ecalib`` writes it."""
+"""Coil maps from a separate file: NumPy's, or BART's as ``bart ecalib`` writes it."""
 
 from __future__ import annotations
 

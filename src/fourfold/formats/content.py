@@ -1,4 +1,4 @@
-"""Whether what a file calls k-space looks like it: axes in their order, nothing transformed, the peak at the centre.
+"""Checks that samples look like k-space: axes in their order, nothing transformed, the peak at the centre.
 
 The thresholds lie between what 266 axes of real and simulated k-space have (17 raw scans; images of heads, hearts,
 abdomens, rats and photographs, transformed) and what 258 axes of images and of data transformed along one axis have:
@@ -12,8 +12,8 @@ highest line over the median line               at least 140         no matter  
 its distance from the centre, in samples        at most 3 of 512     no matter            n / 16
 ==============================================  ===================  ===================  =========
 
-Noise has 0.13, 0.13 and 1 in the first three, so that nothing is claimed of a scan without signal. Objects of a
-twentieth of the field of view at its very middle have 0.68 and 1: their k-space is wide.
+Noise has 0.13, 0.13 and 1 in the first three, so scans without signal pass. Objects of a twentieth of the field of view
+at its centre have 0.68 and 1: their k-space is wide.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ FALL = 10
 SOME_CONTRAST = 4
 # Shots of a radial scan all pass the centre: their energies differ little, while samples along them have a peak.
 FLAT = 3
-# A line that a spike has hit is no peak, nor are so few lines a spectrum.
+# Fewer lines than this show no spectrum; a single line with a spike is no peak.
 FEWEST = 8
 SHORTEST = 16
 # The largest receiver arrays have 128 channels.
@@ -91,7 +91,7 @@ def tolerance(size: int) -> int:
 def find_peak(energy: Array, contrast: float = CONTRAST) -> int | None:
     """Return where the energy (line,) peaks among the lines that were acquired, None where no peak is clear.
 
-    Lines without energy were not acquired. The median of three neighbours keeps a single corrupt line from being one.
+    Lines without energy were not acquired. The median of three neighbours ignores a single corrupt line.
     """
     acquired = np.flatnonzero(energy > 0)
     if len(acquired) < FEWEST or not np.isfinite(energy).all():

@@ -37,10 +37,10 @@ COMPANIONS = ("coil_maps", "calibration_kspace", "noise")
 class FastMRIFile(ScanFile):
     """Reads ``kspace`` (slice, coil, height, width) or (slice, height, width); the height is the readout.
 
-    ``mask`` marks the acquired columns of test data; without it, what is not zero was acquired. Columns outside the
-    header's encoding limits are zero padding: in a file with a mask they count as not acquired, whatever the mask says
-    there; in a fully sampled file they count as sampled, since the file's own reference is made with these zeros and
-    masks may then be drawn over the full width.
+    ``mask`` marks the acquired columns of test data. Without it, samples that are not zero were acquired. Columns
+    outside the header's encoding limits are zero padding. In a file with a mask they count as not acquired, whatever
+    the mask says there. In a fully sampled file they count as sampled: the file's reference image is made with these
+    zeros, and masks may then be drawn over the full width.
     """
 
     format: ClassVar[str] = "fastMRI HDF5"
@@ -107,7 +107,7 @@ class FastMRIFile(ScanFile):
         return shape[1], shape[2]
 
     def _check_encoding(self) -> None:
-        """Compare the header with the array; an encoding whose axes are exchanged is turned."""
+        """Compare the header with the array; exchange the axes of an encoding that has them the other way round."""
         if self.encoding is None:
             return
         check_limits(self.encoding.lines, "kspace_encoding_step_1", self.path)
@@ -143,7 +143,7 @@ class FastMRIFile(ScanFile):
                 name: self._companion(file[name], frames) for name in COMPANIONS if name in file
             }
         kspace = kspace[:, None] if self.single_coil else kspace
-        sampling, notes = self._sampling(kspace, stored, frames)
+        sampling, notes = self._find_mask(kspace, stored, frames)
         source = self.source(frames)
         return RawScan(
             kspace,
@@ -155,14 +155,14 @@ class FastMRIFile(ScanFile):
         )
 
     def _companion(self, dataset: h5py.Dataset, frames: Sequence[int]) -> Array:
-        """Read coil maps, calibration or noise; the first two have a frame axis of their own."""
+        """Read coil maps, calibration k-space or noise; the first two have a frame axis."""
         per_frame = dataset.name != "/noise" and dataset.shape[0] == self.frames > 1
         check_dataset(dataset, self.path, len(frames) if per_frame else None)
         array: Array = np.stack([dataset[index] for index in frames]) if per_frame else dataset[()]
         return array.astype(np.complex64, copy=False)
 
-    def _sampling(self, kspace: Array, stored: Any, frames: Sequence[int]) -> tuple[RawSampling, tuple[str, ...]]:
-        """Return the pattern, and sentences on what contradicts itself."""
+    def _find_mask(self, kspace: Array, stored: Any, frames: Sequence[int]) -> tuple[RawSampling, tuple[str, ...]]:
+        """Return the pattern, and notes on contradictions in the file."""
         left, right = self._padding()
         columns = np.any(acquired(kspace), axis=1)
         inner = slice(left, self.matrix[1] - right)
@@ -172,7 +172,7 @@ class FastMRIFile(ScanFile):
             inner, left, right, notes = slice(None), 0, 0, (note,)
         details: dict[str, Any] = {"padded_columns": [left, right]} if left or right else {}
         if stored is not None:
-            sampling, mask_notes = self._stored_sampling(kspace, stored, frames, inner, details)
+            sampling, mask_notes = self._sampling_of_stored_mask(kspace, stored, frames, inner, details)
             return sampling, (*notes, *mask_notes)
         sampled = measured(kspace[..., inner], frames, self.path)
         if bool(sampled.all()):
@@ -181,7 +181,7 @@ class FastMRIFile(ScanFile):
         mask[..., inner] = sampled
         return RawSampling(merge_frames(mask), details=details), notes
 
-    def _stored_sampling(
+    def _sampling_of_stored_mask(
         self, kspace: Array, stored: Any, frames: Sequence[int], inner: slice, details: dict[str, Any]
     ) -> tuple[RawSampling, tuple[str, ...]]:
         ny, nx = self.matrix
@@ -202,11 +202,11 @@ class FastMRIFile(ScanFile):
         mask = np.broadcast_to(mask, (len(mask), ny, nx)).copy()
         check_mask(kspace, mask, self.path)
         if self.record:
-            # Our own files mean what they say, measured zeros too.
+            # In files that fourfold wrote, the mask also marks measured zeros.
             return sampling_from(self.record, merge_frames(mask), details), ()
         unpadded = np.zeros_like(mask)
         unpadded[..., inner] = mask[..., inner]
-        # Columns that are marked but hold nothing would be taken for measured zeros.
+        # Columns that are marked but empty would count as measured zeros.
         empty = np.any(unpadded, axis=1) & ~np.any(acquired(kspace), axis=1)
         if bool(empty.any()):
             details = {**details, "columns_marked_but_empty": int(empty.any(axis=0).sum())}
@@ -246,7 +246,7 @@ def write_image(path: Path, reconstruction: Reconstruction) -> None:
 
 
 def write_scan(path: Path, scan: Scan) -> None:
-    """Write k-space in fastMRI's layout, with its companions and all that is known of it."""
+    """Write k-space in fastMRI's layout, with coil maps, calibration k-space, noise and the scan's record."""
     mask = scan.mask.cpu().numpy()
     columns_alone = mask.shape[0] == 1 and bool((mask == mask[:, :1]).all())
     with late_refusal(path) as target, h5py.File(target, "w") as file:
@@ -262,7 +262,7 @@ def write_scan(path: Path, scan: Scan) -> None:
 
 def _encoding_of(scan: Scan) -> Encoding:
     ny, nx = scan.shape
-    # Zero stands for a field of view that is not known, for which the header has no word.
+    # The header cannot say that a field of view is not known: it is 0 then.
     spacing, dy, dx = (size or 0.0 for size in scan.geometry.voxel_size)
     recon_y, recon_x = scan.geometry.image_size or scan.shape
     return Encoding(

@@ -1,9 +1,9 @@
 """Whether lines of k-space run both ways, as those of raw EPI do, or are shifted against each other.
 
-EPI reads every second line (with several shots every second group of lines) backwards. Where nobody has turned these
-round, the object's profile, the Fourier transform along the readout, stands the other way round in them. Where they
-were turned round but begin too early or too late, since gradients are delayed, their phase grows along the profile
-against that of their neighbours. Both give a ghost half a field of view away. The phase is found by autocorrelation, as
+EPI reads every second line (with several shots every second group of lines) backwards. If these lines are not reversed,
+the object's profile (the Fourier transform along the readout) is mirrored in them. If they are reversed but begin too
+early or too late, because of gradient delays, their phase differs from that of their neighbours by a linear ramp along
+the profile. Both give a ghost half a field of view away. The phase is found by autocorrelation, as
 in Ahn and Cho, "A new phase correction method in NMR imaging based on autocorrelation and histogram analysis", IEEE
 Trans Med Imaging 6:32 (1987), here from line to line.
 

@@ -1,4 +1,4 @@
-"""Masks that come with a file: their values, and whether the data agree with them."""
+"""Masks stored in a file: their values, and whether they agree with the data."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def merge_frames(mask: Mask) -> Mask:
 
 
 def line_axis_of(mask: Mask, default: Axis) -> Axis:
-    """Return the axis along which whole lines are left out, or `default` where the pattern does not tell."""
+    """Return the axis along which whole lines are left out, or `default` where the pattern does not show it."""
     whole_rows = bool((mask == mask[:, :, :1]).all())
     whole_columns = bool((mask == mask[:, :1]).all())
     if whole_rows == whole_columns:

@@ -22,7 +22,7 @@ SAMPLING = ("kind", "seed", "target_acceleration", "details")
 
 
 def scan_record(scan: Scan) -> str:
-    """Return all of a scan but its arrays as JSON: geometry, sampling, source, line axis, kind of trajectory."""
+    """Return a scan without its arrays as JSON: geometry, sampling, source, line axis, kind of trajectory."""
     sampling = {name: getattr(scan.sampling, name) for name in SAMPLING}
     source = {name: getattr(scan.source, name) for name in ("label", "simulated", "details", "notes")}
     geometry = dataclasses.asdict(scan.geometry)

@@ -34,10 +34,9 @@ def stack_paths(path: Path, stacks: int) -> list[Path]:
 def write_image(path: Path, reconstruction: Reconstruction) -> None:
     """Write the magnitude, float32, as (x, y, slice), or (x, y, slice, rest) where slices were imaged repeatedly.
 
-    Frames that are no single stack go into the files that `stack_paths` names. The affine follows `Geometry` and is
-    marked as the scanner's. Where voxel size, position or orientation are not known, there is none and its code is 0;
-    voxel sizes that are not known stand as 1 of an unknown unit. How the image was made goes into a comment extension
-    as JSON.
+    Frames of several stacks are written to the files that `stack_paths` names. The affine follows `Geometry` and is
+    marked as the scanner's. Where voxel size, position or orientation is not known, there is no affine and its code is
+    0; unknown voxel sizes are 1 in an unknown unit. A comment extension holds the image's record as JSON.
     """
     stacks = split_stacks(reconstruction)
     for target, (stack, slices) in zip(stack_paths(path, len(stacks)), stacks, strict=True):
@@ -45,7 +44,7 @@ def write_image(path: Path, reconstruction: Reconstruction) -> None:
 
 
 def _write_stack(path: Path, reconstruction: Reconstruction, slices: int) -> None:
-    # Loaded where it is used: most commands start without.
+    # Loaded here, since most commands do not need it.
     import nibabel
 
     magnitude = reconstruction.magnitude.cpu().numpy()

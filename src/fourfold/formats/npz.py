@@ -43,10 +43,10 @@ MOST_NAMED = 12
 class NumpyFile(ScanFile):
     """Reads ``kspace`` (ky, kx), (coil, ky, kx) or (frame, coil, ky, kx), complex64 or complex128, centred.
 
-    Beside it ``mask``, ``coil_maps`` (or ``maps``), ``calibration_kspace``, ``noise``, ``line_axis``, ``voxel_size``,
-    ``image_size`` and ``label`` may stand; a ``.npy`` file is k-space alone. Arrays that are not compressed are mapped,
-    so that only the frames asked for are read; compressed ones are unpacked from their beginning, of which only the
-    frames asked for are kept.
+    Other arrays may be ``mask``, ``coil_maps`` (or ``maps``), ``calibration_kspace``, ``noise``, ``line_axis``,
+    ``voxel_size``, ``image_size`` and ``label``. A ``.npy`` file is k-space alone. Uncompressed arrays are mapped, so
+    that only the requested frames are read. Compressed arrays are unpacked from their beginning, and only the requested
+    frames are kept.
 
     With a trajectory (`fourfold.formats.trajectories.read_trajectory`), k-space is (…, shot, sample) or (…, sample,
     shot): neighbouring points along a shot lie closer together than those of neighbouring shots.

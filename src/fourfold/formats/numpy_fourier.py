@@ -1,6 +1,6 @@
 """The centred orthonormal Fourier transform of NumPy arrays along one axis, as the readers need it.
 
-`fourfold.physics` has the same transform for tensors; the readers stand below it and use NumPy alone.
+`fourfold.operators.fourier` has the same transform for tensors. Readers use NumPy only, so that torch is not loaded.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ def crop_field_of_view(kspace: Array, size: int) -> Array:
 def inverse_rows(size: int, points: Sequence[int]) -> Array:
     """Return the rows of the inverse transform that give the image `points`: complex64, (point, size).
 
-    A few points of a long axis are then a sum over its samples, read one after another, instead of a
-    transform that holds the whole axis in memory.
+    A few points of a long axis are then a sum over its samples, which can be read one after another. A transform would
+    hold the whole axis in memory.
     """
     k = np.arange(size) - size // 2
     r = np.asarray(points) - size // 2

@@ -1,4 +1,4 @@
-"""From `Geometry` to what viewers need: an affine, the letters of the axes, the way up on a page."""
+"""Orientation of images: affine matrix, letters of the axes, and how images are turned for display."""
 
 from __future__ import annotations
 

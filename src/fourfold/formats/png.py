@@ -24,8 +24,8 @@ PERCENTILE = 99.9
 def write_image(path: Path, reconstruction: Reconstruction) -> None:
     """Write the magnitude, windowed from zero to its 99.9th percentile over all frames; several frames as a montage.
 
-    Frames are turned to the radiological view where their orientation is known. The window and how the image was made
-    stand in the file's text.
+    Frames are turned to the radiological view where their orientation is known. The file's text states the window and
+    how the image was made.
     """
     frames = orient_for_display(reconstruction.magnitude.cpu().numpy(), reconstruction.geometry)
     white = float(np.percentile(frames, PERCENTILE)) or 1.0

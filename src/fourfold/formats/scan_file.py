@@ -32,7 +32,7 @@ MOST_SORTED = 100_000
 
 
 class FrameLabels(Sequence[Mapping[str, int]]):
-    """What each frame is: made when asked for, since a header can declare any number of frames."""
+    """The label of each frame. Labels are made on access, since a header can declare any number of frames."""
 
     def __init__(self, frames: int, label: Callable[[int], Mapping[str, int]]) -> None:
         self.frames, self.label = frames, label
@@ -52,10 +52,10 @@ class FrameLabels(Sequence[Mapping[str, int]]):
 
 
 class ScanFile(ABC):
-    """A raw file, opened: its header is known, its frames are read when asked for.
+    """An open raw file: its header is known, its frames are read on demand.
 
-    Indexing gives a `Scan` of one frame, iteration gives them all one after another, `load` gives several in one scan.
-    Nothing stays open between reads, so that a ScanFile can be pickled and sent to worker processes.
+    Indexing gives a `Scan` of one frame. Iteration gives all frames one by one. `load` gives several in one scan. The
+    file is closed between reads, so a ScanFile can be pickled and sent to worker processes.
 
     Attributes
     ----------
@@ -76,11 +76,11 @@ class ScanFile(ABC):
     notes
         Sentences that the record of every image made of the file begins with, as in `Source`.
     labels
-        What each frame is, for example ``{"slice": 3, "repetition": 0}``; None where the file does not tell.
+        What each frame is, for example ``{"slice": 3, "repetition": 0}``; None where not known.
     block
         Frames that one pass over the file yields at no further cost; iteration reads so many at a time.
     check_content
-        Whether frames are refused whose samples do not look like k-space (`fourfold.formats.content`).
+        Whether frames whose samples do not look like k-space are refused (`fourfold.formats.content`).
     axes_unchecked
         Whether frames, coils and samples are axes of a plain array, whose order the file does not state and
         `check_array` has not checked yet.
@@ -117,13 +117,14 @@ class ScanFile(ABC):
     def read(self, frames: Sequence[int]) -> RawScan:
         """Read the frames with these indices (each from 0 to ``len(self) - 1``) into one scan, as the format has them.
 
-        What formats write; users call `load` or index the file, which check the samples and leave out silent coils.
+        Each format implements this. Users call `load` or index the file, which check the samples and leave out silent
+        coils.
         """
 
     def read_checked(self, frames: Sequence[int]) -> RawScan:
-        """Read frames that fit into the memory, without silent coils; refuse those that do not look like k-space.
+        """Read frames that fit into the memory, without silent coils.
 
-        The latter unless `check_content` is off.
+        Frames that do not look like k-space are refused, unless `check_content` is off.
         """
         self._require_memory(len(frames), "export a smaller part of the data, or take a computer with more memory")
         scan = self._read_without_silent_coils(frames)
@@ -148,9 +149,9 @@ class ScanFile(ABC):
         return notes
 
     def check_array(self, known: Mapping[int, npt.NDArray[np.complex64]]) -> None:
-        """Refuse an array whose axes stand for something else; looks once, at the middle frame and some around it.
+        """Refuse an array whose axes are in another order; checks the middle frame and some around it, once.
 
-        Frames at an object's rim are no judge: what is seen there is small, and its k-space is wide.
+        Frames at the edge of an object are not used: the object is small there, so its k-space is wide.
 
         Parameters
         ----------
@@ -168,7 +169,7 @@ class ScanFile(ABC):
             part = indices[start : start + self.block]
             try:
                 stack = self._arrays(part, known)
-            except InputError:  # raised again when this frame is asked for
+            except InputError:  # raised again when this frame is read
                 return
             if start == 0:
                 check_axes(stack[0], f"'{self.path}', frame {middle}")
@@ -209,7 +210,7 @@ class ScanFile(ABC):
         return Source(str(self.path), self.format, label, self.simulated, details, self.notes)
 
     def restore(self, record: Mapping[str, Any]) -> None:
-        """Take over what `scan_record` wrote into a file of ours; nothing where `record` is empty."""
+        """Set what `scan_record` wrote into a file by fourfold; nothing where `record` is empty."""
         if record:
             source = record["source"]
             self.volume, self.line_axis = geometry_from(record["geometry"]), record["line_axis"]
@@ -217,7 +218,7 @@ class ScanFile(ABC):
             self.details = dict(source["details"])
             self.notes = tuple(source.get("notes", ()))
             labels = self.details.pop("frames", None)
-            # Numbers of another file's frames: in this one they count from 0.
+            # These number the frames of another file; in this one they count from 0.
             self.details.pop("file_frames", None)
             self.labels = labels if labels and len(labels) == self.frames else None
 
@@ -271,7 +272,7 @@ class ScanFile(ABC):
         return Scan.from_raw(self.read_checked(indices))
 
     def _read_without_silent_coils(self, frames: Sequence[int]) -> RawScan:
-        """Read frames; coils that are silent in them, but not in the whole file, are left out, and a note says so."""
+        """Read frames without coils that are silent in them but not in the whole file; a note names these coils."""
         try:
             return self._with_file_frames(self.read(frames), frames)
         except SilentCoils as refusal:
@@ -325,7 +326,7 @@ class ScanFile(ABC):
         return indices
 
     def summary(self, first: RawScan | None = None) -> dict[str, Any]:
-        """Return what the header and the first frame tell, as JSON types; reads that frame unless it is given."""
+        """Return the facts of the header and the first frame as JSON types; reads that frame unless it is given."""
         scan = first or self.read_checked([0])
         geometry = scan.geometry
         return {
@@ -351,7 +352,7 @@ class ScanFile(ABC):
         }
 
     def _count_stacks(self) -> int | None:
-        """Return the number of stacks; None of files with so many frames that nobody has looked at all of them."""
+        """Return the number of stacks; None of files with too many frames to sort."""
         return len(find_stacks(self.volume, self.labels, self.frames)) if self.frames <= MOST_SORTED else None
 
     def __repr__(self) -> str:

@@ -1,4 +1,4 @@
-"""Which frames one volume can hold: parallel slices at equal distances, imaged once or repeatedly."""
+"""Stacks, the frames that one volume can hold: parallel slices at equal distances, imaged once or repeatedly."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ DEVIATION = 0.1
 FRAME_BYTES = 1000
 """What label, placement and index of a frame take in memory."""
 SMALL = 0.1
-"""The side in mm that this is a part of where none is known."""
+"""The side of a voxel in mm where none is known."""
 TURN = 1e-3
 """How far the directions of parallel slices may differ."""
 
@@ -51,11 +51,10 @@ class Stack:
 
 
 def find_stacks(geometry: Geometry, labels: Labels, frames: int) -> list[Stack]:
-    """Sort frames into stacks: by their placements, where positions are not known by their labels.
+    """Sort frames into stacks by their placements, or by their labels where positions are not known.
 
-    Slices that are parallel, equidistant and not shifted sideways are one stack, and so are they where all of them
-    were imaged repeatedly. A time that lacks some of them, as the last one of a scan that was ended early, is a stack
-    of its own.
+    Slices that are parallel, equidistant and not shifted sideways are one stack, also where all of them were imaged
+    repeatedly. A time that lacks some slices is a separate stack, for example the last time of a scan that ended early.
 
     Parameters
     ----------
@@ -76,7 +75,7 @@ def find_stacks(geometry: Geometry, labels: Labels, frames: int) -> list[Stack]:
     counts: dict[Hashable, int] = defaultdict(int)
     for frame in range(frames):
         time = () if labels is None else _time(labels[frame])
-        # What was imaged again without a label that says so belongs to a time of its own.
+        # A frame that was imaged again, without a label for it, belongs to a separate time.
         again = counts[columns[frame], time, heights[frame]]
         counts[columns[frame], time, heights[frame]] += 1
         volumes[columns[frame], time, again].append(frame)
@@ -138,7 +137,7 @@ def _columns(placements: Sequence[Placement], tolerance: float) -> list[int]:
     first: list[int] = []
     columns = []
     for frame, placement in enumerate(placements):
-        # The latest column first, which most frames belong to, also where a patient has moved.
+        # The latest column first: most frames belong to it, also after a patient has moved.
         column = next((each for each in reversed(first) if _aligned(placement, placements[each], tolerance)), frame)
         if column == frame:
             first.append(frame)
@@ -157,7 +156,7 @@ def _aligned(placement: Placement, other: Placement, tolerance: float) -> bool:
         return False
     if placement.centre is None or other.centre is None:
         return placement.centre is other.centre
-    shift = [here - there for here, there in zip(placement.centre, other.centre, strict=True)]
+    shift = [one - two for one, two in zip(placement.centre, other.centre, strict=True)]
     return all(abs(sum(map(mul, axis, shift))) <= tolerance for axis in (other.x_axis, other.y_axis))
 
 
@@ -194,7 +193,7 @@ def _place(label: Mapping[str, Any]) -> str:
 
 
 def _time(label: Mapping[str, Any]) -> Hashable:
-    """Return all that a label says but the place: it tells times, and the slabs of partitions, apart."""
+    """Return a label without the place: what distinguishes times, and slabs of partitions."""
     return tuple((name, value) for name, value in label.items() if name != _place(label))
 
 

@@ -1,4 +1,4 @@
-"""Trajectories that come with NumPy k-space, in the conventions that are in use."""
+"""Trajectories of k-space in NumPy files, in the common conventions."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ CLOSEST, FARTHEST, FARTHEST_OF_FEW = 0.15, 3.0, 1.1
 # that is guessed. Points in rad/cm make it 2 to 6 times larger.
 TOO_WIDE, WIDE = 0.5, 0.45
 FEWEST_PAIRS = 16
-# Where noise holds more of the energy than this nothing is said.
+# Nothing is checked where noise holds more of the energy than this.
 MOST_NOISE = 0.5
 # Shots that lie so many times closer together than the field of view needs leave a note.
 DENSE = 3
@@ -100,7 +100,7 @@ def read_trajectory(
 
 
 def derivation_notes(trajectory: RawTrajectory) -> tuple[str, ...]:
-    """Return what is assumed of points that came without a matrix, and what speaks against it."""
+    """Return what is assumed about points without a matrix, and any evidence against it."""
     ny, nx = trajectory.matrix
     notes = [
         "The file gives no matrix: the points of the trajectory were taken as cycles per field of view, and the matrix "
@@ -170,7 +170,7 @@ def _object_radius(kspace: Array, points: Array) -> float | None:
     held = energy > 0
     if not held.any():
         return None
-    # What the samples farthest out hold is noise and a little signal: taking it off keeps the bound a lower one.
+    # The outermost samples hold noise and a little signal: subtracting their energy keeps this a lower bound.
     noise = float(energy[held & (distance >= np.quantile(distance[held], 0.9))].mean())
     steps = np.square(np.diff(points, axis=1)).sum(axis=-1, dtype=float)
     pairs = held[:, 1:] & held[:, :-1] & (steps > 0)

@@ -1,4 +1,4 @@
-"""Files that are known but hold no k-space that fourfold can read: each is refused with the way to go on."""
+"""Known formats that fourfold cannot read: each is rejected with conversion instructions."""
 
 from __future__ import annotations
 

@@ -76,8 +76,8 @@ def save(reconstruction: Reconstruction, path: str | PathLike[str], *, replace: 
     path
         ``.h5`` (fastMRI's ``reconstruction``, and the complex image), ``.nii`` or ``.nii.gz`` (magnitude), ``.npz``
         (complex image, standard deviation, record), ``.cfl`` (complex image) or ``.png`` (8-bit magnitude). NIfTI holds
-        frames that are one stack; where they are several, as in a localiser of three planes, each is written to a file
-        of its own: ``a.stack1.nii.gz``, ``a.stack2.nii.gz``, …
+        one stack. Of several stacks, as in a localiser of three planes, each is written to a separate file:
+        ``a.stack1.nii.gz``, ``a.stack2.nii.gz``, …
     replace
         Whether a file that exists is replaced; else it is kept and an InputError raised, also where another process
         has written it since the call.
@@ -152,8 +152,8 @@ def _write(
 class writer:  # noqa: N801  # used like a function, as open() is
     """Collects a volume that comes frame by frame and writes it in one file when all is there.
 
-    Until then the images lie in nameless files beside it. Where the block is left by an error or an interruption,
-    nothing is written.
+    Until then the images are kept in temporary files beside it. An error or an interruption in the block leaves no
+    output.
 
     Parameters
     ----------
@@ -206,8 +206,8 @@ class writer:  # noqa: N801  # used like a function, as open() is
 def _on_disk(array: Tensor, folder: Path) -> Tensor:
     """Return `array` as a map of a file that is gone as soon as the array is.
 
-    Small arrays that stay keep the C library from giving back the large blocks between which it has put them: with
-    them in memory, a volume would take as much of it as its k-space.
+    Small arrays in memory would keep the C library from releasing the large blocks between them, so a volume of images
+    would take as much memory as its k-space.
     """
     import torch
 
@@ -221,8 +221,8 @@ def _on_disk(array: Tensor, folder: Path) -> Tensor:
 def join(parts: Sequence[Reconstruction]) -> Reconstruction:
     """Return the frames of all `parts`, made by one method from one scan, as one reconstruction.
 
-    Seconds and iterations are summed, notes united, members and estimates left out, and each frame's account is kept;
-    settings and sampling are the first part's.
+    Seconds and iterations are summed. Notes are united. Each frame's record is kept. Settings and sampling are those of
+    the first part. Members and estimates are left out.
     """
     import torch
 

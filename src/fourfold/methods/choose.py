@@ -1,4 +1,4 @@
-"""Chooses a sound method for the data at hand."""
+"""Chooses a method that suits the data."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def choose_name(scan: AnyScan[Any]) -> tuple[Choice, str]:
         return "zero-filled", "every sample was acquired, so the inverse Fourier transform gives the image"
     data = f"{scan.coils} coil{'s' if scan.coils > 1 else ''} at {scan.acceleration:.1f}×"
     if scan.coils == 1:
-        return "wavelet", f"{data}: sparsity alone can tell the image from its aliasing"
+        return "wavelet", f"{data}: sparsity alone separates the image from its aliasing"
     if scan.coil_maps is not None:
         return "wavelet", f"{data} with coil maps: sensitivities and sparsity together remove the aliasing"
     removed = "sensitivities and sparsity together remove the aliasing"

@@ -32,13 +32,13 @@ _RATIO = 0.5
 _MOST_STEPS = 14
 _PATIENCE = 3
 _HELD_OUT = 0.05
-# Samples around the centre that are never held out: an image's contrast hangs on them.
+# Samples around the centre that are never held out: they determine the image's contrast.
 _KEPT_CENTRE = 8
-# All samples bear a little more than those without the held-out ones: the last step within 5 % of the least error. No
+# With all samples a later step is best than without the held-out ones: the last one within 5 % of the least error. No
 # step predicts the noise of the held-out samples: without it, within 25 %.
 _SLACK, _SLACK_WITHOUT_NOISE = 1.05, 1.25
 _NOISE_EXCESS = 1.1
-# Held-out samples that were predicted no better than this tell of aliasing that stayed, or are noise.
+# Held-out samples that are predicted no better than this mean that aliasing stayed, or they are noise.
 _FAILED = 0.6
 _TINY = torch.finfo(torch.float32).tiny
 
@@ -96,10 +96,10 @@ def estimate_jointly(scan: Scan, steps: NewtonSteps = "auto", progress: Progress
     scan
         The acquisition, of several coils.
     steps
-        Newton steps; auto holds 5 % of the samples back, single ones anywhere but at the centre, and takes the steps
-        that predict them best; the last of these steps sees all samples.
+        Newton steps; auto holds out 5 % of the samples, single ones outside the centre, and takes the number of steps
+        that predicts them best; the last of these steps uses all samples.
     progress
-        Told of every step.
+        Called after every step.
 
     Raises
     ------
@@ -140,7 +140,7 @@ def estimate_jointly(scan: Scan, steps: NewtonSteps = "auto", progress: Progress
 def _last_good_step(errors: Sequence[float], noise: float) -> int:
     """Return the last step whose error, with and without the part that is noise, is nearly as small as the least one.
 
-    An estimate of the noise above the error of all steps is of signal, and tells nothing. Of samples that no step
+    A noise estimate above the error of all steps is one of signal and is ignored. Of samples that no step
     predicts the best step is taken.
     """
     if min(errors) >= _FAILED:

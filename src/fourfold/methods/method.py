@@ -100,7 +100,7 @@ class Method(MethodSettings, ABC):
         """Return whether comparisons of all methods take it: those for series where `scan` has several frames."""
         return scan.frames > 1 or cls.scope == "frame"
 
-    def frames_at_once(self, scan: Scan) -> int:  # noqa: ARG002  # most methods cannot tell, and take one
+    def frames_at_once(self, scan: Scan) -> int:  # noqa: ARG002  # most methods take one
         """Return how many frames `solve` is given at a time."""
         return 1
 

@@ -70,12 +70,12 @@ class ModelBasedMethod(CoilMapSettings, Method):
     """The setting that the search for a weight chooses; of a method with a denoiser this is a noise level."""
 
     initial_weight: ClassVar[float]
-    """Where the search for a weight starts, and where it stays if the data do not tell."""
+    """Where the search for a weight starts, and where it stays if the data do not determine it."""
     holds_out_lines: ClassVar[bool] = True
     """Whether the method can bridge a held-out line; weights are otherwise judged by single held-out samples."""
 
     phase_sensitive: ClassVar[bool] = True
-    """Whether the regulariser likes some phases better than others."""
+    """Whether the value of the regulariser depends on the phase of the image."""
 
     noise_share: ClassVar[float | None] = None
     """Of series: an automatic weight is this part of the noise's standard deviation, and at least `initial_weight`."""
@@ -159,7 +159,7 @@ class ModelBasedMethod(CoilMapSettings, Method):
         if requested != "auto":
             return requested, None
         if problem.scan.trajectory is not None and not self.holds_out_lines:
-            # Held-out shots would mislead it, and samples within a shot are too alike to tell anything.
+            # Held-out shots would mislead the search, and samples within a shot are too similar to predict one another.
             return self.initial_weight, WeightChoice(self.initial_weight, {}, 0, 0, 1.0)
 
         def solve(part: SenseProblem, weight: float, start: Tensor | None, iterations: int) -> Minimum:

@@ -38,7 +38,7 @@ class SenseProblem:
         The measured data.
     encoding
         A, from images (frame, set, y, x); its norm is at most 1 because the maps have unit norm. The maps carry the
-        phase of the low-resolution image, where calibration lines tell it, so that x is nearly real.
+        phase of the low-resolution image, where there are calibration lines, so that x is nearly real.
     data_term
         ½‖A x − y‖², y being the measured data over `scale`.
     scale
@@ -175,7 +175,7 @@ def encode(scan: Scan, mask: Tensor, maps: Tensor) -> tuple[Encoding | NonCartes
 
 
 def _lowres_phase(scan: Scan, maps: Tensor) -> Tensor:
-    """Return the phase (frame or 1, set, y, x) of the low-resolution image; 1 where no calibration line tells it.
+    """Return the phase (frame or 1, set, y, x) of the low-resolution image; 1 without calibration lines.
 
     A nearly real image is what total variation and wavelets like: worth 0.05 to 0.2 dB on measured heads.
     """

@@ -23,7 +23,7 @@ __all__ = ["Solver", "minimise"]
 
 Solver: TypeAlias = Literal["auto", "fista", "admm", "primal-dual", "nlcg"]
 
-# Nonlinear conjugate gradient sees |v| rounded below this part of the brightness.
+# For nonlinear conjugate gradient |v| is rounded below this part of the brightness.
 SMOOTHING = 1e-3
 # Its line search can take one short step far from the minimum: the image has settled when so many in turn are short.
 SHORT_STEPS = 5

@@ -50,7 +50,7 @@ def plug_and_play(
     denoise
         The denoiser; one that is `Warm` goes on from call to call, within this solve.
     level
-        The standard deviation of noise that it is told at last.
+        The standard deviation of the noise in the last iterations.
     penalty
         How much z counts beside the data; AᴴA has norm 1.
     start

@@ -1,4 +1,4 @@
-"""Sampling patterns and their provenance: made by name, read from a file, applied to a scan."""
+"""Sampling patterns with their provenance: made by name, read from files, applied to scans."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ __all__ = [
     "write_sampling",
 ]
 
-# So that the options are known without the patterns, which load torch.
+# Loaded on first use: the patterns load torch, the options do not.
 _HOMES = {
     "KINDS": "make",
     "SamplingOptions": "options",

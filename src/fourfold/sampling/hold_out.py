@@ -1,4 +1,4 @@
-"""Holds part of the acquired samples back from a method, for its result to be judged by."""
+"""Holds out part of the acquired samples, by which a result can be validated."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from fourfold.scan import Sampling, centre_slice
 
 __all__ = ["hold_out"]
 
-# Coil maps, phase and scale come from the centre of k-space, of which so many lines are never held out.
+# Coil maps, phase and scale come from the centre of k-space: this number of its lines is never held out.
 CENTRE = 24
-# The sampling density at a position is the share acquired of the positions up to so far away.
+# Distance of the positions over which the sampling density is averaged.
 _REACH = 16
 # Odds of a position all of whose neighbours were acquired.
 _LEAST_ODDS = 1e-3
@@ -26,32 +26,32 @@ _LEAST_ODDS = 1e-3
 def hold_out(
     mask: Tensor, share: float = 0.15, *, seed: int = 0, whole_lines: bool = True, centre: int = CENTRE
 ) -> Tensor:
-    """Return which acquired samples to hold out from a method, so that its result can be judged by them.
+    """Return which acquired samples to hold out, for cross-validation of a reconstruction.
 
-    Whole lines (or shots) of a pattern that consists of such, single samples of any other, drawn frame by frame. They
-    are to stand for what was *not* acquired: a place where the share p of the positions around was acquired is drawn
-    with odds (1 − p) / p, so that the held-out samples are spread as those that are missing.
+    Whole lines or shots are held out of patterns that consist of these, single samples of any other. They are drawn for
+    each frame and represent the samples that were *not* acquired: a position around which the share p was acquired is
+    drawn with odds (1 − p) / p, so held-out samples are distributed like the missing ones.
 
     Parameters
     ----------
     mask
         bool, (frame, ky, kx), or (frame, shot, sample) of a non-Cartesian scan: True where a sample was acquired.
     share
-        How much of the lines or samples outside the centre to hold out, as a fraction above 0 and below 1; met to the
-        nearest whole number of them, one at least, in every frame.
+        Fraction of the lines or samples outside the centre to hold out, above 0 and below 1; rounded to a whole number
+        of at least one in every frame.
     seed
         Seed of the draw.
     whole_lines
-        False holds out single samples of a pattern of lines too: a method that cannot bridge wider gaps than those
-        at hand would be judged by gaps that it will not meet.
+        False holds out single samples of line patterns too, for methods that cannot bridge gaps wider than those of
+        the pattern.
     centre
-        So many calibration lines or samples along each axis are kept, the innermost; 0 where the centre is not special,
-        as with shots that all pass through it.
+        Number of calibration lines or samples along each axis that are never held out; 0 where the centre needs no
+        protection, as with shots that all pass through it.
 
     Returns
     -------
     Tensor
-        bool, the shape and device of `mask`, a part of it; ``mask & ~held`` is what the method may see.
+        bool, shape and device as `mask`: True where held out. ``mask & ~held_out`` is what the method gets.
 
     Raises
     ------

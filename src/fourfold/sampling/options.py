@@ -1,4 +1,4 @@
-"""What may be asked of a sampling pattern beside its kind and acceleration."""
+"""Options of sampling patterns beside kind and acceleration."""
 
 from __future__ import annotations
 

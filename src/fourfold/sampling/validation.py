@@ -1,4 +1,4 @@
-"""What every pattern checks first: the grid, the seed, and how many positions an acceleration allows."""
+"""Checks that all patterns share: the grid, the seed, and the number of positions for an acceleration."""
 
 from __future__ import annotations
 

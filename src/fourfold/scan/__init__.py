@@ -1,4 +1,4 @@
-"""The two values that flow through everything: `Scan` in, `Reconstruction` out."""
+"""The two values that every method works on: `Scan` in, `Reconstruction` out."""
 
 from fourfold.scan.scan import (
     PLACE_LABELS,

@@ -48,7 +48,7 @@ class Placement:
 
 @dataclass(frozen=True)
 class Geometry:
-    """Size and place of the frames, as far as they are known; nothing stands for what is not.
+    """Size and place of the frames. What is not known is None or empty.
 
     Attributes
     ----------

@@ -1,7 +1,7 @@
-"""What k-space must look like: the right type and shape, finite samples, no silent coil, its energy at the centre.
+"""Checks of k-space: type and shape, finite samples, no silent coil, energy at the centre.
 
-Large arrays are looked at where they lie, be they tensors or NumPy's; masks and sums over them as NumPy arrays. Torch
-is loaded with the first tensor alone.
+Large arrays are checked where they are, as tensors or NumPy arrays. Masks and sums are converted to NumPy arrays. Torch
+is only loaded for tensors.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ Mask = npt.NDArray[np.bool_]
 SMALLEST, LARGEST = 1e-15, 1e15
 # Energy of the quarter around the corners or edges over that of the quarter around the centre.
 UNCENTRED = 10
-# What fftshift moves to the centre lies at both ends; the weaker end has at least this share of the stronger one's.
+# Without fftshift the centre lies at both ends; the weaker end has at least this share of the stronger one's energy.
 WRAPPED = 0.1
 # Lines, or samples of a pattern in two dimensions, that a gap around the centre would hold at the pattern's density.
 EXPECTED_LINES, EXPECTED_SAMPLES = 6, 12
@@ -92,7 +92,7 @@ def check_kspace(kspace: AnyArray) -> Array:
 
 
 def _cure(kspace: AnyArray) -> str:
-    """Return how k-space of another type becomes complex64."""
+    """Return how to convert k-space of another type to complex64."""
     if "complex" in dtype_name(kspace):
         return "convert it with .to(torch.complex64)"
     if kspace.ndim > 2 and kspace.shape[-1] == 2:
@@ -170,8 +170,7 @@ def _total(energy: Array) -> float:
 def check_mask_centre(mask: AnyArray) -> None:
     """Refuse a mask (frame, ky, kx) with its centre in the corners, or with a gap around the centre.
 
-    Masks that end short of the centre, as partial Fourier does, and gaps no wider than the pattern's density explains
-    are taken.
+    Accepted are masks that end before the centre, as in partial Fourier, and gaps that the pattern's density explains.
     """
     pattern = np.any(host(mask), axis=0)
     _check_gap(pattern)

@@ -42,7 +42,7 @@ class Centre:
     reverse: int = 0
 
     def differences(self, other: Centre) -> str:
-        """Return in words where this one differs from `other`."""
+        """Return in words how this centre differs from `other`."""
         pairs = [(words, getattr(self, name), getattr(other, name)) for name, words in FIELDS.items()]
         return ", ".join(f"{words} {value} instead of {stated}" for words, value, stated in pairs if value != stated)
 
@@ -127,7 +127,7 @@ class LineEnergies:
         return peak
 
     def complaint(self, name: str, place: int, centre: Centre) -> str:
-        """Return what the samples show of a field of `centre`, what stands against it, and what to do."""
+        """Return a sentence on a field of `centre` that the samples contradict: what they show, and what to do."""
         if name in ("line", "partition"):
             step = 1 if name == "line" else 2
             return (

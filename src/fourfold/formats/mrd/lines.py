@@ -1,4 +1,4 @@
-"""The lines of an MRD file: their headers as a table, what each is for, and their samples on demand."""
+"""The lines of an MRD file: their headers as a table, their roles, and their samples on demand."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ LINES_AT_ONCE = 128
 
 @dataclass(frozen=True)
 class Roles:
-    """Indices of the lines by what they are for; a line may serve as image and calibration."""
+    """Indices of the lines by role; a line may be both an imaging and a calibration line."""
 
     imaging: Indices
     calibration: Indices
@@ -69,7 +69,7 @@ class Roles:
 
 
 def read_table(lines: h5py.Dataset, path: Path) -> Table:
-    """Return the columns that are needed of every line's header; no sample is read where lines are stored plainly.
+    """Return the needed columns of every line's header; no sample is read where the chunks are not compressed.
 
     Raises
     ------

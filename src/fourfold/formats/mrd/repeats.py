@@ -1,4 +1,4 @@
-"""Lines of an MRD file that were acquired more than once: how often, and whether they show the same."""
+"""Lines of an MRD file that were acquired more than once: how often, and how much they differ."""
 
 from __future__ import annotations
 

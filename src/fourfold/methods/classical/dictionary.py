@@ -32,6 +32,6 @@ class Dictionary(DenoiserMethod):
     patch_size: Annotated[int, Field(ge=2, le=16)] = 6
     """Width of a patch in pixels; the dictionary has as many atoms as a patch has pixels."""
 
-    def new_denoiser(self, problem: SenseProblem) -> DictionaryDenoiser:  # noqa: ARG002  # the patches tell all
+    def new_denoiser(self, problem: SenseProblem) -> DictionaryDenoiser:  # noqa: ARG002  # patches of any image
         """Return a denoiser whose dictionary is yet to learn."""
         return DictionaryDenoiser(self.patch_size)

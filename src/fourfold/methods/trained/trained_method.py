@@ -36,7 +36,7 @@ _FEWEST_LINES = 8
 class TrainedMethod(CoilMapSettings, Method):
     """A network with fixed weights, between the measured k-space and the image.
 
-    A subclass says which network, by its `name`. The k-space is brought to the scale that it tells itself, as in
+    A subclass says which network, by its `name`. The k-space is divided by a scale that is computed from it, as in
     training; nothing is fitted to the scan.
     """
 

@@ -1,1 +1,1 @@
-"""Untrained methods: a network is fitted to the one scan at hand."""
+"""Untrained methods: a network is fitted to each scan."""

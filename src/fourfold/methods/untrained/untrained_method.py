@@ -46,7 +46,7 @@ CoilMapMethod: TypeAlias = Literal["auto", "espirit", "nlinv", "walsh", "none"]
 class UntrainedMethod(CoilMapSettings, Method):
     """Minimises ½‖A G(C) − y‖² + weight · scale · TV(G(C)) over the weights C of a network; a subclass says which.
 
-    Each member of the ensemble has a random start and held-out samples of its own, which tell when to stop. The
+    Each member of the ensemble has a random start and held-out samples of its own, which say when to stop. The
     members are averaged, an image near their mean is solved for that explains what was measured, which is put back, and
     coils are combined (Darestani & Heckel 2021, IEEE TCI 7:724, Section IV, where samples are put back only).
     """
@@ -100,7 +100,7 @@ class UntrainedMethod(CoilMapSettings, Method):
     """Numbers that the network computes with: auto takes bfloat16 where the hardware has it, and float32 elsewhere."""
     compile: Compiled = "auto"
     """Compile the network, which takes 20 to 40 seconds once; a CPU is then 1.5 to 1.8 times as fast. auto does so on a
-    CPU where the fit is long enough to gain by it and a C++ compiler is at hand."""
+    CPU where the fit is long enough to gain by it and a C++ compiler is installed."""
     gpu_memory: PositiveFloat = 4.0
     """On a GPU: gigabytes that members fitted together may take. A CPU is as fast with one member after the other."""
 
