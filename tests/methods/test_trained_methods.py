@@ -199,7 +199,7 @@ def test_the_record_tells_weights_and_training_data(method, scan):
     assert weights["name"] == "small"
     assert len(weights["sha256"]) == 64
     assert weights["training_data"] == [{"name": "nothing", "licence": "CC0-1.0", "subjects": 1}]
-    assert any("have no scan statistics" in note for note in record.notes)
+    assert any("no scan statistics" in note for note in record.notes)
 
 
 # Finding weights
