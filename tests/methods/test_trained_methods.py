@@ -199,7 +199,7 @@ def test_the_record_tells_weights_and_training_data(method, scan):
     assert weights["name"] == "small"
     assert len(weights["sha256"]) == 64
     assert weights["training_data"] == [{"name": "nothing", "licence": "CC0-1.0", "subjects": 1}]
-    assert any("do not say what they were trained for" in note for note in record.notes)
+    assert any("no scan statistics" in note for note in record.notes)
 
 
 # Finding weights
@@ -304,8 +304,8 @@ def test_weights_come_from_the_hub(hub, scan):
     [
         ("hf://nobody/nothing", "could not be downloaded .Repository Not Found."),
         ("hf://far/away", "cannot be reached"),
-        ("hf://name", "no place on the hub"),
-        ("hf:///name", "no place on the hub"),
+        ("hf://name", "no repository on the hub"),
+        ("hf:///name", "no repository on the hub"),
     ],
 )
 @pytest.mark.usefixtures("hub")

@@ -110,7 +110,7 @@ def test_given_weights_that_changed_are_tested_anew(done, tmp_path):
         ({"test_on": ["T3"]}, "The domain 'T3' is not described"),
         ({"networks": {"T1": {"weights": "small"}}}, "by the name 'T1'"),
         ({"networks": {"other": {"weights": "nowhere"}}}, "There are no weights 'nowhere'"),
-        ({"images": 60}, "60 were asked for"),
+        ({"images": 60}, "fewer than 60"),
     ],
 )
 def test_what_does_not_fit_is_refused_before_any_work(done, tmp_path, change, sentence):

@@ -203,7 +203,7 @@ def test_the_grid_holds_every_network_or_those_of_the_tables(images):
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        ({"sizes": [2, 60]}, "has 10 images for training and 60 were asked for"),
+        ({"sizes": [2, 60]}, "has 10 images for training, fewer than 60"),
         ({"train_on": ["photos", "T3"]}, "The domain 'T3' is not described"),
         ({"transferred": "T4"}, "'T4' is to be transferred but is not in 'train_on'"),
         ({"shown_tuning": 2}, "show 2 images of tuning"),
@@ -235,7 +235,7 @@ def test_a_person_in_the_training_of_one_domain_and_the_test_of_another_is_refus
     settings["domains"]["T2"]["cohort"] = "another hospital"
     settings["sizes"], settings["domains"]["T2"]["sizes"] = [60], [60]
     # Refused for another reason: these are others of the same names.
-    with pytest.raises(InputError, match="60 were asked for"):
+    with pytest.raises(InputError, match="fewer than 60"):
         transfer(settings, images / "out")
 
 

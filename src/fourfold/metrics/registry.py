@@ -1,4 +1,4 @@
-"""Finds the metrics: every module of this folder is looked through, so that a new one needs no list."""
+"""Finds the metrics: every module of this folder is searched, so a new metric needs no list."""
 
 from __future__ import annotations
 

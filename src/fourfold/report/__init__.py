@@ -1,4 +1,4 @@
-"""What a person looks at: the page in a browser and the figure in a document."""
+"""Pages and figures of reconstructions, comparisons and studies."""
 
 from fourfold.report.page import write_report
 

@@ -20,7 +20,7 @@ SIZE = (3.5, 2.5)
 DPI = 200
 
 LOSS, HELD_OUT = "loss", "held_out_error"
-"""What a member's record tells of every look at it."""
+"""Keys of the quantities in a member's curve."""
 
 # So many members fit into a legend of one column.
 _ONE_COLUMN = 5
@@ -35,7 +35,7 @@ def curve_chart(members: Sequence[Mapping[str, Any]], quantity: str) -> Figure:
     Parameters
     ----------
     members
-        What the record of an untrained method tells of each member: ``seed``, ``chosen_iteration`` and ``curve``.
+        Of the record of an untrained method: ``seed``, ``chosen_iteration`` and ``curve`` of each member.
     quantity
         `LOSS` or `HELD_OUT`.
     """
@@ -46,7 +46,7 @@ def curve_chart(members: Sequence[Mapping[str, Any]], quantity: str) -> Figure:
     axes.yaxis.set_minor_locator(NullLocator())
     for place, member in enumerate(members):
         colour = MEMBERS[place % len(MEMBERS)]
-        curve = {look["iteration"]: look[quantity] for look in member["curve"]}
+        curve = {point["iteration"]: point[quantity] for point in member["curve"]}
         chosen = member["chosen_iteration"]
         axes.plot(list(curve), list(curve.values()), color=colour, lw=1, label=f"seed {member['seed']}")
         axes.plot(chosen, curve[chosen], "o", color=colour, ms=4.5, mec=GROUND, mew=0.8)

@@ -159,7 +159,7 @@ def _distinct(name: Callable[[Placement], str], results: Results) -> str:
 
 def _panels(results: Results, gallery: Gallery, frame: int) -> list[dict[str, str]]:
     black, white = gallery.window()
-    remarks = [
+    texts = [
         " · ".join(
             f"{metric.name} {decimal(scores[metric.name], metric.decimals)}"
             for metric in results.metrics
@@ -168,10 +168,10 @@ def _panels(results: Results, gallery: Gallery, frame: int) -> list[dict[str, st
         for scores in results.scores
     ]
     if gallery.has_reference:
-        remarks.insert(0, results.reference_name)
+        texts.insert(0, results.reference_name)
     return [
-        {"label": caption, "remark": remark, "still": still(image[frame], black, white)}
-        for caption, remark, image in zip(results.captions, remarks, gallery.images, strict=True)
+        {"label": caption, "score": text, "still": still(image[frame], black, white)}
+        for caption, text, image in zip(results.captions, texts, gallery.images, strict=True)
     ]
 
 

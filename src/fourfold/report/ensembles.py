@@ -63,10 +63,10 @@ def _pictures(
     return [
         {
             "label": label,
-            "remark": remark,
+            "score": score,
             "still": still(results.turn(image)[frame] * (100 / gallery.unit), *window),
         }
-        for label, remark, image in shown
+        for label, score, image in shown
     ]
 
 
@@ -102,7 +102,7 @@ def _curves(made: Reconstruction, frame: int) -> list[dict[str, str]]:
     members = [member for member in made.record.details_of(frame).get("members", ()) if member["curve"]]
     if not members:
         return []
-    held_out = all(look[HELD_OUT] is not None for member in members for look in member["curve"])
+    held_out = all(point[HELD_OUT] is not None for member in members for point in member["curve"])
     chosen = ", ".join(str(member["chosen_iteration"]) for member in members)
     words = {LOSS: "Loss", HELD_OUT: "Held-out error"}
     return [

@@ -73,21 +73,21 @@ def figure(
     if shown.simulated:
         foot = (*foot, "Simulated data: the k-space was computed from an image.")
     drawing = _Drawing(gallery, index, below, foot)
-    for place, (caption, remark) in enumerate(zip(shown.captions, _remarks(shown), strict=True)):
-        drawing.add(place, caption, remark)
+    for place, (caption, score) in enumerate(zip(shown.captions, _score_texts(shown), strict=True)):
+        drawing.add(place, caption, score)
     drawing.add_foot()
     with atomically(path, path.suffix) as file:
         drawing.figure.savefig(file, format="png", dpi=dpi, facecolor=GROUND)
     return path
 
 
-def _remarks(shown: Results) -> list[str]:
+def _score_texts(shown: Results) -> list[str]:
     """Return the first score beside each image's label."""
-    remarks = [""] if shown.reference is not None else []
+    texts = [""] if shown.reference is not None else []
     if not shown.metrics:
-        return remarks + [""] * len(shown.labels)
+        return texts + [""] * len(shown.labels)
     first = shown.metrics[0]
-    return remarks + [f"{first.name} {decimal(scores[first.name], first.decimals)}" for scores in shown.scores]
+    return texts + [f"{first.name} {decimal(scores[first.name], first.decimals)}" for scores in shown.scores]
 
 
 class _Drawing:
@@ -110,14 +110,14 @@ class _Drawing:
         self.figure = Figure(figsize=(self.width, self.height))
         FigureCanvasAgg(self.figure)
 
-    def add(self, place: int, caption: str, remark: str) -> None:
+    def add(self, place: int, caption: str, score: str) -> None:
         """Draw the column of one image."""
         image = self.gallery.images[place][self.frame]
         black, white = self.gallery.window()
         grey = {"cmap": "gray", "vmin": black, "vmax": white}
         left = GAP + place * (COLUMN + GAP)
         self._text(left, HEAD - 0.24, caption, TEXT, 10)
-        self._text(left, HEAD - 0.07, remark, MUTED, 8)
+        self._text(left, HEAD - 0.07, score, MUTED, 8)
         picture = self._show(place, 0, image, **grey)
         corner = (self.box.x - 0.5, self.box.y - 0.5)
         picture.add_patch(Rectangle(corner, self.box.width, self.box.height, fill=False, edgecolor=MARK, lw=0.9))

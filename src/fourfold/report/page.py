@@ -1,4 +1,4 @@
-"""The page that a person looks at: one HTML file that needs nothing else, no server and no network."""
+"""The page of a reconstruction or comparison: one HTML file that needs no server and no network."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a person looks at, as numbers: images in one unit, one window, one detail, one error scale."""
+"""The images of a page as numbers, in one unit, with one grey window, one detail and one error scale."""
 
 from __future__ import annotations
 

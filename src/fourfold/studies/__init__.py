@@ -1,4 +1,4 @@
-"""Studies: what is asked of several methods or many scans at once."""
+"""Comparisons of methods, and studies of many scans and of trained networks."""
 
 from fourfold.studies.compare import Comparison, Entry, compare
 from fourfold.studies.gfactor import gfactor

@@ -78,13 +78,13 @@ def compare(
     return Comparison(truth, truth_name, undersampled, tuple(entries), suitable, tuple(failures), omitted)
 
 
-def _methods(asked: Sequence[Method | str] | None, scan: Scan) -> list[Method]:
-    if asked is None:
-        asked = list(quick_methods(scan))
-    _check_list("methods", asked, (Method, str), "['grappa', 'tv']")
-    if not asked:
+def _methods(methods: Sequence[Method | str] | None, scan: Scan) -> list[Method]:
+    if methods is None:
+        methods = list(quick_methods(scan))
+    _check_list("methods", methods, (Method, str), "['grappa', 'tv']")
+    if not methods:
         raise InputError("No method was given to compare; name at least one, or none at all for all of them.")
-    return [find_method(method)() if isinstance(method, str) else method for method in asked]
+    return [find_method(method)() if isinstance(method, str) else method for method in methods]
 
 
 def _check_list(name: str, values: Any, kind: tuple[type, ...], example: str) -> None:
@@ -94,37 +94,37 @@ def _check_list(name: str, values: Any, kind: tuple[type, ...], example: str) ->
         check_type(f"An entry of the list of {name}", value, kind, f"give a list such as {example}")
 
 
-def _reference(scan: Scan, asked: Tensor | Reference | None) -> tuple[Tensor | None, str]:
+def _reference(scan: Scan, reference: Tensor | Reference | None) -> tuple[Tensor | None, str]:
     """Return the reference and what it is in words."""
-    if isinstance(asked, Tensor):
-        check_magnitude(asked, "The reference")
-        if tuple(asked.shape) != image_shape(scan):
+    if isinstance(reference, Tensor):
+        check_magnitude(reference, "The reference")
+        if tuple(reference.shape) != image_shape(scan):
             raise InputError(
-                f"The reference has shape {tuple(asked.shape)} but this scan's images have {image_shape(scan)}; "
+                f"The reference has shape {tuple(reference.shape)} but this scan's images have {image_shape(scan)}; "
                 "cut it to the same field of view."
             )
-        return asked.to(scan.kspace.device, torch.float32), "given image"
-    if asked is None and not scan.fully_sampled:
+        return reference.to(scan.kspace.device, torch.float32), "given image"
+    if reference is None and not scan.fully_sampled:
         return None, "none, the data is undersampled as acquired"
-    if asked is not None:
-        check_type("The reference", asked, (Tensor, str), "give 'rss', 'matched', or magnitudes as a torch tensor")
-    kind: Reference = "rss" if asked is None else asked
+    if reference is not None:
+        check_type("The reference", reference, (Tensor, str), "give 'rss', 'matched', or magnitudes as a torch tensor")
+    kind: Reference = "rss" if reference is None else reference
     return reference_image(scan, kind), REFERENCES[kind]
 
 
 def _metrics(
-    asked: Sequence[str] | None, truth: Tensor | None
+    names: Sequence[str] | None, truth: Tensor | None
 ) -> tuple[tuple[Metric, ...], tuple[tuple[str, str], ...]]:
     """Return the metrics that suit the reference, and the names and refusals of the others."""
-    if asked is not None:
-        _check_list("metrics", asked, (str,), "['psnr']")
-    candidates = [find_metric(name) for name in (METRICS if asked is None else asked)]
+    if names is not None:
+        _check_list("metrics", names, (str,), "['psnr']")
+    candidates = [find_metric(name) for name in (METRICS if names is None else names)]
     if truth is None:
         return (), ()
     refusals = {metric.name: metric.refusal(truth) for metric in candidates}
     omitted = tuple((name, refusal) for name, refusal in refusals.items() if refusal is not None)
     suitable = tuple(metric for metric in candidates if refusals[metric.name] is None)
-    if omitted and (asked is not None or not suitable):
+    if omitted and (names is not None or not suitable):
         raise InputError(omitted[0][1])
     return suitable, omitted
 

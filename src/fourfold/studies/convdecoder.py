@@ -1,4 +1,4 @@
-"""The study of Darestani & Heckel (2021, ISMRM 29) on data of one's own: ConvDecoder among its rivals."""
+"""The study of Darestani & Heckel (2021, ISMRM 29) on the user's own scans: ConvDecoder among its rivals."""
 
 from __future__ import annotations
 
@@ -120,9 +120,9 @@ class ConvDecoderStudy(Study):
         """Return the scores of a method's images of one data set or all."""
         return {
             (name, index): evaluation
-            for (contender, name), found in self.results.evaluations.items()
+            for (contender, name), evaluations in self.results.evaluations.items()
             if contender.name == method and dataset in (None, name)
-            for index, evaluation in found.items()
+            for index, evaluation in evaluations.items()
         }
 
     def spread(self, method: str, metric: Metric, kind: Kind = "image", dataset: str | None = None) -> Spread:
@@ -295,8 +295,8 @@ class ConvDecoderStudy(Study):
 
     def example(self, dataset: str | None = None) -> Place | None:
         """Return the case with the median PSNR of ConvDecoder, the lower one of two, or None without any."""
-        found = self.evaluations(SUBJECT, dataset)
-        by_score = sorted(found, key=lambda place: found[place]["image"]["psnr"])
+        evaluations = self.evaluations(SUBJECT, dataset)
+        by_score = sorted(evaluations, key=lambda place: evaluations[place]["image"]["psnr"])
         return by_score[(len(by_score) - 1) // 2] if by_score else None
 
     def member_chart(self, method: Method, metric: Metric) -> MemberChart | None:
@@ -311,9 +311,9 @@ class ConvDecoderStudy(Study):
     def _averages(self, method: str, metric: Metric) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
         """Return the means over the cases of the scores of averages and of members, or None without members."""
         evaluations = self.evaluations(method).values()
-        found = [each for each in map(ensemble_of, evaluations) if each is not None and metric.name in each.single]
-        if not found:
+        ensembles = [each for each in map(ensemble_of, evaluations) if each is not None and metric.name in each.single]
+        if not ensembles:
             return None
-        averaged = zip(*(each.averaged[metric.name] for each in found), strict=True)
-        single = zip(*(each.single[metric.name] for each in found), strict=True)
+        averaged = zip(*(each.averaged[metric.name] for each in ensembles), strict=True)
+        single = zip(*(each.single[metric.name] for each in ensembles), strict=True)
         return tuple(map(statistics.fmean, averaged)), tuple(map(statistics.fmean, single))

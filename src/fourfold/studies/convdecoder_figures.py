@@ -69,9 +69,9 @@ def _side_by_side(
 ) -> SideBySide:
     """Return the images of several methods on one case, with their mean scores over all cases or a data set's."""
     shown = [
-        (method, found[place])
+        (method, evaluations[place])
         for method in study.methods
-        if method.name in names and place in (found := study.evaluations(method.name))
+        if method.name in names and place in (evaluations := study.evaluations(method.name))
     ]
     shown.sort(key=lambda pair: names.index(pair[0].name))
     count = study.count if dataset is None else len(study.test_sets[dataset])
@@ -101,12 +101,14 @@ def _ensemble_figures(study: ConvDecoderStudy, place: Place) -> Iterator[Figure]
     """Yield the mean of the members beside the best of them, and PSNR against their number."""
     method, psnr = next(each for each in study.methods if each.name == study.subject), find_metric("psnr")
     evaluation = study.evaluations(study.subject)[place]
-    made, ensemble = study.results.image(method, *place), ensemble_of(evaluation)
-    if made.members is None or ensemble is None:
+    reconstruction, ensemble = study.results.image(method, *place), ensemble_of(evaluation)
+    if reconstruction.members is None or ensemble is None:
         yield MissingFigure("4", "Figure 4 compares an ensemble with its members, and there is a single member.")
         return
-    count, best = len(made.members), ensemble.best(psnr)
-    single = dataclasses.replace(made, image=made.members[best], members=None, std=None, before_data_consistency=None)
+    count, best = len(reconstruction.members), ensemble.best(psnr)
+    single = dataclasses.replace(
+        reconstruction, image=reconstruction.members[best], members=None, std=None, before_data_consistency=None
+    )
     kinds: tuple[Kind, ...] = ("best member", "image")
     yield _figure(
         study,
@@ -115,7 +117,7 @@ def _ensemble_figures(study: ConvDecoderStudy, place: Place) -> Iterator[Figure]
         place,
         [
             (f"Best of {count} members", single, ensemble.single[psnr.name][best]),
-            (f"Mean of {count} members", made, evaluation["image"][psnr.name]),
+            (f"Mean of {count} members", reconstruction, evaluation["image"][psnr.name]),
         ],
         [
             [study.spread(study.subject, each, kind).text(f".{each.decimals}f") for each in study.metrics]

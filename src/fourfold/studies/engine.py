@@ -32,7 +32,7 @@ class TrainingRun:
     Attributes
     ----------
     name
-        Name of its folder, which tells it from others.
+        Name of its folder; no two runs share one.
     label
         Name in running text.
     test_on
@@ -192,14 +192,17 @@ class StudyResults:
 
     def scores(self, contender: Contender, test_set: str) -> Scores | None:
         """Return the scores of all images of a test set, or None where there are none or some are missing."""
-        found = self.evaluations.get((contender, test_set))
-        if found is None or any((each.method, each.test_set) == (contender, test_set) for each in self.failures):
+        evaluations = self.evaluations.get((contender, test_set))
+        if evaluations is None or any((each.method, each.test_set) == (contender, test_set) for each in self.failures):
             return None
-        images, indices = self.study.test_sets[test_set], sorted(found)
+        images, indices = self.study.test_sets[test_set], sorted(evaluations)
         return Scores(
             tuple(map(images.image_name, indices)),
             tuple(map(images.subject, indices)),
-            {name: tuple(found[index]["image"][name] for index in indices) for name in found[indices[0]]["image"]},
+            {
+                name: tuple(evaluations[index]["image"][name] for index in indices)
+                for name in evaluations[indices[0]]["image"]
+            },
         )
 
     def all_scores(self, test_set: str | None = None) -> dict[tuple[Contender, str], Scores]:
@@ -307,11 +310,13 @@ class StudyRunner:
         try:
             evaluation = self.cache.scores(key)
             if evaluation is None:
-                made = method(images.scan(index).to(self.study.device), self._part(f"{key.scan}, {method.name}"))
-                if made.record.interrupted:
+                reconstruction = method(
+                    images.scan(index).to(self.study.device), self._part(f"{key.scan}, {method.name}")
+                )
+                if reconstruction.record.interrupted:
                     raise KeyboardInterrupt
-                evaluation = images.evaluate(made, index)
-                self.cache.keep(key, evaluation, made)
+                evaluation = images.evaluate(reconstruction, index)
+                self.cache.keep(key, evaluation, reconstruction)
         except InputError as refusal:
             self.failures.append(Failure(method, images.name, images.image_name(index), str(refusal)))
         else:

@@ -86,12 +86,12 @@ def gfactor(
     return (2 * variance.clamp_min(0) / scan.acceleration).sqrt()
 
 
-def smoothing_note(found: Tensor, replicas: int) -> tuple[str, ...]:
+def smoothing_note(g_factor: Tensor, replicas: int) -> tuple[str, ...]:
     """Return what to know of a g-factor map (y, x) that lies below 1, from so many replicas; none where it does not.
 
     No estimate that is right on average has less noise than its share of the samples allows: g is 1 at least.
     """
-    inside = found[found > 0]
+    inside = g_factor[g_factor > 0]
     limit = 1 - _ERRORS / math.sqrt(2 * replicas)
     share = float((inside < limit).float().mean()) if inside.numel() else 0.0
     if share <= _SHARE:

@@ -96,7 +96,7 @@ class ImageGroup:
         count = len(self.parts["training"])
         if images is not None and images > count:
             raise InputError(
-                f"The domain '{self.name}' has {count} images for training and {images} were asked for; ask for "
+                f"The domain '{self.name}' has {count} images for training, fewer than {images}; ask for "
                 f"fewer, or give the domain 'sizes' of its own."
             )
         split = {

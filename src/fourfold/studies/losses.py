@@ -47,7 +47,7 @@ class LossesSettings(StudySettings):
     methods: Methods = Field(default=("zero-filled",), validate_default=True)
     """Methods to compare with, by name or as ``kind`` and settings."""
     metrics: tuple[str, ...] = Field(default=("snr-db", "ssim-3x3"), min_length=1)
-    """Scores; the first one tells which image is shown."""
+    """Scores; the image with the median of the first one is shown."""
 
 
 class LossesStudy(NetworkStudy):
@@ -60,7 +60,7 @@ class LossesStudy(NetworkStudy):
     def __init__(self, settings: LossesSettings) -> None:
         self.settings = settings
         self.title = f"Losses: {', '.join(settings.losses)}"
-        given = {name: merged(with_preset(own), settings.training) for name, own in settings.networks.items()}
+        given = {name: merged(with_preset(network), settings.training) for name, network in settings.networks.items()}
         shared, seed = _shared_data(given)
         super().__init__(settings, shared, seed, {_TEST: settings.data}, [_TEST])
         trainings = {

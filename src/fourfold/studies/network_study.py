@@ -38,7 +38,7 @@ class NetworkStudy(Study):
 
     settings_type: ClassVar[type[StudySettings]]
     example_metric: ClassVar[int] = -1
-    """Which of the metrics tells the image that is shown: the one with the median score."""
+    """Index of the metric whose median image is shown."""
 
     def __init__(
         self,
@@ -67,7 +67,14 @@ class NetworkStudy(Study):
         return cls(cls.settings_type(**read_settings(path)))  # type: ignore[call-arg]
 
     def training(
-        self, name: str, group: str, images: int | None, given: Mapping[str, Any], *, tuning: bool = False, **own: Any
+        self,
+        name: str,
+        group: str,
+        images: int | None,
+        given: Mapping[str, Any],
+        *,
+        tuning: bool = False,
+        **overrides: Any,
     ) -> TrainingSettings:
         """Return the settings of a training on some images of a group; a tuning keeps the last weights."""
         validated = not tuning and bool(self.groups[group].split.validation)
@@ -77,7 +84,7 @@ class NetworkStudy(Study):
                 "name": f"{self.base.name}-{name}".lower(),
                 "data": self.groups[group].data(images, validated),
                 "keep": "last" if tuning else given.get("keep", "best" if validated else "last"),
-                **own,
+                **overrides,
             }
         )
 

@@ -225,8 +225,8 @@ class TransferStudy(NetworkStudy):
 
         def cells(trained_on: str, images: int) -> Iterator[Any]:
             runs = [self.find(trained_on, size, domain, images) for size in sizes]
-            found = [None if run is None else self.results.scores(run, domain) for run in runs]
-            yield from (each and each.spread(metric.name) for metric in self.metrics for each in found)
+            scores = [None if run is None else self.results.scores(run, domain) for run in runs]
+            yield from (each and each.spread(metric.name) for metric in self.metrics for each in scores)
 
         return Table(
             f"The {source}-trained network on {domain}, against the numbers of images for training (columns) and "
@@ -301,8 +301,8 @@ class TransferStudy(NetworkStudy):
         source, tuned = settings.source, settings.tuned
         transferred = self.network(source, None, domain, tuned)
         if self.has_own(domain):
-            own = [("equally tuned", self.network(domain, None, domain, tuned))] if tuned else []
-            for how, other in (*own, ("raw", self.network(domain))):
+            equally_tuned = [("equally tuned", self.network(domain, None, domain, tuned))] if tuned else []
+            for how, other in (*equally_tuned, ("raw", self.network(domain))):
                 claim = (
                     f"The {_name(transferred)} is within {_TOLERANCE_DB} dB of the network trained on {domain} ({how})"
                 )
