@@ -23,8 +23,17 @@ class InputError(ValueError):
     """Bad input, refused in one sentence.
 
     The text says what was found, what was expected, and what to do. The command line prints it
-    without a traceback and exits with status 2.
+    without a traceback and exits with status 2. It keeps its type and attributes from process to process.
+
+    Attributes
+    ----------
+    source
+        The file or image that the text names; empty where it names none.
     """
+
+    def __init__(self, message: str, *, source: str = "") -> None:
+        super().__init__(message)
+        self.source = source
 
 
 class SilentCoils(InputError):  # noqa: N818  # an InputError
@@ -34,7 +43,10 @@ class SilentCoils(InputError):  # noqa: N818  # an InputError
         many = 1 < len(coils) >= total / 4
         other = ", or move the axes if these are lines and no coils" if many else ""
         super().__init__(f"Coil(s) {coils} contain only zeros; leave them out before reconstruction{other}.")
-        self.coils = coils
+        self.coils, self.total = coils, total
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.coils, self.total), self.__dict__
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

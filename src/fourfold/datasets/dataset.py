@@ -152,9 +152,9 @@ class Examples(Dataset[Example]):
             return self._example(self._acquisition(index), index)
         except InputError as error:
             name = self.name(index)
-            if name in str(error):
+            if error.source == name:
                 raise
-            raise InputError(f"'{name}': {error}") from error
+            raise InputError(f"'{name}': {error}", source=name) from error
 
     def _acquisition(self, index: int) -> Acquisition:
         streams = self._streams(index)
@@ -184,17 +184,15 @@ class Examples(Dataset[Example]):
         return volume.settings.crop or volume.size(slice_index)
 
     def _simulated(self, volume: ImageVolume, slice_index: int, streams: RandomStreams) -> Acquisition:
-        image = volume.image(slice_index)
+        image, name = volume.image(slice_index), volume.name(slice_index)
         if not bool(torch.isfinite(image).all()):
-            raise InputError(f"The image '{volume.name(slice_index)}' holds NaN or Inf; correct it or leave it out.")
+            raise InputError(f"The image '{name}' holds NaN or Inf; correct it or leave it out.", source=name)
         image = augment_image(image, self.augmentation, streams)
         shift_rng = streams.numpy_generator("shift") if self.augmentation.shift else None
         image = crop_or_pad(image, self._size(volume, slice_index, streams), shift_rng)
         image = flip(image, streams) if self.augmentation.flip else image
         if not bool(image.any()):
-            raise InputError(
-                f"The image '{volume.name(slice_index)}' is zero where it is cropped; choose a larger crop."
-            )
+            raise InputError(f"The image '{name}' is zero where it is cropped; choose a larger crop.", source=name)
         simulated = simulate_acquisition(image, self._coils(volume, streams), self.settings.simulation, streams)
         assert self._masks is not None
         mask = self._masks((*image.shape, "ky"), streams)
@@ -207,9 +205,11 @@ class Examples(Dataset[Example]):
         if self._masks is None:
             return Acquisition(scan)
         if not scan.fully_sampled:
+            name = volume.name(slice_index)
             raise InputError(
-                f"'{volume.name(slice_index)}' is undersampled already ({scan.acceleration:.2f}×) and no mask can be "
-                "applied to it; leave it out, or set masks: null to train on such data without references."
+                f"'{name}' is undersampled already ({scan.acceleration:.2f}×) and no mask can be "
+                "applied to it; leave it out, or set masks: null to train on such data without references.",
+                source=name,
             )
         scan = mirrored(scan, streams) if self.augmentation.flip else scan
         mask = self._masks((*scan.shape, volume.line_axis), streams)
@@ -219,7 +219,8 @@ class Examples(Dataset[Example]):
         measured = acquisition.measured
         scale = intensity_scale(measured)
         if not scale > 0:
-            raise InputError(f"The samples of '{self.name(index)}' that the mask keeps are zero; leave it out.")
+            name = self.name(index)
+            raise InputError(f"The samples of '{name}' that the mask keeps are zero; leave it out.", source=name)
         maps = acquisition.maps(self.settings)
         reference = acquisition.reference(self.settings, maps)
         calibration = central_calibration(measured, minimum=0, size=self.settings.calibration_size)[0]

@@ -89,7 +89,9 @@ class Photographs(ImageVolume):
                 upright = picture if _orientation(picture) == _UPRIGHT else ImageOps.exif_transpose(picture)
                 values = np.asarray(upright if upright.mode in ("L", "I;16") else upright.convert("RGB"))
         except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-            raise InputError(f"'{path}' is damaged ({error}); copy it again or leave it out.") from error
+            raise InputError(
+                f"'{path}' is damaged ({error}); copy it again or leave it out.", source=path.name
+            ) from error
         return torch.from_numpy(lightness(values))
 
 

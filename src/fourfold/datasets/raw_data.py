@@ -91,7 +91,10 @@ class RawVolume(Volume):
 
     def _cropped(self, scan: Scan, size: tuple[int, int], rng: np.random.Generator | None) -> Scan:
         if scan.calibration_kspace is not None:
-            raise InputError(f"'{self.path}' has separate calibration data, which cannot be cropped; leave crop out.")
+            raise InputError(
+                f"'{self.path}' has separate calibration data, which cannot be cropped; leave crop out.",
+                source=self.path.name,
+            )
         kspace, mask, maps = scan.kspace, scan.mask, scan.coil_maps
         for axis, length in zip((-2, -1), size, strict=True):
             full = kspace.shape[axis]
@@ -100,7 +103,8 @@ class RawVolume(Volume):
             if bool((mask != mask.narrow(axis, 0, 1)).any()):
                 raise InputError(
                     f"'{self.path}' is undersampled along {'ky' if axis == -2 else 'kx'}, so that its field of view "
-                    "cannot be cropped there; leave crop out, or crop the readout only."
+                    "cannot be cropped there; leave crop out, or crop the readout only.",
+                    source=self.path.name,
                 )
             start = centre_slice(full, length).start if rng is None else int(rng.integers(full - length + 1))
             kspace = fft(ifft(kspace, (axis,)).narrow(axis, start, length), (axis,))

@@ -14,7 +14,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import clip_grad_norm_
 from torch.optim import Optimizer
-from torch.utils.data import DataLoader
 
 from fourfold.datasets import Examples
 from fourfold.errors import InputError
@@ -25,6 +24,7 @@ from fourfold.networks.reconstructor import Reconstructor
 from fourfold.training.averaging import averaged_copy, update_average
 from fourfold.training.batch_order import BatchOrder, ExamplesByEpoch
 from fourfold.training.checkpoint import Best, Checkpoint, keep_as_best, write_checkpoint
+from fourfold.training.example_loader import ExampleLoader
 from fourfold.training.lightning_messages import suppress_lightning_messages
 from fourfold.training.log import LOSSES, SCORES, Log
 from fourfold.training.settings import TrainingSettings
@@ -90,7 +90,7 @@ class Task(pl.LightningModule):
         if resumed is not None:
             self._resume(resumed)
         self.log_book: Log | None = None
-        self.validation_loader: DataLoader[Any] | None = None
+        self.validation_loader: ExampleLoader | None = None
         self.started = time.perf_counter()
 
     def __setstate__(self, state: Any) -> None:
@@ -116,7 +116,7 @@ class Task(pl.LightningModule):
             optimiser.load_state_dict(self.optimiser_state)
         return optimiser
 
-    def train_dataloader(self) -> DataLoader[Any]:
+    def train_dataloader(self) -> ExampleLoader:
         """Return the loader of the remaining batches."""
         settings, stage = self.settings, self.stage
         order = BatchOrder(
@@ -131,14 +131,12 @@ class Task(pl.LightningModule):
         )
         return self._loader(self.data.training, order)
 
-    def _loader(self, examples: Examples, batches: Any) -> DataLoader[Any]:
-        workers = self.settings.workers
-        return DataLoader(
+    def _loader(self, examples: Examples, batches: Any) -> ExampleLoader:
+        return ExampleLoader(
             ExamplesByEpoch(examples),
-            batch_sampler=batches,
-            collate_fn=self.supervision.batch,
-            num_workers=workers,
-            persistent_workers=workers > 0,
+            batches,
+            self.supervision.batch,
+            workers=self.settings.workers,
             pin_memory=self.device.type == "cuda",
         )
 

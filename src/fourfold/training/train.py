@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from importlib.util import find_spec
 from os import PathLike
 from pathlib import Path
@@ -188,7 +188,7 @@ def _fit(
     total = last.first_step + last.steps
     resumed = read_checkpoint(checkpoints / LAST)
     relay = nullcontext(progress) if _processes_exist(settings) else relayed_progress(progress)
-    with no_lightning_messages(), _original_errors(), relay as report:
+    with no_lightning_messages(), _interrupt_kept(), relay as report:
         task = Task(network, stage, settings, data, folder, resumed, total, report)
         _trainer(settings, network.estimates_maps).fit(task)
 
@@ -198,13 +198,15 @@ def _trainer(settings: TrainingSettings, has_unused_weights: bool) -> Any:
     import pytorch_lightning as pl
     from pytorch_lightning.strategies import DDPStrategy
 
+    from fourfold.training.processes import SpawnStrategy
+
     cuda = settings.device == "cuda" or (settings.device == "auto" and torch.cuda.is_available())
     if cuda and not torch.cuda.is_available():
         raise InputError("The device is 'cuda' but torch finds none; set 'device: cpu'.")
     strategy: Any = "auto"
     if settings.devices * settings.nodes > 1:
-        strategy = DDPStrategy(
-            start_method="popen" if _processes_exist(settings) else "spawn",
+        kind = partial(DDPStrategy, start_method="popen") if _processes_exist(settings) else SpawnStrategy
+        strategy = kind(
             process_group_backend="nccl" if cuda else "gloo",
             # Single-coil data does not use a sensitivity network.
             find_unused_parameters=has_unused_weights,
@@ -230,8 +232,8 @@ def _processes_exist(settings: TrainingSettings) -> bool:
 
 
 @contextmanager
-def _original_errors() -> Iterator[None]:
-    """Re-raise an InputError of another process as such, and Lightning's exit after Ctrl-C as KeyboardInterrupt."""
+def _interrupt_kept() -> Iterator[None]:
+    """Raise KeyboardInterrupt where Lightning exits after Ctrl-C."""
     handler = signal.getsignal(signal.SIGINT)
     try:
         yield
@@ -239,12 +241,6 @@ def _original_errors() -> Iterator[None]:
         # Lightning exits on Ctrl-C.
         signal.signal(signal.SIGINT, handler)
         raise KeyboardInterrupt from None
-    except Exception as error:
-        # A worker's traceback is text, which ends with the message.
-        message = re.search(r"InputError: ([^\n]+)\s*\Z", str(error))
-        if message is None:
-            raise
-        raise InputError(message[1]) from None
 
 
 def _write(
