@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
-from tests.helpers.domain_images import SIZE, write_domains, write_images
+from tests.helpers.group_images import SIZE, write_image_groups, write_images
 from tests.helpers.trained_weights import write_small
 
 from fourfold.cli.flags import module_of
@@ -32,7 +32,7 @@ COMMAND = re.compile(r"^(?:\.venv/bin/)?fourfold (.*)$")
 
 # One small network, for the study whose settings a page calls transfer.yaml.
 TINY_STUDY = {
-    "domains": {
+    "image_groups": {
         name: {
             "sources": [{"kind": "images", "path": f"{name}.npz", "crop": [SIZE, SIZE]}],
             "split": {"validation": [], "test": share},
@@ -92,7 +92,7 @@ def named_files(tmp_path_factory):
     cine = simulate(phantom((48, 40)), coils=4)
     save_scan(Scan(cine.kspace * brighter), folder / "cine.npz")
     write_small(folder / "my-weights", "varnet")
-    write_domains(folder)
+    write_image_groups(folder)
     (folder / "t1").mkdir()
     write_images(folder / "t1" / "t1.npz", "t1-", seed=0)
     (folder / "transfer.yaml").write_text(yaml.safe_dump(TINY_STUDY))

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import yaml
 from scipy import stats
-from tests.helpers.domain_images import SIZE, write_domains
+from tests.helpers.group_images import SIZE, write_image_groups
 
 from fourfold.cli.main import main
 from fourfold.errors import InputError
@@ -53,7 +53,7 @@ def rows(path: Path) -> list[dict[str, str]]:
 def done(tmp_path_factory) -> Path:
     """Return the folder of a whole study."""
     folder = tmp_path_factory.mktemp("losses")
-    write_domains(folder)
+    write_image_groups(folder)
     (folder / "study.yaml").write_text(yaml.safe_dump(given(folder), sort_keys=False))
     assert main(["study", "losses", str(folder / "study.yaml"), "-o", str(folder / "out"), "--json"]) == 0
     return folder

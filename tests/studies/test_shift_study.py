@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from tests.helpers.domain_images import SIZE, write_domains
+from tests.helpers.group_images import SIZE, write_image_groups
 from tests.helpers.trained_weights import write_small
 
 from fourfold.cli.main import main
@@ -20,15 +20,15 @@ from fourfold.studies.test_set import ExampleSet
 def given(folder: Path) -> dict:
     """Return the settings of a study of images in a folder."""
 
-    def domain(name: str) -> dict:
+    def group(name: str) -> dict:
         sources = [{"kind": "images", "path": str(folder / f"{name}.npz"), "crop": [SIZE, SIZE]}]
         return {"sources": sources, "split": {"validation": [], "test": 0.4}}
 
     return {
-        "domains": {"T1": domain("T1"), "T2": domain("T2")},
+        "image_groups": {"T1": group("T1"), "T2": group("T2")},
         "train_on": ["T1"],
         "test_on": ["T1", "T2"],
-        "networks": {"other": {"weights": str(folder / "small"), "domain": "T2"}},
+        "networks": {"other": {"weights": str(folder / "small"), "image_group": "T2"}},
         "training": {
             "network": {"kind": "cascade", "subnetworks": 1, "channels": 4, "layers": 1},
             "data": {
@@ -57,14 +57,14 @@ def rows(path: Path) -> list[dict[str, str]]:
 def done(tmp_path_factory) -> Path:
     """Return the folder of a whole study."""
     folder = tmp_path_factory.mktemp("shift")
-    write_domains(folder)
+    write_image_groups(folder)
     write_small(folder / "small", "cascade")
     (folder / "study.yaml").write_text(yaml.safe_dump(given(folder)))
     assert main(["study", "shift", str(folder / "study.yaml"), "-o", str(folder / "out")]) == 0
     return folder
 
 
-def test_it_writes_every_network_on_every_domain(done):
+def test_it_writes_every_network_on_every_group(done):
     out = done / "out"
     table = {row["Reconstruction"]: row for row in rows(out / "table-1.csv")}
     assert set(table) == {"T1-trained", "other", "Zero-filled", "Total variation"}
@@ -78,8 +78,8 @@ def test_it_writes_every_network_on_every_domain(done):
 def test_differences_are_taken_image_by_image(done):
     scores = rows(done / "out" / "scores.csv")
 
-    def psnr(network: str, domain: str) -> list[float]:
-        return [float(row["psnr"]) for row in scores if (row["network"], row["tested_on"]) == (network, domain)]
+    def psnr(network: str, group: str) -> list[float]:
+        return [float(row["psnr"]) for row in scores if (row["network"], row["tested_on"]) == (network, group)]
 
     pairs = list(zip(psnr("other", "T1"), psnr("T1", "T1"), strict=True))
     assert len(pairs) == 4
@@ -107,7 +107,7 @@ def test_given_weights_that_changed_are_tested_anew(done, tmp_path):
     ("change", "sentence"),
     [
         ({"train_on": [], "networks": {}}, "no network to test"),
-        ({"test_on": ["T3"]}, "The domain 'T3' is not described"),
+        ({"test_on": ["T3"]}, "The image group 'T3' is not described"),
         ({"networks": {"T1": {"weights": "small"}}}, "by the name 'T1'"),
         ({"networks": {"other": {"weights": "nowhere"}}}, "There are no weights 'nowhere'"),
         ({"images": 60}, "fewer than 60"),

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from tests.helpers.domain_images import SIZE, write_domains, write_images
+from tests.helpers.group_images import SIZE, write_image_groups, write_images
 
 from fourfold.cli.main import main
 from fourfold.datasets import DataSettings, collate
@@ -28,14 +28,14 @@ from fourfold.weights.weight_files import read_manifest
 def given(folder: Path) -> dict:
     """Return the settings of a study of images in a folder."""
 
-    def domain(name: str, **more) -> dict:
+    def group(name: str, **more) -> dict:
         return {"sources": [{"kind": "images", "path": str(folder / f"{name}.npz"), "crop": [SIZE, SIZE]}], **more}
 
     return {
-        "domains": {
-            "photos": domain("photos", split={"validation": [], "test": []}),
-            "T1": domain("T1", split={"validation": [], "test": 0.4}),
-            "T2": domain("T2", split={"validation": [], "test": 0.4}, sizes=[3]),
+        "image_groups": {
+            "photos": group("photos", split={"validation": [], "test": []}),
+            "T1": group("T1", split={"validation": [], "test": 0.4}),
+            "T2": group("T2", split={"validation": [], "test": 0.4}, sizes=[3]),
         },
         "train_on": ["photos", "T1", "T2"],
         "test_on": ["T1", "T2"],
@@ -62,8 +62,8 @@ def given(folder: Path) -> dict:
 
 @pytest.fixture
 def images(tmp_path) -> Path:
-    """Return a folder with the images of three domains."""
-    write_domains(tmp_path)
+    """Return a folder with the images of three image groups."""
+    write_image_groups(tmp_path)
     return tmp_path
 
 
@@ -71,7 +71,7 @@ def images(tmp_path) -> Path:
 def done(tmp_path_factory) -> Path:
     """Return the folder of a whole study."""
     folder = tmp_path_factory.mktemp("transfer")
-    write_domains(folder)
+    write_image_groups(folder)
     (folder / "study.yaml").write_text(yaml.safe_dump(given(folder)))
     assert main(["study", "transfer", str(folder / "study.yaml"), "-o", str(folder / "out")]) == 0
     return folder
@@ -102,8 +102,8 @@ def test_it_writes_tables_figures_and_findings(done):
 def test_scores_are_those_of_the_networks_on_unseen_images(done):
     settings = given(done)
     data = DataSettings(
-        sources=settings["domains"]["T2"]["sources"],
-        split=settings["domains"]["T2"]["split"],
+        sources=settings["image_groups"]["T2"]["sources"],
+        split=settings["image_groups"]["T2"]["split"],
         test_images=3,
         **settings["training"]["data"],
     )
@@ -204,7 +204,7 @@ def test_the_grid_holds_every_network_or_those_of_the_tables(images):
     ("change", "sentence"),
     [
         ({"sizes": [2, 60]}, "has 10 images for training, fewer than 60"),
-        ({"train_on": ["photos", "T3"]}, "The domain 'T3' is not described"),
+        ({"train_on": ["photos", "T3"]}, "The image group 'T3' is not described"),
         ({"transferred": "T4"}, "'T4' is to be transferred but is not in 'train_on'"),
         ({"shown_tuning": 2}, "show 2 images of tuning"),
         ({"metrics": ["fastmri-ssim"]}, "add 'psnr'"),
@@ -214,8 +214,8 @@ def test_the_grid_holds_every_network_or_those_of_the_tables(images):
         ({"methods": ["tvv"]}, "There is no method 'tvv'"),
         ({"size": [2]}, "has no setting 'size'"),
         (
-            {"domains": {"T1": {"sources": [{"kind": "raw", "path": "a"}], "masks": {}}}},
-            "has no setting 'domains.T1.masks'",
+            {"image_groups": {"T1": {"sources": [{"kind": "raw", "path": "a"}], "masks": {}}}},
+            "has no setting 'image_groups.T1.masks'",
         ),
     ],
 )
@@ -225,15 +225,15 @@ def test_what_does_not_fit_is_refused_before_any_work(images, tmp_path, change, 
     assert not (tmp_path / "out").exists()
 
 
-def test_a_person_in_the_training_of_one_domain_and_the_test_of_another_is_refused(images):
+def test_a_person_in_the_training_of_one_group_and_the_test_of_another_is_refused(images):
     write_images(images / "T2.npz", "T1-", 9)
     settings = given(images) | {"test_images": 2}
-    settings["domains"]["T1"]["split"] = {"validation": [], "test": ["T1-0"]}
-    settings["domains"]["T2"]["split"] = {"validation": [], "test": ["T1-1"]}
+    settings["image_groups"]["T1"]["split"] = {"validation": [], "test": ["T1-0"]}
+    settings["image_groups"]["T2"]["split"] = {"validation": [], "test": ["T1-1"]}
     with pytest.raises(InputError, match="'T1-0' is in the test set of 'T1' and in the training data of 'T2'"):
         transfer(settings, images / "out")
-    settings["domains"]["T2"]["cohort"] = "another hospital"
-    settings["sizes"], settings["domains"]["T2"]["sizes"] = [60], [60]
+    settings["image_groups"]["T2"]["cohort"] = "another hospital"
+    settings["sizes"], settings["image_groups"]["T2"]["sizes"] = [60], [60]
     # Refused for another reason: these are others of the same names.
     with pytest.raises(InputError, match="fewer than 60"):
         transfer(settings, images / "out")

@@ -71,9 +71,9 @@ in `networks/` the weights of every network.
 
 study_shift = _command(
     "shift",
-    """Train a network on each of some kinds of images, or take given weights, and test them on all kinds.
+    """Train a network on each image group, or take existing weights, and test all networks on all groups.
 
-Every network stands beside the one that was trained on the domain, beside classical methods and zero-filling. The
+Every network stands beside the one that was trained on the group, beside classical methods and zero-filling. The
 folder of the output then holds `index.html` with tables, figures and findings, these as CSV and PNG, `scores.csv`
 with the scores of every image, and in `networks/` the weights.
 """,
@@ -81,9 +81,9 @@ with the scores of every image, and in `networks/` the weights.
 
 study_transfer = _command(
     "transfer",
-    """Train networks on one kind of images, tune them to another by a few, and test them beside classical methods.
+    """Train networks on one image group, tune them to another with few images, and compare them with classical methods.
 
-The study of Dar et al. (2018) on data of your own: the grid of training domain, number of images for training and
+The study of Dar et al. (2018) on data of your own: the grid of training group, number of images for training and
 for tuning. The folder of the output then holds `index.html` with all tables, figures and findings, these as CSV
 and PNG, `scores.csv` with the scores of every image, and in `networks/` the weights of every network.
 """,

@@ -96,8 +96,8 @@ class ImageGroup:
         count = len(self.parts["training"])
         if images is not None and images > count:
             raise InputError(
-                f"The domain '{self.name}' has {count} images for training, fewer than {images}; ask for "
-                f"fewer, or give the domain 'sizes' of its own."
+                f"The image group '{self.name}' has {count} images for training, fewer than {images}; ask for "
+                "fewer, or give this group its own 'sizes'."
             )
         split = {
             "training": subjects["training"],
@@ -122,6 +122,6 @@ def refuse_shared_subjects(trained: Iterable[ImageGroup], tested: Iterable[Image
         if shared:
             raise InputError(
                 f"The subject '{shared[0]}' is in the test set of '{one.name}' and in the training data of "
-                f"'{other.name}'; name it for test in both splits, or give the domains different cohorts if these are "
+                f"'{other.name}'; name it for test in both splits, or give the groups different cohorts if these are "
                 "two people."
             )

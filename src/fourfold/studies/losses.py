@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from itertools import product
 from statistics import median
+from string import ascii_lowercase
 from typing import Any, ClassVar
 
 from pydantic import Field, PositiveInt
@@ -12,11 +13,10 @@ from pydantic import Field, PositiveInt
 from fourfold.errors import InputError
 from fourfold.metrics import Metric
 from fourfold.networks.build import build
-from fourfold.studies.engine import Contender, TrainingRun
+from fourfold.studies.engine import TrainingRun
 from fourfold.studies.image_groups import ImageGroupSettings
-from fourfold.studies.network_study import NetworkStudy, compared, label
+from fourfold.studies.network_study import Claim, NetworkStudy, label
 from fourfold.studies.page_parts import Column, Figure, Finding, Table, metric_column
-from fourfold.studies.scores import Scores
 from fourfold.studies.settings import Methods, Named, StudySettings, refuse_placed
 from fourfold.studies.statistics import friedman, normality, pairs, quartiles
 from fourfold.training.presets import merged, with_preset
@@ -26,9 +26,9 @@ __all__ = ["LossesSettings", "LossesStudy"]
 
 _TEST = "test"
 _LEVEL = 0.05
-"""Of significance."""
+"""Significance level."""
 _TOLERANCE_DB = 0.5
-"""By so much a network may be worse and yet be as good as another."""
+"""A network is as good as another if its SNR is lower by no more than this."""
 
 
 class LossesSettings(StudySettings):
@@ -54,34 +54,35 @@ class LossesStudy(NetworkStudy):
     """Train several networks with several losses on the same data, and compare the images."""
 
     settings_type = LossesSettings
+    settings: LossesSettings
     paper = "Ghodrati et al., Quantitative Imaging in Medicine and Surgery 9 (2019) 1516"
-    example_metric = 0
 
     def __init__(self, settings: LossesSettings) -> None:
-        self.settings = settings
         self.title = f"Losses: {', '.join(settings.losses)}"
         given = {name: merged(with_preset(network), settings.training) for name, network in settings.networks.items()}
-        shared, seed = _shared_data(given)
-        super().__init__(settings, shared, seed, {_TEST: settings.data}, [_TEST])
+        _refuse_different_data(given)
+        super().__init__(settings, next(iter(given.values())), {_TEST: settings.data}, [_TEST])
         trainings = {
             (network, loss): self.training(
-                _name(network, loss), _TEST, settings.images, given[network], losses=settings.losses[loss]
+                f"{network}-{loss}", _TEST, settings.images, given[network], losses=settings.losses[loss]
             )
             for network, loss in product(settings.networks, settings.losses)
         }
-        self.runs = tuple(
-            TrainingRun(
-                _name(network, loss), f"{network} ({loss})", (_TEST,), {"network": network, "loss": loss}, training
+        self.runs_by_name = {
+            (network, loss): TrainingRun(
+                f"{network}-{loss}", f"{network} ({loss})", (_TEST,), {"network": network, "loss": loss}, training
             )
             for (network, loss), training in trainings.items()
-        )
+        }
+        self.runs = tuple(self.runs_by_name.values())
         first = next(iter(settings.losses))
         self.parameters = {name: _parameters(trainings[name, first]) for name in settings.networks}
         self.loss_kinds = {loss: {each.kind for each in training.losses} for (_, loss), training in trainings.items()}
 
-    def run(self, network: str, loss: str) -> TrainingRun:
-        """Return the run of a network under a loss."""
-        return next(run for run in self.runs if run.name == _name(network, loss))
+    @property
+    def shown_metric(self) -> Metric:
+        """The first metric."""
+        return self.metrics[0]
 
     def facts(self) -> list[tuple[str, str]]:
         """Return the size of each network, and what they are tested on."""
@@ -108,21 +109,17 @@ class LossesStudy(NetworkStudy):
             *(self._pairs(metric, str(3 + count + place)) for place, metric in enumerate(self.metrics)),
         ]
 
-    def _of_runs(self) -> dict[TrainingRun, Scores]:
-        return {run: self.scores(run, _TEST) for run in self.runs}
+    def _values(self, run: TrainingRun, metric: Metric) -> tuple[float, ...]:
+        return self.scores(run, _TEST).values[metric.name]
 
     def _normality(self, metric: Metric, number: str) -> Table:
         titles = ("Kolmogorov-Smirnov", "p (Lilliefors)", "Shapiro-Wilk", "p (Shapiro-Wilk)", "images")
-        rows = []
-        for run, scores in self._of_runs().items():
-            test = normality(scores.values[metric.name])
-            numbers = (None,) * len(titles) if test is None else test.numbers
-            rows.append((run.label, numbers))
+        tests = {run.label: normality(self._values(run, metric)) for run in self.runs}
         return Table(
             f"Tests of normality of {metric.title}: p is the chance of such a statistic if the scores were normal.",
             "Network",
             tuple(map(Column, titles, (".3f", ".2g", ".3f", ".2g", ".0f"))),
-            tuple(rows),
+            tuple((name, (None,) * len(titles) if test is None else test.numbers) for name, test in tests.items()),
             number,
         )
 
@@ -145,65 +142,59 @@ class LossesStudy(NetworkStudy):
         )
 
     def _pairs(self, metric: Metric, number: str) -> Table:
-        scores = {run.label: scores for run, scores in self._of_runs().items()}
-        chances = pairs({name: each.values[metric.name] for name, each in scores.items()})
+        runs = {run.label: run for run in self.runs}
+        p_values = pairs({name: self._values(run, metric) for name, run in runs.items()})
         return Table(
             f"{metric.title} of pairs of networks, image by image; p by Wilcoxon's signed-rank test with Holm's "
             "correction.",
             "Pair",
             (metric_column(metric, "mean difference", mark_best=False, sign="+"), Column("p", ".2g")),
             tuple(
-                (f"{one} − {other}", (scores[one].minus(scores[other], metric.name).mean, chance))
-                for (one, other), chance in chances.items()
+                (f"{one} − {other}", (self.difference(runs[one], runs[other], _TEST, metric).mean, p_value))
+                for (one, other), p_value in p_values.items()
             ),
             number,
         )
 
     def figures(self) -> Iterator[Figure]:
         """Yield each network under all losses (Figure 3), and all networks under each loss (Figure 4)."""
-        networks, losses = list(self.settings.networks), list(self.settings.losses)
-        for place, network in enumerate(networks):
-            contenders: list[Contender] = [
-                *self.methods_on(_TEST),
-                *(self.run(network, loss) for loss in losses),
-            ]
-            yield self.side_by_side(_TEST, contenders, f"3{chr(ord('a') + place)}", f"{network} under each loss.")
-        for place, loss in enumerate(losses if len(networks) > 1 else []):
-            runs = [self.run(network, loss) for network in networks]
-            yield self.side_by_side(_TEST, runs, f"4{chr(ord('a') + place)}", f"The networks under {loss}.")
+        networks, losses = self.settings.networks, self.settings.losses
+        for letter, network in zip(ascii_lowercase, networks, strict=False):
+            runs = [self.runs_by_name[network, loss] for loss in losses]
+            yield self.side_by_side(
+                _TEST, [*self.methods_on(_TEST), *runs], f"3{letter}", f"{network} under each loss."
+            )
+        for letter, loss in zip(ascii_lowercase, losses if len(networks) > 1 else (), strict=False):
+            runs = [self.runs_by_name[network, loss] for network in networks]
+            yield self.side_by_side(_TEST, runs, f"4{letter}", f"The networks under {loss}.")
 
-    def findings(self) -> list[Finding]:
-        """Return the findings for each score, each network and each loss."""
-        findings = []
+    def claims(self) -> Iterator[Claim | Finding]:
+        """Yield the claims for each score, each network and each loss."""
         for metric in self.metrics:
-            findings.append(self._not_normal(metric))
-            for network in self.settings.networks:
-                findings += self._ranking(network, metric)
-        return findings + list(self._networks_alike())
+            yield self._not_normal(metric)
+            for network in self.settings.networks if len(self.settings.losses) > 1 else ():
+                yield from self._ranking(network, metric)
+        yield from self._networks_alike()
 
     def _not_normal(self, metric: Metric) -> Finding:
         claim = f"{metric.title} is not normally distributed (Shapiro-Wilk, p < {_LEVEL})"
-        tests = [normality(scores.values[metric.name]) for scores in self._of_runs().values()]
-        chances = [test.shapiro_p for test in tests if test is not None]
-        if not chances:
+        tests = [normality(self._values(run, metric)) for run in self.runs]
+        p_values = [test.shapiro_p for test in tests if test is not None]
+        if not p_values:
             return Finding(claim, None, f"{claim}: there are too few images.")
-        rejected = sum(chance < _LEVEL for chance in chances)
-        return Finding(claim, rejected == len(chances), f"{claim}: for {rejected} of {len(chances)} networks.")
+        rejected = sum(p_value < _LEVEL for p_value in p_values)
+        return Finding(claim, rejected == len(p_values), f"{claim}: for {rejected} of {len(p_values)} networks.")
 
     def _ranking(self, network: str, metric: Metric) -> Iterator[Finding]:
-        """Yield how the losses rank, and whether those that compare pixels and patches are above the perceptual one."""
-        values = {
-            loss: self.scores(self.run(network, loss), _TEST).values[metric.name] for loss in self.settings.losses
-        }
-        if len(values) < 2:  # nothing to rank
-            return
+        """Yield how the losses rank, and whether the perceptual losses rank last."""
+        values = {loss: self._values(self.runs_by_name[network, loss], metric) for loss in self.settings.losses}
         medians = {loss: median(each) for loss, each in values.items()}
         ranked = sorted(medians, key=medians.__getitem__, reverse=metric.higher_is_better)
         order = ", ".join(f"{loss} {medians[loss]:.{metric.decimals}f}" for loss in ranked)
-        chance = friedman(list(values.values()))
-        test = "" if chance is None else f" (Friedman, p = {chance:.2g})"
+        p_value = friedman(list(values.values()))
+        test = "" if p_value is None else f" (Friedman, p = {p_value:.2g})"
         claim = f"The losses make a difference to {network} in {metric.title}"
-        yield Finding(claim, None if chance is None else chance < _LEVEL, f"{claim}: medians {order}{test}.")
+        yield Finding(claim, None if p_value is None else p_value < _LEVEL, f"{claim}: medians {order}{test}.")
         perceptual = [loss for loss in ranked if "perceptual" in self.loss_kinds[loss]]
         others = len(ranked) - len(perceptual)
         if perceptual and others:
@@ -211,41 +202,35 @@ class LossesStudy(NetworkStudy):
             claim = f"The perceptual loss has the {worst} {metric.title} of {network}"
             yield Finding(claim, ranked.index(perceptual[0]) >= others, f"{claim}: {order}.")
 
-    def _networks_alike(self) -> Iterator[Finding]:
-        """Yield whether the smallest network is as good as the largest, under each loss."""
+    def _networks_alike(self) -> Iterator[Claim]:
+        """Yield that the smallest network is as good as the largest, under each loss."""
         sizes = self.parameters
         small, large = min(sizes, key=sizes.__getitem__), max(sizes, key=sizes.__getitem__)
         snr = next((metric for metric in self.metrics if metric.name == "snr-db"), None)
         if small == large or snr is None:
             return
         for loss in self.settings.losses:
-            one, other = (self.scores(self.run(network, loss), _TEST) for network in (small, large))
-            yield compared(
+            yield Claim(
                 f"{small} ({sizes[small]:,} parameters) is as good as {large} ({sizes[large]:,}) under {loss}",
-                one,
-                other,
+                self.runs_by_name[small, loss],
+                self.runs_by_name[large, loss],
+                _TEST,
                 snr,
-                lambda difference: difference >= -_TOLERANCE_DB,
                 f"SNR {{mean}} dB image by image; as good is within {_TOLERANCE_DB} dB",
+                margin=-_TOLERANCE_DB,
             )
 
 
-def _name(network: str, loss: str) -> str:
-    return f"{network}-{loss}"
-
-
-def _shared_data(given: Mapping[str, Mapping[str, Any]]) -> tuple[Mapping[str, Any], int]:
-    """Return the data settings and the seed, which all networks share."""
+def _refuse_different_data(given: Mapping[str, Mapping[str, Any]]) -> None:
+    """Raise InputError where networks have different data settings or seeds."""
     (first, settings), *others = given.items()
-    shared, seed = settings.get("data", {}), int(settings.get("seed", 0))
-    refuse_placed(shared)
+    refuse_placed(settings.get("data"))
     for name, other in others:
-        if (other.get("data", {}), int(other.get("seed", 0))) != (shared, seed):
+        if any(other.get(key, unset) != settings.get(key, unset) for key, unset in (("data", {}), ("seed", 0))):
             raise InputError(
                 f"The networks '{first}' and '{name}' have different data or seeds, so that their images cannot be "
                 "compared; give 'data' and 'seed' below 'training', for both."
             )
-    return shared, seed
 
 
 def _parameters(settings: TrainingSettings) -> int:

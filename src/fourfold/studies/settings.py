@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Self
 
 import torch
-from pydantic import BeforeValidator, Field, PositiveInt, ValidationError, field_validator
+from pydantic import BeforeValidator, Field, PositiveInt, ValidationError, field_validator, model_validator
 
 from fourfold.errors import InputError, explain_settings, nearest
 from fourfold.methods.method import Method
 from fourfold.methods.registry import find_method
 from fourfold.metrics import find_metric
+from fourfold.studies.image_groups import ImageGroupSettings
 from fourfold.training.base import Settings
 
-__all__ = ["Methods", "Named", "StudySettings", "refuse_placed", "refuse_unknown"]
+__all__ = ["GroupStudySettings", "Methods", "Named", "StudySettings", "refuse_placed", "refuse_unknown"]
 
 Named = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9-]*$")]
 """A name that folders can have: letters, digits and hyphens."""
@@ -47,7 +48,7 @@ class StudySettings(Settings):
     training: dict[str, Any] = Field(default_factory=dict)
     """Settings of a training without sources: network, losses, stages, and in `data` masks and simulation."""
     test_images: PositiveInt | None = None
-    """At most so many images for test, of each domain."""
+    """Largest number of test images of each group."""
     methods: Methods = Field(default=("zero-filled", "tv", "wavelet"), validate_default=True)
     """Methods to compare with, by name or as ``kind`` and settings."""
     metrics: tuple[str, ...] = Field(default=("fastmri-ssim", "psnr"), min_length=1)
@@ -73,19 +74,36 @@ class StudySettings(Settings):
         return "cuda" if wanted == "cuda" or (wanted == "auto" and torch.cuda.is_available()) else "cpu"
 
 
-def refuse_unknown(names: Iterable[str], domains: Collection[str]) -> None:
-    """Raise InputError where a domain is named that is not described."""
+class GroupStudySettings(StudySettings):
+    """Base of the settings of a study with several image groups."""
+
+    image_groups: dict[Named, ImageGroupSettings] = Field(min_length=1)
+    """Image groups by name."""
+    train_on: tuple[str, ...] = ()
+    """Image groups that networks are trained on, each on one."""
+    test_on: tuple[str, ...] = Field(min_length=1)
+    """Image groups that networks are tested on."""
+
+    @model_validator(mode="after")
+    def _known_groups(self) -> Self:
+        refuse_unknown((*self.train_on, *self.test_on), self.image_groups)
+        refuse_placed(self.training.get("data"))
+        return self
+
+
+def refuse_unknown(names: Iterable[str], groups: Collection[str]) -> None:
+    """Raise InputError for the name of an image group that is not described."""
     for name in names:
-        if name not in domains:
-            known = ", ".join(domains)
-            raise InputError(f"The domain '{name}' is not described; there are {known}.{nearest(name, domains)}")
+        if name not in groups:
+            known = ", ".join(groups)
+            raise InputError(f"The image group '{name}' is not described; there are {known}.{nearest(name, groups)}")
 
 
 def refuse_placed(data: Any) -> None:
-    """Raise InputError where the data of a training that domains share names what each of them has for itself."""
+    """Raise InputError where the shared data settings contain what each image group has for itself."""
     placed = {"sources", "split", "training", "validation", "test", "images", "test_images"} & set(data or ())
     if placed:
         raise InputError(
-            f"The training's data has '{min(placed)}', which each domain has for itself; name sources and splits "
-            "below 'domains'."
+            f"The training's data has '{min(placed)}', which each image group has for itself; name sources and splits "
+            "below 'image_groups'."
         )

@@ -9,11 +9,10 @@ from pydantic import Field, PositiveInt, model_validator
 
 from fourfold.errors import InputError
 from fourfold.studies.engine import TrainingRun
-from fourfold.studies.image_groups import ImageGroupSettings, refuse_shared_subjects
-from fourfold.studies.network_study import NetworkStudy, compared, label
-from fourfold.studies.page_parts import Figure, Finding, Table, metric_column
-from fourfold.studies.scores import Scores
-from fourfold.studies.settings import Named, StudySettings, refuse_placed, refuse_unknown
+from fourfold.studies.image_groups import refuse_shared_subjects
+from fourfold.studies.network_study import Claim, NetworkStudy, label
+from fourfold.studies.page_parts import Figure, Table, metric_column
+from fourfold.studies.settings import GroupStudySettings, Named, refuse_unknown
 from fourfold.training.base import Settings
 from fourfold.training.presets import with_preset
 from fourfold.weights.load_network import load_network
@@ -22,57 +21,48 @@ __all__ = ["GivenWeights", "ShiftSettings", "ShiftStudy"]
 
 
 class GivenWeights(Settings):
-    """A network that is trained already."""
+    """An existing network."""
 
     weights: str
     """A name that ``fourfold weights list`` shows, a folder, or hf://owner/name."""
-    domain: str | None = None
-    """Domain that it was trained on, where it is one of the study's."""
+    image_group: str | None = None
+    """The image group of the study that it was trained on, if any."""
 
 
-class ShiftSettings(StudySettings):
+class ShiftSettings(GroupStudySettings):
     """All settings of the study."""
 
     study: ClassVar[str] = "shift"
 
-    domains: dict[Named, ImageGroupSettings] = Field(min_length=1)
-    """Kinds of images, by name."""
-    train_on: tuple[str, ...] = ()
-    """Domains of each of which a network is trained."""
     networks: dict[Named, GivenWeights] = Field(default_factory=dict)
-    """Networks that are trained already, by name."""
-    test_on: tuple[str, ...] = Field(min_length=1)
-    """Domains that all networks are tested on."""
+    """Existing networks by name."""
     images: PositiveInt | None = None
     """Number of images for training; all unless given."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        trained_on = [each.domain for each in self.networks.values() if each.domain is not None]
-        refuse_unknown((*self.train_on, *self.test_on, *trained_on), self.domains)
+        trained_on = [each.image_group for each in self.networks.values() if each.image_group is not None]
+        refuse_unknown(trained_on, self.image_groups)
         if not self.train_on and not self.networks:
             raise InputError("There is no network to test; give 'networks', or 'train_on' to train some.")
         twice = sorted(set(self.train_on) & set(self.networks))
         if twice:
             raise InputError(
-                f"A network is given and a domain trained on by the name '{twice[0]}'; rename the network."
+                f"An existing network and an image group to train on are both named '{twice[0]}'; rename the network."
             )
-        refuse_placed(self.training.get("data"))
         return self
 
 
 class ShiftStudy(NetworkStudy):
-    """Train a network on each of some kinds of images, or take given weights, and test them on all kinds."""
+    """Train a network on each image group, or take existing weights, and test all networks on all groups."""
 
     settings_type = ShiftSettings
+    settings: ShiftSettings
     paper = "Darestani and Heckel, Proc. ISMRM 29 (2021), Figure 5"
 
     def __init__(self, settings: ShiftSettings) -> None:
-        self.settings = settings
         self.title = f"Domain shift: {', '.join(settings.test_on)}"
-        given = with_preset(settings.training)
-        shared, seed = given.pop("data", {}), int(given.get("seed", 0))
-        super().__init__(settings, shared, seed, settings.domains, settings.test_on)
+        super().__init__(settings, with_preset(settings.training), settings.image_groups, settings.test_on)
         test_on = settings.test_on
         trained = [
             TrainingRun(
@@ -80,29 +70,31 @@ class ShiftStudy(NetworkStudy):
                 f"{name}-trained",
                 test_on,
                 {"network": name, "trained_on": name},
-                self.training(name, name, settings.images, given),
+                self.training(name, name, settings.images),
             )
             for name in settings.train_on
         ]
-        elsewhere = [
-            TrainingRun(name, name, test_on, {"network": name, "trained_on": each.domain}, given_weights=each.weights)
+        existing = [
+            TrainingRun(
+                name, name, test_on, {"network": name, "trained_on": each.image_group}, given_weights=each.weights
+            )
             for name, each in settings.networks.items()
         ]
         for each in settings.networks.values():
             load_network(each.weights)
-        self.runs = (*trained, *elsewhere)
+        self.runs = (*trained, *existing)
         refuse_shared_subjects(*([self.groups[name] for name in names] for names in (settings.train_on, test_on)))
 
-    def trained_on(self, domain: str) -> TrainingRun | None:
-        """Return the first network that was trained on a domain."""
-        return next((run for run in self.runs if run.columns["trained_on"] == domain), None)
+    def trained_on(self, group: str) -> TrainingRun | None:
+        """Return the first network that was trained on an image group."""
+        return next((run for run in self.runs if run.columns["trained_on"] == group), None)
 
     def facts(self) -> list[tuple[str, str]]:
-        """Return what is tested on what."""
+        """Return the test sets and the number of networks."""
         return [("Tested on", self.test_facts(subjects=False)), ("Networks", str(len(self.runs)))]
 
     def notes(self) -> list[str]:
-        """Return which networks were trained on subjects that are not known."""
+        """Return which networks were trained on unknown subjects."""
         return [
             f"{run.label} was trained elsewhere: make sure that it was not trained on the subjects for test."
             for run in self.runs
@@ -115,89 +107,61 @@ class ShiftStudy(NetworkStudy):
         return [("Training", self.settings.training), *networks, *super().records()]
 
     def tables(self) -> Sequence[Table]:
-        """Return all scores, and the differences to the network that was trained on the domain."""
-        return self._scores(), self._differences()
-
-    def _scores(self) -> Table:
-        domains = self.settings.test_on
-        return Table(
-            "Networks and methods on unseen subjects of each domain: mean ± standard deviation.",
+        """Return all scores, and the differences from the network that was trained on the image group."""
+        groups, contenders = self.settings.test_on, dict.fromkeys(each for each, _ in self.results.all_scores())
+        scores = Table(
+            "Networks and methods on unseen subjects of each group: mean ± standard deviation.",
             "Reconstruction",
-            tuple(metric_column(each, f"{name}: {each.title}") for name in domains for each in self.metrics),
+            tuple(metric_column(metric, f"{name}: {metric.title}") for name in groups for metric in self.metrics),
             tuple(
-                (
-                    label(contender),
-                    tuple(
-                        None if scores is None else scores.spread(metric.name)
-                        for scores in (self.results.scores(contender, name) for name in domains)
-                        for metric in self.metrics
-                    ),
-                )
-                for contender in dict.fromkeys(contender for contender, _ in self.results.all_scores())
+                (label(contender), tuple(cell for name in groups for cell in self.spreads(contender, name)))
+                for contender in contenders
             ),
             "1",
         )
-
-    def _pairs_with_home(self) -> Iterator[tuple[TrainingRun, str, Scores, TrainingRun | None]]:
-        """Yield each network and test domain with its scores and the network that was trained on the domain."""
-        for (contender, domain), scores in self.results.all_scores().items():
-            if isinstance(contender, TrainingRun):
-                yield contender, domain, scores, self.trained_on(domain)
-
-    def _differences(self) -> Table:
-        rows = []
-        for run, domain, scores, home in self._pairs_with_home():
-            if home is not None and run != home:
-                other = self.scores(home, domain)
-                differences = tuple(scores.minus(other, metric.name).mean for metric in self.metrics)
-                rows.append((f"{run.label} on {domain}", differences))
-        return Table(
-            "Out of domain less in domain: mean difference, image by image, to the network that was trained on the "
-            "domain.",
+        differences = Table(
+            "Out of domain minus in domain: mean difference, image by image, from the network that was trained on the "
+            "group.",
             "Network",
             tuple(metric_column(metric, mark_best=False, sign="+") for metric in self.metrics),
-            tuple(rows),
+            tuple(
+                (
+                    f"{run.label} on {group}",
+                    tuple(self.difference(run, in_domain, group, metric).mean for metric in self.metrics),
+                )
+                for run, group, in_domain in self._tests()
+                if in_domain is not None and run != in_domain
+            ),
             "2",
         )
+        return scores, differences
+
+    def _tests(self) -> Iterator[tuple[TrainingRun, str, TrainingRun | None]]:
+        """Yield each network and test group, with the network that was trained on the group."""
+        for contender, group in self.results.all_scores():
+            if isinstance(contender, TrainingRun):
+                yield contender, group, self.trained_on(group)
 
     def figures(self) -> Iterator[Figure]:
-        """Yield all networks and methods on one image of each domain."""
-        for place, domain in enumerate(self.settings.test_on):
-            contenders = [contender for contender, _ in self.results.all_scores(domain)]
-            words = f"Networks and methods on an image of {domain}."
-            yield self.side_by_side(domain, contenders, str(1 + place), words)
+        """Yield all networks and methods on one image of each group."""
+        for place, group in enumerate(self.settings.test_on):
+            contenders = [contender for contender, _ in self.results.all_scores(group)]
+            words = f"Networks and methods on an image of {group}."
+            yield self.side_by_side(group, contenders, str(1 + place), words)
 
-    def findings(self) -> list[Finding]:
-        """Return for each network and each domain that it was not trained on how it compares, by the last metric."""
-        return [
-            finding
-            for run, domain, scores, home in self._pairs_with_home()
-            if run.columns["trained_on"] != domain
-            for finding in self._out_of_domain(run, domain, scores, home)
-        ]
-
-    def _out_of_domain(
-        self, run: TrainingRun, domain: str, scores: Scores, home: TrainingRun | None
-    ) -> Iterator[Finding]:
-        if home is not None:
-            claim = f"On {domain}, {run.label} is worse than {home.label}"
-            yield self._compared(claim, scores, self.scores(home, domain), worse=True)
-        for method in self.methods_on(domain, zero_filled=True):
-            claim = f"On {domain}, {run.label} is not below zero-filling"
-            yield self._compared(claim, scores, self.scores(method, domain))
-        best = self.best_method(domain, self.metrics[-1])
-        if best is not None:
-            claim = f"On {domain}, {run.label} is not below the best classical method ({best.title})"
-            yield self._compared(claim, scores, self.scores(best, domain))
-
-    def _compared(self, claim: str, one: Scores, other: Scores, worse: bool = False) -> Finding:
-        metric = self.metrics[-1]
-        sign = 1 if metric.higher_is_better else -1
-        return compared(
-            claim,
-            one,
-            other,
-            metric,
-            lambda difference: sign * difference < 0 if worse else sign * difference >= 0,
-            f"{metric.title} {{difference}} image by image",
-        )
+    def claims(self) -> Iterator[Claim]:
+        """Yield how each network does on each group that it was not trained on, by the last metric."""
+        metric, numbers = self.metrics[-1], "{metric} {difference} image by image"
+        for run, group, in_domain in self._tests():
+            if run.columns["trained_on"] == group:
+                continue
+            subject = f"On {group}, {run.label} is"
+            if in_domain is not None:
+                text = f"{subject} worse than {in_domain.label}"
+                yield Claim(text, run, in_domain, group, metric, numbers, worse=True)
+            for method in self.methods_on(group, zero_filled=True):
+                yield Claim(f"{subject} not below zero-filling", run, method, group, metric, numbers)
+            best = self.best_method(group, metric)
+            if best is not None:
+                text = f"{subject} not below the best classical method ({best.title})"
+                yield Claim(text, run, best, group, metric, numbers)

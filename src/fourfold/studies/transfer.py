@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
@@ -10,10 +11,11 @@ from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 from fourfold.errors import InputError
 from fourfold.metrics import Metric
 from fourfold.studies.engine import Contender, TrainingRun
-from fourfold.studies.image_groups import ImageGroupSettings, refuse_shared_subjects
-from fourfold.studies.network_study import NetworkStudy, compared
+from fourfold.studies.image_groups import refuse_shared_subjects
+from fourfold.studies.network_study import Claim, NetworkStudy
 from fourfold.studies.page_parts import Figure, Finding, Table, TuningChart, metric_column
-from fourfold.studies.settings import Named, StudySettings, refuse_placed, refuse_unknown
+from fourfold.studies.scores import Spread
+from fourfold.studies.settings import GroupStudySettings
 from fourfold.training.presets import merged, with_preset
 from fourfold.training.settings import TrainingSettings
 
@@ -21,24 +23,21 @@ __all__ = ["TransferSettings", "TransferStudy"]
 
 _USUAL_TUNING = 20
 _TOLERANCE_DB = 0.5
-"""By so much a transferred network may be worse than the domain's own."""
+"""A transferred network is as good as the group's network if its PSNR is lower by no more than this."""
 _LEAD_DB = 2.0
-"""By so much a transferred network is above compressed sensing."""
+"""Claimed gain of a transferred network over compressed sensing."""
+_NUMBERS = "{one} against {other} dB, image by image {difference} dB over {images} of {subjects}"
 
 
-class TransferSettings(StudySettings):
+class TransferSettings(GroupStudySettings):
     """All settings of the study."""
 
     study: ClassVar[str] = "transfer"
 
-    domains: dict[Named, ImageGroupSettings]
-    """Kinds of images, by name."""
     train_on: tuple[str, ...] = Field(min_length=1)
-    """Domains that networks are trained on."""
-    test_on: tuple[str, ...] = Field(min_length=1)
-    """Domains that networks are tuned to and tested on."""
+    """Image groups that networks are trained on, each on one."""
     transferred: str = ""
-    """Training domain whose networks are tuned in all sizes; the first of `train_on` unless given."""
+    """Training group whose networks are tuned in all sizes; the first of `train_on` unless given."""
     sizes: tuple[PositiveInt, ...] = Field(min_length=1)
     """Numbers of images for training."""
     tuning_sizes: tuple[NonNegativeInt, ...] = Field(min_length=1)
@@ -52,9 +51,10 @@ class TransferSettings(StudySettings):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        refuse_unknown((*self.train_on, *self.test_on), self.domains)
         if self.transferred and self.transferred not in self.train_on:
-            raise InputError(f"The domain '{self.transferred}' is to be transferred but is not in 'train_on'; name it.")
+            raise InputError(
+                f"The image group '{self.transferred}' is to be transferred but is not in 'train_on'; name it."
+            )
         if self.shown_tuning and self.shown_tuning not in self.tuning_sizes:
             raise InputError(f"The tables are to show {self.shown_tuning} images of tuning; add it to 'tuning_sizes'.")
         if "psnr" not in self.metrics:
@@ -62,12 +62,11 @@ class TransferSettings(StudySettings):
         fixed = {"data", "network", "name", "seed", "keep"} & set(self.tuning)
         if fixed:
             raise InputError(f"The tuning gives '{min(fixed)}', which is that of the training; leave it out.")
-        refuse_placed(self.training.get("data"))
         return self
 
     @property
     def source(self) -> str:
-        """The training domain that is transferred."""
+        """The training group that is transferred."""
         return self.transferred or self.train_on[0]
 
     @property
@@ -81,9 +80,9 @@ class TransferSettings(StudySettings):
         usual = _USUAL_TUNING if _USUAL_TUNING in self.tunings else self.tunings[-1]
         return self.shown_tuning or usual
 
-    def sizes_of(self, domain: str) -> tuple[int, ...]:
-        """Return the numbers of images that networks of a domain are trained on, ascending."""
-        return tuple(sorted(set(self.domains[domain].sizes or self.sizes)))
+    def sizes_of(self, group: str) -> tuple[int, ...]:
+        """Return the numbers of images that networks of a group are trained on, ascending."""
+        return tuple(sorted(set(self.image_groups[group].sizes or self.sizes)))
 
     def shows(self, trained_on: str, size: int, tuned_on: str, images: int) -> bool:
         """Return whether a table or figure shows a tuned network."""
@@ -98,50 +97,47 @@ class TransferStudy(NetworkStudy):
     """Train networks on one kind of images, tune them to another by a few, and test them beside classical methods."""
 
     settings_type = TransferSettings
+    settings: TransferSettings
     paper = "Dar, Özbey, Çatlı and Çukur, arXiv:1710.02615"
 
     def __init__(self, settings: TransferSettings) -> None:
-        self.settings = settings
         self.title = "Transfer learning: " + ", ".join(f"{settings.source} to {name}" for name in settings.test_on)
-        self.given = with_preset(settings.training)
-        shared, seed = self.given.pop("data", {}), int(self.given.get("seed", 0))
-        super().__init__(settings, shared, seed, settings.domains, settings.test_on)
+        super().__init__(settings, with_preset(settings.training), settings.image_groups, settings.test_on)
         self.psnr = next(metric for metric in self.metrics if metric.name == "psnr")
-        self.example_metric = self.metrics.index(self.psnr)  # type: ignore[misc]
         tested = [self.groups[name] for name in settings.test_on]
         refuse_shared_subjects([*(self.groups[name] for name in settings.train_on), *tested], tested)
-        raw = [self._raw(domain, size) for domain in settings.train_on for size in settings.sizes_of(domain)]
+        raw = [self._raw(group, size) for group in settings.train_on for size in settings.sizes_of(group)]
         tuned = [
-            self._tuned(run, domain, images)
+            self._tuned(run, group, images)
             for run in raw
-            for domain in settings.test_on
+            for group in settings.test_on
             for images in settings.tunings[1:]
-            if settings.grid == "all" or settings.shows(run.columns["trained_on"], run.columns["size"], domain, images)
+            if settings.grid == "all" or settings.shows(run.columns["trained_on"], run.columns["size"], group, images)
         ]
         self.runs = (*raw, *tuned)
         self._by_name = {run.name: run for run in self.runs}
 
-    def _raw(self, domain: str, size: int) -> TrainingRun:
-        name = f"{domain}-{size}"
+    def _raw(self, group: str, size: int) -> TrainingRun:
+        name = f"{group}-{size}"
         return TrainingRun(
             name,
-            f"{domain} {size}, raw",
+            f"{group} {size}, raw",
             self.settings.test_on,
-            {"trained_on": domain, "size": size, "tuned_on": None, "tuning": 0},
-            _small_batches(self.training(name, domain, size, self.given), size),
+            {"trained_on": group, "size": size, "tuned_on": None, "tuning": 0},
+            _small_batches(self.training(name, group, size), size),
         )
 
-    def _tuned(self, run: TrainingRun, domain: str, images: int) -> TrainingRun:
-        name = f"{run.name}-{domain}-{images}"
-        stages = self.given.get("stages")
+    def _tuned(self, run: TrainingRun, group: str, images: int) -> TrainingRun:
+        name = f"{run.name}-{group}-{images}"
+        stages = self.common_training.get("stages")
         last_stage = {"stages": stages[-1:]} if stages else {}
-        given = merged({**self.given, **last_stage}, self.settings.tuning)
+        given = merged({**self.common_training, **last_stage}, self.settings.tuning)
         return TrainingRun(
             name,
             f"{run.columns['trained_on']} {run.columns['size']}, tuned {images}",
-            (domain,),
-            {**run.columns, "tuned_on": domain, "tuning": images},
-            _small_batches(self.training(name, domain, images, given, tuning=True), images),
+            (group,),
+            {**run.columns, "tuned_on": group, "tuning": images},
+            _small_batches(self.training(name, group, images, given, tuning=True), images),
             start=run,
         )
 
@@ -156,14 +152,18 @@ class TransferStudy(NetworkStudy):
         assert run is not None
         return run
 
-    def has_own(self, domain: str) -> bool:
-        """Return whether there are networks of a test domain itself to compare the transferred ones with."""
-        return domain in self.settings.train_on and domain != self.settings.source
+    def has_trained(self, group: str) -> bool:
+        """Return whether there are networks of a test group itself to compare the transferred ones with."""
+        return group in self.settings.train_on and group != self.settings.source
 
-    def example(self, test_set: str) -> int:
-        """Return the image with the median PSNR of the transferred network, tuned."""
-        run = self.network(self.settings.source, None, test_set, self.settings.tuned)
-        return self.scores(run, test_set).median_index("psnr")
+    @property
+    def shown_metric(self) -> Metric:
+        """PSNR."""
+        return self.psnr
+
+    def example_run(self, test_set: str) -> TrainingRun:
+        """Return the transferred network, tuned as the tables show it."""
+        return self.network(self.settings.source, None, test_set, self.settings.tuned)
 
     def facts(self) -> list[tuple[str, str]]:
         """Return what is trained, tuned and tested on what."""
@@ -181,56 +181,53 @@ class TransferStudy(NetworkStudy):
         return [*training, *super().records()]
 
     def tables(self) -> list[Table]:
-        """Return for each test domain all networks (Tables 1 and 2) and all sizes (Tables 3 and 4)."""
-        domains = self.settings.test_on
-        networks = [self._networks(domain, str(1 + place)) for place, domain in enumerate(domains)]
-        sizes = [self._sizes(domain, str(1 + len(domains) + place)) for place, domain in enumerate(domains)]
+        """Return for each test group all networks (Tables 1 and 2) and all sizes (Tables 3 and 4)."""
+        groups = self.settings.test_on
+        networks = [self._networks(group, str(1 + place)) for place, group in enumerate(groups)]
+        sizes = [self._sizes(group, str(1 + len(groups) + place)) for place, group in enumerate(groups)]
         return networks + sizes
 
-    def _networks(self, domain: str, number: str) -> Table:
-        """Return the networks of each domain, raw and tuned, beside the methods."""
-        raw, tuned = self._raw_and_tuned(domain)
+    def _networks(self, group: str, number: str) -> Table:
+        """Return the networks of each group, raw and tuned, beside the methods."""
+        raw, tuned = self._raw_and_tuned(group)
         named: list[tuple[str, Contender]] = [
             *((f"{_trained_on(run)}, raw", run) for run in raw),
             *((f"{_trained_on(run)}, tuned with {run.columns['tuning']}", run) for run in tuned),
-            *((method.title, method) for method in self.methods_on(domain)),
+            *((method.title, method) for method in self.methods_on(group)),
         ]
         return Table(
-            f"Networks and methods on {len(self.test_sets[domain])} images of {domain}: mean ± standard deviation.",
+            f"Networks and methods on {len(self.test_sets[group])} images of {group}: mean ± standard deviation.",
             "Reconstruction",
             tuple(map(metric_column, self.metrics)),
-            tuple(
-                (name, tuple(self.scores(each, domain).spread(metric.name) for metric in self.metrics))
-                for name, each in named
-            ),
+            tuple((name, tuple(self.spreads(each, group))) for name, each in named),
             number,
         )
 
-    def _raw_and_tuned(self, domain: str) -> tuple[list[TrainingRun], list[TrainingRun]]:
-        """Return the networks of most images for training of each domain: raw, and tuned to a domain."""
+    def _raw_and_tuned(self, group: str) -> tuple[list[TrainingRun], list[TrainingRun]]:
+        """Return the networks of most images for training of each group: raw, and tuned to a group."""
         settings = self.settings
         raw = [self.network(name) for name in settings.train_on]
-        tuned = [self.network(name, None, domain, settings.tuned) for name in settings.train_on]
+        tuned = [self.network(name, None, group, settings.tuned) for name in settings.train_on]
         return raw, tuned if settings.tuned else []
 
-    def _sizes(self, domain: str, number: str) -> Table:
-        """Return sizes of training and tuning, the networks of the domain itself below."""
+    def _sizes(self, group: str, number: str) -> Table:
+        """Return sizes of training and tuning, the networks of the group itself below."""
         settings = self.settings
-        source, most, own = settings.source, settings.tunings[-1], self.has_own(domain)
-        sizes = sorted({*settings.sizes_of(source), *(settings.sizes_of(domain) if own else ())})
+        source, most, in_domain = settings.source, settings.tunings[-1], self.has_trained(group)
+        sizes = sorted({*settings.sizes_of(source), *(settings.sizes_of(group) if in_domain else ())})
         rows = [(f"tuned with {images}" if images else "raw", source, images) for images in settings.tunings]
-        if own:
-            rows.append((f"{domain}-trained, raw", domain, 0))
-            rows += [(f"{domain}-trained, tuned with {most}", domain, most)] if most else []
+        if in_domain:
+            rows.append((f"{group}-trained, raw", group, 0))
+            rows += [(f"{group}-trained, tuned with {most}", group, most)] if most else []
 
-        def cells(trained_on: str, images: int) -> Iterator[Any]:
-            runs = [self.find(trained_on, size, domain, images) for size in sizes]
-            scores = [None if run is None else self.results.scores(run, domain) for run in runs]
-            yield from (each and each.spread(metric.name) for metric in self.metrics for each in scores)
+        def cells(trained_on: str, images: int) -> Iterator[Spread | None]:
+            by_size = [self.spreads(self.find(trained_on, size, group, images), group) for size in sizes]
+            for by_metric in zip(*by_size, strict=True):
+                yield from by_metric
 
         return Table(
-            f"The {source}-trained network on {domain}, against the numbers of images for training (columns) and "
-            f"tuning (rows){f'; below the network trained on {domain}' if own else ''}.",
+            f"The {source}-trained network on {group}, against the numbers of images for training (columns) and "
+            f"tuning (rows){f'; below the network trained on {group}' if in_domain else ''}.",
             f"{source}-trained",
             tuple(metric_column(metric, f"{metric.title}, {size}") for metric in self.metrics for size in sizes),
             tuple((name, tuple(cells(trained_on, images))) for name, trained_on, images in rows),
@@ -238,119 +235,97 @@ class TransferStudy(NetworkStudy):
         )
 
     def figures(self) -> Iterator[Figure]:
-        """Yield Figures 2 to 6: networks of each domain, sizes, and methods, on one image of each test domain."""
-        domains = list(enumerate(self.settings.test_on))
-        count = len(domains)
-        for place, domain in domains:
+        """Yield Figures 2 to 6: networks of each group, sizes, and methods, on one image of each test group."""
+        groups = list(enumerate(self.settings.test_on))
+        count = len(groups)
+        for place, group in groups:
             shown: list[Contender] = [
-                *self.methods_on(domain, zero_filled=True),
-                *(run for each in self._raw_and_tuned(domain) for run in each),
+                *self.methods_on(group, zero_filled=True),
+                *(run for each in self._raw_and_tuned(group) for run in each),
             ]
-            words = f"Networks of each domain on an image of {domain}."
-            yield self.side_by_side(domain, shown, str(2 + place), words)
-        for place, domain in domains:
+            words = f"Networks of each group on an image of {group}."
+            yield self.side_by_side(group, shown, str(2 + place), words)
+        for place, group in groups:
             number = 2 + count + place
-            words = f"The {self.settings.source}-trained network on {domain}, by images for training and tuning."
-            yield self.side_by_side(domain, self._by_size(domain), f"{number}a", words)
+            words = f"The {self.settings.source}-trained network on {group}, by images for training and tuning."
+            yield self.side_by_side(group, self._by_size(group), f"{number}a", words)
             for which, metric in enumerate(self.metrics):
-                yield self._curves(domain, metric, f"{number}{'bcdefgh'[which]}")
-        for place, domain in domains:
-            tuned = [self.network(name, None, domain, self.settings.tuned) for name in self.settings.train_on]
-            shown = [*self.methods_on(domain, zero_filled=False), *tuned]
-            words = f"Methods and tuned networks on an image of {domain}."
-            yield self.side_by_side(domain, shown, f"{2 + 2 * count}{'abcdefgh'[place]}", words)
+                yield self._curves(group, metric, f"{number}{'bcdefgh'[which]}")
+        for place, group in groups:
+            tuned = [self.network(name, None, group, self.settings.tuned) for name in self.settings.train_on]
+            shown = [*self.methods_on(group, zero_filled=False), *tuned]
+            words = f"Methods and tuned networks on an image of {group}."
+            yield self.side_by_side(group, shown, f"{2 + 2 * count}{'abcdefgh'[place]}", words)
 
-    def _by_size(self, domain: str) -> list[TrainingRun]:
-        """Return the transferred network of the fewest and the most images, raw and tuned, and the domain's own."""
+    def _by_size(self, group: str) -> list[TrainingRun]:
+        """Return the transferred networks of the fewest and the most images, raw and tuned, and that of the group."""
         settings = self.settings
         sizes = settings.sizes_of(settings.source)
         runs = [
-            self.network(settings.source, size, domain, images)
+            self.network(settings.source, size, group, images)
             for size in sorted({sizes[0], sizes[-1]})
             for images in sorted({0, settings.tuned, settings.tunings[-1]})
         ]
-        return [*runs, self.network(domain)] if self.has_own(domain) else runs
+        return [*runs, self.network(group)] if self.has_trained(group) else runs
 
-    def _curves(self, domain: str, metric: Metric, number: str) -> TuningChart:
+    def _curves(self, group: str, metric: Metric, number: str) -> TuningChart:
         """Return a score against the number of images for tuning, a curve for each number of images for training."""
         settings = self.settings
 
         def mean(contender: Contender) -> float:
-            return self.scores(contender, domain).spread(metric.name).mean
+            return self.scores(contender, group).spread(metric.name).mean
 
         curves = {
-            f"{size} images": [mean(self.network(settings.source, size, domain, images)) for images in settings.tunings]
+            f"{size} images": [mean(self.network(settings.source, size, group, images)) for images in settings.tunings]
             for size in settings.sizes_of(settings.source)
         }
-        lines = {method.title: mean(method) for method in self.methods_on(domain, zero_filled=False)}
-        if self.has_own(domain):
-            own = self.network(domain)
-            lines[f"{domain}-trained, {own.columns['size']}"] = mean(own)
+        lines = {method.title: mean(method) for method in self.methods_on(group, zero_filled=False)}
+        if self.has_trained(group):
+            in_domain = self.network(group)
+            lines[f"{group}-trained, {in_domain.columns['size']}"] = mean(in_domain)
         caption = (
-            f"{metric.title} of the {settings.source}-trained network on {domain} against the number of images for "
+            f"{metric.title} of the {settings.source}-trained network on {group} against the number of images for "
             "tuning, a curve for each number of images for training; dashed what it is compared with."
         )
-        return TuningChart(number, caption, f"{metric.title} on {domain}", settings.tunings, curves, lines)
+        return TuningChart(number, caption, f"{metric.title} on {group}", settings.tunings, curves, lines)
 
-    def findings(self) -> list[Finding]:
-        """Return the findings of the paper for each test domain."""
-        return [finding for domain in self.settings.test_on for finding in self._findings_on(domain)]
+    def claims(self) -> Iterator[Claim | Finding]:
+        """Yield the claims of the paper for each test group."""
+        for group in self.settings.test_on:
+            yield from self._claims_on(group)
 
-    def _findings_on(self, domain: str) -> Iterator[Finding]:
-        settings = self.settings
-        source, tuned = settings.source, settings.tuned
-        transferred = self.network(source, None, domain, tuned)
-        if self.has_own(domain):
-            equally_tuned = [("equally tuned", self.network(domain, None, domain, tuned))] if tuned else []
-            for how, other in (*equally_tuned, ("raw", self.network(domain))):
-                claim = (
-                    f"The {_name(transferred)} is within {_TOLERANCE_DB} dB of the network trained on {domain} ({how})"
-                )
-                yield self._compared(domain, claim, transferred, other, lambda gain: gain >= -_TOLERANCE_DB)
-        claim = f"The {_name(transferred)} is above compressed sensing on {domain} by {_LEAD_DB:g} dB or more"
-        best = self.best_method(domain, self.psnr)
-        if best is None:
-            yield Finding(claim, None, f"{claim}: no such method was run.")
-        else:
-            claim += f" ({best.title} is the best)"
-            yield self._compared(domain, claim, transferred, best, lambda gain: gain >= _LEAD_DB)
-        for name in settings.train_on:
-            if name != domain and domain in settings.train_on:
-                other, home = self.network(name), self.network(domain)
-                claim = f"On {domain}, the {_name(other)} without tuning is worse than the {_name(home)}"
-                yield self._compared(domain, claim, other, home, lambda gain: gain < 0)
-        if len(settings.sizes_of(source)) > 1 and settings.tunings[-1]:
-            yield self._size_matters_less(domain)
+    def _claims_on(self, group: str) -> Iterator[Claim | Finding]:
+        settings, transferred = self.settings, self.example_run(group)
+        claim = partial(Claim, test_set=group, metric=self.psnr, numbers=_NUMBERS)
+        if self.has_trained(group):
+            equally_tuned = [("equally tuned", self.network(group, None, group, settings.tuned))]
+            for how, other in (*(equally_tuned if settings.tuned else ()), ("raw", self.network(group))):
+                text = f"is within {_TOLERANCE_DB} dB of the network trained on {group} ({how})"
+                yield claim(f"The {_name(transferred)} {text}", transferred, other, margin=-_TOLERANCE_DB)
+        best = self.best_method(group, self.psnr)
+        text = f"The {_name(transferred)} is above compressed sensing on {group} by {_LEAD_DB:g} dB or more"
+        text += "" if best is None else f" ({best.title} is the best)"
+        yield claim(text, transferred, best, margin=_LEAD_DB)
+        for name in settings.train_on if group in settings.train_on else ():
+            if name != group:
+                other, in_domain = self.network(name), self.network(group)
+                text = f"On {group}, the {_name(other)} without tuning is worse than the {_name(in_domain)}"
+                yield claim(text, other, in_domain, worse=True)
+        if len(settings.sizes_of(settings.source)) > 1 and settings.tunings[-1]:
+            yield self._size_matters_less(group)
 
-    def _size_matters_less(self, domain: str) -> Finding:
+    def _size_matters_less(self, group: str) -> Finding:
         source, most = self.settings.source, self.settings.tunings[-1]
-        sizes = self.settings.sizes_of(source)
+        few, *_, many = self.settings.sizes_of(source)
         raw, tuned = (
-            many.minus(few, "psnr").mean
-            for few, many in (
-                [self.scores(self.network(source, size, domain, images), domain) for size in (sizes[0], sizes[-1])]
-                for images in (0, most)
-            )
+            self.difference(
+                self.network(source, many, group, images), self.network(source, few, group, images), group, self.psnr
+            ).mean
+            for images in (0, most)
         )
-        claim = f"On {domain}, {sizes[-1]} images for training rather than {sizes[0]} matter less after tuning"
+        claim = f"On {group}, {many} images for training rather than {few} matter less after tuning"
         return Finding(
             claim, tuned < raw, f"{claim}: {raw:+.2f} dB without tuning, {tuned:+.2f} dB with {most} images."
-        )
-
-    def _compared(
-        self,
-        domain: str,
-        claim: str,
-        one: TrainingRun,
-        other: Contender,
-        holds: Callable[[float], bool],
-    ) -> Finding:
-        scores, others = self.scores(one, domain), self.scores(other, domain)
-        means = " against ".join(f"{each.spread('psnr').mean:.2f}" for each in (scores, others))
-        images, people = len(scores.names), len(set(scores.subjects))
-        counts = f"{images} image{'s' * (images > 1)} of {people} subject{'s' * (people > 1)}"
-        return compared(
-            claim, scores, others, self.psnr, holds, f"{means} dB, image by image {{difference}} dB over {counts}"
         )
 
 

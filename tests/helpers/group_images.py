@@ -18,7 +18,7 @@ def write_images(path: Path, prefix: str, seed: int, subjects: int = 5) -> None:
     np.savez(path, images=pieces, names=[f"{prefix}{index // 2}:{index % 2}" for index in range(2 * subjects)])
 
 
-def write_domains(folder: Path) -> None:
-    """Write images of the domains photos, T1 and T2."""
+def write_image_groups(folder: Path) -> None:
+    """Write images of the image groups photos, T1 and T2."""
     for seed, name in enumerate(("photos", "T1", "T2")):
         write_images(folder / f"{name}.npz", f"{name}-", seed)
