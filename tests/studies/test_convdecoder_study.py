@@ -194,7 +194,7 @@ def test_summaries_are_means_and_deviations_over_scans(done):
     for dataset in ("all", "knee", "brain"):
         for name in NAMES:
             image, estimate = values(name, "image", dataset), values(name, "without data consistency", dataset)
-            for kind, expected in (("image", image), ("estimate", estimate), ("gain", image - estimate)):
+            for kind, expected in (("image", image), ("before_data_consistency", estimate), ("gain", image - estimate)):
                 spread = found[dataset, name, kind]
                 assert spread["mean"] == pytest.approx(expected.mean())
                 assert spread["deviation"] == pytest.approx(expected.std(ddof=1))

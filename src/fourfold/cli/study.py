@@ -1,4 +1,4 @@
-"""`fourfold study`: published studies on data of one's own."""
+"""`fourfold study`: published studies on the user's data."""
 
 from __future__ import annotations
 
@@ -54,17 +54,17 @@ def study(
     computer: ComputerOptions = Computer(),  # noqa: B008  # frozen
     settings: SettingsFile = None,  # noqa: ARG001  # read before
 ) -> None:
-    """Do a published study on fully sampled data of your own: tables, figures and a page.
+    """Repeat a published study on your fully sampled data: tables, figures and a page.
 
     `convdecoder` (Darestani & Heckel, ISMRM 2021) undersamples every scan, reconstructs it with total variation, Deep
     Decoder, Deep Image Prior and ConvDecoder, and with trained networks where there are some, and scores the images
     with and without the data-consistency step, and ensembles against their members.
 
     The folder of the output then holds `index.html`, `figure-2.png` and its like, `scores.csv`, `scores.json`, and in
-    `finished/` every reconstruction. The same command again takes over what is finished there, as long as data and
-    settings are the same: a study that was interrupted goes on, and one with more scans does these alone.
+    `finished/` every reconstruction. The same command reuses these results where data and settings are the
+    same: it resumes an interrupted study, and reconstructs only new scans.
 
-    `transfer`, `losses` and `shift` train networks as a settings file says: `fourfold study transfer --help` tells.
+    `transfer`, `losses` and `shift` train networks and take a settings file; see `fourfold study transfer --help`.
 
     For example:
 
@@ -81,9 +81,9 @@ def study(
     members
         Networks in each ensemble.
     iterations
-        At most so many for each member.
+        Largest number of iterations of each member.
     time_budget
-        Seconds that the fit of all members may take, for each image.
+        Time limit in seconds for the fit of all members, for each image.
     frames
         Of each file: one frame (3) or a range without its end (2:5; : for all); the middle one unless given.
     crop
@@ -93,11 +93,11 @@ def study(
     pattern
         random, equispaced, gaussian, regular, poisson-disc or regular-2d.
     acceleration
-        Grid points over acquired ones.
+        Number of grid points divided by the number of acquired ones.
     seed
-        Seed of what is drawn at random.
+        Random seed.
     output
-        Folder to write to; it is made, or what is finished in it is taken over.
+        Output folder; finished results in it are reused.
     json
         Print everything but the pixels on stdout as JSON, and nothing else there.
     """
@@ -112,7 +112,7 @@ def study(
 
 
 def _methods(shared: dict[str, Any], method_settings: Any) -> Iterator[Method]:
-    """Yield the study's methods; a setting of a method of its own wins over one for all."""
+    """Yield the study's methods; a setting of one method takes precedence over one for all."""
     given = {name: value for name, value in shared.items() if value is not None}
     for kind in study_methods():
         chosen = getattr(method_settings, kind.name.replace("-", "_"), None)
@@ -135,18 +135,18 @@ def _cases(data: Sequence[Path], frames: str | None, options: FormatOptions) -> 
 
 
 def _files(path: Path, options: FormatOptions) -> Iterator[ScanFile]:
-    """Yield a file, or those of a folder that hold raw data; the others are told."""
+    """Yield a file, or the files of a folder with raw data; print a note for each other file."""
     if not path.is_dir():
         yield open_scan(path, **options)
         return
-    found = 0
+    count = 0
     for inner in sorted(entry for entry in path.iterdir() if entry.is_file() and not entry.name.startswith(".")):
         try:
             file = open_scan(inner, **options)
         except InputError as refusal:
             print_note(f"Left out: {refusal}")
         else:
-            found += 1
+            count += 1
             yield file
-    if not found:
+    if not count:
         raise InputError(f"The folder '{path}' holds no raw data that can be read: name one with fully sampled files.")

@@ -15,7 +15,7 @@ from fourfold.cli.flags import OUTPUT, Flag
 __all__ = ["study_losses", "study_shift", "study_transfer"]
 
 _PARAMETERS = """
-The same command again goes on with what was interrupted. For example:
+The same command resumes an interrupted study. For example:
 
     fourfold study {name} {name}.yaml -o study
 
@@ -24,9 +24,9 @@ Parameters
 study
     YAML file with the settings; docs/studies.md describes them.
 output
-    Folder to write to; it is made, or what is finished in it is taken over.
+    Output folder; finished results in it are reused.
 threads
-    Processor threads to use; torch decides unless given.
+    Number of processor threads; torch's default unless given.
 json
     Print tables and findings on stdout as JSON, and nothing else there.
 """
@@ -63,7 +63,7 @@ study_losses = _command(
     "losses",
     """Train several networks with several losses on the same data, and compare the images.
 
-The study of Ghodrati et al. (2019) on data of your own. The folder of the output then holds `index.html` with
+The study of Ghodrati et al. (2019) on your data. The folder of the output then holds `index.html` with
 quartiles, tests and findings, these as CSV, the figures as PNG, `scores.csv` with the scores of every image, and
 in `networks/` the weights of every network.
 """,
@@ -83,7 +83,7 @@ study_transfer = _command(
     "transfer",
     """Train networks on one image group, tune them to another with few images, and compare them with classical methods.
 
-The study of Dar et al. (2018) on data of your own: the grid of training group, number of images for training and
+The study of Dar et al. (2018) on your data: the grid of training group, number of images for training and
 for tuning. The folder of the output then holds `index.html` with all tables, figures and findings, these as CSV
 and PNG, `scores.csv` with the scores of every image, and in `networks/` the weights of every network.
 """,

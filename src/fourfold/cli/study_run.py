@@ -22,7 +22,7 @@ def carry_out(make: Callable[[], Study], folder: Path, json: bool) -> None:
         try:
             done = run_study(make(), folder, show)
         except KeyboardInterrupt:
-            print_note(f"What is finished stays in '{folder}': the same command again goes on from there.")
+            print_note(f"Finished results are in '{folder}'; the same command resumes the study.")
             raise
     page = write_study(done)
     if json:

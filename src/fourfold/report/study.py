@@ -57,7 +57,7 @@ def write_study(study: Study) -> StudyPage:
     Parameters
     ----------
     study
-        One that is done; files of these names in its folder are replaced, each once the new one is complete.
+        A study with its results. Existing files are replaced, each once the new one is complete.
 
     Raises
     ------

@@ -57,7 +57,7 @@ def compare(
     ------
     InputError
         For an unknown method, metric or reference, a sampling or reference that does not fit the scan, and a
-        metric asked for by name that does not suit the reference.
+        metric requested by name that does not suit the reference.
     """
     check_scan(scan)
     truth, truth_name = _reference(scan, reference)

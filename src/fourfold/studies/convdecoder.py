@@ -1,4 +1,4 @@
-"""The study of Darestani & Heckel (2021, ISMRM 29) on the user's own scans: ConvDecoder among its rivals."""
+"""The study of Darestani & Heckel (2021, ISMRM 29) on scans of the user: ConvDecoder compared with other methods."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from fourfold.studies.page_parts import (
     metric_column,
 )
 from fourfold.studies.reference import REFERENCES
-from fourfold.studies.scan_set import Case, Design, Kind, Place, ScanSet, ensemble_of, score_of, scored_images
+from fourfold.studies.scan_set import Case, CaseIndex, Design, Kind, ScanSet, ensemble_of, score_of, scored_images
 from fourfold.studies.scores import Spread
 from fourfold.studies.test_set import Evaluation
 
@@ -35,8 +35,11 @@ SUBJECT = "convdecoder"
 METRICS = ("vif", "ms-ssim", "fastmri-ssim", "psnr")
 """The scores of the study, in its order."""
 
-_KINDS: tuple[Kind, ...] = ("image", "estimate", "gain", "best member", "mean member")
-_WITH_AND_WITHOUT: tuple[tuple[Kind, str], ...] = (("image", ""), ("estimate", ", without data consistency"))
+_KINDS: tuple[Kind, ...] = ("image", "before_data_consistency", "gain", "best member", "mean member")
+_WITH_AND_WITHOUT: tuple[tuple[Kind, str], ...] = (
+    ("image", ""),
+    ("before_data_consistency", ", without data consistency"),
+)
 _MEMBERS: tuple[tuple[Kind, str], ...] = (
     ("mean member", "single members"),
     ("best member", "best single member"),
@@ -116,7 +119,7 @@ class ConvDecoderStudy(Study):
         simulated = any(each.simulated for each in self.test_sets.values())
         return "Some of this k-space was computed from an image; it was not measured by a scanner." if simulated else ""
 
-    def evaluations(self, method: str, dataset: str | None = None) -> dict[Place, Evaluation]:
+    def evaluations(self, method: str, dataset: str | None = None) -> dict[CaseIndex, Evaluation]:
         """Return the scores of a method's images of one data set or all."""
         return {
             (name, index): evaluation
@@ -227,7 +230,7 @@ class ConvDecoderStudy(Study):
             rows.append((label, (method.title, *scores, evaluation["seconds"])))
         return [Table("Every scan", "Scan", columns, tuple(rows))]
 
-    def _in_order(self) -> Iterator[tuple[Place, Method, Evaluation]]:
+    def _in_order(self) -> Iterator[tuple[CaseIndex, Method, Evaluation]]:
         """Yield the scores case by case."""
         for name, images in self.test_sets.items():
             for index in range(len(images)):
@@ -272,7 +275,7 @@ class ConvDecoderStudy(Study):
                         "scan": self.test_sets[dataset].image_name(index),
                         "method": method.name,
                         "scores": evaluation["image"],
-                        "scores_without_data_consistency": evaluation["estimate"],
+                        "scores_without_data_consistency": evaluation["before_data_consistency"],
                         "ensemble": evaluation["ensemble"],
                         "seconds": evaluation["seconds"],
                         "sampling": self.test_sets[dataset].sampling[index],
@@ -293,10 +296,10 @@ class ConvDecoderStudy(Study):
         """Yield Figures 2 to 5 of the paper for this data."""
         return convdecoder_figures(self)
 
-    def example(self, dataset: str | None = None) -> Place | None:
+    def example(self, dataset: str | None = None) -> CaseIndex | None:
         """Return the case with the median PSNR of ConvDecoder, the lower one of two, or None without any."""
         evaluations = self.evaluations(SUBJECT, dataset)
-        by_score = sorted(evaluations, key=lambda place: evaluations[place]["image"]["psnr"])
+        by_score = sorted(evaluations, key=lambda case_index: evaluations[case_index]["image"]["psnr"])
         return by_score[(len(by_score) - 1) // 2] if by_score else None
 
     def member_chart(self, method: Method, metric: Metric) -> MemberChart | None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from fourfold.metrics import Metric, find_metric
 from fourfold.scan import Reconstruction
 from fourfold.studies.page_parts import Figure, MissingFigure, SideBySide
-from fourfold.studies.scan_set import Kind, Place, ensemble_of
+from fourfold.studies.scan_set import CaseIndex, Kind, ensemble_of
 from fourfold.studies.scores import format_number
 
 if TYPE_CHECKING:
@@ -22,37 +22,37 @@ _EXAMPLE = "Image, magnified detail and error of the scan with the median PSNR."
 
 def convdecoder_figures(study: ConvDecoderStudy) -> Iterator[Figure]:
     """Yield Figures 2 to 5 of the paper for this data."""
-    place = study.example()
-    if place is None:
+    case_index = study.example()
+    if case_index is None:
         yield MissingFigure("2", f"There are no figures: no scan suits '{study.subject}', which they are about.")
         return
     families = {method.name: method.family for method in study.methods}
-    rivals = [name for name, family in families.items() if family != "untrained"]
-    networks = [name for name, family in families.items() if family == "untrained"]
+    compared_methods = [name for name, family in families.items() if family != "untrained"]
+    untrained = [name for name, family in families.items() if family == "untrained"]
     title = next(method.title for method in study.methods if method.name == study.subject)
-    words = f"{title} beside methods that are not untrained networks."
-    yield _side_by_side(study, place, [*rivals, study.subject], "2", words)
-    yield _side_by_side(study, place, networks, "3", "The untrained networks.")
-    yield from _ensemble_figures(study, place)
-    yield from _shift_figures(study, [name for name in rivals if families[name] == "trained"], title)
+    caption = f"{title} beside methods that are not untrained networks."
+    yield _side_by_side(study, case_index, [*compared_methods, study.subject], "2", caption)
+    yield _side_by_side(study, case_index, untrained, "3", "The untrained networks.")
+    yield from _ensemble_figures(study, case_index)
+    yield from _shift_figures(study, [name for name in compared_methods if families[name] == "trained"], title)
 
 
 def _figure(
     study: ConvDecoderStudy,
     name: str,
     caption: str,
-    place: Place,
+    case_index: CaseIndex,
     images: Sequence[tuple[str, Reconstruction, float]],
     below: Sequence[Sequence[str]],
     scores: str,
 ) -> SideBySide:
-    case = study.test_sets[place[0]].cases[place[1]]
+    case = study.test_sets[case_index[0]].cases[case_index[1]]
     return SideBySide(
         name,
         f"{caption} {_EXAMPLE} {scores}",
         images,
         find_metric("psnr"),
-        study.test_sets[place[0]].reference(place[1]),
+        study.test_sets[case_index[0]].reference(case_index[1]),
         study.design.reference,
         [[metric.title for metric in study.metrics], *below],
         (scores, f"Shown: {case.label}."),
@@ -61,7 +61,7 @@ def _figure(
 
 def _side_by_side(
     study: ConvDecoderStudy,
-    place: Place,
+    case_index: CaseIndex,
     names: Sequence[str],
     number: str,
     caption: str,
@@ -69,9 +69,9 @@ def _side_by_side(
 ) -> SideBySide:
     """Return the images of several methods on one case, with their mean scores over all cases or a data set's."""
     shown = [
-        (method, evaluations[place])
+        (method, evaluations[case_index])
         for method in study.methods
-        if method.name in names and place in (evaluations := study.evaluations(method.name))
+        if method.name in names and case_index in (evaluations := study.evaluations(method.name))
     ]
     shown.sort(key=lambda pair: names.index(pair[0].name))
     count = study.count if dataset is None else len(study.test_sets[dataset])
@@ -79,9 +79,9 @@ def _side_by_side(
         study,
         number,
         caption,
-        place,
+        case_index,
         [
-            (method.title, study.results.image(method, *place), evaluation["image"]["psnr"])
+            (method.title, study.results.image(method, *case_index), evaluation["image"]["psnr"])
             for method, evaluation in shown
         ],
         [[_with_and_without(study, method.name, metric, dataset) for metric in study.metrics] for method, _ in shown],
@@ -92,16 +92,16 @@ def _side_by_side(
 
 def _with_and_without(study: ConvDecoderStudy, method: str, metric: Metric, dataset: str | None) -> str:
     spec = f".{metric.decimals}f"
-    words = study.spread(method, metric, dataset=dataset).text(spec)
-    without = study.spread(method, metric, "estimate", dataset)
-    return f"{words} ({format_number(without.mean, spec)})" if without.count else words
+    score = study.spread(method, metric, dataset=dataset).text(spec)
+    without = study.spread(method, metric, "before_data_consistency", dataset)
+    return f"{score} ({format_number(without.mean, spec)})" if without.count else score
 
 
-def _ensemble_figures(study: ConvDecoderStudy, place: Place) -> Iterator[Figure]:
+def _ensemble_figures(study: ConvDecoderStudy, case_index: CaseIndex) -> Iterator[Figure]:
     """Yield the mean of the members beside the best of them, and PSNR against their number."""
     method, psnr = next(each for each in study.methods if each.name == study.subject), find_metric("psnr")
-    evaluation = study.evaluations(study.subject)[place]
-    reconstruction, ensemble = study.results.image(method, *place), ensemble_of(evaluation)
+    evaluation = study.evaluations(study.subject)[case_index]
+    reconstruction, ensemble = study.results.image(method, *case_index), ensemble_of(evaluation)
     if reconstruction.members is None or ensemble is None:
         yield MissingFigure("4", "Figure 4 compares an ensemble with its members, and there is a single member.")
         return
@@ -114,7 +114,7 @@ def _ensemble_figures(study: ConvDecoderStudy, place: Place) -> Iterator[Figure]
         study,
         "4a",
         "The mean of the members beside the best of them.",
-        place,
+        case_index,
         [
             (f"Best of {count} members", single, ensemble.single[psnr.name][best]),
             (f"Mean of {count} members", reconstruction, evaluation["image"][psnr.name]),
@@ -135,13 +135,13 @@ def _shift_figures(study: ConvDecoderStudy, trained: Sequence[str], title: str) 
     """Yield trained networks on each data set beside ConvDecoder."""
     shift = "Figure 5, the shift from one anatomy to another,"
     if not trained:
-        words = f"{shift} is about trained networks, and there are none yet; untrained ones see no data but the scan."
-        yield MissingFigure("5", words)
+        caption = f"{shift} is about trained networks, and there are none yet; untrained ones see no data but the scan."
+        yield MissingFigure("5", caption)
     elif len(study.datasets) == 1:
         yield MissingFigure("5", f"{shift} needs a second data set: name one.")
     else:
         for letter, dataset in zip("abcdefghijklmnopqrstuvwxyz", study.datasets, strict=False):
-            place = study.example(dataset)
-            if place is not None:
-                words = f"Trained networks and {title} on the data set {dataset}."
-                yield _side_by_side(study, place, [*trained, study.subject], f"5{letter}", words, dataset)
+            case_index = study.example(dataset)
+            if case_index is not None:
+                caption = f"Trained networks and {title} on the data set {dataset}."
+                yield _side_by_side(study, case_index, [*trained, study.subject], f"5{letter}", caption, dataset)

@@ -1,4 +1,4 @@
-"""The engine under all studies: a study declares its jobs, scores, findings and pages; one runner does the jobs."""
+"""The study engine: a study declares its jobs, scores, findings and page; one runner does the jobs."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ class TrainingRun:
     test_on
         Names of the test sets.
     columns
-        What ``scores.csv`` says of it.
+        Its columns of ``scores.csv``.
     settings
-        How it is trained; None where its weights are given.
+        Settings of the training; None for existing weights.
     start
         The run whose weights the training starts from.
     given_weights
@@ -57,18 +57,18 @@ class TrainingRun:
 
 
 Contender: TypeAlias = Method | TrainingRun
-"""Whatever makes images that are scored."""
+"""A method or a network whose images are scored."""
 
 
 AnyStudy = TypeVar("AnyStudy", bound="Study")
 
 Fact: TypeAlias = tuple[str, str | Sequence[Mapping[str, Any]]]
-"""A name and a text, or the summaries of samplings."""
+"""A name, and a text or summaries of samplings."""
 
 
 @dataclass(frozen=True)
 class Failure:
-    """A method that the data of an image does not suit."""
+    """A method that failed on an image because the data does not suit it."""
 
     method: Method
     test_set: str
@@ -77,18 +77,18 @@ class Failure:
 
 
 class Study(ABC):
-    """What a study is about; a subclass for each declares its jobs, scores, findings and pages.
+    """A study. A subclass declares the jobs, scores, findings and parts of the page.
 
     Attributes
     ----------
     paper
-        The publication that it follows.
+        The publication that it repeats.
     title
         Heading of the page.
     metrics
         The scores.
     test_sets
-        Images for test, by name.
+        Test images by name.
     methods
         Each reconstructs all images.
     runs
@@ -96,7 +96,7 @@ class Study(ABC):
     device
         Where to compute.
     simulation_note, introduction
-        What the page says of simulated k-space (empty where all was measured), and before the tables.
+        Note on simulated k-space (empty where all k-space was measured), and text before the tables.
     results
         The scores, once the study is done.
     """
@@ -115,7 +115,7 @@ class Study(ABC):
 
     @abstractmethod
     def facts(self) -> Sequence[Fact]:
-        """Return a few facts for the head of the page."""
+        """Return facts for the head of the page."""
 
     @abstractmethod
     def tables(self) -> Sequence[Table]:
@@ -130,7 +130,7 @@ class Study(ABC):
         """Yield the rows of ``scores.csv``."""
 
     def findings(self) -> Sequence[Finding]:
-        """Return what the study set out to find, checked against its scores."""
+        """Return the claims of the paper, checked with the scores."""
         return ()
 
     def ensembles(self) -> tuple[Sequence[Table], Sequence[MemberChart]]:
@@ -138,7 +138,7 @@ class Study(ABC):
         return (), ()
 
     def details(self) -> Sequence[Table]:
-        """Return tables that the page folds away."""
+        """Return tables that are folded on the page."""
         return ()
 
     def printed(self) -> Sequence[Table]:
@@ -146,11 +146,11 @@ class Study(ABC):
         return self.tables()
 
     def failures(self) -> list[tuple[str, str]]:
-        """Return what was not possible with this data, and why."""
+        """Return what failed with this data, and why."""
         return [(f"{each.method.title} on {each.test_set}", each.sentence) for each in self.results.failures]
 
     def notes(self) -> Sequence[str]:
-        """Return sentences that a reader must know."""
+        """Return notes for the reader."""
         return ()
 
     def records(self) -> list[tuple[str, Mapping[str, Any]]]:
@@ -176,13 +176,13 @@ class StudyResults:
     Attributes
     ----------
     study
-        What was done.
+        The study.
     folder
-        Where weights and images lie.
+        Folder of weights and images.
     evaluations
-        Scores by contender and name of the test set, then by the number of the image.
+        Scores by contender and test set, then by the index of the image.
     failures
-        Methods that the data did not suit.
+        Methods that failed.
     """
 
     study: Study
@@ -213,7 +213,7 @@ class StudyResults:
         return {pair: scores for pair in wanted if (scores := self.scores(*pair)) is not None}
 
     def image(self, contender: Contender, test_set: str, index: int) -> Reconstruction:
-        """Return what a contender made of an image."""
+        """Return a contender's reconstruction of an image."""
         images = self.study.test_sets[test_set]
         if isinstance(contender, Method):
             return _cache(self.folder).reconstruction(images.key(contender, index))
@@ -224,24 +224,24 @@ class StudyResults:
 def run_study(study: AnyStudy, folder: Path, progress: Progress = lambda *_: None) -> AnyStudy:
     """Do all jobs of a study: train, reconstruct and score; return the study with its results.
 
-    Each result is kept when it is done. A later call takes over those whose data, settings and version of fourfold are
-    the same, and goes on with a training from its last checkpoint.
+    Each result is saved as soon as it exists. A later call reuses the results with the same data, settings and version
+    of fourfold, and resumes a training from its last checkpoint.
 
     Parameters
     ----------
     study
-        What to do.
+        The study.
     folder
-        Where everything goes: networks below ``networks/``, results below ``finished/``.
+        Output folder: networks below ``networks/``, results below ``finished/``.
     progress
-        Called with the done fraction of the whole and a few words.
+        Called with the completed fraction and a short description.
 
     Raises
     ------
     InputError
-        When the folder holds a network that was trained otherwise.
+        When the folder holds a network that was trained with other settings.
     KeyboardInterrupt
-        When the user ends it; what is finished stays.
+        When the user interrupts it; finished results are kept.
     """
     StudyRunner(study, folder, progress).run()
     return study
@@ -254,7 +254,7 @@ class StudyRunner:
         self.study, self.folder, self.progress = study, folder, progress
         self.cache = _cache(folder)
         self.total = len(study.runs) + len(study.test_sets) * len(study.methods)
-        # What is done, and how much of the whole the current job is, in jobs.
+        # Number of completed jobs, and the weight of the current job.
         self.done, self.weight = 0.0, 1.0
         self.evaluations: dict[tuple[Contender, str], dict[int, Evaluation]] = {}
         self.failures: list[Failure] = []
@@ -267,7 +267,7 @@ class StudyRunner:
                 self.evaluations[run, name] = self._test(run, name)
             self.done += 1
         for images in self.study.test_sets.values():
-            # One image after the other: its data is read once for all methods.
+            # Image by image, so that its data is read once for all methods.
             self.weight = 1 / len(images)
             for index in range(len(images)):
                 for method in self.study.methods:
@@ -323,11 +323,11 @@ class StudyRunner:
             self.evaluations.setdefault((method, images.name), {})[index] = evaluation
 
     def _part(self, name: str) -> Progress:
-        """Return the progress of the job that comes next."""
+        """Return the progress callback of the next job."""
 
-        def show(fraction: float, words: str) -> None:
+        def show(fraction: float, description: str) -> None:
             done = self.done + self.weight * fraction
-            self.progress(min(1.0, done / self.total), f"{name}: {words}")
+            self.progress(min(1.0, done / self.total), f"{name}: {description}")
 
         return show
 

@@ -66,7 +66,7 @@ def gfactor(
     if scan.trajectory is not None:
         raise InputError("The scan is non-Cartesian; g-factor maps are for Cartesian k-space.")
     if replicas < _FEWEST_REPLICAS:
-        raise InputError(f"{replicas} replicas were asked for; a standard deviation needs at least {_FEWEST_REPLICAS}.")
+        raise InputError(f"{replicas} replicas were requested; a standard deviation needs at least {_FEWEST_REPLICAS}.")
     calibration = central_calibration(scan, minimum=0, size=None)
     if calibration.numel():
         scan = scan.replace(calibration_kspace=calibration)

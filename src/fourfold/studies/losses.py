@@ -104,9 +104,9 @@ class LossesStudy(NetworkStudy):
         """Return tests of normality, quartiles, and pairs of networks (Tables 2 to 4 and more)."""
         count = len(self.metrics)
         return [
-            *(self._normality(metric, str(2 + place)) for place, metric in enumerate(self.metrics)),
+            *(self._normality(metric, str(2 + index)) for index, metric in enumerate(self.metrics)),
             self._quartiles(str(2 + count)),
-            *(self._pairs(metric, str(3 + count + place)) for place, metric in enumerate(self.metrics)),
+            *(self._pairs(metric, str(3 + count + index)) for index, metric in enumerate(self.metrics)),
         ]
 
     def _values(self, run: TrainingRun, metric: Metric) -> tuple[float, ...]:

@@ -1,4 +1,4 @@
-"""What the studies that train networks have in common: their settings' groups of images, trainings, tables, figures."""
+"""Base of the studies that train networks: image groups, trainings, claims, figures."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ class Claim:
     test_set, metric
         Which images and which scores are compared.
     numbers
-        Template of the numbers in words. It may contain ``{metric}``, the means ``{one}`` and ``{other}``, the mean
-        difference ``{mean}``, the same with its standard deviation ``{difference}``, ``{images}`` and ``{subjects}``.
+        Template of the numbers in the sentence. It may contain ``{metric}``, the means ``{one}`` and ``{other}``, the
+        mean difference ``{mean}``, the same with its standard deviation ``{difference}``, ``{images}``, ``{subjects}``.
     margin
         Smallest gain for which the claim holds; negative for a tolerance.
     worse
@@ -146,21 +146,21 @@ class NetworkStudy(Study):
 
     @property
     def shown_metric(self) -> Metric:
-        """The metric in the figures, whose median image is shown."""
+        """The metric in the figures, whose median image the figures show."""
         return self.metrics[-1]
 
     def example_run(self, test_set: str) -> TrainingRun:
-        """Return the network whose median image is shown."""
+        """Return the network whose median image the figures show."""
         return next(run for run in self.runs if test_set in run.test_on)
 
-    def side_by_side(self, test_set: str, contenders: Iterable[Contender], number: str, words: str) -> SideBySide:
-        """Return the figure of the images that several contenders made of the example."""
+    def side_by_side(self, test_set: str, contenders: Iterable[Contender], number: str, caption: str) -> SideBySide:
+        """Return the figure of several reconstructions of the example image."""
         metric, images = self.shown_metric, self.test_sets[test_set]
         index = self.scores(self.example_run(test_set), test_set).median_index(metric.name)
         name = images.image_name(index)
         return SideBySide(
             number,
-            f"{words} Image, magnified detail and error of the image with the median {metric.title} ({name}).",
+            f"{caption} Image, magnified detail and error of the image with the median {metric.title} ({name}).",
             [
                 (
                     label(each),
@@ -220,7 +220,7 @@ class NetworkStudy(Study):
         )
 
     def test_facts(self, *, subjects: bool) -> str:
-        """Return how many images there are for test, in words."""
+        """Return the number of test images of each test set."""
         return ", ".join(f"{name}: {_count(images, subjects)}" for name, images in self.test_sets.items())
 
 

@@ -1,4 +1,4 @@
-"""What a study's page consists of: tables, findings, figures."""
+"""Parts of the page of a study: tables, findings, figures."""
 
 from __future__ import annotations
 
@@ -50,13 +50,13 @@ class Table:
     Attributes
     ----------
     caption
-        What it shows; for a table without a number also its heading.
+        Caption; also the heading of a table without a number.
     row_title, columns
         Headings.
     rows
         Name and cells of each row; None for a cell without a number.
     number
-        "1" of Table 1, which is also written as a CSV file.
+        "1" for Table 1. Numbered tables are also written as CSV files.
     """
 
     caption: str
@@ -67,33 +67,33 @@ class Table:
 
     def texts(self) -> list[tuple[str, list[dict[str, Any]]]]:
         """Return the name and cells of each row: text, and whether it is the best of its column."""
-        best = [self._best(place) for place in range(len(self.columns))]
+        best = [self._best(index) for index in range(len(self.columns))]
         return [
             (
                 name,
                 [
-                    {"text": _text(cell, column.format), "best": cell is not None and cell is best[place]}
-                    for place, (cell, column) in enumerate(zip(cells, self.columns, strict=True))
+                    {"text": _text(cell, column.format), "best": cell is not None and cell is best[index]}
+                    for index, (cell, column) in enumerate(zip(cells, self.columns, strict=True))
                 ],
             )
             for name, cells in self.rows
         ]
 
-    def _best(self, place: int) -> Cell:
-        higher = self.columns[place].higher_is_better
-        known = [cell for _, cells in self.rows if isinstance(cell := cells[place], Spread) and cell.count]
-        if higher is None or len(known) < 2:  # nothing to be better than
+    def _best(self, index: int) -> Cell:
+        higher = self.columns[index].higher_is_better
+        spreads = [cell for _, cells in self.rows if isinstance(cell := cells[index], Spread) and cell.count]
+        if higher is None or len(spreads) < 2:  # nothing to compare
             return None
-        return (max if higher else min)(known, key=lambda spread: spread.mean)
+        return (max if higher else min)(spreads, key=lambda spread: spread.mean)
 
     def records(self) -> list[dict[str, Any]]:
         """Return the rows as CSV takes them; a spread has columns for mean, standard deviation and number of images."""
-        spreads = {place for _, cells in self.rows for place, cell in enumerate(cells) if isinstance(cell, Spread)}
+        spreads = {index for _, cells in self.rows for index, cell in enumerate(cells) if isinstance(cell, Spread)}
         records = []
         for name, cells in self.rows:
             record: dict[str, Any] = {self.row_title: name}
-            for place, (column, cell) in enumerate(zip(self.columns, cells, strict=True)):
-                if place in spreads:
+            for index, (column, cell) in enumerate(zip(self.columns, cells, strict=True)):
+                if index in spreads:
                     for what, attribute in (("mean", "mean"), ("std", "deviation"), ("images", "count")):
                         record[f"{column.title} {what}"] = getattr(cell, attribute, None)
                 else:
@@ -115,9 +115,9 @@ class Finding:
     Attributes
     ----------
     claim
-        As the paper has it.
+        The statement of the paper.
     holds
-        Whether it holds here; None where it cannot be told.
+        Whether it holds for this data; None where that is unknown.
     sentence
         Claim and numbers in words.
     """
@@ -139,13 +139,13 @@ class SideBySide:
     Attributes
     ----------
     name, caption
-        "2" of Figure 2; what it shows.
+        "2" for Figure 2; the caption.
     images
         Label, reconstruction and score of each; NaN for an image without one.
     metric
-        Of the scores.
+        Metric of the scores.
     reference, reference_name
-        float32, (frame, y, x), and what it is.
+        float32, (frame, y, x), and its description.
     below
         Lines of text below each image, the reference first.
     foot

@@ -1,4 +1,4 @@
-"""Test sets of the user's own fully sampled scans, undersampled alike."""
+"""Test sets of fully sampled scans, all undersampled in the same way."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from fourfold.studies.ensemble import EnsembleScores, ensemble_scores
 from fourfold.studies.reference import Reference, reference_image
 from fourfold.studies.test_set import Evaluation, TestSet
 
-__all__ = ["Case", "Design", "Kind", "Place", "ScanSet", "ensemble_of", "score_of", "scored_images"]
+__all__ = ["Case", "CaseIndex", "Design", "Kind", "ScanSet", "ensemble_of", "score_of", "scored_images"]
 
-Kind: TypeAlias = Literal["image", "estimate", "gain", "best member", "mean member"]
-"""The method's image; the one before measured samples were put back; what that brought; the best single member by
-the score itself; the mean of the members' scores."""
+Kind: TypeAlias = Literal["image", "before_data_consistency", "gain", "best member", "mean member"]
+"""Scores of the method's image; of the image before data consistency; their difference; the best score of a single
+member; the mean score of the members."""
 
-Place: TypeAlias = tuple[str, int]
+CaseIndex: TypeAlias = tuple[str, int]
 """Name of a data set and number of a case in it."""
 
 
@@ -64,7 +64,7 @@ class Design:
     pattern, acceleration, seed, options
         As `fourfold.sampling.undersample` takes them; the same for every scan.
     reference
-        How the references are made.
+        How the references are computed.
     crop
         Size (ny, nx) to which images are cut about their centre before they are scored and shown; None leaves them.
     """
@@ -169,7 +169,7 @@ class ScanSet(TestSet):
         """Return the reference of a case, float32 (frame, y, x)."""
         return self._prepared(index).reference
 
-    def evaluate(self, made: Reconstruction, index: int) -> Evaluation:
+    def evaluate(self, reconstruction: Reconstruction, index: int) -> Evaluation:
         """Return the scores of image, image before data consistency, and members; and the seconds."""
         reference = self.reference(index)
         metrics = [metric for metric in self.metrics if metric.name not in self.unsuitable[index]]
@@ -177,12 +177,13 @@ class ScanSet(TestSet):
         def scores(image: Tensor) -> dict[str, float]:
             return {metric.name: metric.evaluate(image, reference)[0] for metric in metrics}
 
-        members = None if made.members is None or len(made.members) == 1 else made.members
+        before = reconstruction.before_data_consistency
+        members = None if reconstruction.members is None or len(reconstruction.members) == 1 else reconstruction.members
         return {
-            "image": scores(made.magnitude),
-            "estimate": {} if made.before_data_consistency is None else scores(made.before_data_consistency.abs()),
+            "image": scores(reconstruction.magnitude),
+            "before_data_consistency": {} if before is None else scores(before.abs()),
             "ensemble": None if members is None else dataclasses.asdict(ensemble_scores(members, reference, metrics)),
-            "seconds": made.record.seconds,
+            "seconds": reconstruction.record.seconds,
         }
 
     def key(self, method: Method, index: int) -> CacheKey:
@@ -221,9 +222,9 @@ def ensemble_of(evaluation: Evaluation) -> EnsembleScores | None:
 def score_of(evaluation: Evaluation, metric: Metric, kind: Kind = "image") -> float:
     """Return a score, NaN where there is none."""
     image = float(evaluation["image"].get(metric.name, math.nan))
-    estimate = float(evaluation["estimate"].get(metric.name, math.nan))
-    if kind in ("image", "estimate", "gain"):
-        return {"image": image, "estimate": estimate, "gain": image - estimate}[kind]
+    before = float(evaluation["before_data_consistency"].get(metric.name, math.nan))
+    if kind in ("image", "before_data_consistency", "gain"):
+        return {"image": image, "before_data_consistency": before, "gain": image - before}[kind]
     ensemble = ensemble_of(evaluation)
     if ensemble is None or metric.name not in ensemble.single:
         return math.nan
@@ -234,9 +235,9 @@ def score_of(evaluation: Evaluation, metric: Metric, kind: Kind = "image") -> fl
 def scored_images(evaluation: Evaluation) -> Iterator[tuple[str, Mapping[str, float]]]:
     """Yield the name and the scores of every image of one reconstruction."""
     yield "image", evaluation["image"]
-    if evaluation["estimate"]:
-        yield "without data consistency", evaluation["estimate"]
-    for words, what in (("mean of first", "averaged"), ("member", "single")):
+    if evaluation["before_data_consistency"]:
+        yield "without data consistency", evaluation["before_data_consistency"]
+    for name, what in (("mean of first", "averaged"), ("member", "single")):
         scores = (evaluation["ensemble"] or {}).get(what, {})
-        for place in range(len(next(iter(scores.values()), ()))):
-            yield f"{words} {place + 1}", {name: values[place] for name, values in scores.items()}
+        for number in range(len(next(iter(scores.values()), ()))):
+            yield f"{name} {number + 1}", {name: values[number] for name, values in scores.items()}

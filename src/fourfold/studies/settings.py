@@ -1,4 +1,4 @@
-"""What the settings of studies of trained networks have in common."""
+"""Settings shared by the studies that train networks."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Named = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9-]*$")]
 
 
 def _methods(value: Any) -> Any:
-    """Return methods for their names, or mappings of ``kind`` and a method's own settings."""
+    """Return methods for their names, or mappings of ``kind`` and settings of the method."""
     if not isinstance(value, Sequence) or isinstance(value, str):
         return value
     return tuple(each if isinstance(each, Method) else _method(each) for each in value)
@@ -41,7 +41,7 @@ class StudySettings(Settings):
     """Base of the settings of a study; a subclass says which."""
 
     study: ClassVar[str]
-    """What it is called."""
+    """Name of the study."""
 
     name: str = Field(default="study", pattern=r"^[a-z0-9][a-z0-9-]*$")
     """Name with which those of the study's weights begin."""

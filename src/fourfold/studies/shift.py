@@ -144,10 +144,10 @@ class ShiftStudy(NetworkStudy):
 
     def figures(self) -> Iterator[Figure]:
         """Yield all networks and methods on one image of each group."""
-        for place, group in enumerate(self.settings.test_on):
+        for index, group in enumerate(self.settings.test_on):
             contenders = [contender for contender, _ in self.results.all_scores(group)]
-            words = f"Networks and methods on an image of {group}."
-            yield self.side_by_side(group, contenders, str(1 + place), words)
+            caption = f"Networks and methods on an image of {group}."
+            yield self.side_by_side(group, contenders, str(1 + index), caption)
 
     def claims(self) -> Iterator[Claim]:
         """Yield how each network does on each group that it was not trained on, by the last metric."""

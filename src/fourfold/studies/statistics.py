@@ -79,8 +79,8 @@ def pairs(groups: Mapping[str, Sequence[float]]) -> dict[tuple[str, str], float]
     """Return the p-value of each pair of groups: Wilcoxon's signed-rank test, with Holm's correction for all pairs."""
     p_values = {pair: _signed_rank(groups[pair[0]], groups[pair[1]]) for pair in combinations(groups, 2)}
     largest, corrected = 0.0, {}
-    for place, pair in enumerate(sorted(p_values, key=p_values.__getitem__)):
-        largest = max(largest, min(1.0, (len(p_values) - place) * p_values[pair]))
+    for position, pair in enumerate(sorted(p_values, key=p_values.__getitem__)):
+        largest = max(largest, min(1.0, (len(p_values) - position) * p_values[pair]))
         corrected[pair] = largest
     return {pair: corrected[pair] for pair in p_values}
 

@@ -29,12 +29,12 @@ Evaluation: TypeAlias = Mapping[str, Any]
 
 
 class TestSet(ABC):
-    """Images for test, with what a method needs to reconstruct them and what they are scored against.
+    """Test images: the undersampled scans and their references.
 
     Attributes
     ----------
     name
-        What they are called.
+        Name of the test set.
     """
 
     __test__ = False  # no test case
@@ -50,7 +50,7 @@ class TestSet(ABC):
 
     @abstractmethod
     def subject(self, index: int) -> str:
-        """Return whom an image shows."""
+        """Return the subject of an image."""
 
     @abstractmethod
     def scan(self, index: int) -> Scan:
@@ -58,28 +58,28 @@ class TestSet(ABC):
 
     @abstractmethod
     def reference(self, index: int) -> Tensor:
-        """Return what an image is scored against, float32 (frame, y, x)."""
+        """Return the reference of an image, float32 (frame, y, x)."""
 
     @abstractmethod
-    def evaluate(self, made: Reconstruction, index: int) -> Evaluation:
-        """Return the scores of what a method made of an image."""
+    def evaluate(self, reconstruction: Reconstruction, index: int) -> Evaluation:
+        """Return the scores of a method's reconstruction of an image."""
 
     @abstractmethod
     def key(self, method: Method, index: int) -> CacheKey:
-        """Return what identifies a method's reconstruction of an image."""
+        """Return the cache key of a method's reconstruction of an image."""
 
 
 class ExampleSet(TestSet):
-    """Examples of a data set, of subjects that nothing was trained on.
+    """Examples of a data set, of subjects that no network was trained on.
 
     Parameters
     ----------
     name
-        What they are called.
+        Name of the test set.
     examples
         The images.
     metrics
-        Names of the scores.
+        Names of the metrics.
     """
 
     def __init__(self, name: str, examples: Examples, metrics: tuple[str, ...]) -> None:
@@ -94,11 +94,11 @@ class ExampleSet(TestSet):
         return self.examples.name(index)
 
     def subject(self, index: int) -> str:
-        """Return whom an image shows."""
+        """Return the subject of an image."""
         return self.examples.subject(index)
 
     def scan(self, index: int) -> Scan:
-        """Return an image's scan, with the intensities that networks see."""
+        """Return the scan of an image, scaled as for networks."""
         example = self._example(index)
         maps = None if example.maps is None or len(example.maps) == 1 else example.maps[None, None]
         source = Source(label=example.name, simulated=self._source["simulated"])
@@ -108,12 +108,12 @@ class ExampleSet(TestSet):
         """Return the magnitude of the fully sampled image."""
         return self._magnitude(self._example(index).reference, index)
 
-    def evaluate(self, made: Reconstruction, index: int) -> Evaluation:
-        """Return the scores of what a method made of an image."""
-        return self._scores(made.image[0], self._example(index).reference, index)
+    def evaluate(self, reconstruction: Reconstruction, index: int) -> Evaluation:
+        """Return the scores of a method's reconstruction of an image."""
+        return self._scores(reconstruction.image[0], self._example(index).reference, index)
 
     def key(self, method: Method, index: int) -> CacheKey:
-        """Return what identifies a method's reconstruction of an image."""
+        """Return the cache key of a method's reconstruction of an image."""
         inputs = {
             "metrics": list(self.metrics),
             "data": hashlib.sha256(_content(self._example(index))).hexdigest(),
@@ -123,19 +123,19 @@ class ExampleSet(TestSet):
         return CacheKey(f"{self.name}-{self.image_name(index)}", method.name, inputs)
 
     def network_key(self, name: str, sha256: str) -> CacheKey:
-        """Return what identifies the scores of a network on all images, given the hash of its weights."""
+        """Return the cache key of the scores of a network on all images, from the hash of its weights."""
         return CacheKey(self.name, name, {"metrics": list(self.metrics), "data": self._hash, "weights": sha256})
 
     def evaluate_network(self, network: Reconstructor, device: str) -> Iterator[tuple[int, Evaluation]]:
         """Yield the number of each image and its scores."""
         for indices in _equal_shapes(self.examples, _BATCH):
             batch = collate([self.examples[index] for index in indices])
-            for place, (index, image) in enumerate(zip(indices, _images(network, batch.to(device)), strict=True)):
-                reference = None if batch.reference is None else batch.reference[place]
+            for position, (index, image) in enumerate(zip(indices, _images(network, batch.to(device)), strict=True)):
+                reference = None if batch.reference is None else batch.reference[position]
                 yield index, self._scores(image, reference, index)
 
     def network_image(self, weights: str, index: int, device: str) -> Reconstruction:
-        """Return what the network of some weights makes of an image."""
+        """Return the reconstruction of an image by the network with these weights."""
         network, manifest = load_network(weights, device=device)
         image = _images(network, collate([self.examples[index]]).to(device)).to(torch.complex64).cpu()
         return Reconstruction(image, Record(manifest.network, {"weights": manifest.name}, source=self._source))
@@ -152,7 +152,7 @@ class ExampleSet(TestSet):
         return reference.abs()[None]
 
     def _example(self, index: int) -> Example:
-        """Return an example; the last one is remembered, because all methods take it in turn."""
+        """Return an example; the last one is kept, because all methods use it in turn."""
         if self._last is None or self._last[0] != index:
             self._last = index, self.examples[index]
         return self._last[1]

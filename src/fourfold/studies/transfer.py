@@ -147,7 +147,7 @@ class TransferStudy(NetworkStudy):
         return self._by_name.get(f"{trained_on}-{size}" + (f"-{tuned_on}-{images}" if images else ""))
 
     def network(self, trained_on: str, size: int | None = None, tuned_on: str = "", images: int = 0) -> TrainingRun:
-        """Return a network as `find` does, which is known to be there."""
+        """Return a network as `find` does, which must exist."""
         run = self.find(trained_on, size, tuned_on, images)
         assert run is not None
         return run
@@ -183,8 +183,8 @@ class TransferStudy(NetworkStudy):
     def tables(self) -> list[Table]:
         """Return for each test group all networks (Tables 1 and 2) and all sizes (Tables 3 and 4)."""
         groups = self.settings.test_on
-        networks = [self._networks(group, str(1 + place)) for place, group in enumerate(groups)]
-        sizes = [self._sizes(group, str(1 + len(groups) + place)) for place, group in enumerate(groups)]
+        networks = [self._networks(group, str(1 + index)) for index, group in enumerate(groups)]
+        sizes = [self._sizes(group, str(1 + len(groups) + index)) for index, group in enumerate(groups)]
         return networks + sizes
 
     def _networks(self, group: str, number: str) -> Table:
@@ -238,24 +238,24 @@ class TransferStudy(NetworkStudy):
         """Yield Figures 2 to 6: networks of each group, sizes, and methods, on one image of each test group."""
         groups = list(enumerate(self.settings.test_on))
         count = len(groups)
-        for place, group in groups:
+        for index, group in groups:
             shown: list[Contender] = [
                 *self.methods_on(group, zero_filled=True),
                 *(run for each in self._raw_and_tuned(group) for run in each),
             ]
-            words = f"Networks of each group on an image of {group}."
-            yield self.side_by_side(group, shown, str(2 + place), words)
-        for place, group in groups:
-            number = 2 + count + place
-            words = f"The {self.settings.source}-trained network on {group}, by images for training and tuning."
-            yield self.side_by_side(group, self._by_size(group), f"{number}a", words)
+            caption = f"Networks of each group on an image of {group}."
+            yield self.side_by_side(group, shown, str(2 + index), caption)
+        for index, group in groups:
+            number = 2 + count + index
+            caption = f"The {self.settings.source}-trained network on {group}, by images for training and tuning."
+            yield self.side_by_side(group, self._by_size(group), f"{number}a", caption)
             for which, metric in enumerate(self.metrics):
                 yield self._curves(group, metric, f"{number}{'bcdefgh'[which]}")
-        for place, group in groups:
+        for index, group in groups:
             tuned = [self.network(name, None, group, self.settings.tuned) for name in self.settings.train_on]
             shown = [*self.methods_on(group, zero_filled=False), *tuned]
-            words = f"Methods and tuned networks on an image of {group}."
-            yield self.side_by_side(group, shown, f"{2 + 2 * count}{'abcdefgh'[place]}", words)
+            caption = f"Methods and tuned networks on an image of {group}."
+            yield self.side_by_side(group, shown, f"{2 + 2 * count}{'abcdefgh'[index]}", caption)
 
     def _by_size(self, group: str) -> list[TrainingRun]:
         """Return the transferred networks of the fewest and the most images, raw and tuned, and that of the group."""
@@ -330,7 +330,7 @@ class TransferStudy(NetworkStudy):
 
 
 def _small_batches(settings: TrainingSettings, images: int) -> TrainingSettings:
-    """Return settings whose batches hold no more than all images: of fewer images each is seen once a step."""
+    """Return settings whose batches hold no more than all images; then each step uses every image once."""
     return settings.model_copy(update={"batch_size": min(settings.batch_size, images)})
 
 
