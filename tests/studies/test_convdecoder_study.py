@@ -348,7 +348,7 @@ def test_an_interruption_keeps_what_is_finished(solved, monkeypatch, capsys):
     monkeypatch.setattr(UntrainedMethod, "solve", interrupt)
     command = ["study", "convdecoder", "knee/k0.npz", *FLAGS]
     assert main(command) == 130
-    assert "the same command again goes on" in capsys.readouterr().err
+    assert "the same command resumes the study" in capsys.readouterr().err
     assert not Path("fourfold-study/index.html").exists()
     monkeypatch.setattr(UntrainedMethod, "solve", original)
     solved.clear()

@@ -121,7 +121,7 @@ def study_of(folder: Path, snr: dict[tuple[str, str], np.ndarray], kinds: dict[s
     study.loss_kinds = {name: {kind} for name, kind in kinds.items()}
     study.test_sets["test"].image_name = study.test_sets["test"].subject = str
     evaluations = {
-        (study.run(*names), "test"): {
+        (study.runs_by_name[names], "test"): {
             index: {"image": {"snr-db": value}} for index, value in enumerate(values.tolist())
         }
         for names, values in snr.items()

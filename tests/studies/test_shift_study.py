@@ -108,7 +108,7 @@ def test_given_weights_that_changed_are_tested_anew(done, tmp_path):
     [
         ({"train_on": [], "networks": {}}, "no network to test"),
         ({"test_on": ["T3"]}, "The image group 'T3' is not described"),
-        ({"networks": {"T1": {"weights": "small"}}}, "by the name 'T1'"),
+        ({"networks": {"T1": {"weights": "small"}}}, "both named 'T1'"),
         ({"networks": {"other": {"weights": "nowhere"}}}, "There are no weights 'nowhere'"),
         ({"images": 60}, "fewer than 60"),
     ],
