@@ -11,9 +11,9 @@ Two quantities are compared for the lines as they are and with every second line
 magnitudes differ (misfit), and how well neighbouring lines correlate, phase included. A file is refused where both
 exceed `CERTAIN`.
 
-- 176 good frames (real scans, and images of heads, hearts, abdomens and photographs, transformed) in 9 variants (as they
-  are, with noise, regular 2× to 6×, random, partial Fourier): no refusal, no note. Shift at most 0.10 samples, phase at
-  most 0.18 rad.
+- 176 good frames (real scans, and transformed images of heads, hearts, abdomens and photographs) in 9 variants (as
+  they are, with noise, regular 2× to 6×, random, partial Fourier): no refusal, no note. Shift at most 0.10 samples,
+  phase at most 0.18 rad.
 - 104 frames of drawn ellipses in the same variants: no refusal; 12 false notes of a shift, 11 with partial Fourier.
 - 59 real frames with every second line turned round: 46 refused, 9 noted, 4 pass because the object is symmetric. At
   regular 4× 28 are refused, at 6× 13.
