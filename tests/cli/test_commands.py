@@ -32,13 +32,6 @@ from fourfold.studies import compare
 COMMANDS = ("info", "recon", "compare", "study", "train", "finetune", "gfactor", "mask", "methods", "demo")
 
 
-@pytest.fixture(autouse=True)
-def folder(tmp_path, monkeypatch):
-    """Work in an empty folder."""
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
 @pytest.fixture(scope="module")
 def full() -> Scan:
     """Return three fully sampled slices, 4 coils, 64×48."""

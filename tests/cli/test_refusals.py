@@ -18,13 +18,6 @@ from fourfold.scan import Scan
 from fourfold.simulation.simulate import phantom, simulate
 
 
-@pytest.fixture(autouse=True)
-def folder(tmp_path, monkeypatch):
-    """Work in an empty folder."""
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
 @pytest.fixture(scope="module")
 def full() -> Scan:
     return simulate(phantom((64, 48)), coils=4)

@@ -1,12 +1,8 @@
 """Coil compression by SVD."""
 
-import os
-import shutil
-import subprocess
-
-import numpy as np
 import pytest
 import torch
+from tests.helpers.bart import needs_bart, read_cfl, run_bart, write_cfl
 
 from fourfold.coils.compression import compress_coils
 from fourfold.coils.root_sum_of_squares import root_sum_of_squares
@@ -97,19 +93,12 @@ def test_refuses_what_cannot_be_done(scan, settings, words):
         compress_coils(scan, **settings)
 
 
-@pytest.mark.skipif(shutil.which("bart") is None, reason="needs BART")
+@needs_bart
 def test_agrees_with_bart(scan, tmp_path):
     kspace = scan.kspace[0].permute(1, 2, 0)[:, :, None]
-    (tmp_path / "kspace.hdr").write_text("# Dimensions\n" + " ".join(map(str, kspace.shape)) + "\n")
-    kspace.numpy().ravel(order="F").tofile(tmp_path / "kspace.cfl")
-    subprocess.run(
-        ["bart", "cc", "-S", "-A", "-p3", "kspace", "compressed"],
-        cwd=tmp_path,
-        check=True,
-        capture_output=True,
-        env=os.environ | {"OPENBLAS_NUM_THREADS": "1"},
-    )
-    theirs = np.fromfile(tmp_path / "compressed.cfl", np.complex64).reshape((40, 36, 1, 3), order="F")
+    write_cfl(tmp_path / "kspace", kspace.numpy())
+    run_bart(tmp_path, "cc", "-S", "-A", "-p3", "kspace", "compressed")
+    theirs = read_cfl(tmp_path / "compressed")
     theirs = torch.from_numpy(theirs[:, :, 0].transpose(2, 0, 1).copy())
     ours = compress_coils(scan.frame(0), 3).kspace[0]
     # Up to the phase of each virtual coil.

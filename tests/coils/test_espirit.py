@@ -1,13 +1,11 @@
 """ESPIRiT against true maps, its own definition, real scans and other implementations."""
 
-import os
-import shutil
-import subprocess
 from itertools import product
 
 import numpy as np
 import pytest
 import torch
+from tests.helpers.bart import needs_bart, read_cfl, run_bart, write_cfl
 
 from fourfold.coils.calibration import central_calibration, estimate_maps
 from fourfold.coils.espirit import espirit
@@ -215,30 +213,14 @@ def on_grid(calibration, shape):
     return full
 
 
-def write_cfl(path, array):
-    path.with_suffix(".hdr").write_text("# Dimensions\n" + " ".join(map(str, array.shape)) + "\n")
-    array.astype(np.complex64).ravel(order="F").tofile(path.with_suffix(".cfl"))
-
-
-def read_cfl(path):
-    dims = [int(size) for size in path.with_suffix(".hdr").read_text().splitlines()[1].split()]
-    return np.fromfile(path.with_suffix(".cfl"), np.complex64).reshape(dims[:5], order="F")
-
-
-@pytest.mark.skipif(shutil.which("bart") is None, reason="needs BART")
+@needs_bart
 def test_agrees_with_bart(tmp_path):
     # Brighter towards one corner, so that one mixture of the symmetric coils is the principal one.
     shading = torch.linspace(0.2, 1, 80)[:, None] * torch.linspace(0.5, 1, 70)
     scan = simulate(shading * phantom((80, 70)), coils=6, snr=40)
     calibration = central_calibration(scan)
     write_cfl(tmp_path / "kspace", on_grid(calibration[0], scan.shape).permute(1, 2, 0).numpy()[:, :, None])
-    subprocess.run(
-        ["bart", "ecalib", "-m2", "-c0", "kspace", "maps", "values"],
-        cwd=tmp_path,
-        check=True,
-        capture_output=True,
-        env=os.environ | {"OPENBLAS_NUM_THREADS": "1"},
-    )
+    run_bart(tmp_path, "ecalib", "-m2", "-c0", "kspace", "maps", "values")
     maps = torch.from_numpy(read_cfl(tmp_path / "maps")[:, :, 0].transpose(3, 2, 0, 1).copy())
     values = torch.from_numpy(read_cfl(tmp_path / "values").real[:, :, 0, 0].transpose(2, 0, 1).copy())
     ours = espirit(calibration, scan.shape, sets=2, eigenvalue_threshold=0)

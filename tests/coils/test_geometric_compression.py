@@ -1,12 +1,9 @@
 """Geometric coil compression: fewer virtual coils than the SVD's for the same energy, smooth along the readout."""
 
-import os
-import shutil
-import subprocess
-
 import numpy as np
 import pytest
 import torch
+from tests.helpers.bart import needs_bart, read_cfl, run_bart, write_cfl
 
 from fourfold.cli.preparation import Preparation
 from fourfold.coils.compression import compress_coils
@@ -111,21 +108,14 @@ def test_the_command_line_prepares_it(scan):
         Preparation(compression="geometric")(plain)
 
 
-@pytest.mark.skipif(shutil.which("bart") is None, reason="needs BART")
+@needs_bart
 def test_keeps_as_much_energy_as_bart(scan, tmp_path):
     # But for what our window, which makes the mixtures smoother, costs.
     # BART's readout is its first axis, and ours the last.
     kspace = scan.kspace[0].permute(2, 1, 0)[:, :, None]
-    (tmp_path / "kspace.hdr").write_text("# Dimensions\n" + " ".join(map(str, kspace.shape)) + "\n")
-    kspace.numpy().ravel(order="F").tofile(tmp_path / "kspace.cfl")
-    subprocess.run(
-        ["bart", "cc", "-G", "-A", "-p4", "kspace", "compressed"],
-        cwd=tmp_path,
-        check=True,
-        capture_output=True,
-        env=os.environ | {"OPENBLAS_NUM_THREADS": "1"},
-    )
-    theirs = np.fromfile(tmp_path / "compressed.cfl", np.complex64)
+    write_cfl(tmp_path / "kspace", kspace.numpy())
+    run_bart(tmp_path, "cc", "-G", "-A", "-p4", "kspace", "compressed")
+    theirs = read_cfl(tmp_path / "compressed")
     assert energy(compress_coils_geometrically(scan, 4)) > 0.998 * float(
         np.sum(np.abs(theirs.astype(np.complex128)) ** 2)
     )

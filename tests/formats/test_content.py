@@ -4,6 +4,7 @@ import h5py
 import numpy as np
 import pytest
 import torch
+from tests.helpers.kspace_files import write_kspace
 
 import fourfold as ff
 from fourfold.cli.main import main
@@ -25,14 +26,7 @@ def file(tmp_path):
 
     def write(array, suffix=".npz", **options):
         path = tmp_path / f"scan{suffix}"
-        if suffix == ".npz":
-            np.savez(path, kspace=array)
-        elif suffix == ".h5":
-            with h5py.File(path, "w") as opened:
-                opened["kspace"] = array[None]
-        else:
-            path.with_suffix(".hdr").write_text(f"# Dimensions\n1 {array.shape[1]} {array.shape[2]} {array.shape[0]}\n")
-            np.asarray(array, np.complex64).swapaxes(1, 2).tofile(path)
+        write_kspace(path, array)
         return open_scan(path, **options)
 
     return write

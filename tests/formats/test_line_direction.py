@@ -1,9 +1,9 @@
 """Lines that run both ways, as those of raw EPI, and lines that are shifted against each other."""
 
-import h5py
 import numpy as np
 import pytest
 import torch
+from tests.helpers.kspace_files import write_kspace
 
 import fourfold as ff
 from fourfold.cli.main import main
@@ -113,14 +113,7 @@ def test_nothing_is_said_of_drawn_ellipses(size, offset):
 def test_every_format_is_looked_at(tmp_path, kspace, suffix, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     changed, name = reversed_lines(kspace), f"a{suffix}"
-    if suffix == ".npz":
-        np.savez(name, kspace=changed)
-    elif suffix == ".h5":
-        with h5py.File(name, "w") as file:
-            file["kspace"] = changed[None]
-    else:
-        (tmp_path / "a.hdr").write_text("# Dimensions\n1 240 200 4\n")
-        changed.swapaxes(1, 2).tofile(name)
+    write_kspace(tmp_path / name, changed)
     with pytest.raises(InputError, match=f"'{name}', frame 0: {REFUSED}"):
         open_scan(name)[0]
     assert np.array_equal(open_scan(name, check_content=False)[0].kspace[0], changed)

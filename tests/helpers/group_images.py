@@ -1,6 +1,7 @@
 """Small images of several kinds, for studies of trained networks: pieces of the phantom."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -22,3 +23,18 @@ def write_image_groups(folder: Path) -> None:
     """Write images of the image groups photos, T1 and T2."""
     for seed, name in enumerate(("photos", "T1", "T2")):
         write_images(folder / f"{name}.npz", f"{name}-", seed)
+
+
+def small_training(**settings: Any) -> dict[str, Any]:
+    """Return the settings of a short training of a small cascade, with further settings."""
+    return {
+        "network": {"kind": "cascade", "subnetworks": 1, "channels": 4, "layers": 1},
+        "data": {
+            "masks": {"kind": "random", "acceleration": 3.2, "lines": 6},
+            "simulation": {"coils": 1, "snr": None},
+        },
+        "losses": ["hybrid"],
+        "batch_size": 2,
+        "precision": "float32",
+        **settings,
+    }

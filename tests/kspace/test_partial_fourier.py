@@ -1,10 +1,9 @@
 """Homodyne detection and POCS: k-space that reaches farther to one side of its centre than to the other."""
 
-import math
-
 import numpy as np
 import pytest
 import torch
+from tests.helpers.psnr import psnr
 
 from fourfold.coils.root_sum_of_squares import root_sum_of_squares
 from fourfold.errors import InputError
@@ -19,10 +18,6 @@ from fourfold.simulation.simulate import phantom, simulate
 
 METHODS = [Homodyne(), Pocs()]
 IDS = ["homodyne", "pocs"]
-
-
-def psnr(image, reference):
-    return 10 * math.log10(float(reference.max() ** 2 / (image.abs() - reference).square().mean()))
 
 
 def covered(scan, rows=slice(None), columns=slice(None)):

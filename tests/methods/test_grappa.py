@@ -5,6 +5,8 @@ import json
 import numpy as np
 import pytest
 import torch
+from tests.helpers.psnr import psnr
+from tests.helpers.real_scans import four_times_undersampled
 
 from fourfold.coils.calibration import estimate_maps
 from fourfold.coils.root_sum_of_squares import matched_combination, root_sum_of_squares
@@ -345,10 +347,6 @@ def test_progress_grows_to_one():
     assert seen == sorted(seen)
 
 
-def psnr(image, reference):
-    return float(10 * torch.log10(reference.max() ** 2 / (image - reference).square().mean()))
-
-
 # PSNR in dB that pygrappa's mdgrappa reaches with its best kernel size (5×5 to 15×5; 7×7 for 2×2), and a floor for
 # ours, half a dB below what it was when this was written.
 REAL = {
@@ -365,8 +363,7 @@ REAL = {
 def test_quality_on_real_line_patterns(raw, case):
     name, pattern = case
     full = raw(name)
-    sampling = regular(full.shape, 4, lines=22) if pattern == "regular" else random(full.shape, 4, centre=0.08)
-    image = Grappa()(full.with_sampling(sampling)).magnitude[0]
+    image = Grappa()(four_times_undersampled(full, pattern)).magnitude[0]
     theirs, floor = REAL[case]
     assert psnr(image, root_sum_of_squares(ifft(full.kspace[0]))) > max(theirs, floor)
 

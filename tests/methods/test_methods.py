@@ -1,9 +1,8 @@
 """SENSE, total variation and wavelet as methods: what they promise to every scan, and quality floors on real data."""
 
-import math
-
 import pytest
 import torch
+from tests.helpers.psnr import psnr
 
 from fourfold.coils.calibration import estimate_maps
 from fourfold.coils.root_sum_of_squares import matched_combination, root_sum_of_squares
@@ -37,22 +36,8 @@ SENSE_METHODS = [
 IDS = [method.name for method in SENSE_METHODS]
 
 
-def psnr(image, reference):
-    return 10 * math.log10(float(reference.max() ** 2 / (image - reference).square().mean()))
-
-
 def reference_of(scan):
     return root_sum_of_squares(ifft(scan.kspace))
-
-
-@pytest.fixture(scope="module")
-def full():
-    return simulate(phantom((63, 64)), coils=4, snr=60, seed=1)
-
-
-@pytest.fixture(scope="module")
-def scan(full):
-    return undersample(full, "random", 3, centre=0.25, seed=0)
 
 
 @pytest.mark.parametrize("method", SENSE_METHODS, ids=IDS)

@@ -1,9 +1,8 @@
 """NLINV: image and coil maps from scans with few or no calibration lines."""
 
-import math
-
 import pytest
 import torch
+from tests.helpers.psnr import psnr
 
 from fourfold.coils.joint_model import JointModel, SmoothMaps
 from fourfold.coils.root_sum_of_squares import root_sum_of_squares
@@ -21,10 +20,6 @@ from fourfold.operators.sense_encoding import Mask
 from fourfold.optimize.gauss_newton import gauss_newton
 from fourfold.sampling import make_sampling, undersample
 from fourfold.simulation.simulate import loop_maps, phantom, simulate
-
-
-def psnr(image, reference):
-    return 10 * math.log10(float(reference.max() ** 2 / (image.abs() - reference).square().mean()))
 
 
 def noise(*shape, seed=0):

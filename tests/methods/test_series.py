@@ -1,11 +1,11 @@
 """Methods for dynamic series: what they promise, their proximal maps, and quality floors on real data."""
 
 import json
-import math
 
 import numpy as np
 import pytest
 import torch
+from tests.helpers.psnr import psnr
 
 from fourfold.cli.main import main
 from fourfold.coils.calibration import estimate_maps
@@ -40,10 +40,6 @@ PENALTIES = {
     "frequencies": TemporalFourierPenalty(),
     "low rank": LowRankPenalty(),
 }
-
-
-def psnr(image, reference):
-    return 10 * math.log10(float(reference.max() ** 2 / (image - reference).square().mean()))
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 import torch
+from tests.helpers.psnr import psnr
+from tests.helpers.real_scans import four_times_undersampled
 
 from fourfold.coils.root_sum_of_squares import root_sum_of_squares
 from fourfold.errors import InputError
@@ -36,10 +38,6 @@ def full():
 @pytest.fixture(params=PATTERNS)
 def under(full, request):
     return full.with_sampling(PATTERNS[request.param]())
-
-
-def psnr(image, reference):
-    return float(10 * torch.log10(reference.max() ** 2 / (image - reference).square().mean()))
 
 
 def transposed(scan):
@@ -168,8 +166,7 @@ REAL = {
 def test_quality_on_real_data(raw, case):
     name, pattern = case
     full = raw(name)
-    sampling = regular(full.shape, 4, lines=22) if pattern == "regular" else random(full.shape, 4, centre=0.08)
-    image = Spirit()(full.with_sampling(sampling)).magnitude[0]
+    image = Spirit()(four_times_undersampled(full, pattern)).magnitude[0]
     assert psnr(image, root_sum_of_squares(ifft(full.kspace[0]))) > REAL[case][1]
 
 

@@ -45,16 +45,6 @@ def method(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def full():
-    return simulate(phantom((63, 64)), coils=4, snr=60, seed=1)
-
-
-@pytest.fixture(scope="module")
-def scan(full):
-    return undersample(full, "random", 3, centre=0.25, seed=0)
-
-
-@pytest.fixture(scope="module")
 def single(full):
     one = full.replace(kspace=full.kspace[:, :1], coil_maps=None)
     return undersample(one, "random", 3, centre=0.25, seed=0)

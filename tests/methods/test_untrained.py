@@ -1,10 +1,9 @@
 """Untrained methods: what they promise to every scan, at sizes that take seconds."""
 
-import math
-
 import numpy as np
 import pytest
 import torch
+from tests.helpers.psnr import psnr
 
 import fourfold
 import fourfold.methods.untrained.untrained_method as untrained_module
@@ -47,18 +46,9 @@ QUICK = METHODS[0].model_copy(update={"members": 1, "iterations": 30})
 everyone = pytest.mark.parametrize("method", METHODS, ids=lambda method: method.name)
 
 
-def psnr(image, reference):
-    return 10 * math.log10(float(reference.max() ** 2 / (image - reference).square().mean()))
-
-
 @pytest.fixture(scope="module")
 def full():
     return simulate(phantom((57, 48)), coils=4, snr=60, seed=1)
-
-
-@pytest.fixture(scope="module")
-def scan(full):
-    return undersample(full, "random", 3, centre=0.25, seed=0)
 
 
 def with_settings(method, **settings):

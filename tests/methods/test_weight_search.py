@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from tests.helpers.psnr import psnr
 
 from fourfold.coils.root_sum_of_squares import root_sum_of_squares
 from fourfold.methods.classical.cg_sense import CgSense
@@ -22,10 +23,6 @@ from fourfold.sampling import undersample
 from fourfold.scan import Scan
 from fourfold.simulation.sample import sample_image
 from fourfold.simulation.simulate import phantom, simulate
-
-
-def psnr(image: torch.Tensor, truth: torch.Tensor) -> float:
-    return 10 * math.log10(float(truth.max() ** 2 / (image - truth).square().mean()))
 
 
 def a_scan(kind: str = "random", axis: str = "ky") -> Scan:

@@ -1,12 +1,8 @@
 """Noise covariance and prewhitening."""
 
-import os
-import shutil
-import subprocess
-
-import numpy as np
 import pytest
 import torch
+from tests.helpers.bart import needs_bart, read_cfl, run_bart, write_cfl
 
 from fourfold.errors import InputError
 from fourfold.noise.covariance import noise_covariance, prewhiten
@@ -127,22 +123,12 @@ def test_refuses_coils_without_noise(scan):
         prewhiten(scan.replace(noise=noise))
 
 
-@pytest.mark.skipif(shutil.which("bart") is None, reason="needs BART")
+@needs_bart
 def test_agrees_with_bart(scan, tmp_path):
-    def write(name, array):
-        (tmp_path / f"{name}.hdr").write_text("# Dimensions\n" + " ".join(map(str, array.shape)) + "\n")
-        array.numpy().ravel(order="F").tofile(tmp_path / f"{name}.cfl")
-
-    write("kspace", scan.kspace[0].permute(1, 2, 0)[:, :, None])
-    write("noise", scan.noise.T[:, None, None])
-    subprocess.run(
-        ["bart", "whiten", "kspace", "noise", "white"],
-        cwd=tmp_path,
-        check=True,
-        capture_output=True,
-        env=os.environ | {"OPENBLAS_NUM_THREADS": "1"},
-    )
-    theirs = np.fromfile(tmp_path / "white.cfl", np.complex64).reshape((48, 40, 1, 5), order="F")
+    write_cfl(tmp_path / "kspace", scan.kspace[0].permute(1, 2, 0)[:, :, None].numpy())
+    write_cfl(tmp_path / "noise", scan.noise.T[:, None, None].numpy())
+    run_bart(tmp_path, "whiten", "kspace", "noise", "white")
+    theirs = read_cfl(tmp_path / "white")
     # Any unitary mixture of whitened coils is white; products of coils with themselves do not depend on it.
     theirs = torch.from_numpy(theirs[:, :, 0].transpose(2, 0, 1).copy()).flatten(1)
     ours = prewhiten(scan).kspace[0].flatten(1)

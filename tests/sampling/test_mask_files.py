@@ -1,13 +1,11 @@
 """Files of sampling patterns: written, read back, and refused where they are damaged or do not fit."""
 
-import shutil
-import subprocess
-
 import h5py
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from tests.helpers.bart import needs_bart, read_cfl, run_bart
 
 from fourfold.errors import InputError
 from fourfold.formats import save_scan
@@ -18,9 +16,6 @@ from fourfold.sampling import (
     write_sampling,
 )
 from fourfold.scan import Sampling, Scan
-
-ACCELERATED_LINES = ("random", "equispaced", "gaussian", "kt-interleaved")
-SEEDED = (*ACCELERATED_LINES, "poisson-disc")
 
 
 def scan_of(frames: int = 3, shape: tuple[int, int] = (48, 40), **fields) -> Scan:
@@ -56,14 +51,11 @@ def test_a_bart_pair_may_be_named_by_either_file(tmp_path):
     assert torch.equal(read_sampling(tmp_path / "mask.hdr").mask, sampling.mask)
 
 
+@needs_bart
 def test_bart_reads_our_mask_and_we_read_its(tmp_path):
-    if shutil.which("bart") is None:
-        pytest.skip("needs BART")
     write_sampling(sample_patterns()[2], tmp_path / "ours.cfl")
-    shown = subprocess.run(["bart", "show", "-m", tmp_path / "ours"], capture_output=True, text=True, check=True)
-    assert "1\t30\t33\t1" in shown.stdout
-    command = ["bart", "poisson", "-Y40", "-Z50", "-y2", "-z2", "-C8", tmp_path / "theirs"]
-    subprocess.run(command, check=True, capture_output=True)
+    assert "1\t30\t33\t1" in run_bart(tmp_path, "show", "-m", "ours")
+    run_bart(tmp_path, "poisson", "-Y40", "-Z50", "-y2", "-z2", "-C8", "theirs")
     sampling = read_sampling(tmp_path / "theirs.cfl")
     assert sampling.mask.shape == (1, 40, 50)
     assert sampling.mask[0, 16:24, 21:29].all()
@@ -75,14 +67,8 @@ def test_a_bart_mask_fits_the_k_space_beside_it(tmp_path, axis):
     scan = undersample(scan_of(line_axis=axis), "kt-interleaved", 4)
     save_scan(scan, tmp_path / "kspace.cfl")
     write_sampling(scan.sampling, tmp_path / "mask.cfl")
-    kspace, mask = (bart_array(tmp_path / name) for name in ("kspace", "mask"))
+    kspace, mask = (read_cfl(tmp_path / name) for name in ("kspace", "mask"))
     assert np.array_equal(np.broadcast_to(mask == 1, kspace.shape), kspace != 0)
-
-
-def bart_array(path) -> np.ndarray:
-    """Return the array of a BART pair, BART's dimensions in their order."""
-    sizes = path.with_suffix(".hdr").read_text().splitlines()[1].split()
-    return np.fromfile(path.with_suffix(".cfl"), np.complex64).reshape([int(size) for size in sizes], order="F")
 
 
 def test_the_picture_is_white_where_samples_were_acquired(tmp_path):

@@ -8,6 +8,7 @@ import pytest
 import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from tests.helpers.sampling_kinds import ACCELERATED_LINES, SEEDED
 
 from fourfold.errors import InputError
 from fourfold.sampling import (
@@ -24,9 +25,6 @@ from fourfold.sampling import (
 )
 from fourfold.sampling.poisson_discs import _Darts, _distance
 from fourfold.scan import Sampling, Scan, centre_slice
-
-ACCELERATED_LINES = ("random", "equispaced", "gaussian", "kt-interleaved")
-SEEDED = (*ACCELERATED_LINES, "poisson-disc")
 
 
 def acquired_lines(sampling: Sampling, frame: int = 0) -> np.ndarray:

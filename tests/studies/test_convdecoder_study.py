@@ -1,6 +1,5 @@
 """`fourfold study`: what it writes, that its numbers are right, that finished work is taken over."""
 
-import csv
 import html
 import json
 import re
@@ -10,6 +9,7 @@ from typing import ClassVar
 import numpy as np
 import pytest
 import torch
+from tests.helpers.tables import read_rows
 
 from fourfold.cli import study_run
 from fourfold.cli.main import main
@@ -98,11 +98,6 @@ def solved(monkeypatch) -> list[str]:
     return names
 
 
-def rows(folder: Path) -> list[dict[str, str]]:
-    with (folder / "scores.csv").open(newline="") as file:
-        return list(csv.DictReader(file))
-
-
 def words(page: Path) -> str:
     visible = re.sub(r"<style.*?</style>", " ", page.read_text(), flags=re.S)
     return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", visible)).split())
@@ -156,7 +151,7 @@ def test_the_page_holds_every_part_and_needs_nothing_else(done):
 
 
 def test_scores_are_those_of_the_kept_images(done):
-    table = rows(done / "out")
+    table = read_rows(done / "out" / "scores.csv")
     reference = root_sum_of_squares(ifft(head(1).kspace))
     for name in NAMES:
         arrays = {
@@ -179,7 +174,7 @@ def test_scores_are_those_of_the_kept_images(done):
 
 def test_summaries_are_means_and_deviations_over_scans(done):
     written = json.loads((done / "out" / "scores.json").read_text())
-    table = rows(done / "out")
+    table = read_rows(done / "out" / "scores.csv")
 
     def values(name, image, dataset):
         return np.array(
@@ -237,7 +232,7 @@ def test_crop_cuts_what_is_scored_and_shown():
     assert finished(out, "knee-k0-npz", "tv")["image"].shape == (1, 44, 42)
     reference = crop_centre(root_sum_of_squares(ifft(head(0).kspace)), (44, 42))
     image = torch.from_numpy(finished(out, "knee-k0-npz", "tv")["image"]).abs()
-    (row,) = (row for row in rows(out) if (row["method"], row["image"]) == ("tv", "image"))
+    (row,) = (row for row in read_rows(out / "scores.csv") if (row["method"], row["image"]) == ("tv", "image"))
     assert float(row["psnr"]) == pytest.approx(score(image, reference, "psnr"), rel=1e-5)
 
 
@@ -290,7 +285,7 @@ def test_what_a_method_refuses_is_listed_and_the_others_go_on(monkeypatch):
     monkeypatch.setattr(TotalVariation, "solve", refuse)
     assert main(["study", "convdecoder", "knee/k0.npz", *FLAGS]) == 0
     assert "knee: k0.npz, tv : The scan is too plain" in words(Path("fourfold-study/index.html"))
-    assert {row["method"] for row in rows(Path("fourfold-study"))} == set(NAMES[1:])
+    assert {row["method"] for row in read_rows(Path("fourfold-study/scores.csv"))} == set(NAMES[1:])
 
 
 @pytest.mark.usefixtures("here")

@@ -1,6 +1,5 @@
 """`fourfold study losses`: every network under every loss, quartiles, tests, what is taken over."""
 
-import csv
 import json
 import sys
 from pathlib import Path
@@ -10,6 +9,7 @@ import pytest
 import yaml
 from scipy import stats
 from tests.helpers.group_images import SIZE, write_image_groups
+from tests.helpers.tables import read_rows
 
 from fourfold.cli.main import main
 from fourfold.errors import InputError
@@ -44,11 +44,6 @@ def given(folder: Path) -> dict:
     }
 
 
-def rows(path: Path) -> list[dict[str, str]]:
-    with path.open(newline="") as file:
-        return list(csv.DictReader(file))
-
-
 @pytest.fixture(scope="module")
 def done(tmp_path_factory) -> Path:
     """Return the folder of a whole study."""
@@ -74,10 +69,12 @@ def test_it_writes_tables_figures_and_findings(done):
 def test_quartiles_are_those_of_the_images(done):
     out = done / "out"
     scores = [
-        float(row["snr-db"]) for row in rows(out / "scores.csv") if (row["network"], row["loss"]) == ("resnet", "Dssim")
+        float(row["snr-db"])
+        for row in read_rows(out / "scores.csv")
+        if (row["network"], row["loss"]) == ("resnet", "Dssim")
     ]
     assert len(scores) == 4
-    row = next(row for row in rows(out / "table-4.csv") if row["Reconstruction"] == "resnet (Dssim)")
+    row = next(row for row in read_rows(out / "table-4.csv") if row["Reconstruction"] == "resnet (Dssim)")
     found = [float(row[f"SNR (dB), {name}"]) for name in ("25 %", "median", "75 %")]
     assert found == pytest.approx(np.percentile(scores, (25, 50, 75)))
 
@@ -92,7 +89,7 @@ def test_finished_networks_are_taken_over(done, monkeypatch):
     monkeypatch.setattr(sys.modules["fourfold.studies.engine"], "train", None)
     study = run_study(LossesStudy(LossesSettings(**given(done))), done / "out")
     assert [row["snr-db"] for row in study.rows()] == pytest.approx(
-        [float(row["snr-db"]) for row in rows(done / "out" / "scores.csv")], abs=1e-4
+        [float(row["snr-db"]) for row in read_rows(done / "out" / "scores.csv")], abs=1e-4
     )
 
 

@@ -1,13 +1,13 @@
 """`fourfold study shift`: networks at home and away, given weights among them."""
 
-import csv
 import re
 import sys
 from pathlib import Path
 
 import pytest
 import yaml
-from tests.helpers.group_images import SIZE, write_image_groups
+from tests.helpers.group_images import SIZE, small_training, write_image_groups
+from tests.helpers.tables import read_rows
 from tests.helpers.trained_weights import write_small
 
 from fourfold.cli.main import main
@@ -29,28 +29,13 @@ def given(folder: Path) -> dict:
         "train_on": ["T1"],
         "test_on": ["T1", "T2"],
         "networks": {"other": {"weights": str(folder / "small"), "image_group": "T2"}},
-        "training": {
-            "network": {"kind": "cascade", "subnetworks": 1, "channels": 4, "layers": 1},
-            "data": {
-                "masks": {"kind": "random", "acceleration": 3.2, "lines": 6},
-                "simulation": {"coils": 1, "snr": None},
-            },
-            "losses": ["hybrid"],
-            "batch_size": 2,
-            "stages": [{"steps": 2}],
-            "precision": "float32",
-        },
+        "training": small_training(stages=[{"steps": 2}]),
         "methods": ["zero-filled", {"kind": "tv", "weight": 0.002, "iterations": 20}],
     }
 
 
 def shift(settings: dict, folder: Path) -> ShiftStudy:
     return run_study(ShiftStudy(ShiftSettings(**settings)), folder)
-
-
-def rows(path: Path) -> list[dict[str, str]]:
-    with path.open(newline="") as file:
-        return list(csv.DictReader(file))
 
 
 @pytest.fixture(scope="module")
@@ -66,17 +51,17 @@ def done(tmp_path_factory) -> Path:
 
 def test_it_writes_every_network_on_every_group(done):
     out = done / "out"
-    table = {row["Reconstruction"]: row for row in rows(out / "table-1.csv")}
+    table = {row["Reconstruction"]: row for row in read_rows(out / "table-1.csv")}
     assert set(table) == {"T1-trained", "other", "Zero-filled", "Total variation"}
     assert all(value for row in table.values() for value in row.values())
-    away = [row["Network"] for row in rows(out / "table-2.csv")]
+    away = [row["Network"] for row in read_rows(out / "table-2.csv")]
     assert away == ["T1-trained on T2", "other on T1"]
     assert {path.stem for path in out.glob("figure-*.png")} == {"figure-1", "figure-2"}
     assert re.search(r'class="omitted">[^<]*other was trained elsewhere', (out / "index.html").read_text())
 
 
 def test_differences_are_taken_image_by_image(done):
-    scores = rows(done / "out" / "scores.csv")
+    scores = read_rows(done / "out" / "scores.csv")
 
     def psnr(network: str, group: str) -> list[float]:
         return [float(row["psnr"]) for row in scores if (row["network"], row["tested_on"]) == (network, group)]
@@ -84,14 +69,14 @@ def test_differences_are_taken_image_by_image(done):
     pairs = list(zip(psnr("other", "T1"), psnr("T1", "T1"), strict=True))
     assert len(pairs) == 4
     expected = sum(mine - its for mine, its in pairs) / 4
-    assert float(rows(done / "out" / "table-2.csv")[1]["PSNR (dB)"]) == pytest.approx(expected)
+    assert float(read_rows(done / "out" / "table-2.csv")[1]["PSNR (dB)"]) == pytest.approx(expected)
 
 
 def test_finished_work_is_taken_over(done, monkeypatch):
     monkeypatch.setattr(sys.modules["fourfold.studies.engine"], "train", None)
     monkeypatch.setattr(ExampleSet, "evaluate_network", None)
     study = shift(given(done), done / "out")
-    assert len(list(study.rows())) == len(rows(done / "out" / "scores.csv"))
+    assert len(list(study.rows())) == len(read_rows(done / "out" / "scores.csv"))
 
 
 def test_given_weights_that_changed_are_tested_anew(done, tmp_path):

@@ -1,6 +1,5 @@
 """`fourfold study transfer`: the grid, who is in which part, what is taken over, what is written and found."""
 
-import csv
 import json
 import sys
 from pathlib import Path
@@ -8,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from tests.helpers.group_images import SIZE, write_image_groups, write_images
+from tests.helpers.group_images import SIZE, small_training, write_image_groups, write_images
+from tests.helpers.tables import read_rows
 
 from fourfold.cli.main import main
 from fourfold.datasets import DataSettings, collate
@@ -43,18 +43,10 @@ def given(folder: Path) -> dict:
         "tuning_sizes": [0, 1, 3],
         "shown_tuning": 3,
         "grid": "tables",
-        "training": {
-            "network": {"kind": "cascade", "subnetworks": 1, "channels": 4, "layers": 1},
-            "data": {
-                "masks": {"kind": "random", "acceleration": 3.2, "lines": 6},
-                "simulation": {"coils": 1, "snr": None},
-            },
-            "losses": ["hybrid"],
-            "optimiser": {"kind": "adam", "learning_rate": 0.01},
-            "batch_size": 2,
-            "stages": [{"train": "subnetworks", "steps": 2}, {"steps": 3, "learning_rate": 0.001}],
-            "precision": "float32",
-        },
+        "training": small_training(
+            optimiser={"kind": "adam", "learning_rate": 0.01},
+            stages=[{"train": "subnetworks", "steps": 2}, {"steps": 3, "learning_rate": 0.001}],
+        ),
         "test_images": 3,
         "methods": ["zero-filled", {"kind": "tv", "weight": 0.002, "iterations": 20}],
     }
@@ -79,11 +71,6 @@ def done(tmp_path_factory) -> Path:
 
 def transfer(settings: dict, folder: Path, *progress) -> TransferStudy:
     return run_study(TransferStudy(TransferSettings(**settings)), folder, *progress)
-
-
-def rows(path: Path) -> list[dict[str, str]]:
-    with path.open(newline="") as file:
-        return list(csv.DictReader(file))
 
 
 def test_it_writes_tables_figures_and_findings(done):
@@ -115,11 +102,11 @@ def test_scores_are_those_of_the_networks_on_unseen_images(done):
         expected[example.name] = score(image, example.reference.abs()[None], "psnr")
     found = {
         row["image"]: float(row["psnr"])
-        for row in rows(done / "out" / "scores.csv")
+        for row in read_rows(done / "out" / "scores.csv")
         if (row["tested_on"], row["trained_on"], row["size"], row["tuning"]) == ("T2", "photos", "6", "3")
     }
     assert found == pytest.approx(expected, abs=1e-3)
-    table = {row["photos-trained"]: row for row in rows(done / "out" / "table-4.csv")}
+    table = {row["photos-trained"]: row for row in read_rows(done / "out" / "table-4.csv")}
     assert float(table["tuned with 3"]["PSNR (dB), 6 mean"]) == pytest.approx(
         np.mean(list(expected.values())), abs=1e-3
     )
@@ -140,7 +127,7 @@ def test_a_tuned_network_begins_where_the_raw_one_ended_and_sees_few_images(done
 
 def test_nobody_is_trained_on_and_tested(done):
     networks = done / "out" / "networks"
-    tested = {(row["tested_on"], row["subject"]) for row in rows(done / "out" / "scores.csv")}
+    tested = {(row["tested_on"], row["subject"]) for row in read_rows(done / "out" / "scores.csv")}
     assert len(tested) == 4
     for path in networks.iterdir():
         split = read_manifest(path).training["data"]["split"]
@@ -149,7 +136,7 @@ def test_nobody_is_trained_on_and_tested(done):
 
 
 def test_finished_work_is_taken_over_and_what_is_missing_done(done, tmp_path, monkeypatch):
-    before = rows(done / "out" / "scores.csv")
+    before = read_rows(done / "out" / "scores.csv")
     module = sys.modules["fourfold.studies.engine"]
     trained = []
 
@@ -185,7 +172,9 @@ def test_an_interrupted_study_ends_as_an_unbroken_one(done, tmp_path):
         transfer(settings, tmp_path, stop)
     assert len(list((tmp_path / "networks").iterdir())) < 3
     study = transfer(settings, tmp_path)
-    kept = [row for row in rows(done / "out" / "scores.csv") if (row["trained_on"], row["size"]) == ("photos", "2")]
+    kept = [
+        row for row in read_rows(done / "out" / "scores.csv") if (row["trained_on"], row["size"]) == ("photos", "2")
+    ]
     expected = [float(row["psnr"]) for row in kept if row["tested_on"] == "T1"]
     assert [row["psnr"] for row in study.rows() if row["method"] == "network"] == pytest.approx(expected, abs=1e-4)
 

@@ -1,6 +1,5 @@
 """Training: does what is asked, goes on after a kill as if there had been none, and stops before it spoils weights."""
 
-import csv
 import json
 import math
 import re
@@ -17,6 +16,7 @@ import pytest
 import torch
 import yaml
 from safetensors.torch import load_file
+from tests.helpers.tables import read_rows
 from torch import nn
 
 from fourfold.cli.main import main
@@ -83,11 +83,6 @@ def settings(images):
         return {**small, **given}
 
     return make
-
-
-def rows(path: Path) -> list[dict[str, str]]:
-    with path.open(newline="") as file:
-        return list(csv.DictReader(file))
 
 
 # What follows from seed and step alone
@@ -218,7 +213,7 @@ def test_a_training_ends_in_weights_that_load(settings, tmp_path):
     data_source = {"name": "pieces of a phantom", "licence": "CC0-1.0", "images": EXAMPLES}
     chosen = TrainingSettings(**settings(stages=[{"epochs": 6}], training_data=[data_source], licence="CC0-1.0"))
     manifest = train(chosen, tmp_path / "out")
-    losses = [float(row["loss"]) for row in rows(tmp_path / "out" / "losses.csv")]
+    losses = [float(row["loss"]) for row in read_rows(tmp_path / "out" / "losses.csv")]
     assert len(losses) == 6 * EXAMPLES // 2
     assert sum(losses[-4:]) < 0.8 * sum(losses[:4])
     network, read = load_network(str(tmp_path / "out"), "unet")
@@ -226,7 +221,7 @@ def test_a_training_ends_in_weights_that_load(settings, tmp_path):
     assert (read.name, read.licence, read.training_data[0].licence) == ("small", "CC0-1.0", "CC0-1.0")
     assert "path" in json.dumps(read.training)
     assert str(tmp_path.parent) not in json.dumps(read.training), "the folders of who trained are nobody's business"
-    scores = rows(tmp_path / "out" / "scores.csv")
+    scores = read_rows(tmp_path / "out" / "scores.csv")
     best = max(float(row["psnr"]) for row in scores)
     assert read.scores["psnr validation"] == pytest.approx(best, rel=1e-6)
     example = validation_set(chosen.data, chosen.seed)
@@ -307,7 +302,7 @@ def test_half_precision_keeps_weights_in_single_precision(settings, tmp_path):
     losses = {}
     for precision in ("float32", "bfloat16"):
         train(TrainingSettings(**settings(precision=precision)), tmp_path / precision)
-        losses[precision] = [float(row["loss"]) for row in rows(tmp_path / precision / "losses.csv")]
+        losses[precision] = [float(row["loss"]) for row in read_rows(tmp_path / precision / "losses.csv")]
     assert losses["bfloat16"] != losses["float32"]
     assert losses["bfloat16"] == pytest.approx(losses["float32"], rel=0.05)
     assert {value.dtype for value in load_file(tmp_path / "bfloat16" / "weights.safetensors").values()} == {
@@ -344,7 +339,7 @@ LONG = {"weight_averaging": 0.9, "save_every": 3, "validate_every": 5, "schedule
 
 def equal_but_for_times(first: Path, second: Path) -> bool:
     def kept(path: Path) -> list:
-        return [{name: value for name, value in row.items() if "seconds" not in name} for row in rows(path)]
+        return [{name: value for name, value in row.items() if "seconds" not in name} for row in read_rows(path)]
 
     return all(kept(first / name) == kept(second / name) for name in ("losses.csv", "scores.csv"))
 
@@ -377,7 +372,7 @@ def test_a_killed_training_goes_on_to_the_same_weights(settings, tmp_path):
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     deadline = time.monotonic() + 600
     log = broken / "losses.csv"
-    while process.poll() is None and time.monotonic() < deadline and not (log.exists() and len(rows(log)) > 20):
+    while process.poll() is None and time.monotonic() < deadline and not (log.exists() and len(read_rows(log)) > 20):
         time.sleep(0.02)
     process.send_signal(signal.SIGKILL)
     process.wait()
@@ -430,9 +425,9 @@ def test_subnetworks_learn_one_after_another_then_all(settings, tmp_path):
         for name in before:
             learned = any(name.startswith(f"subnetworks.{part}.") for part in changed)
             assert torch.equal(before[name], after[name]) != learned, name
-    rates = {row["stage"]: float(row["learning_rate"]) for row in rows(tmp_path / "out" / "losses.csv")}
+    rates = {row["stage"]: float(row["learning_rate"]) for row in read_rows(tmp_path / "out" / "losses.csv")}
     assert rates == pytest.approx({"1-subnetwork-1": 1e-3, "2-subnetwork-2": 1e-3, "3-end-to-end": 1e-4})
-    steps = [int(row["step"]) for row in rows(tmp_path / "out" / "losses.csv")]
+    steps = [int(row["step"]) for row in read_rows(tmp_path / "out" / "losses.csv")]
     assert steps == list(range(1, 13))
 
 
@@ -498,11 +493,11 @@ def test_two_processes_keep_equal_weights_and_train_as_one(settings, tmp_path, m
     ranks = [torch.load(tmp_path / "two" / f"rank-{rank}.pt", weights_only=True) for rank in range(2)]
     assert all(torch.equal(ranks[0][name], ranks[1][name]) for name in ranks[0])
     assert all(bool(value.isfinite().all()) for value in ranks[0].values())
-    single, double = (rows(tmp_path / name / "losses.csv") for name in ("one", "two"))
+    single, double = (read_rows(tmp_path / name / "losses.csv") for name in ("one", "two"))
     assert [row["step"] for row in double] == [row["step"] for row in single]
     losses = [[float(row["loss"]) for row in table] for table in (single, double)]
     assert losses[1] == pytest.approx(losses[0], rel=1e-3)
-    scores = [[float(row["psnr"]) for row in rows(tmp_path / name / "scores.csv")] for name in ("one", "two")]
+    scores = [[float(row["psnr"]) for row in read_rows(tmp_path / name / "scores.csv")] for name in ("one", "two")]
     assert scores[1] == pytest.approx(scores[0], abs=0.02)
     assert shown[-1][0] == 1
     assert "loss" in shown[-1][1]
@@ -814,7 +809,7 @@ def test_a_training_shorter_than_a_row_of_the_log_has_a_curve(settings, tmp_path
     given = settings(stages=stages, network={"kind": "kspace-cnn", "channels": 2, "layers": 1}, batch_size=1)
     del given["log_every"]
     train(TrainingSettings(**given), tmp_path / "out")
-    assert [int(row["step"]) for row in rows(tmp_path / "out" / "losses.csv")] == steps
+    assert [int(row["step"]) for row in read_rows(tmp_path / "out" / "losses.csv")] == steps
 
 
 def test_the_commands_train_and_show_what_they_did(settings, tmp_path, capsys):

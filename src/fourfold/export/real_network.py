@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from fourfold.errors import InputError
 from fourfold.kspace.data_consistency import DataConsistency
 from fourfold.networks.cascade import Cascade
+from fourfold.networks.data_consistency_step import conjugate_gradient_steps
 from fourfold.networks.image_network import ImageNetwork
 from fourfold.networks.initial_image import INITIAL_ITERATIONS
 from fourfold.networks.kspace_cnn import KspaceCnn
@@ -225,19 +226,9 @@ def _data_consistency_step(
     rhs: Tensor, near: Tensor, weight: Tensor, iterations: int, acquired: Tensor, maps: Tensor
 ) -> Tensor:
     """As `fourfold.networks.data_consistency_step.data_consistency_step`, in real arithmetic."""
-    tiny = torch.finfo(rhs.dtype).tiny
-    x = near
-    residual = rhs - _normal(x, acquired, maps)
-    direction = residual
-    energy = _energy(residual, residual)
-    for _ in range(iterations):
-        image = _normal(direction, acquired, maps) + weight * direction
-        step = energy / _energy(direction, image).clamp_min(tiny)
-        x = x + step * direction
-        residual = residual - step * image
-        previous, energy = energy, _energy(residual, residual)
-        direction = residual + energy / previous.clamp_min(tiny) * direction
-    return x
+    return conjugate_gradient_steps(
+        lambda image: _normal(image, acquired, maps), _energy, rhs, near, weight, iterations
+    )
 
 
 def _energy(a: Tensor, b: Tensor) -> Tensor:

@@ -26,10 +26,8 @@ def regularised_least_squares_image(encoding: Encoding, rhs: Tensor, weight: Ten
 
     Parameters
     ----------
-    encoding
-        A.
-    rhs
-        Aᴴy, complex64, (frame, set, y, x).
+    encoding, rhs
+        As in `fourfold.networks.data_consistency_step.data_consistency_step`.
     weight
         Positive scalar.
     """

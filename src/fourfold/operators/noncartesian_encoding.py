@@ -109,12 +109,8 @@ class NonCartesianEncoding(LinearOperator):
 
         Parameters
         ----------
-        x
-            complex64, (set, y, x): image of that frame.
-        y
-            complex64, (coil, shot, sample): its measured samples.
-        frame
-            Which frame's points and maps.
+        x, y, frame
+            As in `fourfold.operators.sense_encoding.Encoding.consistent_coils`; `y` is (coil, shot, sample).
 
         Returns
         -------

@@ -28,14 +28,8 @@ def primal_dual_iterates(
 
     Parameters
     ----------
-    data
-        The data term.
-    analysis
-        R(x) = min g(K z).
-    weight
-        Weight of R.
-    state
-        First guess of z (1 + auxiliary, …).
+    data, analysis, weight, state
+        As in `fourfold.optimize.admm.admm_iterates`.
     """
     operator = analysis.operator
     dual_step = SHARE / analysis.squared_norm

@@ -31,10 +31,8 @@ def proximal_gradient(
 
     Parameters
     ----------
-    normal
-        x ↦ AᴴA x; its norm must not exceed 1, which holds for unit-norm coil maps and an orthonormal transform.
-    rhs
-        Aᴴ y, complex.
+    normal, rhs
+        As in `fourfold.optimize.least_squares.LeastSquares`.
     regulariser
         R, by its proximal map.
     weight

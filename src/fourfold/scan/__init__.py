@@ -1,26 +1,11 @@
 """The two values that every method works on: `Scan` in, `Reconstruction` out."""
 
+from fourfold.scan.geometry import PLACE_LABELS, Geometry, Placement, Vector
+from fourfold.scan.raw_sampling import Axis, RawSampling, centre_slice, crop_centre, find_acquired
+from fourfold.scan.raw_scan import AnyScan, RawScan, Source
 from fourfold.scan.reconstruction import FrameRecord, Reconstruction, Record, common_details, mean_scale
-from fourfold.scan.scan import (
-    PLACE_LABELS,
-    AnyScan,
-    Axis,
-    Geometry,
-    Placement,
-    RawSampling,
-    RawScan,
-    RawTrajectory,
-    Sampling,
-    Scan,
-    Source,
-    Trajectory,
-    Vector,
-    acquired_samples,
-    centre_slice,
-    check_scan,
-    crop_centre,
-    find_acquired,
-)
+from fourfold.scan.scan import Sampling, Scan, acquired_samples, check_scan
+from fourfold.scan.trajectory import RawTrajectory, Trajectory
 
 __all__ = [
     "PLACE_LABELS",

@@ -10,37 +10,18 @@ from typing import TYPE_CHECKING, Any
 import numpy.typing as npt
 
 from fourfold.errors import InputError, check_type
-from fourfold.scan.geometry import PLACE_LABELS, Geometry, Placement, Vector
+from fourfold.scan.geometry import Geometry
 from fourfold.scan.kspace_checks import check_tensor
-from fourfold.scan.raw_sampling import AnySampling, Axis, RawSampling, centre_slice, crop_centre, find_acquired
+from fourfold.scan.raw_sampling import AnySampling, Axis, find_acquired
 from fourfold.scan.raw_scan import AnyScan, RawScan, Source
-from fourfold.scan.trajectory import RawTrajectory, Trajectory
+from fourfold.scan.trajectory import Trajectory
 
 if TYPE_CHECKING:
     # Loaded on first use, so that the facts of a file can be read without it.
     import torch
     from torch import Tensor
 
-__all__ = [
-    "PLACE_LABELS",
-    "AnyScan",
-    "Axis",
-    "Geometry",
-    "Placement",
-    "RawSampling",
-    "RawScan",
-    "RawTrajectory",
-    "Sampling",
-    "Scan",
-    "Source",
-    "Trajectory",
-    "Vector",
-    "acquired_samples",
-    "centre_slice",
-    "check_scan",
-    "crop_centre",
-    "find_acquired",
-]
+__all__ = ["Sampling", "Scan", "acquired_samples", "check_scan"]
 
 
 def acquired_samples(kspace: Tensor) -> Tensor:

@@ -13,9 +13,8 @@ from scipy.interpolate import make_interp_spline
 from torch import Tensor
 
 from fourfold.coils.root_sum_of_squares import root_sum_of_squares
-from fourfold.errors import InputError
 from fourfold.sampling.validation import check_shape
-from fourfold.simulation.simulate import loop_sensitivity
+from fourfold.simulation.simulate import check_coils, loop_sensitivity
 
 __all__ = ["random_maps"]
 
@@ -52,8 +51,7 @@ def random_maps(shape: Sequence[int], coils: int, rng: np.random.Generator) -> T
         For less than one coil.
     """
     ny, nx = check_shape(shape)
-    if coils < 1:
-        raise InputError(f"{coils} coils cannot be simulated; give a whole number from 1.")
+    check_coils(coils)
     if coils == 1:
         return torch.ones((1, ny, nx), dtype=torch.complex64)
     longer = max(ny, nx)

@@ -21,6 +21,7 @@ from fourfold.scan import Scan, Source, Trajectory
 
 __all__ = [
     "beating_phantom",
+    "check_coils",
     "in_object",
     "loop_maps",
     "loop_sensitivity",
@@ -158,8 +159,7 @@ def loop_maps(shape: Sequence[int], coils: int = 8, distance: float = 1.25) -> T
         For less than one coil, or a cylinder within the field of view.
     """
     ny, nx = check_shape(shape)
-    if not is_whole(coils) or coils < 1:
-        raise InputError(f"{coils} coils cannot be simulated; give a whole number from 1.")
+    check_coils(coils)
     require_memory(
         array_bytes((coils, ny, nx), 16),
         f"A simulation of {coils} coils of {ny}×{nx}",
@@ -178,6 +178,12 @@ def loop_maps(shape: Sequence[int], coils: int = 8, distance: float = 1.25) -> T
         maps[coil] = loop_sensitivity(y, x, 2 * math.pi * coil / coils, height, distance, radius)
     maps /= np.linalg.norm(maps, axis=0)
     return torch.from_numpy(maps.astype(np.complex64))[None, None]
+
+
+def check_coils(coils: int) -> None:
+    """Raise InputError unless the number of coils is a whole number from 1."""
+    if not is_whole(coils) or coils < 1:
+        raise InputError(f"{coils} coils cannot be simulated; give a whole number from 1.")
 
 
 def loop_sensitivity(
