@@ -6,13 +6,12 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Annotated, Any, ClassVar
 
 import torch
-from pydantic import BeforeValidator, Field, PositiveInt, ValidationError, field_validator
+from pydantic import BeforeValidator, Field, PositiveInt, ValidationError
 
 from fourfold.errors import InputError, explain_settings, nearest
 from fourfold.methods.method import Method
 from fourfold.methods.registry import find_method
-from fourfold.metrics import find_metric
-from fourfold.training.base import Settings
+from fourfold.training.base import MetricNames, Settings
 
 __all__ = ["Methods", "Named", "StudySettings", "refuse_placed", "refuse_unknown"]
 
@@ -50,7 +49,7 @@ class StudySettings(Settings):
     """At most so many images for test, of each domain."""
     methods: Methods = Field(default=("zero-filled", "tv", "wavelet"), validate_default=True)
     """Methods to compare with, by name or as ``kind`` and settings."""
-    metrics: tuple[str, ...] = Field(default=("fastmri-ssim", "psnr"), min_length=1)
+    metrics: MetricNames = ("fastmri-ssim", "psnr")
     """Scores."""
 
     def __init__(self, **settings: Any) -> None:
@@ -58,13 +57,6 @@ class StudySettings(Settings):
             super().__init__(**settings)
         except ValidationError as error:
             raise InputError(explain_settings(error, "study", self.study, type(self).model_fields)) from None
-
-    @field_validator("metrics")
-    @classmethod
-    def _known_metrics(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        for name in names:
-            find_metric(name)
-        return names
 
     @property
     def device(self) -> str:
