@@ -64,7 +64,7 @@ def figure(
     Raises
     ------
     InputError
-        As in `fourfold.report.page.write_report`.
+        When there is no image, the images' shapes differ, or the file cannot be written.
     """
     path = check_target(path, (".png",))
     shown = results if isinstance(results, Results) else Results.of(results)
