@@ -129,7 +129,9 @@ def test_the_registry_finds_a_method_in_every_module_of_a_family():
             own = [value for value in vars(module).values() if getattr(value, "__module__", "") == module.__name__]
             declared = [value for value in own if isinstance(value, type) and issubclass(value, Method)]
             assert declared, f"{module.__name__} declares no method"
-            assert {each for each in declared if not inspect.isabstract(each)} <= set(methods().values())
+            # A class that others extend may be a base.
+            complete = {each for each in declared if not inspect.isabstract(each) and not each.__subclasses__()}
+            assert complete <= set(methods().values())
 
 
 @pytest.mark.parametrize("method", methods().values(), ids=methods())

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from tests.helpers.bart import needs_bart, read_cfl, run_bart, write_cfl
+from tests.helpers.bart import bart_of, needs_bart
 
 from fourfold.coils.compression import compress_coils
 from fourfold.coils.root_sum_of_squares import root_sum_of_squares
@@ -96,9 +96,7 @@ def test_refuses_what_cannot_be_done(scan, settings, words):
 @needs_bart
 def test_agrees_with_bart(scan, tmp_path):
     kspace = scan.kspace[0].permute(1, 2, 0)[:, :, None]
-    write_cfl(tmp_path / "kspace", kspace.numpy())
-    run_bart(tmp_path, "cc", "-S", "-A", "-p3", "kspace", "compressed")
-    theirs = read_cfl(tmp_path / "compressed")
+    theirs = bart_of(tmp_path, kspace.numpy(), "cc", "-S", "-A", "-p3")
     theirs = torch.from_numpy(theirs[:, :, 0].transpose(2, 0, 1).copy())
     ours = compress_coils(scan.frame(0), 3).kspace[0]
     # Up to the phase of each virtual coil.

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from tests.helpers.bart import needs_bart, read_cfl, run_bart, write_cfl
+from tests.helpers.bart import bart_of, needs_bart
 
 from fourfold.cli.preparation import Preparation
 from fourfold.coils.compression import compress_coils
@@ -113,9 +113,7 @@ def test_keeps_as_much_energy_as_bart(scan, tmp_path):
     # But for what our window, which makes the mixtures smoother, costs.
     # BART's readout is its first axis, and ours the last.
     kspace = scan.kspace[0].permute(2, 1, 0)[:, :, None]
-    write_cfl(tmp_path / "kspace", kspace.numpy())
-    run_bart(tmp_path, "cc", "-G", "-A", "-p4", "kspace", "compressed")
-    theirs = read_cfl(tmp_path / "compressed")
+    theirs = bart_of(tmp_path, kspace.numpy(), "cc", "-G", "-A", "-p4")
     assert energy(compress_coils_geometrically(scan, 4)) > 0.998 * float(
         np.sum(np.abs(theirs.astype(np.complex128)) ** 2)
     )

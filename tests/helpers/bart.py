@@ -32,3 +32,10 @@ def read_cfl(path: Path) -> np.ndarray:
     while sizes and sizes[-1] == 1:
         sizes.pop()
     return np.fromfile(path.with_suffix(".cfl"), np.complex64).reshape(sizes, order="F")
+
+
+def bart_of(folder: Path, array: np.ndarray, *arguments: object) -> np.ndarray:
+    """Return what a command of BART makes of an array."""
+    write_cfl(folder / "input", array)
+    run_bart(folder, *arguments, "input", "output")
+    return read_cfl(folder / "output")

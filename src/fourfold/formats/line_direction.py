@@ -61,10 +61,8 @@ def check_direction(kspace: Array, where: str) -> list[str]:
 
     Parameters
     ----------
-    kspace
-        complex64, (coil, ky, kx), zero where not acquired.
-    where
-        File and frame, for messages.
+    kspace, where
+        As in `fourfold.formats.content.check_axes`.
 
     Returns
     -------

@@ -8,10 +8,11 @@ from torch import Tensor
 from fourfold.coils.calibration import estimate_maps
 from fourfold.coils.map_phase import principal_combination
 from fourfold.coils.root_sum_of_squares import matched_combination, root_sum_of_squares
+from fourfold.errors import InputError
 from fourfold.methods.sense_problem import CoilCombination
 from fourfold.scan import Scan
 
-__all__ = ["combine_coils"]
+__all__ = ["combine_coils", "require_coils"]
 
 
 def combine_coils(scan: Scan, coil_images: Tensor, combination: CoilCombination) -> Tensor:
@@ -31,3 +32,12 @@ def combine_coils(scan: Scan, coil_images: Tensor, combination: CoilCombination)
         return matched_combination(coil_images, estimate_maps(scan)[0, 0])
     mixture = torch.tensordot(principal_combination(coil_images).conj(), coil_images, dims=1)
     return torch.polar(root_sum_of_squares(coil_images), mixture.angle())
+
+
+def require_coils(scan: Scan, method: str) -> None:
+    """Raise InputError for a scan of a single coil, in which a method that compares coils has nothing to compare."""
+    if scan.coils == 1:
+        raise InputError(
+            f"The scan has a single coil; {method} estimates samples from several coils' differences: "
+            "choose the method 'tv' or 'wavelet'."
+        )

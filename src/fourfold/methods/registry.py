@@ -1,11 +1,10 @@
-"""Methods by name: every class in a module of a family's folder that is a complete `Method` is one."""
+"""Methods by name: every class in a module of a family's folder that declares a name is one."""
 
 from __future__ import annotations
 
-import inspect
 from functools import cache
 
-from fourfold.discovery import classes_in
+from fourfold.discovery import named_classes
 from fourfold.errors import InputError, nearest
 from fourfold.methods.method import Method
 from fourfold.scan import Scan
@@ -21,8 +20,8 @@ def methods() -> dict[str, type[Method]]:
     found = [
         kind
         for family in FAMILIES
-        for kind in classes_in(f"fourfold.methods.{family}")
-        if issubclass(kind, Method) and not inspect.isabstract(kind)
+        for kind in named_classes(f"fourfold.methods.{family}").values()
+        if issubclass(kind, Method)
     ]
     in_order = sorted(found, key=lambda kind: (FAMILIES.index(kind.family), kind.display_order, kind.name))
     return {kind.name: kind for kind in in_order}

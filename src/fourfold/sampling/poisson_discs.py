@@ -42,8 +42,8 @@ def poisson_disc(
 
     Parameters
     ----------
-    shape
-        Grid (ny, nx).
+    shape, seed, frames
+        As in `fourfold.sampling.random`.
     acceleration
         Points of the whole grid (cut corners included) over samples; reached within 1 %.
     box
@@ -53,10 +53,6 @@ def poisson_disc(
     elliptical
         Leave the corners of k-space out, beyond the ellipse that touches the edges. At the same number of
         samples this costs detail in the diagonal directions.
-    seed
-        Seed of the pattern's own random generator.
-    frames
-        Number of frames, each with a different pattern.
 
     Returns
     -------

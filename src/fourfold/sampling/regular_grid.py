@@ -28,14 +28,12 @@ def regular_2d(
 
     Parameters
     ----------
-    shape
-        Grid (ny, nx).
+    shape, frames
+        As in `fourfold.sampling.regular`.
     undersampling
         Nominal (Ry, Rx): whole numbers.
     box
         Fully sampled calibration box (ny, nx) at the centre.
-    frames
-        Number of frames; all have the same samples.
 
     Returns
     -------

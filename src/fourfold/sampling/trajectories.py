@@ -73,8 +73,8 @@ def spiral(
 
     Parameters
     ----------
-    shape
-        The image's matrix (ny, nx).
+    shape, frames
+        As in `radial`.
     shots
         Interleaves of a frame.
     samples
@@ -84,8 +84,6 @@ def spiral(
     golden
         Each interleaf is turned by the golden angle from the last, across frames too. Otherwise interleaves lie at even
         angles and those of later frames in the gaps of the first.
-    frames
-        Frames, each with different interleaves.
 
     Returns
     -------

@@ -33,10 +33,8 @@ def random_maps(shape: Sequence[int], coils: int, rng: np.random.Generator) -> T
 
     Parameters
     ----------
-    shape
-        Size (ny, nx).
-    coils
-        Number of loops.
+    shape, coils
+        As in `fourfold.simulation.simulate.loop_maps`.
     rng
         Random generator.
 

@@ -6,14 +6,13 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Annotated, Any, ClassVar, Self
 
 import torch
-from pydantic import BeforeValidator, Field, PositiveInt, ValidationError, field_validator, model_validator
+from pydantic import BeforeValidator, Field, PositiveInt, ValidationError, model_validator
 
 from fourfold.errors import InputError, explain_settings, nearest
 from fourfold.methods.method import Method
 from fourfold.methods.registry import find_method
-from fourfold.metrics import find_metric
 from fourfold.studies.image_groups import ImageGroupSettings
-from fourfold.training.base import Settings
+from fourfold.training.base import MetricNames, Settings
 
 __all__ = ["GroupStudySettings", "Methods", "Named", "StudySettings", "refuse_placed", "refuse_unknown"]
 
@@ -51,7 +50,7 @@ class StudySettings(Settings):
     """Largest number of test images of each group."""
     methods: Methods = Field(default=("zero-filled", "tv", "wavelet"), validate_default=True)
     """Methods to compare with, by name or as ``kind`` and settings."""
-    metrics: tuple[str, ...] = Field(default=("fastmri-ssim", "psnr"), min_length=1)
+    metrics: MetricNames = ("fastmri-ssim", "psnr")
     """Scores."""
 
     def __init__(self, **settings: Any) -> None:
@@ -59,13 +58,6 @@ class StudySettings(Settings):
             super().__init__(**settings)
         except ValidationError as error:
             raise InputError(explain_settings(error, "study", self.study, type(self).model_fields)) from None
-
-    @field_validator("metrics")
-    @classmethod
-    def _known_metrics(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        for name in names:
-            find_metric(name)
-        return names
 
     @property
     def device(self) -> str:

@@ -17,10 +17,9 @@ from pydantic import (
 from fourfold.datasets import DataSettings
 from fourfold.errors import InputError, explain_settings
 from fourfold.losses.weighted_sum import AnyLoss
-from fourfold.metrics import find_metric
 from fourfold.networks.build import complete_settings
 from fourfold.networks.layers.precision import Precision
-from fourfold.training.base import Settings, by_kind
+from fourfold.training.base import MetricNames, Settings, by_kind
 from fourfold.training.optimisers import Adam, AnyOptimiser
 from fourfold.training.schedules import AnySchedule, Constant
 from fourfold.weights.manifest import TrainingData
@@ -119,7 +118,7 @@ class TrainingSettings(Settings):
     """Precision of the network's computations; auto takes bfloat16 where the hardware supports it."""
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     """Seed of all random numbers."""
-    metrics: tuple[str, ...] = Field(default=("psnr", "fastmri-ssim"), min_length=1)
+    metrics: MetricNames = ("psnr", "fastmri-ssim")
     """Metrics of the validation images; the first one decides which weights are best."""
     keep: Literal["best", "last"] = "best"
     """Which weights are written: those with the best validation score, or the last ones."""
@@ -154,13 +153,6 @@ class TrainingSettings(Settings):
             raise InputError("The setting 'network' names no network; write its 'kind', such as 'varnet'.")
         kind = network.pop("kind")
         return {"kind": kind, **complete_settings(kind, network)}
-
-    @field_validator("metrics")
-    @classmethod
-    def _known_metrics(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        for name in names:
-            find_metric(name)
-        return names
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -167,10 +167,8 @@ class LineEnergies:
 
         Parameters
         ----------
-        centre
-            What is taken for the centre.
-        sizes
-            Encoded matrix (x, y, z).
+        centre, sizes
+            As in `contradictions`.
         where
             The file, for messages.
         first

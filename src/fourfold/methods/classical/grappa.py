@@ -16,7 +16,7 @@ from fourfold.kspace.grappa_kernel import Equations
 from fourfold.kspace.grappa_lines import fill_lines, line_equations
 from fourfold.kspace.grappa_samples import fill_samples, sample_equations
 from fourfold.kspace.local_weights import LocalWeights
-from fourfold.methods.coil_combination import combine_coils
+from fourfold.methods.coil_combination import combine_coils, require_coils
 from fourfold.methods.method import Family, Method, Progress, Solution
 from fourfold.methods.sense_problem import CoilCombination
 from fourfold.methods.tuning.kernel_size import choose_size
@@ -73,11 +73,7 @@ class Grappa(Method):
 
     def solve(self, scan: Scan, progress: Progress) -> Solution:
         """Reconstruct one frame."""
-        if scan.coils == 1:
-            raise InputError(
-                "The scan has a single coil; GRAPPA estimates samples from several coils' differences: "
-                "choose the method 'tv' or 'wavelet'."
-            )
+        require_coils(scan, self.title)
         progress(0.0, "calibration")
         kspace, known, choice = self._fill(scan, progress)
         progress(0.9, "combining coils")

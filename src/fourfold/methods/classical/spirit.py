@@ -13,7 +13,7 @@ from fourfold.errors import InputError
 from fourfold.kspace.local_weights import signal_energy
 from fourfold.kspace.radial_energy import radial_energy
 from fourfold.kspace.spirit_kernel import SelfConsistency, consistency_kernels
-from fourfold.methods.coil_combination import combine_coils
+from fourfold.methods.coil_combination import combine_coils, require_coils
 from fourfold.methods.method import Family, Method, Progress, Solution
 from fourfold.methods.sense_problem import CoilCombination
 from fourfold.noise.calibration_noise import noise_variance
@@ -72,11 +72,7 @@ class Spirit(Method):
 
     def solve(self, scan: Scan, progress: Progress) -> Solution:
         """Reconstruct one frame."""
-        if scan.coils == 1:
-            raise InputError(
-                "The scan has a single coil; SPIRiT estimates samples from several coils' differences: "
-                "choose the method 'tv' or 'wavelet'."
-            )
+        require_coils(scan, self.title)
         progress(0.0, "calibration")
         kspace, iterations = self.fill(scan, progress)
         progress(0.95, "combining coils")

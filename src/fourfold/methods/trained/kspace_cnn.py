@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from fourfold.methods.trained.trained_method import TrainedMethod
 
@@ -17,7 +16,4 @@ class KspaceCnn(TrainedMethod):
     title: ClassVar[str] = "k-space CNN"
     display_order: ClassVar[int] = 40
 
-    @staticmethod
-    def numbers(settings: Mapping[str, Any], coils: int) -> int:
-        """Return roughly how many real numbers a pixel of a frame the network holds at once."""
-        return int(3 * settings["channels"] * coils)
+    numbers_per_coil_channel: ClassVar[int] = 3

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from fourfold.methods.trained.trained_method import TrainedMethod
 
@@ -17,7 +16,4 @@ class ResNet(TrainedMethod):
     title: ClassVar[str] = "ResNet"
     display_order: ClassVar[int] = 10
 
-    @staticmethod
-    def numbers(settings: Mapping[str, Any], coils: int) -> int:  # noqa: ARG004  # one image for all
-        """Return roughly how many real numbers a pixel of a frame the network holds at once."""
-        return int(4 * settings["channels"])
+    numbers_per_channel: ClassVar[int] = 4

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from abc import abstractmethod
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Any, ClassVar, Self
@@ -42,6 +41,13 @@ class TrainedMethod(CoilMapSettings, Method):
 
     family: ClassVar[Family] = "trained"
 
+    numbers_per_channel: ClassVar[int] = 0
+    """Real numbers that the network holds at once, for a pixel of a frame and a channel, roughly."""
+    numbers_per_coil: ClassVar[int] = 0
+    """The same for a pixel and a coil."""
+    numbers_per_coil_channel: ClassVar[int] = 0
+    """The same for a pixel, a coil, and a channel that the network has for each coil."""
+
     weights: str = "auto"
     """A name that `fourfold weights list` shows, a folder, or hf://owner/name[@revision]; auto takes the first
     that ship for this network."""
@@ -53,9 +59,8 @@ class TrainedMethod(CoilMapSettings, Method):
     gpu_memory: PositiveFloat = 4.0
     """On a GPU: gigabytes that frames reconstructed together may take. A CPU is as fast with one after the other."""
 
-    @staticmethod
-    @abstractmethod
-    def numbers(settings: Mapping[str, Any], coils: int) -> int:
+    @classmethod
+    def numbers(cls, settings: Mapping[str, Any], coils: int) -> int:
         """Return roughly how many real numbers a pixel of a frame the network holds at once.
 
         Parameters
@@ -65,6 +70,8 @@ class TrainedMethod(CoilMapSettings, Method):
         coils
             Of the scan.
         """
+        per_channel = cls.numbers_per_channel + cls.numbers_per_coil_channel * coils
+        return int(per_channel * settings["channels"] + cls.numbers_per_coil * coils)
 
     @classmethod
     def from_pretrained(cls, weights: str, **settings: Any) -> Self:

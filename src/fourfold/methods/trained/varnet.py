@@ -17,7 +17,11 @@ class VarNet(TrainedMethod):
     title: ClassVar[str] = "VarNet"
     display_order: ClassVar[int] = 30
 
-    @staticmethod
-    def numbers(settings: Mapping[str, Any], coils: int) -> int:
-        """Return roughly how many real numbers a pixel of a frame the network holds at once."""
-        return int(8 * (settings["channels"] + settings["sensitivity_channels"] * coils) + 4 * coils)
+    numbers_per_channel: ClassVar[int] = 8
+    numbers_per_coil: ClassVar[int] = 4
+
+    @classmethod
+    def numbers(cls, settings: Mapping[str, Any], coils: int) -> int:
+        """Return the numbers of the regularisers and of the sensitivity network, which has channels for every coil."""
+        sensitivity = cls.numbers_per_channel * settings["sensitivity_channels"] * coils
+        return super().numbers(settings, coils) + int(sensitivity)
