@@ -382,7 +382,7 @@ def test_absurd_settings_of_data_are_refused(settings):
 def test_pictures_that_do_not_fit_are_refused(tmp_path, monkeypatch):
     Image.new("L", (32, 32)).save(tmp_path / "a.png")
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
-    with pytest.raises(InputError, match=r"a.png' is no picture that can be read .*decompression bomb"):
+    with pytest.raises(InputError, match=r"a.png' is not a readable picture .*decompression bomb"):
         Photographs([tmp_path / "a.png"], Images(path="a"))
 
 
