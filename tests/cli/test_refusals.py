@@ -387,8 +387,8 @@ def test_a_damaged_data_set_inside_a_whole_file(refused, full):
     ("arguments", "sentence"),
     [
         ("recon", "FILE is missing; 'fourfold recon --help' shows what the command takes."),
-        ("recon scan.npz tv", "'tv' stands without its option: name a method with --method tv."),
-        ("demo scan.npz tv", "'tv' stands without an option that takes it; 'fourfold demo --help' shows"),
+        ("recon scan.npz tv", "'tv' is not an option: name a method with --method tv."),
+        ("demo scan.npz tv", "'tv' belongs to no option; 'fourfold demo --help' shows"),
         ("recon scan.npz --output", "--output needs a value; 'fourfold recon --help' says which."),
         ("mask -o mask.npz", "--shape needs a value; 'fourfold mask --help' says which."),
         ("study convdecoder scan.npz --crop 3", "--crop needs 2 values and 1 was given;"),

@@ -36,6 +36,9 @@ def clear():
         function.cache_clear()
 
 
+SHIPPED = ["fastMRI HDF5", "MRD (ISMRMRD) HDF5", "NumPy npz", "BART cfl"]
+
+
 @pytest.fixture
 def new_format(tmp_path, monkeypatch):
     """Put a format into a folder in which formats are looked for."""
@@ -49,9 +52,9 @@ def new_format(tmp_path, monkeypatch):
 
 
 def test_formats_are_tried_and_named_in_order():
-    assert list(readers()) == ["fastMRI HDF5", "MRD (ISMRMRD) HDF5", "NumPy npz", "BART cfl"]
-    assert image_suffixes() == (".h5", ".nii", ".nii.gz", ".npz", ".cfl", ".png")
-    assert scan_suffixes() == (".h5", ".npz", ".cfl")
+    assert [name for name in readers() if name in SHIPPED] == SHIPPED
+    assert image_suffixes()[:6] == (".h5", ".nii", ".nii.gz", ".npz", ".cfl", ".png")
+    assert scan_suffixes()[:3] == (".h5", ".npz", ".cfl")
 
 
 @pytest.mark.usefixtures("new_format")
@@ -62,10 +65,10 @@ def test_a_new_format_is_one_file(tmp_path):
     (tmp_path / "scan.txt").write_bytes(b"text")
     assert readers()["text files"].recognises(tmp_path / "scan.txt")
     (tmp_path / "unknown").write_bytes(b"something else")
-    with pytest.raises(InputError, match="NumPy npz, BART cfl and text files: convert"):
+    with pytest.raises(InputError, match=r"NumPy npz, BART cfl.* and text files: convert"):
         open_scan(tmp_path / "unknown")
     check_writable(tmp_path / "image.txt")
-    with pytest.raises(InputError, match=r"\.png, \.txt"):
+    with pytest.raises(InputError, match=r"\.png, .*\.txt"):
         check_writable(tmp_path / "image.xyz")
 
 

@@ -530,7 +530,7 @@ def test_gains_tell_estimates_that_agree_from_those_that_do_not():
     sources = torch.randn(8, 30, 4, dtype=torch.complex64, generator=torch.Generator().manual_seed(0))
     other = torch.randn(8, 30, 1, dtype=torch.complex64, generator=torch.Generator().manual_seed(1))
     folds = Folds.of(sources, torch.cat([sources[..., :1] + sources[..., 1:2], other], dim=2))
-    agreeing, unrelated = folds.gains(1e-4, holes=2)
+    agreeing, unrelated = folds.gains(1e-4, missing=2)
     assert agreeing == 1
     assert unrelated < 0.5
 

@@ -23,7 +23,7 @@ from fourfold.sampling import (
     regular_2d,
     undersample,
 )
-from fourfold.sampling.poisson_discs import _Darts, _distance
+from fourfold.sampling.poisson_discs import _distance, _RandomCells
 from fourfold.scan import Sampling, Scan, centre_slice
 
 
@@ -258,8 +258,8 @@ def squared_distances(points: np.ndarray) -> np.ndarray:
 def test_darts_keep_their_radius_and_leave_no_room_for_another(power, slope):
     shape = (61, 52)
     growth = _distance(*shape) ** power
-    darts = _Darts(np.ones(shape, dtype=bool), growth, np.random.default_rng(0))
-    cells = darts.cells[darts.throw(slope)]
+    candidates = _RandomCells(np.ones(shape, dtype=bool), growth, np.random.default_rng(0))
+    cells = candidates.cells[candidates.without_conflicts(slope)]
     points = np.argwhere(np.ones(shape, dtype=bool))
     radius = 1 + slope * growth.ravel()
     squares = np.unique(np.add.outer(np.arange(80) ** 2, np.arange(80) ** 2))

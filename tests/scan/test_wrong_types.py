@@ -134,7 +134,7 @@ def test_frames_are_an_index_or_a_slice(tmp_path, frames):
         ff.load(path, frames)
 
 
-def test_real_samples_are_told_the_right_cure():
+def test_real_samples_get_the_right_advice():
     pairs = torch.ones(1, 2, 8, 8, 2)
     with pytest.raises(InputError, match=r"join real and imaginary parts with torch.view_as_complex"):
         ff.Scan(pairs)

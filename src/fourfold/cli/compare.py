@@ -118,7 +118,7 @@ def compare(
     volume = open_scan(file, **(format_options or {}))
     if report is not None:
         check_output(report, (".html",), (volume.path, mask, (format_options or {}).get("trajectory"), settings), force)
-    computer.claim()
+    computer.set_up()
     named = _names((*names, *(methods or ())))
     chosen = _with_settings(named, method_settings)
     series = bool(named) and any(method.scope == "series" for method in chosen)

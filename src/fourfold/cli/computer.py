@@ -1,4 +1,4 @@
-"""Where the work is done."""
+"""The device and the number of threads that a command uses."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ MOST_THREADS = max(64, os.cpu_count() or 1)
 
 @dataclass(frozen=True)
 class Computer:
-    """Where the work is done."""
+    """The device and the number of threads that a command uses."""
 
     device: Literal["cpu", "cuda"] = "cpu"
     """Where to compute."""
     threads: int | None = None
     """Processor threads to use; torch decides unless given."""
 
-    def claim(self) -> None:
+    def set_up(self) -> None:
         """Set the number of threads; raises InputError where the device or the threads are not available."""
         import torch
 

@@ -45,7 +45,7 @@ def demo(
     from fourfold.simulation.sample import sample
     from fourfold.studies import compare
 
-    computer.claim()
+    computer.set_up()
     check_folder(output, PAGES[:1])
     scan = sample() if file is None else _middle_frame(file, format_options or FormatOptions())
     output.mkdir(parents=True, exist_ok=True)

@@ -74,7 +74,7 @@ def gfactor(
     volume = open_scan(file, **(format_options or {}))
     inputs = (volume.path, *prepare.files, (format_options or {}).get("trajectory"), settings)
     check_output(output, image_suffixes(), inputs, force)
-    computer.claim()
+    computer.set_up()
     scan = prepare(volume.load(len(volume) // 2 if frame is None else frame)).to(computer.device)
     solver = method_settings or find_method(method)()
     with progress_bar() as show:

@@ -105,7 +105,7 @@ def recon(
     for path, suffixes in ((output, image_suffixes()), (report, (".html",))):
         if path is not None:
             check_output(path, suffixes, inputs, force=True)
-    computer.claim()
+    computer.set_up()
     first = volume[chosen[0]]
     notes = prepare.notes(first)
     if solver is None:

@@ -104,7 +104,7 @@ def study(
     if preset != "convdecoder":
         raise InputError(f"The study '{preset}' takes a settings file after its name: fourfold study {preset} FILE.")
     check_folder(output, PAGES)
-    computer.claim()
+    computer.set_up()
     design = Design(pattern, acceleration, seed, details or SamplingOptions(), reference, crop)
     chosen = list(_methods({"members": members, "iterations": iterations, "time_budget": time_budget}, method_settings))
     cases = list(_cases(data, frames, format_options or FormatOptions()))

@@ -51,7 +51,7 @@ def _command(name: str, description: str) -> Callable[..., None]:
         from fourfold.studies.transfer import TransferStudy
 
         check_folder(output, PAGES)
-        Computer(threads=threads).claim()
+        Computer(threads=threads).set_up()
         kinds: dict[str, type[NetworkStudy]] = {"losses": LossesStudy, "shift": ShiftStudy, "transfer": TransferStudy}
         carry_out(lambda: kinds[name].from_file(study), output, json)
 

@@ -64,7 +64,7 @@ def carry_out(work: Callable[[Progress], Manifest], folder: Path, threads: int |
     """Run a training with a progress bar, write its page even after errors, and print a summary."""
     from fourfold.report.training import write_training
 
-    Computer(threads=threads).claim()
+    Computer(threads=threads).set_up()
     try:
         with progress_bar() as bar:
             manifest = work(bar)

@@ -52,8 +52,8 @@ def _unused(error: UnusedCliTokensError) -> str:
     words = " ".join(f"'{word}'" for word in unused)
     method = next((word for word in unused if word in methods()), None)
     if method is not None and error.app is not None and "--method" in _options(error):
-        return f"{words} stands without its option: name a method with --method {method}."
-    return f"{words} stands without an option that takes it; {_help(error)} shows what the command takes."
+        return f"{words} is not an option: name a method with --method {method}."
+    return f"{words} belongs to no option; {_help(error)} shows what the command takes."
 
 
 def _options(error: CycloptsError) -> set[str]:

@@ -22,13 +22,13 @@ class Equations(NamedTuple):
         complex, (row of patches, column, step, source · coil); larger kernels use more steps.
     targets
         complex, (row, column, target).
-    holes
+    missing
         Number of missing samples with this geometry.
     """
 
     sources: Tensor
     targets: Tensor
-    holes: int
+    missing: int
 
 
 def unit_patches(calibration: Tensor, window: tuple[int, int]) -> Tensor:
@@ -125,8 +125,8 @@ class Folds:
         level = noise * self.gram.diagonal(dim1=1, dim2=2).real.mean(dim=1)
         return level[:, None] * kernels.abs().square().sum(dim=1)
 
-    def gains(self, weight: float, holes: int) -> Tensor:
-        """Return factors (hole,), from 0 to 1, for the estimates of each missing sample.
+    def gains(self, weight: float, missing: int) -> Tensor:
+        """Return factors (missing,), from 0 to 1, for the estimates of each missing sample.
 
         The factor that makes estimates p closest to the targets t is g = ⟨p, t⟩ / ⟨p, p⟩. Below one half, zero is
         closer than p. It is computed by cross-validation, with the noise level where the kernel is applied. The kernels
@@ -137,5 +137,5 @@ class Folds:
         kernels = self.kernels(weight)
         estimated = (kernels.conj() * (self.gram @ kernels)).real.sum(dim=1) + self.noise(kernels, weight)
         correlation = (kernels.conj() * self.cross).real.sum(dim=1)
-        estimated, correlation = (each.sum(dim=0).reshape(holes, -1).sum(dim=1) for each in (estimated, correlation))
+        estimated, correlation = (each.sum(dim=0).reshape(missing, -1).sum(dim=1) for each in (estimated, correlation))
         return (2 * correlation / estimated.clamp_min(torch.finfo(estimated.dtype).tiny)).clamp(0, 1)

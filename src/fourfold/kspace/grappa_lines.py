@@ -27,11 +27,11 @@ class _Geometry:
     """Offsets of the acquired lines in a kernel's window, and of the missing lines that are estimated."""
 
     sources: tuple[int, ...]
-    holes: tuple[int, ...]
+    missing: tuple[int, ...]
 
     @property
     def lines(self) -> int:
-        return max(*self.sources, *self.holes) + 1
+        return max(*self.sources, *self.missing) + 1
 
 
 def fill_lines(
@@ -56,8 +56,8 @@ def fill_lines(
         bool, (ky,): True where all samples of a line were acquired.
     calibration
         complex, (coil, ky, kx); kernels are fitted in its precision where a weight is below 0.001.
-    readout
-        Kernel width: samples of each source line; at most those of `calibration` and `kspace`.
+    kernel_width
+        Width of the kernel: samples of each source line; at most those of `calibration` and `kspace`.
     max_gap
         Widest gap, in lines, that is filled from both sides.
     weights
@@ -75,7 +75,7 @@ def fill_lines(
     for geometry, places in _geometries(acquired, max_gap, calibration).items():
         first = torch.tensor(places, device=kspace.device)
         weakened += _fill_windows(filled, geometry, _Fit.of(calibration, geometry, kernel_width), first, weights)
-        known[first[:, None] + torch.tensor(geometry.holes, device=kspace.device)] = True
+        known[first[:, None] + torch.tensor(geometry.missing, device=kspace.device)] = True
     return filled.movedim(-1, 0).contiguous(), known, weakened
 
 
@@ -97,12 +97,12 @@ def line_equations(
     middle = kernel_width // 2
     order = (torch.arange(kernel_width, device=calibration.device) - middle).abs().argsort(stable=True)
     equations = []
-    for geometry in sorted(windows, key=lambda each: -len(windows[each]) * len(each.holes))[:most]:
+    for geometry in sorted(windows, key=lambda each: -len(windows[each]) * len(each.missing))[:most]:
         patches = unit_patches(calibration, (geometry.lines, kernel_width))
         patches = patches.view(calibration.shape[1] - geometry.lines + 1, -1, *patches.shape[1:])
         sources = patches[:, :, geometry.sources][:, :, :, order].transpose(2, 3).flatten(3)
-        targets = patches[:, :, geometry.holes, middle].flatten(2)
-        equations.append(Equations(sources, targets, len(windows[geometry]) * len(geometry.holes)))
+        targets = patches[:, :, geometry.missing, middle].flatten(2)
+        equations.append(Equations(sources, targets, len(windows[geometry]) * len(geometry.missing)))
     return equations
 
 
@@ -124,7 +124,7 @@ def _geometries(acquired: Tensor, max_gap: int, calibration: Tensor) -> dict[_Ge
 
 @dataclass(frozen=True, eq=False)
 class _Fit:
-    """The equations of a geometry's kernels: SᴴS, and SᴴT for targets (readout position, source, hole · coil).
+    """The equations of a geometry's kernels: SᴴS, and SᴴT for targets (readout position, source, missing · coil).
 
     `folds` are the cross-validation folds of the central target.
     """
@@ -132,28 +132,28 @@ class _Fit:
     gram: Tensor
     targets: Tensor
     folds: Folds
-    holes: int
+    missing: int
 
     @classmethod
     def of(cls, calibration: Tensor, geometry: _Geometry, kernel_width: int) -> _Fit:
         patches = unit_patches(calibration, (geometry.lines, kernel_width))
         sources = patches[:, geometry.sources].flatten(1)
-        targets = patches[:, geometry.holes].permute(2, 0, 1, 3).flatten(2)
+        targets = patches[:, geometry.missing].permute(2, 0, 1, 3).flatten(2)
         rows = calibration.shape[1] - geometry.lines + 1
         by_row = [each.reshape(rows, -1, each.shape[-1]) for each in (sources, targets[kernel_width // 2])]
         folds = Folds.of(*by_row)
-        return cls(sources.mH @ sources, sources.mH @ targets, folds, len(geometry.holes))
+        return cls(sources.mH @ sources, sources.mH @ targets, folds, len(geometry.missing))
 
     def gains(self, weights: Tensor) -> Tensor:
-        """Return the gains (kernel, hole) of the kernels with these weights."""
-        return torch.stack([self.folds.gains(float(weight), self.holes) for weight in weights])
+        """Return the gains (kernel, missing) of the kernels with these weights."""
+        return torch.stack([self.folds.gains(float(weight), self.missing) for weight in weights])
 
     def for_coils(self, gains: Tensor) -> Tensor:
-        """Return the gains (kernel, hole) for all coils, (kernel, hole · coil)."""
-        return gains.repeat_interleave(self.targets.shape[-1] // self.holes, dim=1)
+        """Return the gains (kernel, missing) for all coils, (kernel, missing · coil)."""
+        return gains.repeat_interleave(self.targets.shape[-1] // self.missing, dim=1)
 
     def kernels(self, targets: int | list[int], weights: Tensor) -> Tensor:
-        """Return the kernels (kernel, source line · sample · coil, hole · coil).
+        """Return the kernels (kernel, source line · sample · coil, missing · coil).
 
         Either one target position with many weights, or many target positions with one weight.
         """
@@ -162,7 +162,7 @@ class _Fit:
 
 
 def _fill_windows(filled: Tensor, geometry: _Geometry, fit: _Fit, first: Tensor, weights: LocalWeights) -> int:
-    """Fill the holes of k-space (ky, kx, coil), in place, for the windows that begin at the lines `first`.
+    """Fill the missing samples of k-space (ky, kx, coil), in place, for the windows that begin at the lines `first`.
 
     Return the number of estimates that were scaled by less than one half.
     """
@@ -193,9 +193,9 @@ def _apply(filled: Tensor, geometry: _Geometry, kernel: Tensor, start: Tensor, t
     columns, coils = filled.shape[1:]
     samples = filled.view(-1, coils)
     sources = columns * torch.tensor(geometry.sources, device=filled.device)
-    holes = columns * torch.tensor(geometry.holes, device=filled.device) + target
+    missing = columns * torch.tensor(geometry.missing, device=filled.device) + target
     runs = filled.flatten().unfold(0, len(kernel) // len(sources), coils)
     block_bytes = _CPU_BYTES if filled.device.type == "cpu" else _GPU_BYTES
     for block in torch.split(start, max(1, block_bytes // (len(kernel) * filled.element_size()))):
         estimates = runs[block[:, None] + sources].flatten(1) @ kernel.to(filled.dtype)
-        samples[block[:, None] + holes] = estimates.view(len(block), -1, coils)
+        samples[block[:, None] + missing] = estimates.view(len(block), -1, coils)

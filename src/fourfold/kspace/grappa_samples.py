@@ -91,17 +91,17 @@ def sample_equations(mask: Tensor, calibration: Tensor, samples: int, most: int)
     """
     reach = _widest(calibration)
     used, _ = _nearest(_acquired_neighbours(mask, reach)[~mask], samples)
-    distinct, holes = torch.unique(used, return_counts=True)
+    distinct, missing = torch.unique(used, return_counts=True)
     patches = unit_patches(calibration, (2 * reach + 1, 2 * reach + 1)).flatten(1, 2)
     patches = patches.view(calibration.shape[1] - 2 * reach, -1, *patches.shape[1:])
     middle = patches.shape[2] // 2
     positions = _positions(_neighbours(reach), reach)
     equations = []
-    for chosen in holes.argsort(descending=True)[:most].tolist():
+    for chosen in missing.argsort(descending=True)[:most].tolist():
         code = int(distinct[chosen])
         at = [position for bit, position in enumerate(positions.tolist()) if code >> bit & 1]
         if at:
-            equations.append(Equations(patches[:, :, at], patches[:, :, middle], int(holes[chosen])))
+            equations.append(Equations(patches[:, :, at], patches[:, :, middle], int(missing[chosen])))
     return equations
 
 
@@ -161,11 +161,12 @@ def _nearest(neighbours: Tensor, samples: int) -> tuple[Tensor, Tensor]:
 
 
 def _fill(
-    filled: Tensor, holes: Tensor, codes: Tensor, calibration: Tensor, reach: int, values: Tensor
+    filled: Tensor, missing: Tensor, codes: Tensor, calibration: Tensor, reach: int, values: Tensor
 ) -> Iterator[int]:
-    """Fill the holes (hole,) of k-space (ky, kx, coil), in place, block by block; yield how many each block had.
+    """Fill the samples `missing` of k-space (ky, kx, coil), in place, block by block; yield how many each block had.
 
-    Holes of the same code (hole,) share a kernel. Sorted by it, those that use equally many samples lie together.
+    Missing samples of the same code (missing,) share a kernel. Sorted by code, those that use equally many samples are
+    adjacent.
     """
     columns, coils = filled.shape[1:]
     lines = filled.view(-1, coils)
@@ -175,31 +176,31 @@ def _fill(
     gram = _gram(calibration, reach)
     ordered, order = codes.sort(stable=True)
     distinct, shared = torch.unique_consecutive(ordered, return_counts=True)
-    holes = holes[order]
+    missing = missing[order]
     first, start = 0, 0
     for used in _blocks(distinct, len(offsets), gram):
         chosen = slice(first, first + len(used))
         weights = values[distinct[chosen] >> _PART_BIT & _PARTS]
         kernels = _kernels(gram, positions[used], weights).to(filled.dtype)
-        block_holes = holes[start : start + int(shared[chosen].sum())]
-        first, start = first + len(used), start + len(block_holes)
-        _apply(lines, block_holes, shared[chosen], steps[used], kernels)
-        yield len(block_holes)
+        block_missing = missing[start : start + int(shared[chosen].sum())]
+        first, start = first + len(used), start + len(block_missing)
+        _apply(lines, block_missing, shared[chosen], steps[used], kernels)
+        yield len(block_missing)
 
 
-def _apply(lines: Tensor, holes: Tensor, shared: Tensor, steps: Tensor, kernels: Tensor) -> None:
-    """Fill the missing samples with flat indices (hole,) in all samples (sample, coil), in place.
+def _apply(lines: Tensor, missing: Tensor, shared: Tensor, steps: Tensor, kernels: Tensor) -> None:
+    """Fill the missing samples with flat indices (missing,) in all samples (sample, coil), in place.
 
     The first `shared[0]` of them use the first kernel with the first row of `steps`, and so on.
     """
     sizes = shared.tolist()
     if max(sizes) < _MANY:
-        at = holes[:, None] + steps.repeat_interleave(shared, dim=0)
-        sources = lines.index_select(0, at.flatten()).view(len(holes), -1)
+        at = missing[:, None] + steps.repeat_interleave(shared, dim=0)
+        sources = lines.index_select(0, at.flatten()).view(len(missing), -1)
         estimates = [group @ kernel for group, kernel in zip(torch.split(sources, sizes), kernels, strict=True)]
-        lines.index_copy_(0, holes, torch.cat(estimates))
+        lines.index_copy_(0, missing, torch.cat(estimates))
         return
-    for group, step, kernel in zip(torch.split(holes, sizes), steps, kernels, strict=True):
+    for group, step, kernel in zip(torch.split(missing, sizes), steps, kernels, strict=True):
         for few in torch.split(group, max(1, _block_bytes(lines) // (len(kernel) * lines.element_size()))):
             sources = lines.index_select(0, (few[:, None] + step).flatten()).view(len(few), -1)
             lines.index_copy_(0, few, sources @ kernel)

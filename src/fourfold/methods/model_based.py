@@ -72,7 +72,7 @@ class ModelBasedMethod(CoilMapSettings, Method):
     initial_weight: ClassVar[float]
     """Where the search for a weight starts, and where it stays if the data do not determine it."""
     holds_out_lines: ClassVar[bool] = True
-    """Whether the method can bridge a held-out line; weights are otherwise judged by single held-out samples."""
+    """Whether whole lines are held out in the search for a weight; single samples otherwise."""
 
     phase_sensitive: ClassVar[bool] = True
     """Whether the value of the regulariser depends on the phase of the image."""

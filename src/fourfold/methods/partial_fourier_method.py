@@ -1,4 +1,4 @@
-"""The base of the methods for partial Fourier data: k-space that one side lacks."""
+"""The base of the methods for partial Fourier data: k-space that lacks one side."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _LEAST_WEIGHT = 0.05
 
 
 class PartialFourierMethod(Method):
-    """Base of the methods for k-space that one side lacks; a subclass estimates the images, measured samples are kept.
+    """Base of the methods for k-space that lacks one side: a subclass estimates the images; measured samples are kept.
 
     Gaps between acquired lines are filled by GRAPPA before.
     """

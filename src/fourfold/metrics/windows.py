@@ -1,4 +1,4 @@
-"""Sliding-window means, the ground on which the structural metrics stand."""
+"""Sliding-window means, used by the structural metrics."""
 
 from __future__ import annotations
 

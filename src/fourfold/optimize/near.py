@@ -1,4 +1,4 @@
-"""A solution that is drawn to a given image."""
+"""Least squares with a Tikhonov term that favours a given image."""
 
 from __future__ import annotations
 

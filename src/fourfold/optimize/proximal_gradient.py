@@ -1,4 +1,4 @@
-"""Accelerated proximal gradient descent: POGM for the way, FISTA for the arrival."""
+"""Accelerated proximal gradient descent: POGM first, then FISTA until convergence."""
 
 from __future__ import annotations
 
@@ -71,11 +71,11 @@ def proximal_gradient_iterates(
     settles where the proximal map is an average of maps, whose fixed point moves with the step.
     """
     regulariser = for_one_solve(regulariser)
-    x = yield from _pogm_until_uphill(data, regulariser, weight, x)
+    x = yield from _pogm_until_increase(data, regulariser, weight, x)
     yield from _fista(data, regulariser, weight, x)
 
 
-def _pogm_until_uphill(
+def _pogm_until_increase(
     data: LeastSquares[float], regulariser: Regulariser, weight: float, x: Tensor
 ) -> Generator[Iterate, None, Tensor]:
     """Yield POGM's iterates (Kim & Fessler 2018) up to the first where its momentum points uphill; return that."""

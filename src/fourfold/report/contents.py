@@ -177,7 +177,7 @@ def _panels(results: Results, gallery: Gallery, frame: int) -> list[dict[str, st
 
 def _profiles(results: Results, gallery: Gallery) -> dict[str, Any]:
     """Return one column of every image over all frames (y, frame), and its errors: where the frames differ most."""
-    column, factor = gallery.liveliest_column(), gallery.amplification()
+    column, factor = gallery.column_with_most_motion(), gallery.amplification()
     profiles = [image[:, :, column].T for image in gallery.images]
     panels = [
         {"label": caption, "still": still(profile, *gallery.window()), "error": None}

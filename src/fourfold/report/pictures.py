@@ -27,7 +27,7 @@ OBJECT = 5.0
 """Percent of the maximum above which a pixel counts as the object rather than air."""
 
 BEAM = 2.0
-"""Width in pixels over which columns are averaged to find the liveliest."""
+"""Width in pixels over which columns are averaged to find the one with the most motion."""
 
 KSPACE_FLOOR = 100.0
 """Decibels below the strongest sample at which the picture of k-space ends."""
@@ -146,7 +146,7 @@ class Gallery:
         y, x = np.unravel_index(int(np.argmax(score)), score.shape)
         return Box(int(y), int(x), height, width)
 
-    def liveliest_column(self) -> int:
+    def column_with_most_motion(self) -> int:
         """Return the column of the first image in which the frames differ most."""
         deviation = self.images[0].std(axis=0).sum(axis=0)
         return int(np.argmax(ndimage.gaussian_filter1d(deviation, BEAM)))

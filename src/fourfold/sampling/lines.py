@@ -65,9 +65,9 @@ def random(
         Where the acceleration cannot be met: below 1, more than there are lines, less than the centre takes,
         or missed by more than 1 % because lines are whole.
     """
-    budget = _Budget.plan(shape, axis, acceleration, centre, lines)
+    plan = _LinePlan.plan(shape, axis, acceleration, centre, lines)
     rng = generator(seed)
-    return budget.sampling("random", seed, frames, lambda _: rng.choice(budget.outer.size, budget.free, replace=False))
+    return plan.sampling("random", seed, frames, lambda _: rng.choice(plan.outer.size, plan.free, replace=False))
 
 
 def equispaced(
@@ -102,9 +102,9 @@ def equispaced(
     InputError
         As in `random`.
     """
-    budget = _Budget.plan(shape, axis, acceleration, centre, lines)
+    plan = _LinePlan.plan(shape, axis, acceleration, centre, lines)
     rng = generator(seed)
-    return budget.sampling("equispaced", seed, frames, lambda _: budget.comb(rng))
+    return plan.sampling("equispaced", seed, frames, lambda _: plan.comb(rng))
 
 
 def gaussian(
@@ -142,15 +142,15 @@ def gaussian(
     """
     if not width > 0:
         raise InputError(f"The width of the Gaussian density is {width:g}; it must be positive, for example 0.2.")
-    budget = _Budget.plan(shape, axis, acceleration, centre, lines)
+    plan = _LinePlan.plan(shape, axis, acceleration, centre, lines)
     rng = generator(seed)
-    distance = (budget.outer - budget.size // 2) / (width * budget.size)
+    distance = (plan.outer - plan.size // 2) / (width * plan.size)
 
     def choose(_: int) -> NDArray[np.intp]:
         keys = rng.gumbel(size=distance.size) - distance**2 / 2
-        return np.argsort(-keys)[: budget.free]
+        return np.argsort(-keys)[: plan.free]
 
-    return budget.sampling("gaussian", seed, frames, choose, width=width)
+    return plan.sampling("gaussian", seed, frames, choose, width=width)
 
 
 def regular(
@@ -243,17 +243,17 @@ def kt_interleaved(
     InputError
         As in `random`.
     """
-    budget = _Budget.plan(shape, axis, acceleration, centre, lines)
-    first = budget.comb(generator(seed))
+    plan = _LinePlan.plan(shape, axis, acceleration, centre, lines)
+    first = plan.comb(generator(seed))
 
     def choose(frame: int) -> NDArray[np.intp]:
-        return (first + frame) % budget.outer.size
+        return (first + frame) % plan.outer.size
 
-    return budget.sampling("kt-interleaved", seed, frames, choose)
+    return plan.sampling("kt-interleaved", seed, frames, choose)
 
 
 @dataclass(frozen=True, eq=False)
-class _Budget:
+class _LinePlan:
     """How many lines there are, where the centre is, and how many lines may be spent outside it."""
 
     shape: tuple[int, int]
@@ -267,7 +267,7 @@ class _Budget:
     @classmethod
     def plan(
         cls, shape: Sequence[int], axis: Axis, acceleration: float, centre: float | None, lines: int | None
-    ) -> _Budget:
+    ) -> _LinePlan:
         grid = check_shape(shape)
         size = _line_count(grid, axis)
         total = count_for(acceleration, size, "lines")

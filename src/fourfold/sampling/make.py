@@ -1,4 +1,4 @@
-"""One door to all patterns: `make_sampling` by name, `undersample` for a scan."""
+"""Makes sampling patterns: `make_sampling` by name, `undersample` for a scan."""
 
 from __future__ import annotations
 

@@ -86,7 +86,7 @@ def poisson_disc(
             f"{int(board.sum()) + height * width} of {ny}×{nx}; sample the corners too (elliptical=False)."
         )
     count = check_frames(frames, (ny, nx))
-    masks = np.stack([inside | _throw(board, distance**power, free, rng) for _ in range(count)])
+    masks = np.stack([inside | _place_discs(board, distance**power, free, rng) for _ in range(count)])
     details = {"box": [height, width], "power": float(power), "elliptical": bool(elliptical)}
     return Sampling(torch.from_numpy(masks), "poisson-disc", int(seed), float(acceleration), details)
 
@@ -98,22 +98,22 @@ def _distance(ny: int, nx: int) -> NDArray[np.float64]:
     return np.hypot(y[:, None], x)
 
 
-def _throw(
+def _place_discs(
     board: NDArray[np.bool_], growth: NDArray[np.float64], count: int, rng: np.random.Generator
 ) -> NDArray[np.bool_]:
     """Return `count` cells of `board` that keep the radius 1 + slope · growth, for the slope that fits."""
     mask = np.zeros(board.shape, dtype=bool)
     if count == 0:
         return mask
-    darts = _Darts(board, growth, rng)
-    kept = np.arange(darts.cells.size)
+    candidates = _RandomCells(board, growth, rng)
+    kept = np.arange(candidates.cells.size)
     low, high, slope = 0.0, float(max(board.shape)), 1.0
     last_slope, last_spacing = 0.0, kept.size**-0.5
     wanted = (count * (1 + SURPLUS / 2)) ** -0.5
     for _ in range(EVALUATIONS):
         if kept.size <= count * (1 + SURPLUS):
             break
-        trial = darts.throw(slope)
+        trial = candidates.without_conflicts(slope)
         if trial.size >= count:
             low, kept = slope, trial
         else:
@@ -123,11 +123,11 @@ def _throw(
         step = (wanted - spacing) * (slope - last_slope) / (spacing - last_spacing or math.inf)
         last_slope, last_spacing = slope, spacing
         slope = slope + step if low < slope + step < high else (low + high) / 2
-    mask.flat[darts.cells[rng.choice(kept, count, replace=False)]] = True
+    mask.flat[candidates.cells[rng.choice(kept, count, replace=False)]] = True
     return mask
 
 
-class _Darts:
+class _RandomCells:
     """The cells of a board in a random order, to be thrown at again and again with other radii.
 
     Covered cells are marked in a flat array with a border wider than any radius, so that a disc is a list of fixed
@@ -141,8 +141,8 @@ class _Darts:
         self.shape = board.shape
         self.largest = max(8, max(board.shape) // 8)
 
-    def throw(self, slope: float) -> NDArray[np.intp]:
-        """Return the indices into `cells` of the darts that stick."""
+    def without_conflicts(self, slope: float) -> NDArray[np.intp]:
+        """Return the indices into `cells` of the cells whose discs overlap none before them."""
         ny, nx = self.shape
         squared = np.minimum(1 + slope * self.growth, self.largest) ** 2
         grid = _grid_distances(int(squared.max(initial=1)))

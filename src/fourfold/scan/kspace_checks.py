@@ -74,7 +74,9 @@ def check_kspace(kspace: AnyArray) -> Array:
     """Refuse k-space (frame, coil, ky, kx) of the wrong type or content; return its energy (ky, kx)."""
     shape = tuple(kspace.shape)
     if dtype_name(kspace) != "complex64":
-        raise InputError(f"The k-space is {kspace.dtype} of shape {shape}; it must be complex64: {_cure(kspace)}.")
+        raise InputError(
+            f"The k-space is {kspace.dtype} of shape {shape}; it must be complex64: {_conversion_advice(kspace)}."
+        )
     if kspace.ndim != 4:
         raise InputError(f"The k-space has shape {shape}; it must be (frame, coil, ky, kx): add axes of size one.")
     if math.prod(shape) == 0:
@@ -91,7 +93,7 @@ def check_kspace(kspace: AnyArray) -> Array:
     return total
 
 
-def _cure(kspace: AnyArray) -> str:
+def _conversion_advice(kspace: AnyArray) -> str:
     """Return how to convert k-space of another type to complex64."""
     if "complex" in dtype_name(kspace):
         return "convert it with .to(torch.complex64)"

@@ -1,4 +1,4 @@
-"""What it brings to average the members of an ensemble."""
+"""Scores of an ensemble against the number of averaged members."""
 
 from __future__ import annotations
 

@@ -120,8 +120,8 @@ class ShiftStudy(NetworkStudy):
             "1",
         )
         differences = Table(
-            "Out of domain minus in domain: mean difference, image by image, from the network that was trained on the "
-            "group.",
+            "Other image groups minus the group of training: mean difference, image by image, from the network that "
+            "was trained on the group.",
             "Network",
             tuple(metric_column(metric, mark_best=False, sign="+") for metric in self.metrics),
             tuple(

@@ -1,4 +1,4 @@
-"""Whether scores are normally distributed, and whether ways to make images differ, tested as Ghodrati et al. did."""
+"""Tests of normality and of differences between methods, as Ghodrati et al. (2019) made them."""
 
 from __future__ import annotations
 

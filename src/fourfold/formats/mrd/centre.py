@@ -126,7 +126,7 @@ class LineEnergies:
                 return turned
         return peak
 
-    def complaint(self, name: str, place: int, centre: Centre) -> str:
+    def mismatch(self, name: str, place: int, centre: Centre) -> str:
         """Return a sentence on a field of `centre` that the samples contradict: what they show, and what to do."""
         if name in ("line", "partition"):
             step = 1 if name == "line" else 2
@@ -183,7 +183,7 @@ class LineEnergies:
         notes = []
         for name, place in self.contradictions(centre, sizes).items():
             if first is None or not first.confirms(name, centre, sizes, self):
-                raise InputError(f"{where}: {self.complaint(name, place, centre)}; or {UNCHECKED}.")
+                raise InputError(f"{where}: {self.mismatch(name, place, centre)}; or {UNCHECKED}.")
             off = abs(place - getattr(centre, name))
             notes.append(
                 f"Along {AXES[name]} the energy peaks {off} off the centre, where the first frame of the slice has it, "

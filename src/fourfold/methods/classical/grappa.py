@@ -31,7 +31,7 @@ _CALIBRATION_SIZE = 32
 # Leaves four patches, one above the other, for a kernel that fills a gap of one line.
 _FEWEST_LINES = 6
 # Sizes to choose from, by the geometries with the most holes.
-_READOUTS, _LINE_GEOMETRIES = (5, 7, 9, 11), 4
+_KERNEL_WIDTHS, _LINE_GEOMETRIES = (5, 7, 9, 11), 4
 _SAMPLES, _SAMPLE_GEOMETRIES = (4, 6, 8), 3
 _APERIODIC = (6,)
 # A 2D pattern is periodic where so few geometries have at least so much of the holes.
@@ -126,23 +126,23 @@ class Grappa(Method):
         return (filled.mT, known.T, choice) if transposed else (filled, known, choice)
 
     def _narrowest(self, mask: Tensor) -> int:
-        """Return the least readout of kernels for lines of the mask (ky, kx)."""
-        return min(_READOUTS[0] if self.kernel_width == "auto" else self.kernel_width, int(mask.any(dim=0).sum()))
+        """Return the least width of kernels for lines of the mask (ky, kx)."""
+        return min(_KERNEL_WIDTHS[0] if self.kernel_width == "auto" else self.kernel_width, int(mask.any(dim=0).sum()))
 
     def _fill_lines(self, problem: _Problem) -> tuple[Tensor, Tensor, dict[str, Any]]:
         """Fill lines along kx; columns that were acquired nowhere (partial echo) stay out of it."""
         kspace, mask = problem.kspace, problem.mask
         lines, columns = mask.any(dim=1), mask.any(dim=0).nonzero().flatten()
         extent = slice(int(columns[0]), int(columns[-1]) + 1)
-        readout = self._narrowest(mask)
+        kernel_width = self._narrowest(mask)
         choice: dict[str, Any] = {}
         if self.kernel_width == "auto":
             widest = min(len(columns), problem.calibration.shape[-1] // 2)
-            sizes = [size for size in _READOUTS if size <= widest] or [readout]
+            sizes = [size for size in _KERNEL_WIDTHS if size <= widest] or [kernel_width]
             equations = line_equations(lines, problem.calibration, sizes[-1], self.max_gap, _LINE_GEOMETRIES)
-            readout, choice = problem.choose("kernel_width", equations, sizes)
+            kernel_width, choice = problem.choose("kernel_width", equations, sizes)
         inside, known_lines, weakened = fill_lines(
-            kspace[..., extent], lines, problem.calibration, readout, self.max_gap, problem.weights.columns(extent)
+            kspace[..., extent], lines, problem.calibration, kernel_width, self.max_gap, problem.weights.columns(extent)
         )
         filled, known = kspace.clone(), torch.zeros_like(mask)
         filled[..., extent] = inside
@@ -155,7 +155,7 @@ class Grappa(Method):
         choice: dict[str, Any] = {}
         if samples == "auto":
             equations = sample_equations(problem.mask, problem.calibration, _SAMPLES[-1], _SAMPLE_GEOMETRIES)
-            periodic = sum(each.holes for each in equations) >= _PERIODIC * int((~problem.mask).sum())
+            periodic = sum(each.missing for each in equations) >= _PERIODIC * int((~problem.mask).sum())
             samples, choice = problem.choose("kernel_samples", equations, _SAMPLES if periodic else _APERIODIC)
 
         def report(done: float) -> None:
@@ -216,7 +216,7 @@ def _unfilled_note(missing: int, total: int) -> tuple[str, ...]:
         return ()
     return (
         f"GRAPPA left {missing} of {total} k-space samples ({100 * missing / total:.1f} %) at zero: they lie beyond "
-        "the outermost acquired ones or farther from any acquired one than the calibration region can bridge.",
+        "the outermost acquired ones or farther from any acquired one than the calibration region allows for.",
     )
 
 
