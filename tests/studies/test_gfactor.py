@@ -68,7 +68,7 @@ def test_wider_gaps_amplify_more_and_the_seed_decides(full):
 
 
 def test_what_has_no_gfactor_is_refused(full):
-    with pytest.raises(InputError, match=r"3 replicas were asked for; .* at least 8"):
+    with pytest.raises(InputError, match=r"3 replicas were requested; .* at least 8"):
         gfactor(full, Grappa(), replicas=3)
     with pytest.raises(InputError, match="single frame"):
         gfactor(Scan(full.kspace.repeat(2, 1, 1, 1)), Grappa())
