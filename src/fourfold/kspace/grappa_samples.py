@@ -91,17 +91,17 @@ def sample_equations(mask: Tensor, calibration: Tensor, samples: int, most: int)
     """
     reach = _widest(calibration)
     used, _ = _nearest(_acquired_neighbours(mask, reach)[~mask], samples)
-    distinct, missing = torch.unique(used, return_counts=True)
+    distinct, counts = torch.unique(used, return_counts=True)
     patches = unit_patches(calibration, (2 * reach + 1, 2 * reach + 1)).flatten(1, 2)
     patches = patches.view(calibration.shape[1] - 2 * reach, -1, *patches.shape[1:])
     middle = patches.shape[2] // 2
     positions = _positions(_neighbours(reach), reach)
     equations = []
-    for chosen in missing.argsort(descending=True)[:most].tolist():
+    for chosen in counts.argsort(descending=True)[:most].tolist():
         code = int(distinct[chosen])
         at = [position for bit, position in enumerate(positions.tolist()) if code >> bit & 1]
         if at:
-            equations.append(Equations(patches[:, :, at], patches[:, :, middle], int(missing[chosen])))
+            equations.append(Equations(patches[:, :, at], patches[:, :, middle], int(counts[chosen])))
     return equations
 
 

@@ -254,7 +254,7 @@ def kt_interleaved(
 
 @dataclass(frozen=True, eq=False)
 class _LinePlan:
-    """How many lines there are, where the centre is, and how many lines may be spent outside it."""
+    """The lines of a pattern: how many there are, those of the centre, and how many are acquired outside it."""
 
     shape: tuple[int, int]
     axis: Axis

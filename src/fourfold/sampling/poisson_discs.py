@@ -101,7 +101,7 @@ def _distance(ny: int, nx: int) -> NDArray[np.float64]:
 def _place_discs(
     board: NDArray[np.bool_], growth: NDArray[np.float64], count: int, rng: np.random.Generator
 ) -> NDArray[np.bool_]:
-    """Return `count` cells of `board` that keep the radius 1 + slope · growth, for the slope that fits."""
+    """Return a mask with `count` cells of `board`, no two closer than 1 + slope · growth; the slope is searched for."""
     mask = np.zeros(board.shape, dtype=bool)
     if count == 0:
         return mask
@@ -128,7 +128,7 @@ def _place_discs(
 
 
 class _RandomCells:
-    """The cells of a board in a random order, to be thrown at again and again with other radii.
+    """The cells of a board in one random order, which is tried with several radii.
 
     Covered cells are marked in a flat array with a border wider than any radius, so that a disc is a list of fixed
     offsets from its centre: in plain Python, which is faster than array calls on so few elements.
@@ -142,7 +142,7 @@ class _RandomCells:
         self.largest = max(8, max(board.shape) // 8)
 
     def without_conflicts(self, slope: float) -> NDArray[np.intp]:
-        """Return the indices into `cells` of the cells whose discs overlap none before them."""
+        """Return the indices into `cells` of those that lie outside the discs of all cells accepted before them."""
         ny, nx = self.shape
         squared = np.minimum(1 + slope * self.growth, self.largest) ** 2
         grid = _grid_distances(int(squared.max(initial=1)))

@@ -52,7 +52,7 @@ class TrainedMethod(CoilMapSettings, Method):
     """A name that `fourfold weights list` shows, a folder, or hf://owner/name[@revision]; auto takes the first
     that ship for this network."""
     coil_combination: CoilCombination = "rss"
-    """rss: measured samples put back in every coil, root-sum-of-squares; maps: the network\'s own image."""
+    """rss: measured samples put back in every coil, root-sum-of-squares; maps: the network's own image."""
     precision: Precision = "float32"
     """Numbers that the network's convolutions compute with; auto takes bfloat16 where the device multiplies it in
     hardware: faster, and no longer the same image on every machine."""

@@ -49,7 +49,7 @@ def choose_size(equations: Sequence[Equations], sizes: Sequence[int], weight: fl
     Parameters
     ----------
     equations
-        Of the geometries that matter; each counts by its missing.
+        Of the geometries that matter; each is weighted by its number of missing samples.
     sizes
         Candidates, in steps of the equations' sources, ascending.
     weight
@@ -60,9 +60,9 @@ def choose_size(equations: Sequence[Equations], sizes: Sequence[int], weight: fl
     if not equations or len(sizes) == 1:
         return KernelSizeChoice(sizes[0], {})
     trials = [(each, Folds.of(each.sources.flatten(2), each.targets)) for each in equations]
-    missing = sum(each.missing for each in equations)
+    total = sum(each.missing for each in equations)
     scores = {
-        size: sum(each.missing * _error(each, folds, size, weight, noise) for each, folds in trials) / missing
+        size: sum(each.missing * _error(each, folds, size, weight, noise) for each, folds in trials) / total
         for size in sizes
     }
     limit = (1 + _GAIN) * min(scores.values())

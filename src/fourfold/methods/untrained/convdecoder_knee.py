@@ -47,7 +47,7 @@ class ConvDecoderKnee(PublishedFit, ConvDecoder):
     display_order: ClassVar[int] = 40
 
     coil_map_method: CoilMapMethod = "none"  # type: ignore[assignment]  # one choice more
-    """How to estimate the coil maps that multiply the network\'s image, as other methods do; none: an image for each
+    """How to estimate the coil maps that multiply the network's image, as other methods do; none: an image for each
     coil instead, without any maps."""
     channels: PositiveInt = 160
     """Channels of every layer."""

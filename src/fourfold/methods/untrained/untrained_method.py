@@ -59,7 +59,7 @@ class UntrainedMethod(CoilMapSettings, Method):
     seed: NonNegativeInt = 0
     """Seed of the first member; each further one adds one."""
     coil_map_method: CoilMapMethod = "auto"  # type: ignore[assignment]  # one choice more
-    """How to estimate the coil maps that multiply the network\'s image, as other methods do; none: an image for each
+    """How to estimate the coil maps that multiply the network's image, as other methods do; none: an image for each
     coil instead, without any maps."""
     coil_map_sets: PositiveInt | Literal["auto"] = "auto"
     """Sets of coil maps to estimate: more than one where the object folds over in the full field of view."""
