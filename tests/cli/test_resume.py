@@ -33,7 +33,7 @@ pytestmark = pytest.mark.usefixtures("scan", "kept_however_fast")
 @pytest.fixture
 def kept_however_fast(monkeypatch):
     """Keep every frame: these are small, and none takes as long as a frame that is worth keeping."""
-    monkeypatch.setattr("fourfold.cli.resumable_run.WORTH_KEEPING", 0)
+    monkeypatch.setattr("fourfold.cli.reconstruction.resumable_run.WORTH_KEEPING", 0)
 
 
 @pytest.fixture
@@ -92,7 +92,7 @@ def test_a_killed_volume_goes_on(command, tmp_path, capsys, fitted):
     """The process is killed in its second frame, in which it would stay for minutes."""
     code = f"""
 import time
-from fourfold.cli import resumable_run
+from fourfold.cli.reconstruction import resumable_run
 from fourfold.methods.classical.total_variation import TotalVariation
 from fourfold.cli.main import main
 from fourfold.formats import writer
@@ -282,9 +282,9 @@ def test_the_files_of_an_interrupted_series_of_volumes_are_checked(scan, tmp_pat
 
 def test_fast_frames_and_single_frames_leave_nothing(tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr("fourfold.cli.resumable_run.WORTH_KEEPING", 1000)
+        patch.setattr("fourfold.cli.reconstruction.resumable_run.WORTH_KEEPING", 1000)
         interrupted_in_frame(patch, FRAMES)
         assert main(CLASSICAL) == 130
     assert not kept(tmp_path)
-    monkeypatch.setattr("fourfold.cli.resumable_run.ResumableRun.keep", None)
+    monkeypatch.setattr("fourfold.cli.reconstruction.resumable_run.ResumableRun.keep", None)
     assert main([*CLASSICAL, "--frames", "1"]) == 0

@@ -12,8 +12,8 @@ from fourfold.cli.computer import Computer, ComputerOptions
 from fourfold.cli.console import print_json, print_line, print_note, progress_bar
 from fourfold.cli.files import FormatOptions, check_output, image_suffixes_in_words, select_frames
 from fourfold.cli.flags import DATA, OUTPUT, Flag, MethodName, SettingsFile
-from fourfold.cli.preparation import Preparation
-from fourfold.cli.recon_outputs import Replacement, image_files, run_inputs
+from fourfold.cli.reconstruction.outputs import Replacement, image_files, run_inputs
+from fourfold.cli.reconstruction.preparation import Preparation
 from fourfold.formats import open_scan, writer
 from fourfold.formats.registry import image_suffixes
 from fourfold.formats.writing import join, paths_of
@@ -22,7 +22,7 @@ from fourfold.scan import Reconstruction
 
 if TYPE_CHECKING:
     # They load torch, which the help does not need.
-    from fourfold.cli.resumable_run import ResumableRun
+    from fourfold.cli.reconstruction.resumable_run import ResumableRun
 
 __all__ = ["recon", "settings_type"]
 
@@ -92,8 +92,8 @@ def recon(
     resume
         Go on with the frames that the same command has finished before; otherwise start anew.
     """
-    from fourfold.cli.resumable_run import ResumableRun
-    from fourfold.cli.volume_run import VolumeRun
+    from fourfold.cli.reconstruction.resumable_run import ResumableRun
+    from fourfold.cli.reconstruction.volume_run import VolumeRun
     from fourfold.methods.registry import find_method
     from fourfold.report import write_report
 

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from fourfold.cli.console import print_note
 from fourfold.cli.files import FormatOptions, check_output
-from fourfold.cli.preparation import Preparation
+from fourfold.cli.reconstruction.preparation import Preparation
 from fourfold.formats import ScanFile
 from fourfold.formats.writing import image_paths
 
 if TYPE_CHECKING:
     # They load torch, which the help does not need.
-    from fourfold.cli.resumable_run import ResumableRun
+    from fourfold.cli.reconstruction.resumable_run import ResumableRun
     from fourfold.methods.method import Method
 
 __all__ = ["Replacement", "image_files", "run_inputs"]
