@@ -38,24 +38,16 @@ class Scores:
 
 @dataclass(frozen=True)
 class Case:
-    """A fully sampled data set and a pattern that leaves lines of it out.
-
-    Attributes
-    ----------
-    data
-        Name of the file.
-    kind
-        ``random`` (8 % centre) or ``regular`` (with 22 calibration lines).
-    acceleration
-        Asked (random) or nominal (regular).
-    axis
-        Along which lines are left out.
-    """
+    """A fully sampled data set and a pattern that leaves lines of it out."""
 
     data: str
+    """Name of the file."""
     kind: str
+    """``random`` (8 % centre) or ``regular`` (with 22 calibration lines)."""
     acceleration: int = 4
+    """Asked (random) or nominal (regular)."""
     axis: Axis = "ky"
+    """Along which lines are left out."""
 
     @property
     def name(self) -> str:

@@ -76,21 +76,14 @@ class Task:
 
 @dataclass(frozen=True)
 class Contender:
-    """One implementation in a race.
-
-    Attributes
-    ----------
-    name
-        As printed.
-    prepare
-        Imports what is needed, loads the inputs and returns the work, a function without arguments. Untimed.
-    requires
-        The importable module, or the program ``bart``, without which the contender is reported as absent.
-    """
+    """One implementation in a race."""
 
     name: str
+    """As printed."""
     prepare: Callable[[], Work]
+    """Imports what is needed, loads the inputs and returns the work, a function without arguments. Untimed."""
     requires: str = "fourfold"
+    """The importable module, or the program ``bart``, without which the contender is reported as absent."""
 
 
 def absent(requires: str) -> bool:
