@@ -16,7 +16,7 @@ from fourfold.operators.fourier import ifft
 from fourfold.sampling import random, regular
 from fourfold.scan import Axis, Sampling, Scan
 
-__all__ = ["CASES", "DATA", "FOLDED", "Case", "Scores", "fingerprint", "score"]
+__all__ = ["CASES", "DATA", "SMALL_FIELD_OF_VIEW", "Case", "Scores", "fingerprint", "score"]
 
 DATA = Path(__file__).parents[2] / "shared" / "data" / "raw_multicoil"
 CALIBRATION_LINES = 22
@@ -87,7 +87,7 @@ def _cases(*names: str) -> Iterator[Case]:
 
 
 CASES = tuple(_cases("brain8_full_T1", "head8_T1_256", "mprage4_T1_256"))
-FOLDED = tuple(
+SMALL_FIELD_OF_VIEW = tuple(
     Case("brain8_smallfov_T1", kind, acceleration, axis)
     for kind, acceleration in (("random", 4), ("regular", 2))
     for axis in ("ky", "kx")

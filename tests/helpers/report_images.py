@@ -36,13 +36,15 @@ def reconstruction(magnitude, method, **record):
 
 def with_members(count=3, *, held_out=True):
     """A method whose members are the object, brighter by 0, 4, 8 … %, and what it recorded of them."""
-    members = torch.stack([object_image() * (1 + 0.04 * place) for place in range(count)])
-    looks = [
-        {"iteration": 10 * look, "loss": 1 / look, "held_out_error": 1 / look if held_out else None}
-        for look in (1, 2, 3)
+    members = torch.stack([object_image() * (1 + 0.04 * index) for index in range(count)])
+    checks = [
+        {"iteration": 10 * check, "loss": 1 / check, "held_out_error": 1 / check if held_out else None}
+        for check in (1, 2, 3)
     ]
-    known = [{"seed": 5 + place, "chosen_iteration": 20, "iterations": 30, "curve": looks} for place in range(count)]
-    result = reconstruction(members.mean(dim=0), "convdecoder", details={"members": known, "parameters": 77})
+    members_record = [
+        {"seed": 5 + index, "chosen_iteration": 20, "iterations": 30, "curve": checks} for index in range(count)
+    ]
+    result = reconstruction(members.mean(dim=0), "convdecoder", details={"members": members_record, "parameters": 77})
     return replace(result, members=members.to(torch.complex64), std=members.std(dim=0, correction=min(1, count - 1)))
 
 

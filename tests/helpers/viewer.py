@@ -46,10 +46,10 @@ class Viewer:
               for (let i = 0; i < data.length; i += 8192) text += String.fromCharCode(...data.subarray(i, i + 8192));
               return [height, width, btoa(text)];
             });"""
-        found = self.script(code, f".panel .{kind}")
+        drawings = self.script(code, f".panel .{kind}")
         return [
             None if one is None else np.frombuffer(base64.b64decode(one[2]), np.uint8).reshape(one[0], one[1], 4)
-            for one in found
+            for one in drawings
         ]
 
     def at(self, kind, place, y, x):

@@ -99,8 +99,8 @@ def test_a_wide_table_fades_at_the_edge_until_it_is_scrolled(driver, set_screen,
 
     def edge():
         """Return how bright the right edge is, below the table's last line of text."""
-        shown = matplotlib.image.imread(io.BytesIO(scroller.screenshot_as_png))[..., :3]
-        return np.median(shown[:, -4:], axis=(0, 2))[1:3].mean()
+        screenshot = matplotlib.image.imread(io.BytesIO(scroller.screenshot_as_png))[..., :3]
+        return np.median(screenshot[:, -4:], axis=(0, 2))[1:3].mean()
 
     cut = edge()
     viewer.script("arguments[0].scrollLeft = 10000", scroller)

@@ -80,12 +80,12 @@ def test_edge_maps_and_profiles(viewer, comparison):
     viewer.choose("#map", "profile")
     column = int(re.search(r"x (\d+)", viewer.text("#position"))[1])
     _, white = gallery_of(comparison.reference).window()
-    drawn = viewer.pixels("map")[0]
-    height, width = drawn.shape[:2]
+    pixels = viewer.pixels("map")[0]
+    height, width = pixels.shape[:2]
     for frame in (0, 2):
         grey = 255 * min(1, float(comparison.reference[frame, 30, column]) / white)
-        shown = drawn[int(30.5 / NY * height), int((frame + 0.5) / FRAMES * width), :3]
-        assert shown.astype(int) == pytest.approx([grey] * 3, abs=2)
+        strip = pixels[int(30.5 / NY * height), int((frame + 0.5) / FRAMES * width), :3]
+        assert strip.astype(int) == pytest.approx([grey] * 3, abs=2)
 
 
 def test_standard_deviations_have_a_map_and_a_scale_of_their_own(driver, ensemble_comparison, tmp_path):
@@ -113,5 +113,5 @@ def test_mask_and_kspace_are_drawn(viewer, scan):
     for frame in (1, 2):
         viewer.choose("#frame", frame)
         for name, expected in (("mask", MASK[0].numpy() * 255), ("kspace", kspace_codes(scan, frame))):
-            ny, nx, drawn = viewer.script(code, name)
-            assert (np.reshape(drawn, (ny, nx)) == expected).all()
+            ny, nx, pixels = viewer.script(code, name)
+            assert (np.reshape(pixels, (ny, nx)) == expected).all()

@@ -31,12 +31,12 @@ def test_images_are_exact_to_half_a_step(page, comparison):
     data = embedded(page)
     truth = [comparison.reference, *(entry.reconstruction.magnitude for entry in comparison.entries)]
     unit = float(comparison.reference.max()) / 100
-    for shown, image in zip(data["images"], truth, strict=True):
-        codes = [np.frombuffer(base64.b64decode(text), "<u2").reshape(NY, NX) for text in shown["pixels"]]
-        error = np.abs(np.stack(codes) * shown["step"] - image.numpy() / unit)
+    for embedded_image, image in zip(data["images"], truth, strict=True):
+        codes = [np.frombuffer(base64.b64decode(text), "<u2").reshape(NY, NX) for text in embedded_image["pixels"]]
+        error = np.abs(np.stack(codes) * embedded_image["step"] - image.numpy() / unit)
         # Half a step, and the rounding of the float32 image itself.
-        assert error.max() <= 0.51 * shown["step"]
-        assert shown["step"] < 0.002
+        assert error.max() <= 0.51 * embedded_image["step"]
+        assert embedded_image["step"] < 0.002
 
 
 def test_the_head_states_data_and_sampling(page):
