@@ -378,7 +378,7 @@ def test_progress_rises_to_one_with_loss_error_and_time_left(scan):
 def test_the_last_step_is_total_variations_image_drawn_to_the_networks(scan):
     """Hardly drawn it is that of 'tv', strongly drawn the network's own, and near either it explains the samples."""
     fit = {"iterations": 20, "weight": 0.002, "coil_combination": "maps", "refit_iterations": 0}
-    free, held, own = (with_settings(QUICK, proximity_weight=pull, **fit)(scan).image for pull in (0.0, 1e4, None))
+    free, held, own = (with_settings(QUICK, proximity_weight=weight, **fit)(scan).image for weight in (0.0, 1e4, None))
     variation = fourfold.TotalVariation(weight=0.002, coil_combination="maps", tolerance=2e-5)(scan).image
     peak = float(variation.abs().max())
     assert torch.allclose(free, variation, atol=0.02 * peak)
