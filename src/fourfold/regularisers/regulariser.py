@@ -54,7 +54,7 @@ class Analysis:
     shrink: Callable[[Tensor, float], Tensor]
     """v, t ↦ argmin over u of ½‖u − v‖² + t · g(u)."""
     length: Callable[[Tensor], float]
-    """g."""
+    """The function g."""
     coefficients: int = 1
     """Images that K makes of the state."""
     auxiliary: int = 0
