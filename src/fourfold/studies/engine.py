@@ -311,7 +311,7 @@ class StudyRunner:
             evaluation = self.cache.scores(key)
             if evaluation is None:
                 reconstruction = method(
-                    images.scan(index).to(self.study.device), self._part(f"{key.scan}, {method.name}")
+                    images[index].scan.to(self.study.device), self._part(f"{key.scan}, {method.name}")
                 )
                 if reconstruction.record.interrupted:
                     raise KeyboardInterrupt

@@ -87,7 +87,7 @@ class NetworkStudy(Study):
             for name, each in groups.items()
         }
         self.test_sets: dict[str, ExampleSet] = {
-            name: ExampleSet(name, self.groups[name].test, settings.metrics) for name in test_on
+            name: ExampleSet(name, self.groups[name].test, self.metrics) for name in test_on
         }
         if any(source.kind == "images" for each in groups.values() for source in each.sources):
             self.simulation_note = "The k-space was computed from images; it was not measured by a scanner."
@@ -170,7 +170,7 @@ class NetworkStudy(Study):
                 for each in contenders
             ],
             metric,
-            images.reference(index),
+            images[index].reference,
             "fully sampled image",
             foot=(f"Shown: {name}.",),
         )
