@@ -118,10 +118,10 @@ def study_of(folder: Path, snr: dict[tuple[str, str], np.ndarray], kinds: dict[s
     study.loss_kinds = {name: {kind} for name, kind in kinds.items()}
     study.test_sets["test"].image_name = study.test_sets["test"].subject = str
     evaluations = {
-        (study.runs_by_name[names], "test"): {
+        (study.runs_with(network=network, loss=loss)[0], "test"): {
             index: {"image": {"snr-db": value}} for index, value in enumerate(values.tolist())
         }
-        for names, values in snr.items()
+        for (network, loss), values in snr.items()
     }
     study.results = StudyResults(study, folder, evaluations)
     return study

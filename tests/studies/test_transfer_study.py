@@ -14,7 +14,7 @@ from fourfold.cli.main import main
 from fourfold.datasets import DataSettings, collate
 from fourfold.datasets import test_set as unseen_images
 from fourfold.errors import InputError
-from fourfold.metrics import score
+from fourfold.metrics import find_metric, score
 from fourfold.studies.engine import StudyResults, run_study
 from fourfold.studies.losses import LossesSettings
 from fourfold.studies.scores import Scores
@@ -286,10 +286,11 @@ def test_the_settings_to_begin_with_are_settings(name, kind):
 
 
 def test_scores_are_compared_in_pairs():
-    named = ("a", "b", "c"), ("s", "s", "t")
-    one = Scores(*named, {"psnr": (30.0, 20.0, 28.0)})
-    other = Scores(*named, {"psnr": (29.0, 19.0, 25.0)})
-    difference = one.minus(other, "psnr")
+    def scores(*values: float) -> Scores:
+        return Scores({("T1", index): {"image": {"psnr": value}} for index, value in enumerate(values)})
+
+    one, psnr = scores(30.0, 20.0, 28.0), find_metric("psnr")
+    difference = one.minus(scores(29.0, 19.0, 25.0), psnr)
     assert (difference.mean, difference.count) == (pytest.approx(5 / 3), 3)
     assert difference.deviation == pytest.approx(np.std([1, 1, 3], ddof=1))
-    assert one.median_index("psnr") == 2
+    assert one.median_image(psnr) == ("T1", 2)

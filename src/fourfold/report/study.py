@@ -69,7 +69,7 @@ def write_study(study: Study) -> StudyPage:
         who, sentence = study.failures()[0]
         raise InputError(f"No method suits any of the scans. {who}: {sentence}")
     folder.mkdir(parents=True, exist_ok=True)
-    tables, findings = study.tables(), study.findings()
+    tables, findings = study.numbered_tables(), study.findings()
     ensemble_tables, charts = study.ensembles()
     html = render(
         "study.html",

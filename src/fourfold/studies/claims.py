@@ -42,19 +42,19 @@ class Claim:
     margin: float = 0.0
     worse: bool = False
 
-    def check(self, one: Scores, other: Scores) -> Finding:
-        """Return whether the claim holds for the scores of the two, with the numbers."""
+    def check(self, one: Scores, other: Scores, subjects: int) -> Finding:
+        """Return whether the claim holds for the scores of the two on so many subjects, with the numbers."""
         metric, spec = self.metric, f".{self.metric.decimals}f"
-        difference = one.minus(other, metric.name)
+        difference = one.minus(other, metric)
         gain = difference.mean if metric.higher_is_better else -difference.mean
         numbers = self.numbers.format(
             metric=metric.title,
-            one=format(one.spread(metric.name).mean, spec),
-            other=format(other.spread(metric.name).mean, spec),
+            one=format(one.spread(metric).mean, spec),
+            other=format(other.spread(metric).mean, spec),
             mean=format(difference.mean, f"+{spec}"),
             difference=difference.text(f"+{spec}"),
-            images=_counted(len(one.names), "image"),
-            subjects=_counted(len(set(one.subjects)), "subject"),
+            images=_counted(len(one), "image"),
+            subjects=_counted(subjects, "subject"),
         )
         return Finding(self.text, gain < 0 if self.worse else gain >= self.margin, f"{self.text}: {numbers}.")
 

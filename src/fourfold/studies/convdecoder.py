@@ -6,27 +6,30 @@ import dataclasses
 import math
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from itertools import product
+from string import ascii_lowercase
+from typing import Any, TypeAlias, get_args
 
 from fourfold.errors import InputError
 from fourfold.files.documents import plain
 from fourfold.methods.method import Method
 from fourfold.methods.registry import methods
 from fourfold.metrics import Metric, find_metric
-from fourfold.studies.convdecoder_figures import convdecoder_figures
+from fourfold.scan import Reconstruction
 from fourfold.studies.page_parts import (
     Cell,
     Column,
     Figure,
     MemberChart,
+    MissingFigure,
+    SideBySide,
     Table,
     metric_column,
 )
 from fourfold.studies.reference import REFERENCES
-from fourfold.studies.scan_set import Case, CaseIndex, Design, Kind, ScanSet, ensemble_of, score_of, scored_images
-from fourfold.studies.scores import Spread
+from fourfold.studies.scan_set import Case, Design, ScanSet
+from fourfold.studies.scores import Evaluation, ImageIndex, Kind, ensemble_of, format_number
 from fourfold.studies.study import Fact, Study
-from fourfold.studies.test_set import Evaluation
 
 __all__ = ["METRICS", "SUBJECT", "ConvDecoderStudy", "study_methods"]
 
@@ -35,7 +38,8 @@ SUBJECT = "convdecoder"
 METRICS = ("vif", "ms-ssim", "fastmri-ssim", "psnr")
 """The scores of the study, in its order."""
 
-_KINDS: tuple[Kind, ...] = ("image", "before_data_consistency", "gain", "best member", "mean member")
+_Row: TypeAlias = tuple[str, Method, Kind]
+"""Name of a row, and the scores in it."""
 _WITH_AND_WITHOUT: tuple[tuple[Kind, str], ...] = (
     ("image", ""),
     ("before_data_consistency", ", without data consistency"),
@@ -76,7 +80,7 @@ class ConvDecoderStudy(Study):
 
     paper = "Darestani & Heckel, Proc. ISMRM 29 (2021)"
     tables_title = "Scores"
-    subject = SUBJECT
+    first_table = None
     test_sets: Mapping[str, ScanSet]
 
     def __init__(
@@ -85,12 +89,13 @@ class ConvDecoderStudy(Study):
         if not cases:
             raise InputError("There is no scan to study; give at least one fully sampled file.")
         self.methods, self.device, self.design = tuple(methods), device, design or Design()
-        self.datasets = tuple(dict.fromkeys(case.dataset for case in cases))
-        self.title = f"ConvDecoder study: {', '.join(self.datasets)}"
+        self.reference_name = self.design.reference
+        datasets = dict.fromkeys(case.dataset for case in cases)
+        self.title = f"ConvDecoder study: {', '.join(datasets)}"
         metrics = [find_metric(name) for name in METRICS]
         self.test_sets = {
             name: ScanSet(name, [case for case in cases if case.dataset == name], self.design, metrics, device)
-            for name in self.datasets
+            for name in datasets
         }
         self.count = len(cases)
         over = f" ± standard deviation over {self.count} scans" if self.count > 1 else ""
@@ -119,18 +124,10 @@ class ConvDecoderStudy(Study):
         simulated = any(each.simulated for each in self.test_sets.values())
         return "Some of this k-space was computed from an image; it was not measured by a scanner." if simulated else ""
 
-    def evaluations(self, method: str, dataset: str | None = None) -> dict[CaseIndex, Evaluation]:
-        """Return the scores of a method's images of one data set or all."""
-        return {
-            (name, index): evaluation
-            for (contender, name), evaluations in self.results.evaluations.items()
-            if contender.name == method and dataset in (None, name)
-            for index, evaluation in evaluations.items()
-        }
-
-    def spread(self, method: str, metric: Metric, kind: Kind = "image", dataset: str | None = None) -> Spread:
-        """Return mean and standard deviation of a score over the cases."""
-        return Spread.of(score_of(each, metric, kind) for each in self.evaluations(method, dataset).values())
+    @property
+    def shown_metric(self) -> Metric:
+        """PSNR."""
+        return find_metric("psnr")
 
     # The page's parts
 
@@ -139,7 +136,7 @@ class ConvDecoderStudy(Study):
         samplings = [each for images in self.test_sets.values() for each in images.sampling.values()]
         return [
             ("Scans", str(self.count)),
-            ("Data sets", ", ".join(self.datasets)),
+            ("Data sets", ", ".join(self.test_sets)),
             ("Sampling", samplings),
             ("Methods", ", ".join(method.title for method in self.methods)),
         ]
@@ -159,85 +156,76 @@ class ConvDecoderStudy(Study):
 
     def tables(self) -> list[Table]:
         """Return the scores with and without data consistency, what it brings, and the scores on each data set."""
-        titles = {method.name: method.title for method in self.methods}
-        scores = [(f"{titles[name]}{words}", name, kind) for name in titles for kind, words in _WITH_AND_WITHOUT]
-        gains: list[tuple[str, str, Kind]] = [(title, name, "gain") for name, title in titles.items()]
-        images: list[tuple[str, str, Kind]] = [(title, name, "image") for name, title in titles.items()]
+        scores = [(f"{each.title}{words}", each, kind) for each in self.methods for kind, words in _WITH_AND_WITHOUT]
+        gains: list[_Row] = [(each.title, each, "gain") for each in self.methods]
+        images: list[_Row] = [(each.title, each, "image") for each in self.methods]
         over = ", mean ± standard deviation over the scans" if self.count > 1 else ""
         caption = f"What data consistency adds: the difference that the step makes on the same fit{over}."
-        tables = [self._table("All scans", scores), self._table(caption, gains, gain=True)]
-        if len(self.datasets) > 1:
-            tables += [self._table(f"Data set {name}", images, dataset=name) for name in self.datasets]
+        tables = [self._table("All scans", scores), self._table(caption, gains, mark_best=False, sign="+")]
+        if len(self.test_sets) > 1:
+            tables += [self._table(f"Data set {name}", images, name) for name in self.test_sets]
         return [table for table in tables if table.rows]
 
     def printed(self) -> list[Table]:
         """Return the means of the scores under the names of methods and metrics."""
-        rows = [(f"{each.name}{words}", each.name, kind) for each in self.methods for kind, words in _WITH_AND_WITHOUT]
-        table = self._table("", rows)
-        columns = tuple(metric_column(metric, metric.name) for metric in self.metrics)
-        return [dataclasses.replace(table, row_title="method", columns=columns)]
+        rows = [(f"{each.name}{words}", each, kind) for each in self.methods for kind, words in _WITH_AND_WITHOUT]
+        columns = [metric_column(metric, metric.name) for metric in self.metrics]
+        return [dataclasses.replace(self._table("", rows), row_title="method", columns=columns)]
 
-    def _table(
-        self,
-        caption: str,
-        rows: Sequence[tuple[str, str, Kind]],
-        *,
-        gain: bool = False,
-        dataset: str | None = None,
-        row_title: str = "Method",
-        mark_best: bool = True,
-    ) -> Table:
-        """Return the rows (name, method, kind of score) of which there are scores."""
+    def _table(self, caption: str, rows: Sequence[_Row], dataset: str | None = None, **column: Any) -> Table:
+        """Return the rows of which there are scores; further parameters are those of `metric_column`."""
         cells = [
-            (name, tuple(self.spread(method, metric, kind, dataset) for metric in self.metrics))
+            (name, [self.scores(method, dataset).spread(metric, kind) for metric in self.metrics])
             for name, method, kind in rows
         ]
-        columns = (
-            metric_column(each, mark_best=mark_best and not gain, sign="+" if gain else "") for each in self.metrics
-        )
-        known = tuple((name, spreads) for name, spreads in cells if any(spread.count for spread in spreads))
-        return Table(caption, row_title, tuple(columns), known)
+        columns = [metric_column(each, **column) for each in self.metrics]
+        return Table(caption, "Method", columns, [row for row in cells if any(spread.count for spread in row[1])])
 
     def ensembles(self) -> tuple[list[Table], list[MemberChart]]:
         """Return the ensembles against their members, and the scores against the number of members."""
-        several = [each for each in self.methods if self._averages(each.name, find_metric("psnr")) is not None]
+        several = [each for each in self.methods if self.scores(each).ensembles(self.shown_metric)]
         if not several:
             return [], []
-        rows = [(f"{method.title}: {words}", method.name, kind) for method in several for kind, words in _MEMBERS]
+        rows = [(f"{method.title}: {words}", method, kind) for method in several for kind, words in _MEMBERS]
         caption = (
             "The mean of the members against the members alone. The best single member is that by the score itself, "
             "scan by scan, which only the reference can tell."
         )
-        charts = [
-            chart
-            for method in several
-            for metric in self.metrics
-            if (chart := self.member_chart(method, metric)) is not None
-        ]
-        return [self._table(caption, rows, row_title="Image", mark_best=False)], charts
+        pairs = [(method, metric) for method in several for metric in self.metrics]
+        charts = [self._member_chart(*pair) for pair in pairs if self.scores(pair[0]).ensembles(pair[1])]
+        return [dataclasses.replace(self._table(caption, rows, mark_best=False), row_title="Image")], charts
+
+    def _member_chart(self, method: Method, metric: Metric) -> MemberChart:
+        """Return a score against the number of averaged members, the mean over all cases that have several."""
+        ensembles = self.scores(method).ensembles(metric)
+        averaged = [each.averaged[metric.name] for each in ensembles]
+        single = [each.single[metric.name] for each in ensembles]
+        best = self.scores(method).spread(metric, "best member").mean
+        caption = f"{method.title}: {metric.title} against the number of averaged members"
+        return MemberChart("", caption, metric.title, _means(averaged), _means(single), best, method.title)
 
     def details(self) -> list[Table]:
         """Return the scores of every scan."""
-        columns = (
-            Column("Method"),
-            *(metric_column(each, mark_best=False) for each in self.metrics),
-            Column("Seconds", ".1f"),
-        )
-        rows: list[tuple[str, tuple[Cell, ...]]] = []
-        for (dataset, index), method, evaluation in self._in_order():
-            scores = (score_of(evaluation, metric) for metric in self.metrics)
-            label = self.test_sets[dataset].cases[index].label
-            rows.append((label, (method.title, *scores, evaluation["seconds"])))
-        return [Table("Every scan", "Scan", columns, tuple(rows))]
+        scores = [metric_column(each, mark_best=False) for each in self.metrics]
+        rows: list[tuple[str, list[Cell]]] = [
+            (self._label(image), [method.title, *self._all_metrics(evaluation["image"]), evaluation["seconds"]])
+            for image, method, evaluation in self._in_order()
+        ]
+        return [Table("Every scan", "Scan", [Column("Method"), *scores, Column("Seconds", ".1f")], rows)]
 
-    def _in_order(self) -> Iterator[tuple[CaseIndex, Method, Evaluation]]:
+    def _label(self, image: ImageIndex) -> str:
+        return self.test_sets[image[0]].cases[image[1]].label
+
+    def _all_metrics(self, scores: Mapping[str, float]) -> list[float]:
+        return [scores.get(metric.name, math.nan) for metric in self.metrics]
+
+    def _in_order(self) -> Iterator[tuple[ImageIndex, Method, Evaluation]]:
         """Yield the scores case by case."""
-        for name, images in self.test_sets.items():
-            for index in range(len(images)):
-                for method in self.methods:
-                    evaluation = self.results.evaluations.get((method, name), {}).get(index)
-                    if evaluation is not None:
-                        yield (name, index), method, evaluation
+        for image in ((name, index) for name, images in self.test_sets.items() for index in range(len(images))):
+            for method in self.methods:
+                evaluations = self.scores(method, image[0]).evaluations
+                if image in evaluations:
+                    yield image, method, evaluations[image]
 
     # Files
 
@@ -246,43 +234,19 @@ class ConvDecoderStudy(Study):
         names = [metric.name for metric in self.metrics]
         for (dataset, index), method, evaluation in self._in_order():
             head = {"data_set": dataset, "scan": self.test_sets[dataset].image_name(index), "method": method.name}
-            for image, scores in scored_images(evaluation):
-                row = {**head, "image": image, **{name: scores.get(name, math.nan) for name in names}}
+            for image, scores in _scored_images(evaluation):
+                row = {**head, "image": image, **dict(zip(names, self._all_metrics(scores), strict=True))}
                 yield {**row, "seconds": evaluation["seconds"]} if image == "image" else row
 
     def to_json(self) -> dict[str, Any]:
         """Return all but the pixels as JSON types: settings, means, every score, refusals."""
-        groups = (None, *self.datasets) if len(self.datasets) > 1 else (None,)
-        summary = []
-        for dataset in groups:
-            for method in self.methods:
-                for kind in _KINDS:
-                    spreads = {each.name: self.spread(method.name, each, kind, dataset) for each in self.metrics}
-                    if any(spread.count for spread in spreads.values()):
-                        summary.append(
-                            {"data_set": dataset or "all", "method": method.name, "kind": kind}
-                            | {name: dataclasses.asdict(spread) for name, spread in spreads.items()}
-                        )
         content: dict[str, Any] = plain(
             {
                 "reference": self.design.reference,
                 "metrics": {metric.name: metric.statement for metric in self.metrics},
                 "settings": {method.name: method.model_dump(mode="json") for method in self.methods},
-                "summary": summary,
-                "results": [
-                    {
-                        "data_set": dataset,
-                        "scan": self.test_sets[dataset].image_name(index),
-                        "method": method.name,
-                        "scores": evaluation["image"],
-                        "scores_without_data_consistency": evaluation["before_data_consistency"],
-                        "ensemble": evaluation["ensemble"],
-                        "seconds": evaluation["seconds"],
-                        "sampling": self.test_sets[dataset].sampling[index],
-                        "file": self.test_sets[dataset].key(method, index).file_name,
-                    }
-                    for (dataset, index), method, evaluation in self._in_order()
-                ],
+                "summary": list(self._summary()),
+                "results": [self._result(*each) for each in self._in_order()],
                 "failures": [
                     {"scan": f"{each.test_set}: {each.image}", "method": each.method.name, "reason": each.sentence}
                     for each in self.results.failures
@@ -292,31 +256,129 @@ class ConvDecoderStudy(Study):
         )
         return content
 
+    def _summary(self) -> Iterator[dict[str, Any]]:
+        """Yield the means of each kind of scores over all scans, and over those of each of several data sets."""
+        datasets = (None, *self.test_sets) if len(self.test_sets) > 1 else (None,)
+        for dataset, method, kind in product(datasets, self.methods, get_args(Kind)):
+            spreads = {each.name: self.scores(method, dataset).spread(each, kind) for each in self.metrics}
+            if any(spread.count for spread in spreads.values()):
+                head = {"data_set": dataset or "all", "method": method.name, "kind": kind}
+                yield head | {name: dataclasses.asdict(spread) for name, spread in spreads.items()}
+
+    def _result(self, image: ImageIndex, method: Method, evaluation: Evaluation) -> dict[str, Any]:
+        """Return all that is known of one image."""
+        images, index = self.test_sets[image[0]], image[1]
+        return {
+            "data_set": images.name,
+            "scan": images.image_name(index),
+            "method": method.name,
+            "scores": evaluation["image"],
+            "scores_without_data_consistency": evaluation["before_data_consistency"],
+            "ensemble": evaluation["ensemble"],
+            "seconds": evaluation["seconds"],
+            "sampling": images.sampling[index],
+            "file": images.key(method, index).file_name,
+        }
+
+    # Figures 2 to 5 of the paper, on the scan with the median PSNR of ConvDecoder
+
     def figures(self) -> Iterator[Figure]:
         """Yield Figures 2 to 5 of the paper for this data."""
-        return convdecoder_figures(self)
+        subject = next((each for each in self.methods if each.name == SUBJECT and self.scores(each)), None)
+        if subject is None:
+            yield MissingFigure("2", f"There are no figures: no scan suits '{SUBJECT}', which they are about.")
+            return
+        untrained = [each for each in self.methods if each.family == "untrained"]
+        others = [each for each in self.methods if each.family != "untrained"]
+        caption = f"{subject.title} beside methods that are not untrained networks."
+        yield self._beside(subject, [*others, subject], "2", caption)
+        yield self._beside(subject, untrained, "3", "The untrained networks.")
+        yield from self._ensemble_figures(subject)
+        yield from self._shift_figures(subject, [each for each in others if each.family == "trained"])
 
-    def example(self, dataset: str | None = None) -> CaseIndex | None:
-        """Return the case with the median PSNR of ConvDecoder, the lower one of two, or None without any."""
-        evaluations = self.evaluations(SUBJECT, dataset)
-        by_score = sorted(evaluations, key=lambda case_index: evaluations[case_index]["image"]["psnr"])
-        return by_score[(len(by_score) - 1) // 2] if by_score else None
+    def _beside(
+        self, subject: Method, methods: Sequence[Method], number: str, caption: str, dataset: str | None = None
+    ) -> SideBySide:
+        """Return the images of several methods, with their mean scores over all cases or a data set's."""
+        image = self.scores(subject, dataset).median_image(self.shown_metric)
+        shown = [method for method in methods if image in self.scores(method).evaluations]
+        count = self.count if dataset is None else len(self.test_sets[dataset])
+        note = (
+            f"Scores: mean ± standard deviation over {count} scan{'s' if count > 1 else ''}; in brackets without data "
+            "consistency."
+        )
+        below = [[self._with_and_without(method, metric, dataset) for metric in self.metrics] for method in shown]
+        return self._figure(image, self.pictures(image, shown), number, caption, below, note)
 
-    def member_chart(self, method: Method, metric: Metric) -> MemberChart | None:
-        """Return a score against the number of averaged members, the mean over all cases."""
-        scores = self._averages(method.name, metric)
-        if scores is None:
-            return None
-        best = self.spread(method.name, metric, "best member").mean
-        caption = f"{method.title}: {metric.title} against the number of averaged members"
-        return MemberChart("", caption, metric.title, *scores, best, method.title)
+    def _figure(
+        self,
+        image: ImageIndex,
+        pictures: Sequence[tuple[str, Reconstruction, float]],
+        number: str,
+        caption: str,
+        below: Sequence[Sequence[str]],
+        note: str,
+    ) -> SideBySide:
+        caption += f" Image, magnified detail and error of the scan with the median PSNR. {note}"
+        lines = [[metric.title for metric in self.metrics], *below]
+        return self.side_by_side(image, pictures, number, caption, lines, (note, f"Shown: {self._label(image)}."))
 
-    def _averages(self, method: str, metric: Metric) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
-        """Return the means over the cases of the scores of averages and of members, or None without members."""
-        evaluations = self.evaluations(method).values()
-        ensembles = [each for each in map(ensemble_of, evaluations) if each is not None and metric.name in each.single]
-        if not ensembles:
-            return None
-        averaged = zip(*(each.averaged[metric.name] for each in ensembles), strict=True)
-        single = zip(*(each.single[metric.name] for each in ensembles), strict=True)
-        return tuple(map(statistics.fmean, averaged)), tuple(map(statistics.fmean, single))
+    def _with_and_without(self, method: Method, metric: Metric, dataset: str | None) -> str:
+        scores, spec = self.scores(method, dataset), f".{metric.decimals}f"
+        without = scores.spread(metric, "before_data_consistency")
+        score = scores.spread(metric).text(spec)
+        return f"{score} ({format_number(without.mean, spec)})" if without.count else score
+
+    def _ensemble_figures(self, method: Method) -> Iterator[Figure]:
+        """Yield the mean of the members beside the best of them, and PSNR against their number."""
+        scores, psnr = self.scores(method), self.shown_metric
+        image = scores.median_image(psnr)
+        reconstruction, ensemble = self.results.image(method, *image), ensemble_of(scores.evaluations[image])
+        if reconstruction.members is None or ensemble is None:
+            yield MissingFigure("4", "Figure 4 compares an ensemble with its members, and there is a single member.")
+            return
+        count, best = len(reconstruction.members), ensemble.best(psnr)
+        single = dataclasses.replace(
+            reconstruction, image=reconstruction.members[best], members=None, std=None, before_data_consistency=None
+        )
+        pictures = [
+            (f"Best of {count} members", single, ensemble.single[psnr.name][best]),
+            (f"Mean of {count} members", reconstruction, scores.value(image, psnr)),
+        ]
+        kinds: tuple[Kind, ...] = ("best member", "image")
+        below = [[scores.spread(each, kind).text(f".{each.decimals}f") for each in self.metrics] for kind in kinds]
+        caption = "The mean of the members beside the best of them."
+        note = "Scores: mean ± standard deviation over all scans; the best member is chosen by each score."
+        yield self._figure(image, pictures, "4a", caption, below, note)
+        caption = "PSNR against the number of averaged members, mean over all scans."
+        yield dataclasses.replace(self._member_chart(method, psnr), name="4b", caption=caption)
+
+    def _shift_figures(self, subject: Method, trained: Sequence[Method]) -> Iterator[Figure]:
+        """Yield trained networks on each data set beside ConvDecoder."""
+        shift = "Figure 5, the shift from one anatomy to another,"
+        if not trained:
+            why = "is about trained networks, and there are none yet; untrained ones see no data but the scan."
+            yield MissingFigure("5", f"{shift} {why}")
+        elif len(self.test_sets) == 1:
+            yield MissingFigure("5", f"{shift} needs a second data set: name one.")
+        else:
+            for letter, dataset in zip(ascii_lowercase, self.test_sets, strict=False):
+                if self.scores(subject, dataset):
+                    caption = f"Trained networks and {subject.title} on the data set {dataset}."
+                    yield self._beside(subject, [*trained, subject], f"5{letter}", caption, dataset)
+
+
+def _means(scores: Sequence[Sequence[float]]) -> list[float]:
+    """Return the means over the cases of scores (case, member)."""
+    return [statistics.fmean(each) for each in zip(*scores, strict=True)]
+
+
+def _scored_images(evaluation: Evaluation) -> Iterator[tuple[str, Mapping[str, float]]]:
+    """Yield the name and the scores of every image of one reconstruction."""
+    yield "image", evaluation["image"]
+    if evaluation["before_data_consistency"]:
+        yield "without data consistency", evaluation["before_data_consistency"]
+    for name, what in (("mean of first", "averaged"), ("member", "single")):
+        scores = (evaluation["ensemble"] or {}).get(what, {})
+        for number in range(len(next(iter(scores.values()), ()))):
+            yield f"{name} {number + 1}", {name: values[number] for name, values in scores.items()}

@@ -12,9 +12,9 @@ from fourfold.methods.method import Method, Progress
 from fourfold.result_cache import ResultCache
 from fourfold.scan import Reconstruction
 from fourfold.studies.contenders import Contender, Failure, TrainingRun
-from fourfold.studies.scores import Scores
+from fourfold.studies.scores import Evaluation
 from fourfold.studies.study import Study
-from fourfold.studies.test_set import Evaluation, ExampleSet, TestSet
+from fourfold.studies.test_set import ExampleSet, TestSet
 from fourfold.training.train import finetune, is_finished, train
 from fourfold.weights.find import find_weights
 from fourfold.weights.load_network import load_network
@@ -46,28 +46,6 @@ class StudyResults:
     folder: Path
     evaluations: Mapping[tuple[Contender, str], Mapping[int, Evaluation]]
     failures: tuple[Failure, ...] = ()
-
-    def scores(self, contender: Contender, test_set: str) -> Scores | None:
-        """Return the scores of all images of a test set, or None where there are none or some are missing."""
-        evaluations = self.evaluations.get((contender, test_set))
-        if evaluations is None or any((each.method, each.test_set) == (contender, test_set) for each in self.failures):
-            return None
-        images, indices = self.study.test_sets[test_set], sorted(evaluations)
-        return Scores(
-            tuple(map(images.image_name, indices)),
-            tuple(map(images.subject, indices)),
-            {
-                name: tuple(evaluations[index]["image"][name] for index in indices)
-                for name in evaluations[indices[0]]["image"]
-            },
-        )
-
-    def all_scores(self, test_set: str | None = None) -> dict[tuple[Contender, str], Scores]:
-        """Return the scores of every contender on every test set or on one, networks first."""
-        pairs: list[tuple[Contender, str]] = [(run, name) for run in self.study.runs for name in run.test_on]
-        pairs += [(method, name) for name in self.study.test_sets for method in self.study.methods]
-        wanted = [pair for pair in pairs if test_set in (None, pair[1])]
-        return {pair: scores for pair in wanted if (scores := self.scores(*pair)) is not None}
 
     def image(self, contender: Contender, test_set: str, index: int) -> Reconstruction:
         """Return a contender's reconstruction of an image."""

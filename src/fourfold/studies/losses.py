@@ -14,7 +14,7 @@ from fourfold.errors import InputError
 from fourfold.metrics import Metric
 from fourfold.networks.build import build
 from fourfold.studies.claims import Claim
-from fourfold.studies.contenders import TrainingRun, label
+from fourfold.studies.contenders import Contender, TrainingRun, label
 from fourfold.studies.image_groups import ImageGroupSettings
 from fourfold.studies.network_study import NetworkStudy
 from fourfold.studies.page_parts import Column, Figure, Finding, Table, metric_column
@@ -56,6 +56,7 @@ class LossesStudy(NetworkStudy):
 
     settings_type = LossesSettings
     settings: LossesSettings
+    first_table = 2
     paper = "Ghodrati et al., Quantitative Imaging in Medicine and Surgery 9 (2019) 1516"
 
     def __init__(self, settings: LossesSettings) -> None:
@@ -69,13 +70,12 @@ class LossesStudy(NetworkStudy):
             )
             for network, loss in product(settings.networks, settings.losses)
         }
-        self.runs_by_name = {
-            (network, loss): TrainingRun(
+        self.runs = tuple(
+            TrainingRun(
                 f"{network}-{loss}", f"{network} ({loss})", (_TEST,), {"network": network, "loss": loss}, training
             )
             for (network, loss), training in trainings.items()
-        }
-        self.runs = tuple(self.runs_by_name.values())
+        )
         first = next(iter(settings.losses))
         self.parameters = {name: _parameters(trainings[name, first]) for name in settings.networks}
         self.loss_kinds = {loss: {each.kind for each in training.losses} for (_, loss), training in trainings.items()}
@@ -103,71 +103,58 @@ class LossesStudy(NetworkStudy):
 
     def tables(self) -> list[Table]:
         """Return tests of normality, quartiles, and pairs of networks (Tables 2 to 4 and more)."""
-        count = len(self.metrics)
-        return [
-            *(self._normality(metric, str(2 + index)) for index, metric in enumerate(self.metrics)),
-            self._quartiles(str(2 + count)),
-            *(self._pairs(metric, str(3 + count + index)) for index, metric in enumerate(self.metrics)),
-        ]
+        normality_tables, pair_tables = map(self._normality, self.metrics), map(self._pairs, self.metrics)
+        return [*normality_tables, self._quartiles(), *pair_tables]
 
-    def _values(self, run: TrainingRun, metric: Metric) -> tuple[float, ...]:
-        return self.scores(run, _TEST).values[metric.name]
+    def _values(self, run: TrainingRun, metric: Metric) -> list[float]:
+        return self.scores(run, _TEST).values(metric)
 
-    def _normality(self, metric: Metric, number: str) -> Table:
+    def _normality(self, metric: Metric) -> Table:
         titles = ("Kolmogorov-Smirnov", "p (Lilliefors)", "Shapiro-Wilk", "p (Shapiro-Wilk)", "images")
         tests = {run.label: normality(self._values(run, metric)) for run in self.runs}
         return Table(
             f"Tests of normality of {metric.title}: p is the chance of such a statistic if the scores were normal.",
             "Network",
-            tuple(map(Column, titles, (".3f", ".2g", ".3f", ".2g", ".0f"))),
-            tuple((name, (None,) * len(titles) if test is None else test.numbers) for name, test in tests.items()),
-            number,
+            list(map(Column, titles, (".3f", ".2g", ".3f", ".2g", ".0f"))),
+            [(name, (None,) * len(titles) if test is None else test.numbers) for name, test in tests.items()],
         )
 
-    def _quartiles(self, number: str) -> Table:
+    def _quartiles(self) -> Table:
         names = ("25 %", "median", "75 %")
+        columns = [(metric, f"{metric.title}, {name}") for metric in self.metrics for name in names]
+        rows = [
+            (label(each), [cell for metric in self.metrics for cell in quartiles(self.scores(each).values(metric))])
+            for each, _ in self.scored()
+        ]
         return Table(
             f"Quartiles over {len(self.test_sets[_TEST])} images.",
             "Reconstruction",
-            tuple(
-                metric_column(each, f"{each.title}, {name}", mark_best=False) for each in self.metrics for name in names
-            ),
-            tuple(
-                (
-                    label(contender),
-                    tuple(value for each in self.metrics for value in quartiles(scores.values[each.name])),
-                )
-                for (contender, _), scores in self.results.all_scores().items()
-            ),
-            number,
+            [metric_column(*each, mark_best=False) for each in columns],
+            rows,
         )
 
-    def _pairs(self, metric: Metric, number: str) -> Table:
+    def _pairs(self, metric: Metric) -> Table:
         runs = {run.label: run for run in self.runs}
         p_values = pairs({name: self._values(run, metric) for name, run in runs.items()})
         return Table(
             f"{metric.title} of pairs of networks, image by image; p by Wilcoxon's signed-rank test with Holm's "
             "correction.",
             "Pair",
-            (metric_column(metric, "mean difference", mark_best=False, sign="+"), Column("p", ".2g")),
-            tuple(
+            [metric_column(metric, "mean difference", mark_best=False, sign="+"), Column("p", ".2g")],
+            [
                 (f"{one} − {other}", (self.difference(runs[one], runs[other], _TEST, metric).mean, p_value))
                 for (one, other), p_value in p_values.items()
-            ),
-            number,
+            ],
         )
 
     def figures(self) -> Iterator[Figure]:
         """Yield each network under all losses (Figure 3), and all networks under each loss (Figure 4)."""
         networks, losses = self.settings.networks, self.settings.losses
         for letter, network in zip(ascii_lowercase, networks, strict=False):
-            runs = [self.runs_by_name[network, loss] for loss in losses]
-            yield self.side_by_side(
-                _TEST, [*self.methods_on(_TEST), *runs], f"3{letter}", f"{network} under each loss."
-            )
+            shown: list[Contender] = [*self.methods_on(_TEST), *self.runs_with(network=network)]
+            yield self.example(_TEST, shown, f"3{letter}", f"{network} under each loss.")
         for letter, loss in zip(ascii_lowercase, losses if len(networks) > 1 else (), strict=False):
-            runs = [self.runs_by_name[network, loss] for network in networks]
-            yield self.side_by_side(_TEST, runs, f"4{letter}", f"The networks under {loss}.")
+            yield self.example(_TEST, self.runs_with(loss=loss), f"4{letter}", f"The networks under {loss}.")
 
     def claims(self) -> Iterator[Claim | Finding]:
         """Yield the claims for each score, each network and each loss."""
@@ -188,7 +175,7 @@ class LossesStudy(NetworkStudy):
 
     def _ranking(self, network: str, metric: Metric) -> Iterator[Finding]:
         """Yield how the losses rank, and whether the perceptual losses rank last."""
-        values = {loss: self._values(self.runs_by_name[network, loss], metric) for loss in self.settings.losses}
+        values = {run.columns["loss"]: self._values(run, metric) for run in self.runs_with(network=network)}
         medians = {loss: median(each) for loss, each in values.items()}
         ranked = sorted(medians, key=medians.__getitem__, reverse=metric.higher_is_better)
         order = ", ".join(f"{loss} {medians[loss]:.{metric.decimals}f}" for loss in ranked)
@@ -210,11 +197,12 @@ class LossesStudy(NetworkStudy):
         snr = next((metric for metric in self.metrics if metric.name == "snr-db"), None)
         if small == large or snr is None:
             return
-        for loss in self.settings.losses:
+        for one, other in zip(self.runs_with(network=small), self.runs_with(network=large), strict=True):
+            loss = one.columns["loss"]
             yield Claim(
                 f"{small} ({sizes[small]:,} parameters) is as good as {large} ({sizes[large]:,}) under {loss}",
-                self.runs_by_name[small, loss],
-                self.runs_by_name[large, loss],
+                one,
+                other,
                 _TEST,
                 snr,
                 f"SNR {{mean}} dB image by image; as good is within {_TOLERANCE_DB} dB",

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Self
 
-from fourfold.metrics import Metric, find_metric
-from fourfold.studies.contenders import Contender, TrainingRun, label
+from fourfold.metrics import find_metric
+from fourfold.studies.contenders import Contender, TrainingRun
 from fourfold.studies.image_groups import ImageGroup, ImageGroupSettings
 from fourfold.studies.page_parts import SideBySide
+from fourfold.studies.scores import Scores
 from fourfold.studies.settings import StudySettings
 from fourfold.studies.study import Study
 from fourfold.studies.test_set import ExampleSet
@@ -86,45 +87,45 @@ class NetworkStudy(Study):
             }
         )
 
+    def scores(self, contender: Contender, test_set: str | None = None) -> Scores:
+        """Return the scores of a contender; none on a test set where a method failed on some of the images."""
+        failed = {each.test_set for each in self.results.failures if each.method == contender}
+        evaluations = super().scores(contender, test_set).evaluations
+        return Scores({image: each for image, each in evaluations.items() if image[0] not in failed})
+
+    def scored(self, test_set: str | None = None) -> list[tuple[Contender, str]]:
+        """Return who has scores on which test set: on all or on one, networks first."""
+        pairs: list[tuple[Contender, str]] = [(run, name) for run in self.runs for name in run.test_on]
+        pairs += [(method, name) for name in self.test_sets for method in self.methods]
+        return [pair for pair in pairs if test_set in (None, pair[1]) and self.scores(*pair)]
+
+    def runs_with(self, **columns: Any) -> list[TrainingRun]:
+        """Return the networks with these values in their columns of ``scores.csv``."""
+        return [run for run in self.runs if columns.items() <= run.columns.items()]
+
     def rows(self) -> Iterator[Mapping[str, Any]]:
         """Yield a row for each image, network and method."""
         empty = dict.fromkeys(self.runs[0].columns)
-        for (contender, name), scores in self.results.all_scores().items():
+        for contender, name in self.scored():
             network = isinstance(contender, TrainingRun)
             columns = contender.columns if isinstance(contender, TrainingRun) else empty
-            method = contender.name if not network else "network"
-            yield from ({"tested_on": name, "method": method, **columns, **row} for row in scores.rows())
-
-    @property
-    def shown_metric(self) -> Metric:
-        """The metric in the figures, whose median image the figures show."""
-        return self.metrics[-1]
+            head = {"tested_on": name, "method": "network" if network else contender.name, **columns}
+            images = self.test_sets[name]
+            for (_, index), evaluation in self.scores(contender, name).evaluations.items():
+                names = {"image": images.image_name(index), "subject": images.subject(index)}
+                yield {**head, **names, **evaluation["image"]}
 
     def example_run(self, test_set: str) -> TrainingRun:
         """Return the network whose median image the figures show."""
         return next(run for run in self.runs if test_set in run.test_on)
 
-    def side_by_side(self, test_set: str, contenders: Iterable[Contender], number: str, caption: str) -> SideBySide:
-        """Return the figure of several reconstructions of the example image."""
-        metric, images = self.shown_metric, self.test_sets[test_set]
-        index = self.scores(self.example_run(test_set), test_set).median_index(metric.name)
-        name = images.image_name(index)
-        return SideBySide(
-            number,
-            f"{caption} Image, magnified detail and error of the image with the median {metric.title} ({name}).",
-            [
-                (
-                    label(each),
-                    self.results.image(each, test_set, index),
-                    self.scores(each, test_set).values[metric.name][index],
-                )
-                for each in contenders
-            ],
-            metric,
-            images[index].reference,
-            "fully sampled image",
-            foot=(f"Shown: {name}.",),
-        )
+    def example(self, test_set: str, contenders: Iterable[Contender], number: str, caption: str) -> SideBySide:
+        """Return the figure of several reconstructions of the image with the median score."""
+        metric = self.shown_metric
+        image = self.scores(self.example_run(test_set), test_set).median_image(metric)
+        name = self.test_sets[test_set].image_name(image[1])
+        caption += f" Image, magnified detail and error of the image with the median {metric.title} ({name})."
+        return self.side_by_side(image, self.pictures(image, contenders), number, caption, foot=(f"Shown: {name}.",))
 
     def test_facts(self, *, subjects: bool) -> str:
         """Return the number of test images of each test set."""

@@ -61,8 +61,8 @@ class Table:
 
     caption: str
     row_title: str
-    columns: tuple[Column, ...]
-    rows: tuple[tuple[str, tuple[Cell, ...]], ...]
+    columns: Sequence[Column]
+    rows: Sequence[tuple[str, Sequence[Cell]]]
     number: str = ""
 
     def texts(self) -> list[tuple[str, list[dict[str, Any]]]]:
@@ -94,8 +94,9 @@ class Table:
             record: dict[str, Any] = {self.row_title: name}
             for index, (column, cell) in enumerate(zip(self.columns, cells, strict=True)):
                 if index in spreads:
+                    known = isinstance(cell, Spread) and cell.count > 0
                     for what, attribute in (("mean", "mean"), ("std", "deviation"), ("images", "count")):
-                        record[f"{column.title} {what}"] = getattr(cell, attribute, None)
+                        record[f"{column.title} {what}"] = getattr(cell, attribute) if known else None
                 else:
                     record[column.title] = cell
             records.append(record)

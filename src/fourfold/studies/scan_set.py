@@ -3,29 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-import math
-import statistics
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 from fourfold.errors import InputError
 from fourfold.metrics import Metric
 from fourfold.result_cache import fingerprint
 from fourfold.sampling import SamplingOptions, undersample
 from fourfold.scan import Scan
-from fourfold.studies.ensemble import EnsembleScores
 from fourfold.studies.reference import Reference, reference_image
-from fourfold.studies.test_set import Evaluation, TestImage, TestSet
+from fourfold.studies.test_set import TestImage, TestSet
 
-__all__ = ["Case", "CaseIndex", "Design", "Kind", "ScanSet", "ensemble_of", "score_of", "scored_images"]
-
-Kind: TypeAlias = Literal["image", "before_data_consistency", "gain", "best member", "mean member"]
-"""Scores of the method's image; of the image before data consistency; their difference; the best score of a single
-member; the mean score of the members."""
-
-CaseIndex: TypeAlias = tuple[str, int]
-"""Name of a data set and number of a case in it."""
+__all__ = ["Case", "Design", "ScanSet"]
 
 
 @dataclass(frozen=True)
@@ -161,33 +151,3 @@ class ScanSet(TestSet):
             "data": fingerprint(full),
         }
         return TestImage(scan, reference, inputs)
-
-
-def ensemble_of(evaluation: Evaluation) -> EnsembleScores | None:
-    """Return the scores of the members, or None for a single one."""
-    scores = evaluation["ensemble"]
-    return None if scores is None else EnsembleScores(**scores)
-
-
-def score_of(evaluation: Evaluation, metric: Metric, kind: Kind = "image") -> float:
-    """Return a score, NaN where there is none."""
-    image = float(evaluation["image"].get(metric.name, math.nan))
-    before = float(evaluation["before_data_consistency"].get(metric.name, math.nan))
-    if kind in ("image", "before_data_consistency", "gain"):
-        return {"image": image, "before_data_consistency": before, "gain": image - before}[kind]
-    ensemble = ensemble_of(evaluation)
-    if ensemble is None or metric.name not in ensemble.single:
-        return math.nan
-    single = ensemble.single[metric.name]
-    return single[ensemble.best(metric)] if kind == "best member" else statistics.mean(single)
-
-
-def scored_images(evaluation: Evaluation) -> Iterator[tuple[str, Mapping[str, float]]]:
-    """Yield the name and the scores of every image of one reconstruction."""
-    yield "image", evaluation["image"]
-    if evaluation["before_data_consistency"]:
-        yield "without data consistency", evaluation["before_data_consistency"]
-    for name, what in (("mean of first", "averaged"), ("member", "single")):
-        scores = (evaluation["ensemble"] or {}).get(what, {})
-        for number in range(len(next(iter(scores.values()), ()))):
-            yield f"{name} {number + 1}", {name: values[number] for name, values in scores.items()}

@@ -4,13 +4,26 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
-__all__ = ["MISSING", "Scores", "Spread", "format_number"]
+from fourfold.metrics import Metric
+from fourfold.studies.ensemble import EnsembleScores
+
+__all__ = ["MISSING", "Evaluation", "ImageIndex", "Kind", "Scores", "Spread", "ensemble_of", "format_number"]
 
 MISSING = "–"
+
+Evaluation: TypeAlias = Mapping[str, Any]
+"""Scores of one image, JSON types: ``image`` holds a score by the metric's name."""
+
+ImageIndex: TypeAlias = tuple[str, int]
+"""Name of a test set and number of an image in it."""
+
+Kind: TypeAlias = Literal["image", "before_data_consistency", "gain", "best member", "mean member"]
+"""Scores of the method's image; of the image before data consistency; their difference; the best score of a single
+member; the mean score of the members."""
 
 
 def format_number(value: float | None, spec: str) -> str:
@@ -46,35 +59,56 @@ class Spread:
 
 @dataclass(frozen=True)
 class Scores:
-    """Scores of the images of a test set, all made in one way.
+    """Scores of the images of one contender, by test set and index; without any it counts as false."""
 
-    Attributes
-    ----------
-    names, subjects
-        Of each image.
-    values
-        A score for each image, by the metric's name.
-    """
+    evaluations: Mapping[ImageIndex, Evaluation]
 
-    names: tuple[str, ...]
-    subjects: tuple[str, ...]
-    values: Mapping[str, tuple[float, ...]]
+    def __len__(self) -> int:
+        return len(self.evaluations)
 
-    def spread(self, metric: str) -> Spread:
+    def values(self, metric: Metric, kind: Kind = "image") -> list[float]:
+        """Return a score of every image, NaN where there is none."""
+        return [_score(each, metric, kind) for each in self.evaluations.values()]
+
+    def value(self, image: ImageIndex, metric: Metric) -> float:
+        """Return the score of an image, NaN where there is none."""
+        return _score(self.evaluations[image], metric, "image")
+
+    def spread(self, metric: Metric, kind: Kind = "image") -> Spread:
         """Return mean and standard deviation over the images."""
-        return Spread.of(self.values[metric])
+        return Spread.of(self.values(metric, kind))
 
-    def minus(self, other: Scores, metric: str) -> Spread:
-        """Return mean and standard deviation of the differences, image by image."""
-        pairs = zip(self.values[metric], other.values[metric], strict=True)
-        return Spread.of(one - another for one, another in pairs)
+    def minus(self, other: Scores, metric: Metric) -> Spread:
+        """Return mean and standard deviation of the differences from another contender, image by image."""
+        return Spread.of(self.value(image, metric) - other.value(image, metric) for image in self.evaluations)
 
-    def median_index(self, metric: str) -> int:
-        """Return which image has the median score, the lower one of two."""
-        values = self.values[metric]
-        return sorted(range(len(values)), key=values.__getitem__)[(len(values) - 1) // 2]
+    def median_image(self, metric: Metric) -> ImageIndex:
+        """Return the image with the median score, the lower one of two."""
+        in_order = sorted(self.evaluations, key=lambda image: self.value(image, metric))
+        return in_order[(len(in_order) - 1) // 2]
 
-    def rows(self) -> Iterator[dict[str, Any]]:
-        """Yield a row for each image, as CSV takes it."""
-        for index, (name, subject) in enumerate(zip(self.names, self.subjects, strict=True)):
-            yield {"image": name, "subject": subject, **{key: each[index] for key, each in self.values.items()}}
+    def ensembles(self, metric: Metric) -> list[EnsembleScores]:
+        """Return the scores of the members of each image that has several and suits the metric."""
+        known = map(ensemble_of, self.evaluations.values())
+        return [each for each in known if each is not None and metric.name in each.single]
+
+
+def ensemble_of(evaluation: Evaluation) -> EnsembleScores | None:
+    """Return the scores of the members, or None for a single one."""
+    scores = evaluation["ensemble"]
+    return None if scores is None else EnsembleScores(**scores)
+
+
+def _score(evaluation: Evaluation, metric: Metric, kind: Kind) -> float:
+    """Return a score, NaN where there is none."""
+    image = float(evaluation["image"].get(metric.name, math.nan))
+    if kind == "image":
+        return image
+    before = float(evaluation["before_data_consistency"].get(metric.name, math.nan))
+    if kind in ("before_data_consistency", "gain"):
+        return image - before if kind == "gain" else before
+    ensemble = ensemble_of(evaluation)
+    if ensemble is None or metric.name not in ensemble.single:
+        return math.nan
+    single = ensemble.single[metric.name]
+    return single[ensemble.best(metric)] if kind == "best member" else statistics.mean(single)

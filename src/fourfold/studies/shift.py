@@ -86,10 +86,6 @@ class ShiftStudy(NetworkStudy):
         self.runs = (*trained, *existing)
         refuse_shared_subjects(*([self.groups[name] for name in names] for names in (settings.train_on, test_on)))
 
-    def trained_on(self, group: str) -> TrainingRun | None:
-        """Return the first network that was trained on an image group."""
-        return next((run for run in self.runs if run.columns["trained_on"] == group), None)
-
     def facts(self) -> list[tuple[str, str]]:
         """Return the test sets and the number of networks."""
         return [("Tested on", self.test_facts(subjects=False)), ("Networks", str(len(self.runs)))]
@@ -109,46 +105,43 @@ class ShiftStudy(NetworkStudy):
 
     def tables(self) -> Sequence[Table]:
         """Return all scores, and the differences from the network that was trained on the image group."""
-        groups, contenders = self.settings.test_on, dict.fromkeys(each for each, _ in self.results.all_scores())
+        groups = self.settings.test_on
         scores = Table(
             "Networks and methods on unseen subjects of each group: mean ± standard deviation.",
             "Reconstruction",
-            tuple(metric_column(metric, f"{name}: {metric.title}") for name in groups for metric in self.metrics),
-            tuple(
-                (label(contender), tuple(cell for name in groups for cell in self.spreads(contender, name)))
-                for contender in contenders
-            ),
-            "1",
+            [metric_column(metric, f"{name}: {metric.title}") for name in groups for metric in self.metrics],
+            [
+                (label(each), [cell for name in groups for cell in self.spreads(each, name)])
+                for each in dict.fromkeys(contender for contender, _ in self.scored())
+            ],
         )
         differences = Table(
             "Other image groups minus the group of training: mean difference, image by image, from the network that "
             "was trained on the group.",
             "Network",
-            tuple(metric_column(metric, mark_best=False, sign="+") for metric in self.metrics),
-            tuple(
+            [metric_column(metric, mark_best=False, sign="+") for metric in self.metrics],
+            [
                 (
                     f"{run.label} on {group}",
-                    tuple(self.difference(run, in_domain, group, metric).mean for metric in self.metrics),
+                    [self.difference(run, in_domain, group, metric).mean for metric in self.metrics],
                 )
                 for run, group, in_domain in self._tests()
                 if in_domain is not None and run != in_domain
-            ),
-            "2",
+            ],
         )
         return scores, differences
 
     def _tests(self) -> Iterator[tuple[TrainingRun, str, TrainingRun | None]]:
-        """Yield each network and test group, with the network that was trained on the group."""
-        for contender, group in self.results.all_scores():
-            if isinstance(contender, TrainingRun):
-                yield contender, group, self.trained_on(group)
+        """Yield each network and test group, with the first network that was trained on the group."""
+        for run in self.runs:
+            for group in run.test_on:
+                yield run, group, next(iter(self.runs_with(trained_on=group)), None)
 
     def figures(self) -> Iterator[Figure]:
         """Yield all networks and methods on one image of each group."""
         for index, group in enumerate(self.settings.test_on):
-            contenders = [contender for contender, _ in self.results.all_scores(group)]
-            caption = f"Networks and methods on an image of {group}."
-            yield self.side_by_side(group, contenders, str(1 + index), caption)
+            shown = [contender for contender, _ in self.scored(group)]
+            yield self.example(group, shown, str(1 + index), f"Networks and methods on an image of {group}.")
 
     def claims(self) -> Iterator[Claim]:
         """Yield how each network does on each group that it was not trained on, by the last metric."""

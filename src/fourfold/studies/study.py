@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from fourfold.methods.method import Method
 from fourfold.metrics import Metric
+from fourfold.scan import Reconstruction
 from fourfold.studies.claims import Claim
-from fourfold.studies.contenders import Contender, TrainingRun
-from fourfold.studies.page_parts import Figure, Finding, MemberChart, Table
-from fourfold.studies.scores import Scores, Spread
+from fourfold.studies.contenders import Contender, TrainingRun, label
+from fourfold.studies.page_parts import Figure, Finding, MemberChart, SideBySide, Table
+from fourfold.studies.scores import ImageIndex, Scores, Spread
 from fourfold.studies.test_set import TestSet
 
 if TYPE_CHECKING:
@@ -44,6 +46,10 @@ class Study(ABC):
         Where to compute.
     simulation_note, introduction
         Note on simulated k-space (empty where all k-space was measured), and text before the tables.
+    reference_name
+        Description of the reference in the figures.
+    first_table
+        Number of the first table; None leaves the tables without numbers.
     results
         The scores, once the study is done.
     """
@@ -58,6 +64,8 @@ class Study(ABC):
     simulation_note: str = ""
     tables_title: ClassVar[str] = "Tables"
     introduction: str = ""
+    reference_name: str = "fully sampled image"
+    first_table: ClassVar[int | None] = 1
     results: StudyResults
 
     @abstractmethod
@@ -67,6 +75,18 @@ class Study(ABC):
     @abstractmethod
     def tables(self) -> Sequence[Table]:
         """Return the tables."""
+
+    def numbered_tables(self) -> list[Table]:
+        """Return the tables with their numbers."""
+        tables = self.tables()
+        if self.first_table is None:
+            return list(tables)
+        return [replace(each, number=str(self.first_table + index)) for index, each in enumerate(tables)]
+
+    @property
+    def shown_metric(self) -> Metric:
+        """The metric in the figures, whose median image they show."""
+        return self.metrics[-1]
 
     @abstractmethod
     def figures(self) -> Iterator[Figure]:
@@ -94,7 +114,7 @@ class Study(ABC):
 
     def printed(self) -> Sequence[Table]:
         """Return the tables for the terminal."""
-        return self.tables()
+        return self.numbered_tables()
 
     def failures(self) -> list[tuple[str, str]]:
         """Return what failed with this data, and why."""
@@ -112,7 +132,8 @@ class Study(ABC):
         """Return the content of ``scores.json``: tables and findings."""
         return {
             "tables": [
-                {"number": each.number, "caption": each.caption, "rows": each.records()} for each in self.tables()
+                {"number": each.number, "caption": each.caption, "rows": each.records()}
+                for each in self.numbered_tables()
             ],
             "findings": [
                 {"claim": each.claim, "holds": each.holds, "sentence": each.sentence} for each in self.findings()
@@ -121,39 +142,59 @@ class Study(ABC):
 
     # Scores of the contenders
 
-    def scores(self, contender: Contender, test_set: str) -> Scores:
-        """Return the scores of a contender; they must exist."""
-        scores = self.results.scores(contender, test_set)
-        assert scores is not None
-        return scores
+    def scores(self, contender: Contender, test_set: str | None = None) -> Scores:
+        """Return the scores of a contender on a test set, or on all."""
+        by_set = {name: self.results.evaluations.get((contender, name), {}) for name in self.test_sets}
+        wanted = {name: each for name, each in by_set.items() if test_set in (None, name)}
+        return Scores({(name, index): each[index] for name, each in wanted.items() for index in sorted(each)})
 
     def difference(self, one: Contender, other: Contender, test_set: str, metric: Metric) -> Spread:
         """Return mean and standard deviation of the differences between two contenders, image by image."""
-        return self.scores(one, test_set).minus(self.scores(other, test_set), metric.name)
+        return self.scores(one, test_set).minus(self.scores(other, test_set), metric)
 
-    def spreads(self, contender: Contender | None, test_set: str) -> list[Spread | None]:
-        """Return mean and standard deviation of each metric; None without a contender or without scores."""
-        scores = None if contender is None else self.results.scores(contender, test_set)
-        return [None if scores is None else scores.spread(metric.name) for metric in self.metrics]
+    def spreads(self, contender: Contender, test_set: str) -> list[Spread]:
+        """Return mean and standard deviation of each metric."""
+        return [self.scores(contender, test_set).spread(metric) for metric in self.metrics]
 
     def methods_on(self, test_set: str, zero_filled: bool | None = None) -> list[Method]:
         """Return the methods that have scores: all, zero-filling alone, or all but that."""
-        return [
-            method
-            for method in self.methods
-            if self.results.scores(method, test_set) is not None and zero_filled in (None, method.name == "zero-filled")
-        ]
+        known = [method for method in self.methods if self.scores(method, test_set)]
+        return [method for method in known if zero_filled in (None, method.name == "zero-filled")]
 
     def best_method(self, test_set: str, metric: Metric) -> Method | None:
         """Return the method with the best mean score, zero-filling aside, or None without any."""
         sign = 1 if metric.higher_is_better else -1
         return max(
             self.methods_on(test_set, zero_filled=False),
-            key=lambda method: sign * self.scores(method, test_set).spread(metric.name).mean,
+            key=lambda method: sign * self.scores(method, test_set).spread(metric).mean,
             default=None,
         )
+
+    def pictures(self, image: ImageIndex, contenders: Iterable[Contender]) -> list[tuple[str, Reconstruction, float]]:
+        """Return the name, the reconstruction and the score of each contender for a figure."""
+        metric = self.shown_metric
+        return [
+            (label(each), self.results.image(each, *image), self.scores(each).value(image, metric))
+            for each in contenders
+        ]
+
+    def side_by_side(
+        self,
+        image: ImageIndex,
+        pictures: Sequence[tuple[str, Reconstruction, float]],
+        number: str,
+        caption: str,
+        below: Sequence[Sequence[str]] = (),
+        foot: Sequence[str] = (),
+    ) -> SideBySide:
+        """Return the figure of several reconstructions of an image; `below` and `foot` are its lines of text."""
+        test_set, index = image
+        reference = self.test_sets[test_set][index].reference
+        return SideBySide(number, caption, pictures, self.shown_metric, reference, self.reference_name, below, foot)
 
     def _check(self, claim: Claim) -> Finding:
         if claim.other is None:
             return Finding(claim.text, None, f"{claim.text}: no such method was run.")
-        return claim.check(self.scores(claim.one, claim.test_set), self.scores(claim.other, claim.test_set))
+        one, other = (self.scores(each, claim.test_set) for each in (claim.one, claim.other))
+        subjects = {self.test_sets[name].subject(index) for name, index in one.evaluations}
+        return claim.check(one, other, len(subjects))

@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, TypeAlias
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -21,14 +21,12 @@ from fourfold.networks.reconstructor import Reconstructor
 from fourfold.result_cache import CacheKey
 from fourfold.scan import Reconstruction, Record, Sampling, Scan, Source
 from fourfold.studies.ensemble import ensemble_scores
+from fourfold.studies.scores import Evaluation
 from fourfold.weights.load_network import load_network
 
-__all__ = ["Evaluation", "ExampleSet", "TestImage", "TestSet"]
+__all__ = ["ExampleSet", "TestImage", "TestSet"]
 
 _BATCH = 8
-
-Evaluation: TypeAlias = Mapping[str, Any]
-"""Scores of one image, JSON types: ``image`` holds a score by the metric's name."""
 
 
 @dataclass(frozen=True)

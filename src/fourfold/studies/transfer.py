@@ -116,7 +116,6 @@ class TransferStudy(NetworkStudy):
             if settings.grid == "all" or settings.shows(run.columns["trained_on"], run.columns["size"], group, images)
         ]
         self.runs = (*raw, *tuned)
-        self._by_name = {run.name: run for run in self.runs}
 
     def _raw(self, group: str, size: int) -> TrainingRun:
         name = f"{group}-{size}"
@@ -142,16 +141,14 @@ class TransferStudy(NetworkStudy):
             start=run,
         )
 
-    def find(self, trained_on: str, size: int | None = None, tuned_on: str = "", images: int = 0) -> TrainingRun | None:
-        """Return a network of so many images for training (most unless given) and tuning, None where there is none."""
-        size = size or self.settings.sizes_of(trained_on)[-1]
-        return self._by_name.get(f"{trained_on}-{size}" + (f"-{tuned_on}-{images}" if images else ""))
-
     def network(self, trained_on: str, size: int | None = None, tuned_on: str = "", images: int = 0) -> TrainingRun:
-        """Return a network as `find` does, which must exist."""
-        run = self.find(trained_on, size, tuned_on, images)
-        assert run is not None
+        """Return a network of so many images for training (most unless given) and tuning, which must exist."""
+        (run,) = self._found(trained_on, size or self.settings.sizes_of(trained_on)[-1], tuned_on, images)
         return run
+
+    def _found(self, trained_on: str, size: int, tuned_on: str, images: int) -> list[TrainingRun]:
+        tuned = tuned_on if images else None
+        return self.runs_with(trained_on=trained_on, size=size, tuned_on=tuned, tuning=images)
 
     def has_trained(self, group: str) -> bool:
         """Return whether there are networks of a test group itself to compare the transferred ones with."""
@@ -184,11 +181,9 @@ class TransferStudy(NetworkStudy):
     def tables(self) -> list[Table]:
         """Return for each test group all networks (Tables 1 and 2) and all sizes (Tables 3 and 4)."""
         groups = self.settings.test_on
-        networks = [self._networks(group, str(1 + index)) for index, group in enumerate(groups)]
-        sizes = [self._sizes(group, str(1 + len(groups) + index)) for index, group in enumerate(groups)]
-        return networks + sizes
+        return [*map(self._networks, groups), *map(self._sizes, groups)]
 
-    def _networks(self, group: str, number: str) -> Table:
+    def _networks(self, group: str) -> Table:
         """Return the networks of each group, raw and tuned, beside the methods."""
         raw, tuned = self._raw_and_tuned(group)
         named: list[tuple[str, Contender]] = [
@@ -199,9 +194,8 @@ class TransferStudy(NetworkStudy):
         return Table(
             f"Networks and methods on {len(self.test_sets[group])} images of {group}: mean ± standard deviation.",
             "Reconstruction",
-            tuple(map(metric_column, self.metrics)),
-            tuple((name, tuple(self.spreads(each, group))) for name, each in named),
-            number,
+            list(map(metric_column, self.metrics)),
+            [(name, self.spreads(each, group)) for name, each in named],
         )
 
     def _raw_and_tuned(self, group: str) -> tuple[list[TrainingRun], list[TrainingRun]]:
@@ -211,7 +205,7 @@ class TransferStudy(NetworkStudy):
         tuned = [self.network(name, None, group, settings.tuned) for name in settings.train_on]
         return raw, tuned if settings.tuned else []
 
-    def _sizes(self, group: str, number: str) -> Table:
+    def _sizes(self, group: str) -> Table:
         """Return sizes of training and tuning, the networks of the group itself below."""
         settings = self.settings
         source, most, in_domain = settings.source, settings.tunings[-1], self.has_trained(group)
@@ -221,18 +215,17 @@ class TransferStudy(NetworkStudy):
             rows.append((f"{group}-trained, raw", group, 0))
             rows += [(f"{group}-trained, tuned with {most}", group, most)] if most else []
 
-        def cells(trained_on: str, images: int) -> Iterator[Spread | None]:
-            by_size = [self.spreads(self.find(trained_on, size, group, images), group) for size in sizes]
-            for by_metric in zip(*by_size, strict=True):
-                yield from by_metric
+        def cell(trained_on: str, images: int, metric: Metric, size: int) -> Spread | None:
+            runs = self._found(trained_on, size, group, images)
+            return self.scores(runs[0], group).spread(metric) if runs else None
 
+        columns = [(metric, size) for metric in self.metrics for size in sizes]
         return Table(
             f"The {source}-trained network on {group}, against the numbers of images for training (columns) and "
             f"tuning (rows){f'; below the network trained on {group}' if in_domain else ''}.",
             f"{source}-trained",
-            tuple(metric_column(metric, f"{metric.title}, {size}") for metric in self.metrics for size in sizes),
-            tuple((name, tuple(cells(trained_on, images))) for name, trained_on, images in rows),
-            number,
+            [metric_column(metric, f"{metric.title}, {size}") for metric, size in columns],
+            [(name, [cell(trained_on, images, *each) for each in columns]) for name, trained_on, images in rows],
         )
 
     def figures(self) -> Iterator[Figure]:
@@ -245,18 +238,18 @@ class TransferStudy(NetworkStudy):
                 *(run for each in self._raw_and_tuned(group) for run in each),
             ]
             caption = f"Networks of each group on an image of {group}."
-            yield self.side_by_side(group, shown, str(2 + index), caption)
+            yield self.example(group, shown, str(2 + index), caption)
         for index, group in groups:
             number = 2 + count + index
             caption = f"The {self.settings.source}-trained network on {group}, by images for training and tuning."
-            yield self.side_by_side(group, self._by_size(group), f"{number}a", caption)
+            yield self.example(group, self._by_size(group), f"{number}a", caption)
             for which, metric in enumerate(self.metrics):
                 yield self._curves(group, metric, f"{number}{'bcdefgh'[which]}")
         for index, group in groups:
             tuned = [self.network(name, None, group, self.settings.tuned) for name in self.settings.train_on]
             shown = [*self.methods_on(group, zero_filled=False), *tuned]
             caption = f"Methods and tuned networks on an image of {group}."
-            yield self.side_by_side(group, shown, f"{2 + 2 * count}{'abcdefgh'[index]}", caption)
+            yield self.example(group, shown, f"{2 + 2 * count}{'abcdefgh'[index]}", caption)
 
     def _by_size(self, group: str) -> list[TrainingRun]:
         """Return the transferred networks of the fewest and the most images, raw and tuned, and that of the group."""
@@ -274,7 +267,7 @@ class TransferStudy(NetworkStudy):
         settings = self.settings
 
         def mean(contender: Contender) -> float:
-            return self.scores(contender, group).spread(metric.name).mean
+            return self.scores(contender, group).spread(metric).mean
 
         curves = {
             f"{size} images": [mean(self.network(settings.source, size, group, images)) for images in settings.tunings]
