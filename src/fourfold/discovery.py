@@ -6,11 +6,13 @@ import importlib
 import pkgutil
 import re
 from collections.abc import Iterator
+from inspect import cleandoc
 from pathlib import Path
 
-__all__ = ["classes_in", "named_classes", "named_classes_in_source"]
+__all__ = ["classes_in", "named_classes", "named_classes_in_source", "network_studies"]
 
 _CLASS = re.compile(r"^class (\w+)\b.*?(?=^\S|\Z)", re.MULTILINE | re.DOTALL)
+_STUDY = re.compile(r'^class (\w+)\(NetworkStudy\):\n    """(.*?)"""', re.MULTILINE | re.DOTALL)
 _NAME = re.compile(r"^    name: ClassVar\[str\] = ", re.MULTILINE)
 
 
@@ -46,4 +48,16 @@ def named_classes_in_source(folder: Path) -> dict[str, str]:
         for path in sorted(folder.glob("*.py"))
         for found in _CLASS.finditer(path.read_text(encoding="utf-8"))
         if _NAME.search(found[0])
+    }
+
+
+def network_studies(folder: Path = Path(__file__).parent / "studies") -> dict[str, tuple[str, str]]:
+    """Return the class and its docstring of each study that a settings file describes, by the name of its module.
+
+    Reads the source instead of importing it, which would take seconds.
+    """
+    return {
+        path.stem: (found[1], cleandoc(found[2]))
+        for path in sorted(folder.glob("*.py"))
+        if (found := _STUDY.search(path.read_text(encoding="utf-8"))) is not None
     }

@@ -13,6 +13,7 @@ from cyclopts import CycloptsError
 from fourfold.cli.flags import Tokens, new_app, run
 from fourfold.cli.text import accept_any_encoding, print_line
 from fourfold.cli.usage_errors import explain
+from fourfold.discovery import network_studies
 from fourfold.errors import InputError
 from fourfold.memory import is_out_of_memory
 
@@ -25,12 +26,13 @@ Raw Cartesian k-space is read from fastMRI HDF5, MRD (ISMRMRD), BART cfl/hdr and
 Exit status: 0 done, 1 a fault in fourfold itself, 2 the input or the options do not fit, 130 interrupted.
 """
 
+_STUDIES = tuple(network_studies())
 # The commands' modules are imported when they run, so that this list is shown at once.
 _COMMANDS = {
     "info": "Show what a raw file holds and how `recon` would reconstruct it.",
     "recon": "Reconstruct a raw file slice by slice and write the image.",
     "compare": "Reconstruct one slice with several methods and score them against the fully sampled data.",
-    "study": "Do a published study on data of your own: convdecoder, transfer, losses or shift.",
+    "study": f"Do a published study on data of your own: {', '.join(('convdecoder', *_STUDIES))}.",
     "train": "Train a network as a settings file says, and write its weights.",
     "finetune": "Train on from weights.",
     "gfactor": "Map how much a method amplifies the noise.",
@@ -50,7 +52,7 @@ _LONGEST = 2000
 """Characters of a refusal; what a file holds may be quoted in it."""
 
 # Commands of two words: the second words of each.
-_BRANCHES = {"study": ("transfer", "losses", "shift")}
+_BRANCHES = {"study": _STUDIES}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from cyclopts import Group, Parameter
 
@@ -15,11 +15,12 @@ from fourfold.cli.console import print_note
 from fourfold.cli.files import PAGES, FormatOptions, check_folder, select_frames
 from fourfold.cli.flags import DATA, OUTPUT, Flag, SettingsFile
 from fourfold.cli.study_run import carry_out
-from fourfold.errors import InputError
+from fourfold.discovery import network_studies
+from fourfold.errors import InputError, nearest
 from fourfold.formats import ScanFile, open_scan
 from fourfold.methods.method import Method
 from fourfold.sampling import SamplingOptions
-from fourfold.studies.convdecoder import ConvDecoderStudy, study_methods
+from fourfold.studies.convdecoder import SUBJECT, ConvDecoderStudy, study_methods
 from fourfold.studies.reference import Reference
 from fourfold.studies.scan_set import Case, Design
 
@@ -34,7 +35,7 @@ def settings_type(_: str | None) -> Any:
 
 
 def study(
-    preset: Literal["convdecoder", "transfer", "losses", "shift"],
+    preset: str,
     /,
     *data: Path,
     members: Annotated[int | None, Parameter(group=FITS)] = None,
@@ -64,7 +65,7 @@ def study(
     `finished/` every reconstruction. The same command reuses these results where data and settings are the
     same: it resumes an interrupted study, and reconstructs only new scans.
 
-    `transfer`, `losses` and `shift` train networks and take a settings file; see `fourfold study transfer --help`.
+    The other studies train networks and take a settings file; see `fourfold study transfer --help` and its like.
 
     For example:
 
@@ -75,7 +76,7 @@ def study(
     Parameters
     ----------
     preset
-        Which study.
+        Name of the study: convdecoder.
     data
         Fully sampled files, or folders of them; files in one folder are one data set.
     members
@@ -101,7 +102,11 @@ def study(
     json
         Print everything but the pixels on stdout as JSON, and nothing else there.
     """
-    if preset != "convdecoder":
+    branches = network_studies()
+    if preset not in (SUBJECT, *branches):
+        known = ", ".join((SUBJECT, *branches))
+        raise InputError(f"There is no study '{preset}'; there are {known}.{nearest(preset, (SUBJECT, *branches))}")
+    if preset in branches:
         raise InputError(f"The study '{preset}' takes a settings file after its name: fourfold study {preset} FILE.")
     check_folder(output, PAGES)
     computer.set_up()

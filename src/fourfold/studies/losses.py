@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from itertools import product
 from statistics import median
 from string import ascii_lowercase
-from typing import Any, ClassVar
+from typing import Any
 
 from pydantic import Field, PositiveInt
 
@@ -35,8 +35,6 @@ _TOLERANCE_DB = 0.5
 class LossesSettings(StudySettings):
     """All settings of the study."""
 
-    study: ClassVar[str] = "losses"
-
     networks: dict[Named, dict[str, Any]] = Field(min_length=1)
     """Networks by name: settings of their trainings that differ, such as ``preset: ghodrati2019-unet``."""
     losses: dict[Named, list[Any]] = Field(min_length=1)
@@ -52,7 +50,10 @@ class LossesSettings(StudySettings):
 
 
 class LossesStudy(NetworkStudy):
-    """Train several networks with several losses on the same data, and compare the images."""
+    """Train several networks with several losses on the same data, and compare the images.
+
+    The study of Ghodrati et al. (2019) on your data, with quartiles and tests of the scores.
+    """
 
     settings_type = LossesSettings
     settings: LossesSettings

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, Self
 
 import torch
 from pydantic import BeforeValidator, Field, PositiveInt, ValidationError, model_validator
@@ -37,10 +37,7 @@ Methods = Annotated[tuple[Method, ...], BeforeValidator(_methods)]
 
 
 class StudySettings(Settings):
-    """Base of the settings of a study; a subclass says which."""
-
-    study: ClassVar[str]
-    """Name of the study."""
+    """Base of the settings of a study; the module of the subclass has the study's name."""
 
     name: str = Field(default="study", pattern=r"^[a-z0-9][a-z0-9-]*$")
     """Name with which those of the study's weights begin."""
@@ -57,7 +54,8 @@ class StudySettings(Settings):
         try:
             super().__init__(**settings)
         except ValidationError as error:
-            raise InputError(explain_settings(error, "study", self.study, type(self).model_fields)) from None
+            study = type(self).__module__.rpartition(".")[2]
+            raise InputError(explain_settings(error, "study", study, type(self).model_fields)) from None
 
     @property
     def device(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 from pydantic import Field, PositiveInt, model_validator
 
@@ -33,8 +33,6 @@ class GivenWeights(Settings):
 class ShiftSettings(GroupStudySettings):
     """All settings of the study."""
 
-    study: ClassVar[str] = "shift"
-
     networks: dict[Named, GivenWeights] = Field(default_factory=dict)
     """Existing networks by name."""
     images: PositiveInt | None = None
@@ -55,7 +53,10 @@ class ShiftSettings(GroupStudySettings):
 
 
 class ShiftStudy(NetworkStudy):
-    """Train a network on each image group, or take existing weights, and test all networks on all groups."""
+    """Train a network on each image group, or take existing weights, and test all networks on all groups.
+
+    Every network stands beside the one that was trained on the group, beside classical methods and zero-filling.
+    """
 
     settings_type = ShiftSettings
     settings: ShiftSettings

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import partial
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
@@ -32,8 +32,6 @@ _NUMBERS = "{one} against {other} dB, image by image {difference} dB over {image
 
 class TransferSettings(GroupStudySettings):
     """All settings of the study."""
-
-    study: ClassVar[str] = "transfer"
 
     train_on: tuple[str, ...] = Field(min_length=1)
     """Image groups that networks are trained on, each on one."""
@@ -95,7 +93,11 @@ class TransferSettings(GroupStudySettings):
 
 
 class TransferStudy(NetworkStudy):
-    """Train networks on one kind of images, tune them to another by a few, and test them beside classical methods."""
+    """Train networks on one image group, tune them to another with few images, and compare with classical methods.
+
+    The study of Dar et al. (2018) on your data: the grid of training group, number of images for training and for
+    tuning.
+    """
 
     settings_type = TransferSettings
     settings: TransferSettings
