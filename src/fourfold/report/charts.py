@@ -40,10 +40,7 @@ def curve_chart(members: Sequence[Mapping[str, Any]], quantity: str) -> Figure:
         `LOSS` or `HELD_OUT`.
     """
     figure, axes = _new(_NAMES[quantity], "iteration (dot: the chosen one)")
-    axes.set_yscale("log")
-    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5)))
-    axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
-    axes.yaxis.set_minor_locator(NullLocator())
+    _logarithmic(axes)
     for place, member in enumerate(members):
         colour = MEMBERS[place % len(MEMBERS)]
         curve = {point["iteration"]: point[quantity] for point in member["curve"]}
@@ -98,10 +95,7 @@ def history_chart(
     figure, axes = _new(title, "step")
     lowest = min(values, default=0.0)
     if logarithmic and lowest > 0 and max(values) >= 10 * lowest:
-        axes.set_yscale("log")
-        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5)))
-        axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
-        axes.yaxis.set_minor_locator(NullLocator())
+        _logarithmic(axes)
     for border in borders:
         axes.axvline(border, color=MUTED, lw=0.8, ls=":")
     axes.plot(steps, values, color=ACCENT, lw=1.2, marker="o" if len(steps) < _FEW_POINTS else "", ms=3)
@@ -156,6 +150,13 @@ def _new(title: str, below: str) -> tuple[Figure, Axes]:
     for side in axes.spines.values():
         side.set_color(LINE)
     return figure, axes
+
+
+def _logarithmic(axes: Axes) -> None:
+    axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5)))
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    axes.yaxis.set_minor_locator(NullLocator())
 
 
 def _legend(axes: Axes, columns: int = 1) -> None:

@@ -14,33 +14,22 @@ __all__ = ["Claim"]
 
 @dataclass(frozen=True)
 class Claim:
-    """The claim that a network scores at least as well as another contender, or worse, in the mean over all images.
-
-    Attributes
-    ----------
-    text
-        The claim in words.
-    one, other
-        The network, and what it is compared with; None where there is no such contender.
-    test_set, metric
-        Which images and which scores are compared.
-    numbers
-        Template of the numbers in the sentence. It may contain ``{metric}``, the means ``{one}`` and ``{other}``, the
-        mean difference ``{mean}``, the same with its standard deviation ``{difference}``, ``{images}``, ``{subjects}``.
-    margin
-        Smallest gain for which the claim holds; negative for a tolerance.
-    worse
-        Whether the claim is that the network is worse.
-    """
+    """The claim that a network scores at least as well as another contender, or worse, in the mean over all images."""
 
     text: str
     one: Contender
     other: Contender | None
+    """The network, and what it is compared with; None where there is no such contender."""
     test_set: str
     metric: Metric
+    """What is compared: scores by this metric on this test set."""
     numbers: str
+    """Template of the numbers in the sentence. It may contain ``{metric}``, the means ``{one}`` and ``{other}``, the
+    mean difference ``{mean}``, the same with its standard deviation ``{difference}``, ``{images}``, ``{subjects}``."""
     margin: float = 0.0
+    """Smallest gain for which the claim holds; negative for a tolerance."""
     worse: bool = False
+    """Whether the claim is that the network is worse."""
 
     def check(self, one: Scores, other: Scores, subjects: int) -> Finding:
         """Return whether the claim holds for the scores of the two on so many subjects, with the numbers."""

@@ -14,33 +14,21 @@ __all__ = ["Contender", "Failure", "TrainingRun", "label"]
 
 @dataclass(frozen=True)
 class TrainingRun:
-    """A trained network of a study.
-
-    Attributes
-    ----------
-    name
-        Name of its folder; no two runs share one.
-    label
-        Name in running text.
-    test_on
-        Names of the test sets.
-    columns
-        Its columns of ``scores.csv``.
-    settings
-        Settings of the training; None for existing weights.
-    start
-        The run whose weights the training starts from.
-    given_weights
-        Name or folder of weights that were trained elsewhere.
-    """
+    """A trained network of a study."""
 
     name: str
+    """Name of its folder; no two runs share one."""
     label: str = field(compare=False)
+    """Name in running text."""
     test_on: tuple[str, ...] = field(compare=False)
     columns: Mapping[str, Any] = field(compare=False)
+    """Its columns of ``scores.csv``."""
     settings: TrainingSettings | None = field(default=None, compare=False)
+    """Settings of the training; None for existing weights."""
     start: TrainingRun | None = field(default=None, compare=False)
+    """The run whose weights the training starts from."""
     given_weights: str | None = field(default=None, compare=False)
+    """Name or folder of weights that were trained elsewhere."""
 
 
 Contender: TypeAlias = Method | TrainingRun

@@ -28,23 +28,13 @@ AnyStudy = TypeVar("AnyStudy", bound=Study)
 
 @dataclass(frozen=True, eq=False)
 class StudyResults:
-    """The results of a study.
-
-    Attributes
-    ----------
-    study
-        The study.
-    folder
-        Folder of weights and images.
-    evaluations
-        Scores by contender and test set, then by the index of the image.
-    failures
-        Methods that failed.
-    """
+    """The results of a study."""
 
     study: Study
     folder: Path
+    """Folder of weights and images."""
     evaluations: Mapping[tuple[Contender, str], Mapping[int, Evaluation]]
+    """Scores by contender and test set, then by the index of the image."""
     failures: tuple[Failure, ...] = ()
 
     def image(self, contender: Contender, test_set: str, index: int) -> Reconstruction:

@@ -15,18 +15,12 @@ __all__ = ["EnsembleScores", "averages", "ensemble_scores"]
 
 @dataclass(frozen=True)
 class EnsembleScores:
-    """The scores of averages and of single members, by the metric's name.
-
-    Attributes
-    ----------
-    averaged
-        Of the mean of the first k members, for k = 1 … members.
-    single
-        Of each member.
-    """
+    """The scores of averages and of single members, by the metric's name."""
 
     averaged: Mapping[str, tuple[float, ...]]
+    """Of the mean of the first k members, for k = 1 … members."""
     single: Mapping[str, tuple[float, ...]]
+    """Of each member."""
 
     def best(self, metric: Metric) -> int:
         """Return which member has the best score of a metric, which only a reference can tell."""

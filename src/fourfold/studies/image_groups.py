@@ -36,28 +36,18 @@ class ImageGroupSettings(Settings):
 
 @dataclass(frozen=True)
 class ImageGroup:
-    """A group of images with the data settings that it shares with the others.
-
-    Attributes
-    ----------
-    name, settings
-        The group.
-    shared
-        `DataSettings` but for sources and split: masks, simulation and so on.
-    tested
-        Whether there are images for test.
-    seed
-        Of all random numbers.
-    test_images
-        At most so many for test.
-    """
+    """A group of images with the data settings that it shares with the others."""
 
     name: str
     settings: ImageGroupSettings
     shared: Mapping[str, Any]
+    """`DataSettings` but for sources and split: masks, simulation and so on."""
     tested: bool
+    """Whether there are images for test."""
     seed: int
+    """Seed of all random numbers."""
     test_images: int | None = None
+    """Largest number of images for test."""
 
     @property
     def split(self) -> Split:

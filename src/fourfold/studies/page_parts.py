@@ -45,25 +45,16 @@ def metric_column(metric: Metric, title: str | None = None, *, mark_best: bool =
 
 @dataclass(frozen=True)
 class Table:
-    """A table of scores or other numbers.
-
-    Attributes
-    ----------
-    caption
-        Caption; also the heading of a table without a number.
-    row_title, columns
-        Headings.
-    rows
-        Name and cells of each row; None for a cell without a number.
-    number
-        "1" for Table 1. Numbered tables are also written as CSV files.
-    """
+    """A table of scores or other numbers."""
 
     caption: str
+    """Caption; also the heading of a table without a number."""
     row_title: str
     columns: Sequence[Column]
     rows: Sequence[tuple[str, Sequence[Cell]]]
+    """Name and cells of each row; None for a cell without a number."""
     number: str = ""
+    """Such as "1" for Table 1. Numbered tables are also written as CSV files."""
 
     def texts(self) -> list[tuple[str, list[dict[str, Any]]]]:
         """Return the name and cells of each row: text, and whether it is the best of its column."""
@@ -111,21 +102,14 @@ def _text(cell: Cell, spec: str) -> str:
 
 @dataclass(frozen=True)
 class Finding:
-    """A statement of the paper, whether it holds for the data, and the numbers.
-
-    Attributes
-    ----------
-    claim
-        The statement of the paper.
-    holds
-        Whether it holds for this data; None where that is unknown.
-    sentence
-        Claim and numbers in words.
-    """
+    """A statement of the paper, whether it holds for the data, and the numbers."""
 
     claim: str
+    """The statement of the paper."""
     holds: bool | None
+    """Whether it holds for this data; None where that is unknown."""
     sentence: str
+    """Claim and numbers in words."""
 
     @property
     def verdict(self) -> str:
@@ -135,32 +119,21 @@ class Finding:
 
 @dataclass(frozen=True)
 class SideBySide:
-    """A figure of images side by side, each with its detail, its error map and its score.
-
-    Attributes
-    ----------
-    name, caption
-        "2" for Figure 2; the caption.
-    images
-        Label, reconstruction and score of each; NaN for an image without one.
-    metric
-        Metric of the scores.
-    reference, reference_name
-        float32, (frame, y, x), and its description.
-    below
-        Lines of text below each image, the reference first.
-    foot
-        Lines of text at the foot.
-    """
+    """A figure of images side by side, each with its detail, its error map and its score."""
 
     name: str
+    """Such as "2" for Figure 2."""
     caption: str
     images: Sequence[tuple[str, Reconstruction, float]]
+    """Label, reconstruction and score of each; NaN for an image without one."""
     metric: Metric
     reference: Tensor
+    """float32, (frame, y, x)."""
     reference_name: str
     below: Sequence[Sequence[str]] = ()
+    """Lines of text below each image, the reference first."""
     foot: Sequence[str] = ()
+    """Lines of text at the foot."""
 
 
 @dataclass(frozen=True)

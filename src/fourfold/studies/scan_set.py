@@ -20,21 +20,13 @@ __all__ = ["Case", "Design", "ScanSet"]
 
 @dataclass(frozen=True)
 class Case:
-    """One fully sampled frame of the user's data.
-
-    Attributes
-    ----------
-    dataset
-        Name of the data set that it belongs to.
-    name
-        File and frame.
-    load
-        Reads the scan, which has one frame.
-    """
+    """One fully sampled frame of the user's data."""
 
     dataset: str
     name: str
+    """File and frame."""
     load: Callable[[], Scan]
+    """Reads the scan, which has one frame."""
 
     @property
     def label(self) -> str:
@@ -44,24 +36,17 @@ class Case:
 
 @dataclass(frozen=True)
 class Design:
-    """How scans are undersampled and scored.
-
-    Attributes
-    ----------
-    pattern, acceleration, seed, options
-        As `fourfold.sampling.undersample` takes them; the same for every scan.
-    reference
-        How the references are computed.
-    crop
-        Size (ny, nx) to which images are cut about their centre before they are scored and shown; None leaves them.
-    """
+    """How scans are undersampled and scored."""
 
     pattern: str = "random"
     acceleration: float = 4.0
     seed: int = 0
     options: SamplingOptions = field(default_factory=SamplingOptions)
+    """These four are parameters of `fourfold.sampling.undersample`, the same for every scan."""
     reference: Reference = "rss"
+    """How the references are computed."""
     crop: tuple[int, int] | None = None
+    """Size (ny, nx) to which images are cut about their centre before they are scored and shown; None leaves them."""
 
     def load(self, case: Case) -> Scan:
         """Return the fully sampled scan of a case, its images cut; InputError where it does not suit."""

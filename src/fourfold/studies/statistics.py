@@ -18,23 +18,15 @@ _DRAWS = 1999
 
 @dataclass(frozen=True)
 class Normality:
-    """Tests of the hypothesis that values come from a normal distribution of unknown mean and variance.
-
-    Attributes
-    ----------
-    count
-        Number of values.
-    kolmogorov, kolmogorov_p
-        Kolmogorov and Smirnov's statistic and its p-value with Lilliefors' correction, by simulation.
-    shapiro, shapiro_p
-        Shapiro and Wilk's statistic and its p-value.
-    """
+    """Tests of the hypothesis that values come from a normal distribution of unknown mean and variance."""
 
     count: int
     kolmogorov: float
     kolmogorov_p: float
+    """Kolmogorov and Smirnov's statistic and its p-value with Lilliefors' correction, by simulation."""
     shapiro: float
     shapiro_p: float
+    """Shapiro and Wilk's statistic and its p-value."""
 
     @property
     def numbers(self) -> tuple[float, ...]:

@@ -26,47 +26,32 @@ Fact: TypeAlias = tuple[str, str | Sequence[Mapping[str, Any]]]
 
 
 class Study(ABC):
-    """A study. A subclass declares the jobs, scores, findings and parts of the page.
-
-    Attributes
-    ----------
-    paper
-        The publication that it repeats.
-    title
-        Heading of the page.
-    metrics
-        The scores.
-    test_sets
-        Test images by name.
-    methods
-        Each reconstructs all images.
-    runs
-        Networks, each after the one that it starts from.
-    device
-        Where to compute.
-    simulation_note, introduction
-        Note on simulated k-space (empty where all k-space was measured), and text before the tables.
-    reference_name
-        Description of the reference in the figures.
-    first_table
-        Number of the first table; None leaves the tables without numbers.
-    results
-        The scores, once the study is done.
-    """
+    """A study. A subclass declares the jobs, scores, findings and parts of the page."""
 
     paper: ClassVar[str]
+    """The publication that it repeats."""
     title: str
+    """Heading of the page."""
     metrics: tuple[Metric, ...]
     test_sets: Mapping[str, TestSet]
+    """Test images by name."""
     methods: tuple[Method, ...]
+    """Each reconstructs all images."""
     runs: tuple[TrainingRun, ...] = ()
+    """Networks, each after the one that it starts from."""
     device: str = "cpu"
+    """Where to compute."""
     simulation_note: str = ""
+    """Note on simulated k-space; empty where all k-space was measured."""
     tables_title: ClassVar[str] = "Tables"
     introduction: str = ""
+    """Text before the tables."""
     reference_name: str = "fully sampled image"
+    """Description of the reference in the figures."""
     first_table: ClassVar[int | None] = 1
+    """Number of the first table; None leaves the tables without numbers."""
     results: StudyResults
+    """The scores, once the study is done."""
 
     @abstractmethod
     def facts(self) -> Sequence[Fact]:
