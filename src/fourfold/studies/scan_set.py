@@ -98,23 +98,13 @@ class ScanSet(TestSet):
     def __init__(
         self, name: str, cases: Sequence[Case], design: Design, metrics: Sequence[Metric], device: str
     ) -> None:
-        super().__init__(name, metrics)
+        # Whom the scans show is not known.
+        super().__init__(name, metrics, [(case.name, case.name) for case in cases])
         self.cases, self.design, self.device = cases, design, device
         self.simulated = False
         self.sampling: dict[int, dict[str, Any]] = {}
         for case in cases:
             design.load(case)
-
-    def __len__(self) -> int:
-        return len(self.cases)
-
-    def image_name(self, index: int) -> str:
-        """Return file and frame."""
-        return self.cases[index].name
-
-    def subject(self, index: int) -> str:
-        """Return file and frame: whom they show is not known."""
-        return self.cases[index].name
 
     def cache_name(self, index: int) -> str:
         """Return data set, file and frame."""

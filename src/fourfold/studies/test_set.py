@@ -45,34 +45,38 @@ class TestImage:
 class TestSet(ABC):
     """Test images: the undersampled scans and their references.
 
-    Attributes
+    Parameters
     ----------
     name
         Name of the test set.
     metrics
         The scores.
+    images
+        Name and subject of each image.
+
+    Attributes
+    ----------
     unsuitable
         Why metrics do not suit an image that was read, by the metric's name; they are left out for it.
     """
 
     __test__ = False  # no test case
 
-    def __init__(self, name: str, metrics: Sequence[Metric]) -> None:
-        self.name, self.metrics = name, tuple(metrics)
+    def __init__(self, name: str, metrics: Sequence[Metric], images: Sequence[tuple[str, str]]) -> None:
+        self.name, self.metrics, self.images = name, tuple(metrics), images
         self.unsuitable: dict[int, dict[str, str]] = {}
         self._last: tuple[int, TestImage] | None = None
 
-    @abstractmethod
     def __len__(self) -> int:
-        """Return the number of images."""
+        return len(self.images)
 
-    @abstractmethod
     def image_name(self, index: int) -> str:
         """Return the name of an image."""
+        return self.images[index][0]
 
-    @abstractmethod
     def subject(self, index: int) -> str:
         """Return the subject of an image."""
+        return self.images[index][1]
 
     @abstractmethod
     def cache_name(self, index: int) -> str:
@@ -121,19 +125,8 @@ class ExampleSet(TestSet):
     """
 
     def __init__(self, name: str, examples: Examples, metrics: Sequence[Metric]) -> None:
-        super().__init__(name, metrics)
+        super().__init__(name, metrics, [(examples.name(k), examples.subject(k)) for k in range(len(examples))])
         self.examples = examples
-
-    def __len__(self) -> int:
-        return len(self.examples)
-
-    def image_name(self, index: int) -> str:
-        """Return the name of an image."""
-        return self.examples.name(index)
-
-    def subject(self, index: int) -> str:
-        """Return the subject of an image."""
-        return self.examples.subject(index)
 
     def cache_name(self, index: int) -> str:
         """Return the names of test set and image."""
