@@ -25,6 +25,7 @@ from fourfold.weights.find import choose_weights
 from fourfold.weights.load_network import load_network
 from fourfold.weights.manifest import Manifest
 from fourfold.weights.out_of_distribution import out_of_distribution_notes, training_subject_notes
+from fourfold.weights.training_noise import training_noise_notes
 
 __all__ = ["TrainedMethod"]
 
@@ -140,6 +141,7 @@ class TrainedMethod(CoilMapSettings, Method):
                 *map_notes,
                 *training_subject_notes(scan, manifest.training_data),
                 *out_of_distribution_notes(scan, manifest.scan_statistics),
+                *training_noise_notes(scan, manifest.training),
             ),
             details={"weights": manifest.summary()},
             before_data_consistency=image if self.coil_combination == "rss" else None,

@@ -1,0 +1,70 @@
+"""Whether a scan is noisier than the simulated scans that weights were trained on."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from fourfold.coils.calibration import central_calibration
+from fourfold.coils.low_resolution import low_resolution_images
+from fourfold.coils.root_sum_of_squares import root_sum_of_squares
+from fourfold.errors import InputError
+from fourfold.noise.calibration_noise import noise_variance
+from fourfold.scan import Scan
+from fourfold.simulation.simulate import in_object
+
+__all__ = ["scan_snr", "training_noise_notes"]
+
+# Fewest calibration samples along an axis that show an object, and their largest number.
+_FEWEST_SAMPLES, _REGION = 8, 24
+# The low-resolution image lowers the SNR by a quarter and more; below this fraction of the training's it is too low.
+_MARGIN = 0.6
+
+
+def scan_snr(scan: Scan) -> float:
+    """Return the SNR of a frame as `fourfold.simulation.simulate` defines it, from its calibration lines.
+
+    It is the mean brightness of the object, above a tenth of the maximum in the low-resolution image, over the standard
+    deviation of the noise in the real part of a sample.
+
+    Parameters
+    ----------
+    scan
+        One Cartesian frame.
+
+    Raises
+    ------
+    InputError
+        When fewer than 8 samples along an axis are fully sampled around the centre.
+    """
+    centre = central_calibration(scan, minimum=_FEWEST_SAMPLES, size=_REGION)
+    image = root_sum_of_squares(low_resolution_images(centre, scan.shape))[0]
+    brightness = float(image[in_object(image)].mean())
+    return brightness / max(math.sqrt(noise_variance(scan, centre[0]) / 2), 1e-30 * brightness)
+
+
+def training_noise_notes(scan: Scan, training: dict[str, Any]) -> tuple[str, ...]:
+    """Return a sentence where a frame is noisier than all scans that the weights were trained on.
+
+    Parameters
+    ----------
+    scan
+        The measured data, of one or more frames. The noisiest counts.
+    training
+        Settings of the training, from the manifest. Without the SNR of a simulation nothing is known, and nothing said.
+    """
+    simulated = (training.get("data") or {}).get("simulation") or {}
+    snr = simulated.get("snr")
+    if snr is None:
+        return ()
+    lowest = min(snr) if isinstance(snr, list | tuple) else float(snr)
+    try:
+        measured = min(scan_snr(scan.frame(index)) for index in range(scan.frames))
+    except InputError:
+        return ()
+    if measured >= _MARGIN * lowest:
+        return ()
+    return (
+        f"The scan's signal-to-noise ratio is about {measured:.1f}; the network was trained on {lowest:g} and more. "
+        "Its image can be worse than a zero-filled one: compare with another method.",
+    )
