@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from fourfold.errors import InputError, explain_settings
 from fourfold.methods.method_settings import MethodSettings
+from fourfold.methods.side_by_side import solve_side_by_side
 from fourfold.methods.solution import Solution, reconstruction_of
 from fourfold.scan import PLACE_LABELS, Reconstruction, Scan, check_scan
 
@@ -61,7 +62,7 @@ class Method(MethodSettings, ABC):
         """
 
     @torch.no_grad()
-    def __call__(self, scan: Scan, progress: Progress | None = None) -> Reconstruction:
+    def __call__(self, scan: Scan, progress: Progress | None = None, workers: int | None = None) -> Reconstruction:
         """Reconstruct `scan`: frame by frame, which bounds the memory, or as a series where the method needs it whole.
 
         Parameters
@@ -72,13 +73,19 @@ class Method(MethodSettings, ABC):
             Called with the done fraction and a few words. A KeyboardInterrupt that is raised there or anywhere ends the
             work, unless the method keeps what it has reached: the record then says ``interrupted``, and frames that
             would follow are missing.
+        workers
+            On a CPU: this many frames are reconstructed side by side, with one core each, and each takes the memory
+            of one. The image does not depend on their number. When None, one frame after the other, each with all of
+            torch's threads. A series and a GPU's frames are not divided.
 
         Raises
         ------
         InputError
-            When the data does not suit the method.
+            When the data does not suit the method, or `workers` is less than one.
         """
         check_scan(scan)
+        if workers is not None and workers < 1:
+            raise InputError(f"{workers} workers were asked for; give 1 or more, or None.")
         if scan.trajectory is not None and self.cartesian_only:
             raise InputError(
                 f"'{self.name}' works on Cartesian k-space and this scan has a trajectory ({scan.trajectory.kind}); "
@@ -86,7 +93,12 @@ class Method(MethodSettings, ABC):
             )
         start = time.perf_counter()
         series = self.scope == "series"
-        solutions = [self._solve_series(scan, progress)] if series else self._solve_frames(scan, progress)
+        if series:
+            solutions = [self._solve_series(scan, progress)]
+        elif workers is not None and scan.frames > 1 and scan.kspace.device.type == "cpu":
+            solutions = self._solve_side_by_side(scan, progress, workers)
+        else:
+            solutions = self._solve_frames(scan, progress)
         seconds = time.perf_counter() - start
         return reconstruction_of(scan, solutions, self.name, self.model_dump(mode="json"), seconds)
 
@@ -114,6 +126,18 @@ class Method(MethodSettings, ABC):
             if solutions[-1].interrupted:
                 break
         return solutions
+
+    def _solve_side_by_side(self, scan: Scan, progress: Progress | None, workers: int) -> list[Solution]:
+        """Return the solutions of all frames, reconstructed with one core each."""
+
+        def solve(index: int, report: Progress) -> Solution:
+            return self._solve_part(
+                scan, index, index + 1, lambda done, words: report(done * scan.frames - index, words)
+            )
+
+        solutions = solve_side_by_side(solve, [1 / scan.frames] * scan.frames, workers, progress)
+        ended = next((index for index, each in enumerate(solutions) if each.interrupted), len(solutions))
+        return solutions[: ended + 1]
 
     def _solve_part(self, scan: Scan, start: int, stop: int, progress: Progress | None) -> Solution:
         """Return the solution of the frames from `start` to before `stop`."""
