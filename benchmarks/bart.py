@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["available", "forget_peak", "peak_bytes", "read", "run", "seconds", "version", "write"]
+__all__ = ["available", "peak_bytes", "read", "reset_peak_memory", "run", "seconds", "version", "write"]
 
 # Linux counts the memory of the process that starts a program into that program's peak, so a bare interpreter
 # (9 MiB) stands between this process and BART, and takes the time as well.
@@ -44,7 +44,7 @@ def seconds() -> float:
 
 
 def peak_bytes() -> int:
-    """Return the largest peak memory of a BART process since `forget_peak`, less that of an idle one.
+    """Return the largest peak memory of a BART process since `reset_peak_memory`, less that of an idle one.
 
     0 where none ran. Unlike a Python contender's, it holds the inputs too, because BART reads them itself.
     """
@@ -54,7 +54,7 @@ def peak_bytes() -> int:
     return int(_total["peak_bytes"]) - base
 
 
-def forget_peak() -> None:
+def reset_peak_memory() -> None:
     """Start a new peak."""
     _total["peak_bytes"] = 0
 

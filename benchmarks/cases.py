@@ -16,7 +16,7 @@ from fourfold.operators.fourier import ifft
 from fourfold.sampling import random, regular
 from fourfold.scan import Axis, Sampling, Scan
 
-__all__ = ["CASES", "DATA", "FOLDED", "Case", "Scores", "fingerprint", "score"]
+__all__ = ["CASES", "DATA", "SMALL_FIELD_OF_VIEW", "Case", "Scores", "fingerprint", "score"]
 
 DATA = Path(__file__).parents[2] / "shared" / "data" / "raw_multicoil"
 CALIBRATION_LINES = 22
@@ -38,24 +38,16 @@ class Scores:
 
 @dataclass(frozen=True)
 class Case:
-    """A fully sampled data set and a pattern that leaves lines of it out.
-
-    Attributes
-    ----------
-    data
-        Name of the file.
-    kind
-        ``random`` (8 % centre) or ``regular`` (with 22 calibration lines).
-    acceleration
-        Asked (random) or nominal (regular).
-    axis
-        Along which lines are left out.
-    """
+    """A fully sampled data set and a pattern that leaves lines of it out."""
 
     data: str
+    """Name of the file."""
     kind: str
+    """``random`` (8 % centre) or ``regular`` (with 22 calibration lines)."""
     acceleration: int = 4
+    """Asked (random) or nominal (regular)."""
     axis: Axis = "ky"
+    """Along which lines are left out."""
 
     @property
     def name(self) -> str:
@@ -95,7 +87,7 @@ def _cases(*names: str) -> Iterator[Case]:
 
 
 CASES = tuple(_cases("brain8_full_T1", "head8_T1_256", "mprage4_T1_256"))
-FOLDED = tuple(
+SMALL_FIELD_OF_VIEW = tuple(
     Case("brain8_smallfov_T1", kind, acceleration, axis)
     for kind, acceleration in (("random", 4), ("regular", 2))
     for axis in ("ky", "kx")

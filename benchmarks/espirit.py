@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from benchmarks import bart
-from benchmarks.harness import Contender, Task, race
+from benchmarks.harness import Contender, Task, compare_contenders
 from benchmarks.problems import head
 from benchmarks.sizes import SIZES, Size
 from fourfold.scan import Scan
@@ -30,7 +30,7 @@ def tasks(sizes: Sequence[str], quick: bool = False) -> Iterator[Task]:
             Contender("SigPy", partial(sigpy, size), requires="sigpy"),
         ]
         name = f"ESPIRiT maps {size}"
-        yield Task(name, partial(race, name, contenders, quick=quick, figures=partial(agreement, size)))
+        yield Task(name, partial(compare_contenders, name, contenders, quick=quick, figures=partial(agreement, size)))
 
 
 def scan_of(size: Size) -> Scan:

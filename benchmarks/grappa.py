@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from benchmarks.cases import score
 from benchmarks.espirit import scan_of
-from benchmarks.harness import Contender, Task, race
+from benchmarks.harness import Contender, Task, compare_contenders
 from benchmarks.sizes import SIZES, Size
 from fourfold.coils.root_sum_of_squares import root_sum_of_squares
 from fourfold.operators.fourier import ifft
@@ -33,7 +33,7 @@ def tasks(sizes: Sequence[str], quick: bool = False) -> Iterator[Task]:
             Contender("pygrappa mdgrappa", partial(pygrappa, "mdgrappa", size, pattern), requires="pygrappa"),
         ]
         name = f"GRAPPA {size}, 4× {pattern}, {LINES} calibration lines"
-        yield Task(name, partial(race, name, contenders, quick=quick, figures=partial(quality, size)))
+        yield Task(name, partial(compare_contenders, name, contenders, quick=quick, figures=partial(quality, size)))
 
 
 def undersampled(size: Size, pattern: str) -> Scan:

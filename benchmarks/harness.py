@@ -1,7 +1,7 @@
 """Races contenders on one problem: each in its own process, two threads, a warm-up, medians, peak memory.
 
 A benchmark is a module in this folder with ``tasks(sizes, quick) -> Iterator[Task]``; each task describes its
-contenders and hands them to `race`::
+contenders and hands them to `compare_contenders`::
 
     def ours(lines):                       # imports, loads the inputs, returns the work that is timed
         import fourfold as ff
@@ -15,7 +15,7 @@ contenders and hands them to `race`::
             Contender("pygrappa", partial(theirs, 24), requires="pygrappa"),
         ]
         name = "GRAPPA 12×320×320, 4×, 24 lines"
-        yield Task(name, partial(race, name, contenders, quick=quick, figures=psnr_of))
+        yield Task(name, partial(compare_contenders, name, contenders, quick=quick, figures=psnr_of))
 
 `prepare`, and `figures` where given, must be functions of a module (or `functools.partial` of one), because
 they travel to a fresh process. Ours comes first: ratios are theirs over ours.
@@ -48,10 +48,10 @@ __all__ = [
     "Rows",
     "Task",
     "absent",
+    "compare_contenders",
     "in_fresh_process",
     "machine",
     "peak_memory",
-    "race",
     "timed",
 ]
 
@@ -76,21 +76,14 @@ class Task:
 
 @dataclass(frozen=True)
 class Contender:
-    """One implementation in a race.
-
-    Attributes
-    ----------
-    name
-        As printed.
-    prepare
-        Imports what is needed, loads the inputs and returns the work, a function without arguments. Untimed.
-    requires
-        The importable module, or the program ``bart``, without which the contender is reported as absent.
-    """
+    """One of the implementations that are compared."""
 
     name: str
+    """As printed."""
     prepare: Callable[[], Work]
+    """Imports what is needed, loads the inputs and returns the work, a function without arguments. Untimed."""
     requires: str = "fourfold"
+    """The importable module, or the program ``bart``, without which the contender is reported as absent."""
 
 
 def absent(requires: str) -> bool:
@@ -100,7 +93,7 @@ def absent(requires: str) -> bool:
     return importlib.util.find_spec(requires) is None
 
 
-def race(
+def compare_contenders(
     task: str,
     contenders: Sequence[Contender],
     *,
@@ -143,8 +136,8 @@ def _measure(prepare: Callable[[], Work], repeats: int, figures: Callable[[Any],
     result, first = timed(work)
     seconds = [] if repeats else [first]
     while len(seconds) < repeats and sum(seconds) < ENOUGH_SECONDS:
-        result, taken = timed(work)
-        seconds.append(taken)
+        result, elapsed = timed(work)
+        seconds.append(elapsed)
     return {
         "status": "ok",
         "seconds": statistics.median(seconds),
@@ -174,9 +167,9 @@ def timed(work: Work) -> tuple[Any, float]:
     bart_before = bart.seconds()
     start = time.perf_counter()
     result = work()
-    taken = time.perf_counter() - start
+    elapsed = time.perf_counter() - start
     # Writing BART's inputs and reading its outputs is not its fault.
-    return result, (bart.seconds() - bart_before) or taken
+    return result, (bart.seconds() - bart_before) or elapsed
 
 
 def in_fresh_process(function: Callable[..., dict[str, Any]], *arguments: Any) -> dict[str, Any]:
@@ -230,7 +223,7 @@ def _reset_peak_memory() -> int:
 
     Heap that loading the inputs left free is given back first: it would hide what the work takes.
     """
-    bart.forget_peak()
+    bart.reset_peak_memory()
     ctypes.CDLL(None).malloc_trim(0)
     Path("/proc/self/clear_refs").write_text("5")
     return _status("VmHWM")

@@ -24,7 +24,7 @@ from benchmarks.objective import WEIGHTS, objective
 from benchmarks.problems import Problem, slices
 from benchmarks.solvers import BUILDERS, Solve
 
-__all__ = ["METHODS", "race", "tasks"]
+__all__ = ["METHODS", "compare_contenders", "tasks"]
 
 METHODS = {"cg-sense": "CG-SENSE", "wavelet": "Wavelet", "tv": "Total variation"}
 
@@ -45,7 +45,7 @@ def tasks(sizes: Sequence[str], quick: bool = False) -> Iterator[Task]:
     for problem in slices(sizes):
         for method, title in METHODS.items():
             name = f"{title}, {problem.name}"
-            yield Task(name, partial(race, name, problem, method, builders, quick))
+            yield Task(name, partial(compare_contenders, name, problem, method, builders, quick))
 
 
 def of_frames(build: Callable[..., Solve], problem: Problem, method: str) -> Callable[[int], Images]:
@@ -54,22 +54,26 @@ def of_frames(build: Callable[..., Solve], problem: Problem, method: str) -> Cal
     return lambda iterations: solve(iterations)[None]
 
 
-def race(name: str, problem: Problem, method: str, builders: Builders, quick: bool) -> Rows:
+def compare_contenders(name: str, problem: Problem, method: str, builders: Builders, quick: bool) -> Rows:
     """Return one row per contender."""
     reference = harness.in_fresh_process(converge, builders["fourfold"][0], problem, method, 40 if quick else None)
     if "lowest" not in reference:
         raise RuntimeError(f"{name}: no reference: {reference['status']}")
     contenders = [
-        Contender(who, partial(racing, build, problem, method, reference, 32 if quick else MOST_ITERATIONS), requires)
-        for who, (build, requires) in builders.items()
+        Contender(
+            label, partial(timed_search, build, problem, method, reference, 32 if quick else MOST_ITERATIONS), requires
+        )
+        for label, (build, requires) in builders.items()
     ]
-    rows = harness.race(name, contenders, quick=quick, repeats=2, figures=partial(figures, reference["lowest"]))
+    rows = harness.compare_contenders(
+        name, contenders, quick=quick, repeats=2, figures=partial(figures, reference["lowest"])
+    )
     kind = {"method": method, "problem": problem.name}
     return [kind | row | memory(builders[row["contender"]][0], problem, method, row) for row in rows]
 
 
 def memory(build: Callable[..., Any], problem: Problem, method: str, row: dict[str, Any]) -> dict[str, Any]:
-    """Return the peak memory of one run: that of the search includes its judge's, in double precision."""
+    """Return the peak memory of one run: that of the search includes the objective's, in double precision."""
     if row["status"] != "ok":
         return {}
     prepare = partial(one_run, build, problem, method, row["figures"]["iterations"])
@@ -96,7 +100,7 @@ def psnr(images: Images, truth: NDArray[np.float32]) -> float:
     return score(np.abs(images).reshape(-1, images.shape[-1]), truth.reshape(-1, truth.shape[-1])).psnr
 
 
-def racing(
+def timed_search(
     build: Callable[..., Callable[[int], Images]], problem: Problem, method: str, reference: dict[str, float], most: int
 ) -> Callable[[], Search]:
     """Return the work: its first call, the warm-up, finds how many iterations are enough."""
@@ -104,17 +108,17 @@ def racing(
     solve = build(problem, method)
     search = Search(
         solve,
-        judge=lambda images: (objective(scan, images, method), psnr(images, truth)),
+        objective_and_psnr=lambda images: (objective(scan, images, method), psnr(images, truth)),
         target=reference["lowest"] * (1 + TARGET),
         psnr=reference["psnr"],
         most=most,
     )
 
     def work() -> Search:
-        if search.enough is None:
+        if search.iterations_needed is None:
             search.run()
         else:
-            solve(search.enough)
+            solve(search.iterations_needed)
         return search
 
     return work
@@ -133,35 +137,29 @@ class Point(NamedTuple):
 class Search:
     """Finds the fewest iterations with which a contender reaches the target.
 
-    Attributes
-    ----------
-    solve
-        Runs the contender from scratch.
-    judge
-        Returns objective and PSNR of images.
-    target, psnr
-        The objective and the image quality to reach.
-    most
-        At most so many iterations.
-    points
-        Every run so far.
-    enough
-        The fewest iterations, or where the target was never reached the most that were tried.
+    Its images are as good as converged ones where their PSNR is, within `TOLERANCE_DB`.
     """
 
     solve: Callable[[int], Images]
-    judge: Callable[[Images], tuple[float, float]]
+    """Runs the contender from scratch."""
+    objective_and_psnr: Callable[[Images], tuple[float, float]]
+    """Returns objective and PSNR of images."""
     target: float
+    """The objective to reach."""
     psnr: float
+    """The PSNR to reach."""
     most: int
+    """At most so many iterations."""
     points: list[Point] = field(default_factory=list)
-    enough: int | None = None
+    """Every run so far."""
+    iterations_needed: int | None = None
+    """The fewest iterations, or where the target was never reached the most that were tried."""
 
     def run(self) -> None:
         """Double the iterations until both targets are reached, then halve the gap before the first."""
         self.solve(1)
         count = INITIAL_ITERATIONS
-        while self._is_worth_more(self._attempt(count)) and count < self.most:
+        while self._needs_more_iterations(self._attempt(count)) and count < self.most:
             count *= 2
         reached = [point.iterations for point in self.points if point.objective <= self.target]
         high = min(reached, default=count)
@@ -170,20 +168,20 @@ class Search:
         while reached and high - low > max(1, high // 6):
             middle = (low + high) // 2
             low, high = (low, middle) if self._attempt(middle).objective <= self.target else (middle, high)
-        self.enough = high
+        self.iterations_needed = high
 
     def _attempt(self, count: int) -> Point:
         images, seconds = harness.timed(lambda: self.solve(count))
-        self.points.append(Point(count, seconds, *self.judge(images)))
+        self.points.append(Point(count, seconds, *self.objective_and_psnr(images)))
         return self.points[-1]
 
-    def _is_worth_more(self, last: Point) -> bool:
+    def _needs_more_iterations(self, last: Point) -> bool:
         """Return whether twice the iterations are worth their time; the objective is worth more than the quality."""
         if last.objective > self.target:
             return sum(point.seconds for point in self.points) < MOST_SECONDS
-        return not self.alike(last) and 2 * last.seconds < MOST_SECONDS_FOR_QUALITY
+        return not self.is_converged(last) and 2 * last.seconds < MOST_SECONDS_FOR_QUALITY
 
-    def alike(self, point: Point) -> bool:
+    def is_converged(self, point: Point) -> bool:
         """Return whether the image is as good as the converged one."""
         return abs(point.psnr - self.psnr) <= TOLERANCE_DB
 
@@ -192,12 +190,12 @@ def figures(lowest: float, search: Search) -> dict[str, Any]:
     """Return what the table and the plots say about a search."""
     points = sorted(search.points)
     # From there on: on its way an image may pass the converged quality and leave it again.
-    settled = list(takewhile(search.alike, reversed(points)))
+    converged = list(takewhile(search.is_converged, reversed(points)))
     best = min(point.objective for point in points)
     return {
-        "iterations": search.enough,
+        "iterations": search.iterations_needed,
         "reached": best <= search.target,
-        "to 0.1 dB s": settled[-1].seconds if settled else None,
+        "to 0.1 dB s": converged[-1].seconds if converged else None,
         "lowest +%": 100 * (best / lowest - 1),
         "PSNR dB": points[-1].psnr,
         "curve": [

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.cases import CASES, DATA, FOLDED, Case, fingerprint, score
-from benchmarks.harness import Contender, Task, race
+from benchmarks.cases import CASES, DATA, SMALL_FIELD_OF_VIEW, Case, fingerprint, score
+from benchmarks.harness import Contender, Task, compare_contenders
 from fourfold.methods.registry import find_method, methods
 
 __all__ = ["tasks"]
@@ -25,10 +25,12 @@ def tasks(sizes: Sequence[str], quick: bool = False) -> Iterator[Task]:
     if "medium" not in sizes or not DATA.is_dir():
         return
     names = [name for name, method in methods().items() if method.scope == "frame" and not method.slow]
-    for case in (*CASES, *FOLDED)[: 1 if quick else None]:
+    for case in (*CASES, *SMALL_FIELD_OF_VIEW)[: 1 if quick else None]:
         contenders = [Contender(name, partial(reconstruct, case, name)) for name in names]
         describe = partial(quality, case)
-        yield Task(case.name, partial(race, case.name, contenders, quick=quick, repeats=0, figures=describe))
+        yield Task(
+            case.name, partial(compare_contenders, case.name, contenders, quick=quick, repeats=0, figures=describe)
+        )
 
 
 def reconstruct(case: Case, name: str) -> Callable[[], NDArray[np.float32]]:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from benchmarks.harness import Contender, Task, race
+from benchmarks.harness import Contender, Task, compare_contenders
 from benchmarks.sizes import SIZES, Size
 from fourfold.networks.fastmri_weights import from_fastmri
 from fourfold.networks.unet import UNet
@@ -38,14 +38,14 @@ def tasks(sizes: Sequence[str], quick: bool = False) -> Iterator[Task]:
                 compiled = partial(our_unet, size, job, compiled=True)
                 contenders.append(Contender("fourfold, torch.compile", compiled, requires="fastmri"))
             name = f"U-Net {size.ny}×{size.nx}, {job}"
-            yield Task(name, partial(race, name, contenders, quick=quick, figures=norm_of))
+            yield Task(name, partial(compare_contenders, name, contenders, quick=quick, figures=norm_of))
         for job in jobs:
             contenders = [
                 Contender("fourfold", partial(our_varnet, size, job), requires="fastmri"),
                 Contender("fastMRI", partial(their_varnet, size, job), requires="fastmri"),
             ]
             name = f"VarNet of {cascades_for(job)} cascades {size}, {job}"
-            yield Task(name, partial(race, name, contenders, quick=quick, figures=norm_of))
+            yield Task(name, partial(compare_contenders, name, contenders, quick=quick, figures=norm_of))
 
 
 def cascades_for(job: Job) -> int:

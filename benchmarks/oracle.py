@@ -19,7 +19,7 @@ import torch
 from numpy.typing import NDArray
 
 from benchmarks import bart
-from benchmarks.cases import CASES, FOLDED, Case, Scores, fingerprint, score
+from benchmarks.cases import CASES, SMALL_FIELD_OF_VIEW, Case, Scores, fingerprint, score
 from benchmarks.harness import absent
 from benchmarks.table import BART_ORACLE
 from fourfold.coils.calibration import central_calibration
@@ -53,18 +53,18 @@ def main() -> None:
     parser.add_argument("--again", action="store_true", help="compute everything anew")
     arguments = parser.parse_args()
     known = json.loads(BART_ORACLE.read_text()) if BART_ORACLE.exists() and not arguments.again else {}
-    for case in (*CASES, *FOLDED):
+    for case in (*CASES, *SMALL_FIELD_OF_VIEW):
         scan = case.scan()
         mask = fingerprint(scan.mask.numpy())
         entry: dict[str, Any] = known.get(case.name, {})
         if entry.get("mask") != mask:
             entry = {"mask": mask, "acceleration": round(scan.sampling.acceleration, 4)}
         print(case.name, flush=True)
-        for name, compute in (FOLDED_WORK if case in FOLDED else STANDARD_WORK).items():
+        for name, compute in (SMALL_FIELD_OF_VIEW_WORK if case in SMALL_FIELD_OF_VIEW else STANDARD_WORK).items():
             known_scores = entry.get(name, {})
             complete = known_scores.keys() >= {field.name for field in fields(Scores)}
             if not complete and not absent("pygrappa" if name.startswith("pygrappa") else "bart"):
-                entry[name] = again(name, case, known_scores) if "weight" in known_scores else compute(case)
+                entry[name] = rescored(name, case, known_scores) if "weight" in known_scores else compute(case)
                 print(f"  {name}: {entry[name]['psnr']:.2f} dB", flush=True)
                 known[case.name] = entry
                 BART_ORACLE.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
@@ -91,7 +91,7 @@ def pics(flags: str, kspace: NDArray[np.complex64], sensitivities: NDArray[np.co
 def search(name: str, sets: int, case: Case) -> dict[str, Any]:
     """Return the weight with the highest PSNR, its scores, and every weight tried."""
     attempt = partial(score_of, name, case, maps(case.scan().kspace[0].numpy(), sets))
-    tried = climb(attempt, REGULARISERS[name].start)
+    tried = search_weight(attempt, REGULARISERS[name].start)
     best = max(tried, key=lambda weight: tried[weight].psnr)
     curve = [[float(f"{weight:.4g}"), round(s.psnr, 3), round(s.ssim, 4)] for weight, s in sorted(tried.items())]
     return {"weight": best, **asdict(tried[best]), "tried": curve}
@@ -105,23 +105,23 @@ def score_of(name: str, case: Case, sensitivities: NDArray[np.complex64], weight
     return score(image, case.reference())
 
 
-def again(name: str, case: Case, known: dict[str, Any]) -> dict[str, Any]:
+def rescored(name: str, case: Case, known: dict[str, Any]) -> dict[str, Any]:
     """Return an entry with all scores of its best weight: for scores that came after the search."""
     regulariser, _, sets = name.partition(", ") if name not in REGULARISERS else (name, "", "1 set")
     sensitivities = maps(case.scan().kspace[0].numpy(), int(sets.split()[0]))
     return known | asdict(score_of(regulariser, case, sensitivities, known["weight"]))
 
 
-def climb(attempt: Callable[[float], Scores], start: float) -> dict[float, Scores]:
+def search_weight(attempt: Callable[[float], Scores], start: float) -> dict[float, Scores]:
     """Return the scores around the best weight: steps of a factor 1.7 to bracket it, then of 1.3."""
     tried = {start: attempt(start)}
     for step in (3**0.5, 3**0.25):
         while True:
             best = max(tried, key=lambda weight: tried[weight].psnr)
-            beside = [w for w in (best / step, best * step) if not any(abs(w / t - 1) < 0.01 for t in tried)]
-            if not beside:
+            neighbours = [w for w in (best / step, best * step) if not any(abs(w / t - 1) < 0.01 for t in tried)]
+            if not neighbours:
                 break
-            tried |= {weight: attempt(weight) for weight in beside}
+            tried |= {weight: attempt(weight) for weight in neighbours}
     return tried
 
 
@@ -143,7 +143,7 @@ STANDARD_WORK: dict[str, Callable[[Case], dict[str, Any]]] = {
     **{name: partial(search, name, 1) for name in REGULARISERS},
     **{f"pygrappa {function}": partial(grappa, function) for function in ("cgrappa", "mdgrappa")},
 }
-FOLDED_WORK: dict[str, Callable[[Case], dict[str, Any]]] = {
+SMALL_FIELD_OF_VIEW_WORK: dict[str, Callable[[Case], dict[str, Any]]] = {
     f"{name}, {sets} set{'s' * (sets > 1)}": partial(search, name, sets)
     for name in ("cg-sense", "tv")
     for sets in (1, 2)

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks import bart
-from benchmarks.harness import Contender, Task, race
+from benchmarks.harness import Contender, Task, compare_contenders
 
-ASKED = 4.0
+ACCELERATION = 4.0
 BOX = 24
 
 Mask = NDArray[np.bool_]
@@ -28,14 +28,14 @@ def tasks(sizes: Sequence[str], quick: bool = False) -> Iterator[Task]:
         Contender("SigPy", partial(sigpy, size), requires="sigpy"),
         Contender("BART", partial(bart_poisson, size), requires="bart"),
     ]
-    name = f"Poisson-disc {size}×{size}, {ASKED:g}×, box {BOX}×{BOX}"
-    yield Task(name, partial(race, name, contenders, quick=quick, figures=describe))
+    name = f"Poisson-disc {size}×{size}, {ACCELERATION:g}×, box {BOX}×{BOX}"
+    yield Task(name, partial(compare_contenders, name, contenders, quick=quick, figures=describe))
 
 
 def describe(mask: Mask) -> dict[str, float]:
     """Return the realised acceleration and by how many per cent it misses what was asked."""
     realised = mask.size / int(mask.sum())
-    return {"acceleration": realised, "miss %": 100 * abs(realised / ASKED - 1)}
+    return {"acceleration": realised, "miss %": 100 * abs(realised / ACCELERATION - 1)}
 
 
 def ours(size: int) -> Callable[[], Mask]:
@@ -43,7 +43,9 @@ def ours(size: int) -> Callable[[], Mask]:
     from fourfold.sampling import poisson_disc
 
     seeds = count()
-    return lambda: poisson_disc((size, size), ASKED, box=(BOX, BOX), elliptical=True, seed=next(seeds)).mask[0].numpy()
+    return lambda: (
+        poisson_disc((size, size), ACCELERATION, box=(BOX, BOX), elliptical=True, seed=next(seeds)).mask[0].numpy()
+    )
 
 
 def sigpy(size: int) -> Callable[[], Mask]:
@@ -51,7 +53,7 @@ def sigpy(size: int) -> Callable[[], Mask]:
     from sigpy.mri import poisson
 
     seeds = count()
-    return lambda: np.abs(poisson((size, size), ASKED, calib=(BOX, BOX), seed=next(seeds))) > 0
+    return lambda: np.abs(poisson((size, size), ACCELERATION, calib=(BOX, BOX), seed=next(seeds))) > 0
 
 
 def bart_poisson(size: int) -> Callable[[], Mask]:

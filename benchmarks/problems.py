@@ -28,19 +28,13 @@ MARGIN = 0.94
 
 @dataclass(frozen=True)
 class Problem:
-    """Undersampled data with the coil maps that all use.
-
-    Attributes
-    ----------
-    name
-        As printed.
-    load
-        Returns the scan and the true magnitude images (frame, y, x), both in the scan's unit of intensity, so that
-        one weight means the same for every contender. The frames of a volume are the positions along its readout.
-    """
+    """Undersampled data with the coil maps that all use."""
 
     name: str
+    """As printed."""
     load: Callable[[], tuple[Scan, NDArray[np.float32]]]
+    """Returns the scan and the true magnitude images (frame, y, x), both in the scan's unit of intensity, so that one
+    weight means the same for every contender. The frames of a volume are the positions along its readout."""
 
 
 def slices(sizes: Sequence[str]) -> list[Problem]:

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from benchmarks import bart
-from benchmarks.harness import Contender, Rows, Task, race
+from benchmarks.harness import Contender, Rows, Task, compare_contenders
 from benchmarks.objective import WEIGHTS
 from benchmarks.problems import head, lines, simulated
 from benchmarks.solvers import BART_RHO
@@ -58,7 +58,7 @@ def grow(name: str, axis: str, extent: Extent, quick: bool) -> Rows:
         Contender("BART", partial(bart_pics, extent), requires="bart"),
     ]
     size = getattr(extent, axis) ** 2 if axis == "pixels" else getattr(extent, axis)
-    return [{"axis": axis, "size": size} | row for row in race(name, contenders, quick=quick, repeats=3)]
+    return [{"axis": axis, "size": size} | row for row in compare_contenders(name, contenders, quick=quick, repeats=3)]
 
 
 def scan_of(extent: Extent) -> Scan:

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.cases import DATA
-from benchmarks.harness import Contender, Task, race
+from benchmarks.harness import Contender, Task, compare_contenders
 from fourfold.coils.calibration import estimate_maps
 from fourfold.kspace.time_average import time_average
 from fourfold.methods.registry import find_method
@@ -50,7 +50,7 @@ def tasks(sizes: Sequence[str], quick: bool = False) -> Iterator[Task]:
         ]
         name = f"{title}, 30×8×{SIZE[0]}×{SIZE[1]}, {ACCELERATION}× interleaved lines"
         quality = partial(score, file)
-        yield Task(name, partial(race, name, contenders, quick=quick, repeats=0, figures=quality))
+        yield Task(name, partial(compare_contenders, name, contenders, quick=quick, repeats=0, figures=quality))
 
 
 @cache

@@ -48,7 +48,7 @@ __all__ = ["compare", "ensemble", "fit_of", "ours", "published"]
 Images = list[tuple[float, Tensor]]
 Curve = list[tuple[float, float]]
 
-_EVERY = 10
+_CHECK_INTERVAL = 10
 
 
 def published(problem: SenseProblem, network: Network, iterations: int, rate: float = 0.008) -> Images:
@@ -57,7 +57,7 @@ def published(problem: SenseProblem, network: Network, iterations: int, rate: fl
     mask, maps = problem.scan.mask[:, None], problem.encoding.coil_maps
     optimiser = torch.optim.Adam(network.parameters(), lr=rate)
     images: Images = []
-    spent = 0.0
+    elapsed = 0.0
     for iteration in range(1, iterations + 1):
         start = time.perf_counter()
         image = torch.complex(*network().chunk(2, dim=1))
@@ -66,9 +66,9 @@ def published(problem: SenseProblem, network: Network, iterations: int, rate: fl
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
-        spent += time.perf_counter() - start
-        if iteration % _EVERY == 0:
-            images.append((spent, problem.image(image.detach(), "rss").abs()[0]))
+        elapsed += time.perf_counter() - start
+        if iteration % _CHECK_INTERVAL == 0:
+            images.append((elapsed, problem.image(image.detach(), "rss").abs()[0]))
     return images
 
 
@@ -78,13 +78,13 @@ def ours(problem: SenseProblem, network: Network, iterations: int, weight: float
     variation = Smoothed(TotalVariationPenalty(problem.support).analysis(), SMOOTHING)
     method = ConvDecoder()
     images: Images = []
-    looking = 0.0
+    checking_time = 0.0
 
-    def watch(_: FitCheck, found: Tensor, seconds: float) -> None:
-        nonlocal looking
+    def watch(_: FitCheck, image: Tensor, seconds: float) -> None:
+        nonlocal checking_time
         start = time.perf_counter()
-        images.append((seconds - looking, problem.image(found, "rss").abs()[0]))
-        looking += time.perf_counter() - start
+        images.append((seconds - checking_time, problem.image(image, "rss").abs()[0]))
+        checking_time += time.perf_counter() - start
 
     fit(
         network,
@@ -107,10 +107,10 @@ def ensemble(fits: Sequence[Images], reference: Tensor) -> Curve:
     """Return (seconds of all members, PSNR of their mean) at each look."""
     peak = float(reference.max()) ** 2
     curve: Curve = []
-    for looks in zip(*fits, strict=True):
-        mean = torch.stack([image for _, image in looks]).mean(dim=0)
+    for members in zip(*fits, strict=True):
+        mean = torch.stack([image for _, image in members]).mean(dim=0)
         curve.append(
-            (sum(seconds for seconds, _ in looks), 10 * math.log10(peak / float((mean - reference).square().mean())))
+            (sum(seconds for seconds, _ in members), 10 * math.log10(peak / float((mean - reference).square().mean())))
         )
     return curve
 

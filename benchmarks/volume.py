@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from benchmarks import bart
 from benchmarks.harness import Task
-from benchmarks.iterative import METHODS, Builders, Images, race
+from benchmarks.iterative import METHODS, Builders, Images, compare_contenders
 from benchmarks.objective import WEIGHTS
 from benchmarks.problems import Problem, volume
 from benchmarks.solvers import BART_RHO, BUILDERS, Solve
@@ -39,7 +39,7 @@ def tasks(sizes: Sequence[str], quick: bool = False) -> Iterator[Task]:
     builders = {"fourfold": (ours, "fourfold")} | builders | {"BART": (bart_whole, "bart")}
     for method in ("cg-sense", "tv"):
         name = f"{METHODS[method]}, {problem.name}"
-        yield Task(name, partial(race, name, problem, method, builders, quick))
+        yield Task(name, partial(compare_contenders, name, problem, method, builders, quick))
 
 
 def along_readout(images: NDArray[np.complex64], inverse: bool = False) -> NDArray[np.complex64]:

@@ -49,7 +49,7 @@ PATTERNS: dict[str, dict[str, Any]] = {
 }
 METHODS = ("tv", "wavelet", "tgv", "cg-sense")
 STEP, PATIENCE = 1.5, 2
-ENOUGH = 0.2
+ACCEPTABLE_LOSS = 0.2
 
 
 def main() -> None:
@@ -73,12 +73,12 @@ def full_scan(image: str) -> Scan:
     if file is None:
         return simulate(phantom((256, 256)), coils=8, snr=40, seed=1)
     with np.load(DATA.parent / f"{file}.npz") as archive:
-        held = (
+        samples = (
             archive["kspace"]
             if "kspace" in archive
             else fft(torch.from_numpy(archive["image"]).to(torch.complex64)).numpy()
         )
-    kspace = torch.from_numpy(held).to(torch.complex64)
+    kspace = torch.from_numpy(samples).to(torch.complex64)
     coils = 1 if file.startswith("single_coil") else kspace.shape[-3]
     return Scan(kspace.reshape(-1, coils, *kspace.shape[-2:])[:1].contiguous())
 
@@ -98,11 +98,11 @@ def row(name: str, image: str, pattern: str) -> dict[str, Any]:
     _, single = timed(lambda: find_method(name)(**{setting: weight})(scan))
     problem = SenseProblem.of(scan, method.coil_map_sets, method.coil_map_threshold)
 
-    def score(tried: float) -> float:
-        return psnr(problem.image(method.minimise(problem, tried).x, method.coil_combination)[0].abs(), reference)
+    def score(candidate: float) -> float:
+        return psnr(problem.image(method.minimise(problem, candidate).x, method.coil_combination)[0].abs(), reference)
 
     scores = search(score, weight)
-    best = max(scores, key=lambda tried: scores[tried])
+    best = max(scores, key=lambda candidate: scores[candidate])
     result = {
         "case": f"{image} {pattern}",
         "weight": weight,
@@ -151,7 +151,7 @@ def summary(rows: list[dict[str, Any]]) -> dict[str, float]:
     """Return the share of cases within 0.2 dB of the best weight, the mean and largest loss, and the median cost."""
     losses = [each["best_psnr"] - each["psnr"] for each in rows]
     return {
-        "within": mean(loss <= ENOUGH for loss in losses),
+        "within": mean(loss <= ACCEPTABLE_LOSS for loss in losses),
         "mean_loss": mean(losses),
         "largest_loss": max(losses),
         "median_cost": median(each["cost"] for each in rows),

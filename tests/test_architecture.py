@@ -59,11 +59,11 @@ UNRESTRICTED = {"__init__", "cli"}
 
 def rooms() -> dict[str, list[Path]]:
     """Return the source files of every room."""
-    found: dict[str, list[Path]] = {}
+    files: dict[str, list[Path]] = {}
     for path in sorted(ROOT.rglob("*.py")):
         relative = path.relative_to(ROOT)
-        found.setdefault(relative.parts[0].removesuffix(".py"), []).append(path)
-    return found
+        files.setdefault(relative.parts[0].removesuffix(".py"), []).append(path)
+    return files
 
 
 def imported_modules(path: Path) -> set[str]:

@@ -85,11 +85,11 @@ def test_the_search_finds_the_fewest_iterations_that_reach_the_objective(needed)
     # An objective that falls to the target, 1, at `needed` iterations; quality is there somewhat later.
     search = Search(
         solve=lambda count: np.full((1, 2, 2), count),
-        judge=lambda images: (needed / images[0, 0, 0], min(30.0, images[0, 0, 0])),
+        objective_and_psnr=lambda images: (needed / images[0, 0, 0], min(30.0, images[0, 0, 0])),
         target=1.0,
         psnr=30.0,
         most=1024,
     )
     search.run()
-    assert needed <= search.enough <= needed * 7 / 6 + 1
-    assert any(search.alike(point) for point in search.points)
+    assert needed <= search.iterations_needed <= needed * 7 / 6 + 1
+    assert any(search.is_converged(point) for point in search.points)

@@ -65,17 +65,17 @@ def scan():
         ("\u2028\udcff", r"\u2028\udcff"),
     ],
 )
-def test_text_cannot_steer_a_terminal(text, expected):
+def test_text_cannot_control_a_terminal(text, expected):
     assert printable(text) == expected
     assert json.loads(json_safe(json.dumps([text], ensure_ascii=False))) == [text]
     assert "\x9b" not in json_safe(json.dumps([text], ensure_ascii=False))
 
 
-def steers(text):
+def control_characters(text):
     return [character for character in text if character != "\n" and printable(character) != character]
 
 
-def test_no_output_of_the_command_line_steers_the_terminal(scan, capsys):
+def test_no_output_of_the_command_line_controls_the_terminal(scan, capsys):
     name = f"{ESCAPE}{TURNED}.npz"
     save_scan(scan.replace(source=Source(label=name)), name)
     for arguments, status in (
@@ -90,8 +90,8 @@ def test_no_output_of_the_command_line_steers_the_terminal(scan, capsys):
     ):
         assert main(arguments) == status
         captured = capsys.readouterr()
-        assert not steers(captured.out)
-        assert not steers(captured.err)
+        assert not control_characters(captured.out)
+        assert not control_characters(captured.err)
         assert "x1b" in captured.out + captured.err or "u001b" in captured.out + captured.err
 
 
@@ -100,7 +100,7 @@ def test_cells_of_tables_are_no_markup(capsys):
     table.add_row(f"{ESCAPE} [bold]b[/bold] :smile:", "[link=file:///etc/passwd]l[/link]")
     console.print_table(table)
     shown_table = capsys.readouterr().out
-    assert not steers(shown_table)
+    assert not control_characters(shown_table)
     for text in ("[bold]b[/bold]", ":smile:", "[red]x[/red]", "[link=file:///etc/passwd]l[/link]", r"\x1b[31m"):
         assert text in shown_table
 
@@ -176,10 +176,10 @@ def test_no_cell_of_a_table_is_a_formula():
     ]
     write_csv(Path("a.csv"), rows)
     with Path("a.csv").open(newline="", encoding="utf-8") as file:
-        header, *found = csv.reader(file)
+        header, *cells = csv.reader(file)
     assert header == ["scan", "'=cmd|x", "method", "n", "none"]
     # Numbers stay numbers, negative ones too.
-    assert found == [["'=HYPERLINK(1)", "-1.5", "'-tv", "3", ""], ["'+1", "2", "'@SUM(A1)", "'\tx", "'\rx"]]
+    assert cells == [["'=HYPERLINK(1)", "-1.5", "'-tv", "3", ""], ["'+1", "2", "'@SUM(A1)", "'\tx", "'\rx"]]
 
 
 def test_names_that_are_no_text_are_written_as_code(scan):
@@ -195,7 +195,7 @@ def test_names_that_are_no_text_are_written_as_code(scan):
 
 # YAML, TOML and JSON
 
-BOMB = "a: &a [x,x,x,x,x,x,x,x,x,x]\n" + "".join(
+NESTED_ALIASES = "a: &a [x,x,x,x,x,x,x,x,x,x]\n" + "".join(
     f"{name}: &{name} [{','.join([f'*{before}'] * 10)}]\n" for before, name in zip("abcdefgh", "bcdefghi", strict=True)
 )
 
@@ -206,7 +206,7 @@ BOMB = "a: &a [x,x,x,x,x,x,x,x,x,x]\n" + "".join(
         ("a.yaml", "weight: 1\nmethod: tv\nweight: 2\n", "the name 'weight' is given twice, again in line 3"),
         ("a.yaml", "a: {b: {c: 1, d: 2, c: 3}}\n", "the name 'c' is given twice"),
         ("a.yaml", "a: [{b: 1, b: 1}]\n", "the name 'b' is given twice"),
-        ("a.yaml", BOMB, "with its aliases it stands for more than 100,000 values"),
+        ("a.yaml", NESTED_ALIASES, "with its aliases it stands for more than 100,000 values"),
         ("a.yaml", "a: &a [*a]\n", "with its aliases it stands for more than 100,000 values"),
         ("a.yaml", "a: &a {b: *a}\n", "with its aliases it stands for more than 100,000 values"),
         ("a.yaml", "a: " + "[" * 5000 + "]" * 5000, "nested too deeply"),
@@ -224,10 +224,10 @@ def test_settings_that_do_not_mean_one_thing_are_refused(name, text, words):
     assert not Path("owned").exists()
 
 
-def test_an_alias_is_no_bomb():
+def test_a_yaml_alias_is_read():
     Path("a.yaml").write_text("a: &mask {acceleration: 4}\nb: *mask\nc: {<<: *mask, lines: 8}\n")
-    found = read_yaml(Path("a.yaml"))
-    assert found == {"a": {"acceleration": 4}, "b": {"acceleration": 4}, "c": {"acceleration": 4, "lines": 8}}
+    settings = read_yaml(Path("a.yaml"))
+    assert settings == {"a": {"acceleration": 4}, "b": {"acceleration": 4}, "c": {"acceleration": 4, "lines": 8}}
     Path("empty.yaml").write_text("# nothing\n")
     assert read_yaml(Path("empty.yaml")) is None
 

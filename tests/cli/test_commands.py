@@ -62,8 +62,8 @@ def record_of(path: str) -> dict:
 
 
 def test_the_overview_names_every_command(capsys):
-    shown, _ = run(capsys, "--help")
-    assert all(re.search(rf"│ {command}\b", shown) for command in COMMANDS)
+    printed, _ = run(capsys, "--help")
+    assert all(re.search(rf"│ {command}\b", printed) for command in COMMANDS)
 
 
 def test_version(capsys):
@@ -72,28 +72,28 @@ def test_version(capsys):
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_option_is_explained(command, capsys):
-    shown, _ = run(capsys, command, "--help")
-    options = re.findall(r"^│ \*? +(--.*?)│$|^│ (--.*?)│$", shown, flags=re.MULTILINE)
+    printed, _ = run(capsys, command, "--help")
+    options = re.findall(r"^│ \*? +(--.*?)│$|^│ (--.*?)│$", printed, flags=re.MULTILINE)
     assert options
-    for line in ("".join(found) for found in options):
+    for line in ("".join(option) for option in options):
         assert re.search(r"\S  +\S", line.strip()), f"no explanation: {line}"
 
 
 @pytest.mark.parametrize("name", methods())
 def test_a_method_s_settings_become_flags_with_their_docstrings(name, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
-    shown, _ = run(capsys, "recon", "--method", name, "--help")
-    flags = re.findall(r"^│ \*? *--([a-z-]+)", shown, flags=re.MULTILINE)
+    printed, _ = run(capsys, "recon", "--method", name, "--help")
+    flags = re.findall(r"^│ \*? *--([a-z-]+)", printed, flags=re.MULTILINE)
     assert len(flags) == len(set(flags)), "a setting has the name of one of the command's own options"
-    text = " ".join(re.sub("[│\n]", " ", shown).split())
+    text = " ".join(re.sub("[│\n]", " ", printed).split())
     for setting, field in methods()[name].model_fields.items():
         assert setting.replace("_", "-") in flags
         assert " ".join(field.description.replace("`", "").split())[:40] in text
 
 
 def test_methods_lists_names_and_defaults(capsys):
-    shown, _ = run(capsys, "methods")
-    assert all(name in shown for name in methods())
+    printed, _ = run(capsys, "methods")
+    assert all(name in printed for name in methods())
     schema = json.loads(run(capsys, "methods", "--json")[0])
     assert schema["tv"]["properties"]["weight"]["default"] == TotalVariation().weight
 
@@ -152,10 +152,10 @@ def test_recon_without_a_method_says_which_and_why_and_writes_nifti(under, capsy
     out, err = run(capsys, "recon", "scan.npz")
     assert re.match(r"The method 'wavelet' was chosen: 4 coils at 2\.0× with calibration lines", err)
     assert "scan_wavelet.nii.gz" in out
-    shown = np.asarray(nibabel.load("scan_wavelet.nii.gz").dataobj)
+    image = np.asarray(nibabel.load("scan_wavelet.nii.gz").dataobj)
     expected = Wavelet()(under.frame(0)).magnitude
-    assert sorted(shown.shape) == sorted(expected.shape)
-    assert np.corrcoef(np.sort(shown.ravel()), np.sort(expected.numpy().ravel()))[0, 1] > 0.9999
+    assert sorted(image.shape) == sorted(expected.shape)
+    assert np.corrcoef(np.sort(image.ravel()), np.sort(expected.numpy().ravel()))[0, 1] > 0.9999
 
 
 def test_json_alone_stands_on_stdout(under, capsys):
@@ -221,7 +221,7 @@ def test_recon_with_coil_maps_from_a_file(suffix, under, capsys):
     assert not torch.allclose(expected, methods()["cg-sense"]()(scan).image)
 
 
-def test_the_noise_scan_is_used_and_it_is_said(under, capsys):
+def test_the_noise_scan_is_used_with_a_note(under, capsys):
     generator = torch.Generator().manual_seed(0)
     noise = torch.randn(4, 4000, dtype=torch.complex64, generator=generator) * torch.tensor([1, 2, 3, 4])[:, None]
     save_scan(under.frame(0).replace(noise=noise), "scan.npz")
@@ -278,38 +278,40 @@ def test_existing_output_is_replaced_with_force_only(full, capsys):
     assert image_of("image.npz").shape == (1, 64, 48)
 
 
-def test_info_tells_what_the_file_holds(under, capsys):
+def test_info_shows_what_the_file_holds(under, capsys):
     save_scan(under, "scan.npz")
     facts = json.loads(run(capsys, "info", "scan.npz", "--json")[0])
     assert (facts["frames"], facts["coils"], facts["matrix"]) == (3, 4, [64, 48])
     assert facts["method_chosen"] == "wavelet"
-    shown, _ = run(capsys, "info", "scan.npz")
-    assert re.search(r"matrix +64 × 48", shown)
-    assert re.search(r"acceleration 2\b", shown)
+    printed, _ = run(capsys, "info", "scan.npz")
+    assert re.search(r"matrix +64 × 48", printed)
+    assert re.search(r"acceleration 2\b", printed)
 
 
 def test_compare_prints_the_scores_that_python_computes(full, capsys):
     save_scan(full, "scan.npz")
     arguments = ("compare", "scan.npz", "--methods", "tv,zero-filled", "--tv.iterations", "4", "--lines", "12")
-    shown = json.loads(run(capsys, *arguments, "--acceleration", "2", "--frame", "1", "--metrics", "psnr", "--json")[0])
+    output = json.loads(
+        run(capsys, *arguments, "--acceleration", "2", "--frame", "1", "--metrics", "psnr", "--json")[0]
+    )
     expected = compare(
         full.frame(1),
         [TotalVariation(iterations=4), ZeroFilled()],
         undersample(full, "random", 2.0, lines=12).sampling,
         ["psnr"],
     )
-    assert [row["method"] for row in shown["results"]] == ["tv", "zero-filled"]
-    for row, entry in zip(shown["results"], expected.entries, strict=True):
+    assert [row["method"] for row in output["results"]] == ["tv", "zero-filled"]
+    for row, entry in zip(output["results"], expected.entries, strict=True):
         assert row["scores"]["psnr"] == pytest.approx(entry.scores["psnr"])
 
 
 def test_compare_takes_settings_of_several_methods_from_a_file(full, capsys):
     save_scan(full.frame(0), "scan.npz")
     Path("all.yaml").write_text("methods: [tv, wavelet]\ntv: {iterations: 2}\nwavelet: {iterations: 3}\nlines: 12\n")
-    shown = json.loads(run(capsys, "compare", "scan.npz", "--settings", "all.yaml", "--tv.weight", "0.5", "--json")[0])
-    assert [row["iterations"] for row in shown["results"]] == [2, 3]
-    assert shown["results"][0]["settings"]["weight"] == 0.5
-    assert shown["sampling"]["acs_shape"][0] >= 12
+    output = json.loads(run(capsys, "compare", "scan.npz", "--settings", "all.yaml", "--tv.weight", "0.5", "--json")[0])
+    assert [row["iterations"] for row in output["results"]] == [2, 3]
+    assert output["results"][0]["settings"]["weight"] == 0.5
+    assert output["sampling"]["acs_shape"][0] >= 12
 
 
 def test_compare_of_undersampled_data_has_no_scores(under, capsys):
@@ -339,7 +341,7 @@ def test_demo_says_that_the_sample_is_simulated(capsys, monkeypatch):
 
 
 @pytest.mark.parametrize(("suffix", "shape"), [(".npz", (1, 32, 24)), (".npy", (1, 32, 24))])
-def test_mask_is_written_and_told(suffix, shape, capsys):
+def test_the_mask_command_writes_a_mask_and_prints_its_facts(suffix, shape, capsys):
     out, _ = run(capsys, "mask", "--shape", "32×24", "--lines", "4", "-o", f"mask{suffix}", "--json")
     loaded = np.load(f"mask{suffix}")
     pattern = loaded if suffix == ".npy" else loaded["mask"]
@@ -369,8 +371,8 @@ def test_progress_off_a_terminal_is_a_line_every_ten_seconds(capsys, monkeypatch
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_settings_file_is_an_option_where_it_applies(command, capsys):
     """Commands whose argument is a settings file, and those without settings, have none beside it."""
-    shown = run(capsys, command, "--help")[0]
-    assert ("--settings" in shown) == (command in ("recon", "compare", "study", "gfactor", "mask"))
+    printed = run(capsys, command, "--help")[0]
+    assert ("--settings" in printed) == (command in ("recon", "compare", "study", "gfactor", "mask"))
 
 
 def test_compare_takes_names_as_words_as_options_and_from_a_file(full, capsys):
@@ -379,8 +381,8 @@ def test_compare_takes_names_as_words_as_options_and_from_a_file(full, capsys):
     ways = (["zero-filled", "cg-sense"], ["--methods", "zero-filled,cg-sense"], ["zero-filled,cg-sense"],
             ["--settings", "methods.yaml"], ["zero-filled", "--methods", "cg-sense,zero-filled"])  # fmt: skip
     for way in ways:
-        found = json.loads(run(capsys, "compare", "scan.npz", *way, "--json")[0])
-        assert [entry["method"] for entry in found["results"]] == ["zero-filled", "cg-sense"]
+        comparison = json.loads(run(capsys, "compare", "scan.npz", *way, "--json")[0])
+        assert [entry["method"] for entry in comparison["results"]] == ["zero-filled", "cg-sense"]
 
 
 @pytest.mark.parametrize(
@@ -413,10 +415,10 @@ def test_commands_start_without_what_they_do_not_need(command, absent, under):
         "import sys; from fourfold.cli.main import main; status = main(sys.argv[1].split());"
         "sys.exit(status or ' '.join(set(sys.argv[2].split()) & set(sys.modules)))"
     )
-    found = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, "-c", program, command, absent], capture_output=True, text=True, check=False
     )
-    assert found.stderr.strip() == ""
+    assert completed.stderr.strip() == ""
 
 
 def test_an_interruption_leaves_nothing_behind(under, capsys, monkeypatch, folder):
@@ -447,9 +449,9 @@ def test_ctrl_c_ends_a_real_run_in_one_line(under, folder):
         # A suite that runs in the background of a shell hands down that interruptions are ignored.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
-    shown = ""
-    while "iteration" not in shown:
-        shown += process.stderr.read(1)
+    printed = ""
+    while "iteration" not in printed:
+        printed += process.stderr.read(1)
     process.send_signal(signal.SIGINT)
     rest = process.communicate()[1]
     assert process.returncode == 130
@@ -458,7 +460,7 @@ def test_ctrl_c_ends_a_real_run_in_one_line(under, folder):
     assert [path.name for path in folder.iterdir()] == ["scan.npz"]
 
 
-def test_a_reader_that_has_seen_enough_is_no_error():
+def test_a_closed_pipe_is_no_error():
     program = "from fourfold.cli.main import main; raise SystemExit(main(['methods', '--json']))"
     process = subprocess.Popen(
         [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True

@@ -56,10 +56,10 @@ def refused(capsys, folder):
 
 
 def arrays(scan: str, **changes: np.ndarray) -> str:
-    """Write a file with the arrays of `scan` and other ones; return its name."""
+    """Write a file with the content of `scan` and other ones; return its name."""
     with np.load(scan) as loaded:
-        kept = {name: loaded[name] for name in ("kspace", "mask")}
-    np.savez("bad.npz", **{**kept, **changes})
+        content = {name: loaded[name] for name in ("kspace", "mask")}
+    np.savez("bad.npz", **{**content, **changes})
     return "bad.npz"
 
 
@@ -197,10 +197,10 @@ def test_mask_and_pattern_at_once(refused, scan):
 
 @pytest.mark.parametrize("output", ["nowhere/image.npz", "image.xyz", "image"])
 def test_unwritable_output_is_refused_before_the_work(output, refused, scan, monkeypatch):
-    def no_work(*_):
+    def unexpected_work(*_):
         raise AssertionError("the output should have been refused first")
 
-    monkeypatch.setattr(numpy_file.NumpyFile, "read", no_work)
+    monkeypatch.setattr(numpy_file.NumpyFile, "read", unexpected_work)
     assert output.partition("/")[0] in refused("recon", scan, "--output", output)
 
 

@@ -1,7 +1,6 @@
 """`fourfold recon` goes on where it was ended, whatever the method."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -27,13 +26,13 @@ COMMAND = ["recon", "scan.npz", "--method", "convdecoder", *SETTINGS.split(), "2
 CLASSICAL = ["recon", "scan.npz", "--method", "tv", "--weight", "0.002", "--iterations", "20", "-o", "image.npz"]
 
 
-pytestmark = pytest.mark.usefixtures("scan", "kept_however_fast")
+pytestmark = pytest.mark.usefixtures("scan", "keep_every_frame")
 
 
 @pytest.fixture
-def kept_however_fast(monkeypatch):
+def keep_every_frame(monkeypatch):
     """Keep every frame: these are small, and none takes as long as a frame that is worth keeping."""
-    monkeypatch.setattr("fourfold.cli.resumable_run.WORTH_KEEPING", 0)
+    monkeypatch.setattr("fourfold.cli.reconstruction.resumable_run.WORTH_KEEPING", 0)
 
 
 @pytest.fixture
@@ -92,7 +91,8 @@ def test_a_killed_volume_goes_on(command, tmp_path, capsys, fitted):
     """The process is killed in its second frame, in which it would stay for minutes."""
     code = f"""
 import time
-from fourfold.cli import resumable_run
+import torch
+from fourfold.cli.reconstruction import resumable_run
 from fourfold.methods.classical.total_variation import TotalVariation
 from fourfold.cli.main import main
 from fourfold.formats import writer
@@ -109,11 +109,10 @@ def once(*given):
     return solve(*given)
 
 kind.solve = once
+torch.set_num_threads({torch.get_num_threads()})
 main({command!r})
 """
-    process = subprocess.Popen(
-        [sys.executable, "-c", code], env=os.environ | {"OMP_NUM_THREADS": str(torch.get_num_threads())}
-    )
+    process = subprocess.Popen([sys.executable, "-c", code])
     end = time.monotonic() + 300
     while not any([*folder.glob("[!.]*.npz")] for folder in kept(tmp_path)):
         assert process.poll() is None
@@ -127,20 +126,20 @@ main({command!r})
     assert "An earlier call has finished 1 of the 3 frames" in capsys.readouterr().err
     assert len(fitted) == FRAMES - 1
     assert not kept(tmp_path)
-    gone_on = image()
+    resumed = image()
     assert main([*command, "--force"]) == 0
     assert len(fitted) == 2 * FRAMES - 1
-    assert np.array_equal(gone_on, image())
+    assert np.array_equal(resumed, image())
 
 
 def test_ctrl_c_writes_what_was_reached_and_the_same_command_goes_on(scan, tmp_path, monkeypatch, capsys, fitted):
     with monkeypatch.context() as patch:
         ends_at_check(patch, 4)
         assert main(COMMAND) == 0
-    said = capsys.readouterr()
-    assert "2 frame(s)" in said.out
-    assert "interrupted" in said.err
-    assert "the same command goes on with the frames that are missing" in said.err
+    printed = capsys.readouterr()
+    assert "2 frame(s)" in printed.out
+    assert "interrupted" in printed.err
+    assert "the same command goes on with the frames that are missing" in printed.err
     assert image().shape == (2, *scan.shape)
     assert main([*COMMAND, "--json"]) == 0
     record = json.loads(capsys.readouterr().out)
@@ -214,25 +213,25 @@ def test_ctrl_c_in_a_classical_method_keeps_the_finished_frames(named, tmp_path,
     assert main(command) == 0
     assert len(fitted) == FRAMES
     assert not kept(tmp_path)
-    gone_on = image()
+    resumed = image()
     assert main([*command, "--force"]) == 0
-    assert np.array_equal(gone_on, image())
+    assert np.array_equal(resumed, image())
 
 
 def test_an_output_that_came_in_the_meantime_is_kept_and_so_are_the_frames(tmp_path, monkeypatch, capsys, fitted):
     """The same command with `--force` then has nothing to reconstruct."""
 
-    class Late(writer):
+    class OtherProgramWrites(writer):
         def __exit__(self, *what):
             (tmp_path / "image.npz").write_text("precious")
             return super().__exit__(*what)
 
     with monkeypatch.context() as patch:
-        patch.setattr("fourfold.cli.recon.writer", Late)
+        patch.setattr("fourfold.cli.recon.writer", OtherProgramWrites)
         assert main(CLASSICAL) == 2
-    said = capsys.readouterr().err
-    assert "'image.npz' was written by another program in the meantime" in said
-    assert "3 of 3 frames are kept" in said
+    printed = capsys.readouterr().err
+    assert "'image.npz' was written by another program in the meantime" in printed
+    assert "3 of 3 frames are kept" in printed
     assert (tmp_path / "image.npz").read_text() == "precious"
     assert main(CLASSICAL) == 2
     assert (tmp_path / "image.npz").read_text() == "precious"
@@ -261,9 +260,9 @@ def test_the_files_of_an_interrupted_series_of_volumes_are_checked(scan, tmp_pat
     fourfold.save_scan(Scan(kspace, geometry=Geometry((5.0, 1.0, 1.0), None, placements), source=source), "scan.npz")
     command = [*COMMAND[:-1], "a.nii"]
 
-    def interrupted(look):
+    def interrupted(iteration):
         with monkeypatch.context() as patch:
-            ends_at_check(patch, look)
+            ends_at_check(patch, iteration)
             return main(command)
 
     (tmp_path / "a.stack2.nii").write_text("precious")
@@ -282,9 +281,9 @@ def test_the_files_of_an_interrupted_series_of_volumes_are_checked(scan, tmp_pat
 
 def test_fast_frames_and_single_frames_leave_nothing(tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr("fourfold.cli.resumable_run.WORTH_KEEPING", 1000)
+        patch.setattr("fourfold.cli.reconstruction.resumable_run.WORTH_KEEPING", 1000)
         interrupted_in_frame(patch, FRAMES)
         assert main(CLASSICAL) == 130
     assert not kept(tmp_path)
-    monkeypatch.setattr("fourfold.cli.resumable_run.ResumableRun.keep", None)
+    monkeypatch.setattr("fourfold.cli.reconstruction.resumable_run.ResumableRun.keep", None)
     assert main([*CLASSICAL, "--frames", "1"]) == 0

@@ -16,7 +16,7 @@ def shipped(tmp_path, monkeypatch):
     return tmp_path / "shipped"
 
 
-def test_nothing_to_list_is_said(capsys):
+def test_an_empty_list_is_reported(capsys):
     for action in ("list", "verify"):
         assert main(["weights", action]) == 0
         assert "No weights ship" in capsys.readouterr().out
@@ -25,18 +25,18 @@ def test_nothing_to_list_is_said(capsys):
 def test_weights_are_listed(shipped, tmp_path, capsys):
     write_small(shipped / "head-unet", "unet", "head-unet")
     write_small(shipped / "head-varnet", "varnet", "head-varnet")
-    mine = write_small(tmp_path / "mine", "cascade", "mine")
+    own_weights = write_small(tmp_path / "mine", "cascade", "mine")
     assert main(["weights", "list"]) == 0
     table = capsys.readouterr().out
     assert all(word in table for word in ("head-unet", "head-varnet", "CC0-1.0", "Apache-2.0"))
-    assert main(["weights", "list", str(mine), "--json"]) == 0
+    assert main(["weights", "list", str(own_weights), "--json"]) == 0
     (result,) = json.loads(capsys.readouterr().out).values()
-    assert (result["name"], result["network"], result["path"]) == ("mine", "cascade", str(mine))
+    assert (result["name"], result["network"], result["path"]) == ("mine", "cascade", str(own_weights))
     assert result["parameters"] == 2 * (2 * 4 * 9 + 4 + 4 * 4 * 9 + 4 + 4 * 2 * 9 + 2)
     assert result["scores"] == {"psnr, nothing": 12.5}
 
 
-def test_whole_weights_pass(shipped, capsys):
+def test_undamaged_weights_pass(shipped, capsys):
     write_small(shipped / "head-unet", "unet", "head-unet")
     write_small(shipped / "plain", "resnet", "plain", reference_output=None)
     assert main(["weights", "verify"]) == 0
@@ -47,7 +47,7 @@ def test_whole_weights_pass(shipped, capsys):
 
 
 @pytest.mark.parametrize("damage", ["bytes", "reference output", "settings", "network"])
-def test_damage_is_found(damage, shipped, capsys):
+def test_damage_is_detected(damage, shipped, capsys):
     folder = write_small(shipped / "head-unet", "unet", "head-unet")
     weights, manifest = folder / "weights.safetensors", folder / "manifest.json"
     content = json.loads(manifest.read_text())

@@ -39,8 +39,8 @@ def test_size_limits_both_axes_or_none(scan):
 
 
 def test_data_acquired_apart_come_first(scan):
-    apart = torch.ones(1, 6, 10, 30, dtype=torch.complex64)
-    assert torch.equal(central_calibration(scan.replace(calibration_kspace=apart)), apart[..., 3:27])
+    separate = torch.ones(1, 6, 10, 30, dtype=torch.complex64)
+    assert torch.equal(central_calibration(scan.replace(calibration_kspace=separate)), separate[..., 3:27])
 
 
 @pytest.mark.parametrize(("lines", "minimum"), [(0, 6), (4, 6), (12, 13)])
@@ -86,11 +86,11 @@ def test_walsh_works_with_fewer_lines_than_a_kernel(scan):
         estimate_maps(few, sets=2, algorithm="walsh")
 
 
-def test_a_noise_scan_tells_the_automatic_threshold_where_the_object_ends(scan):
+def test_a_noise_scan_sets_the_automatic_threshold_at_the_edge_of_the_object(scan):
     unit = torch.randn(6, 500, dtype=torch.complex64, generator=torch.Generator().manual_seed(0))
     maps = [estimate_maps(scan.replace(noise=deviation * unit)) for deviation in (1e-4, 0.1)]
-    quiet, loud = ((root_sum_of_squares(each) > 0).float().mean() for each in maps)
-    assert loud < quiet - 0.05
+    weak_noise, strong_noise = ((root_sum_of_squares(each) > 0).float().mean() for each in maps)
+    assert strong_noise < weak_noise - 0.05
 
 
 def test_every_frame_gets_its_own_maps():

@@ -53,11 +53,11 @@ def test_maps_have_unit_norm_where_kept_and_are_zero_elsewhere():
     assert torch.allclose(norm[kept], torch.ones(()), atol=1e-5)
     assert not result.maps.movedim(2, -1)[~kept].any()
     assert result.thresholds == (0.9,)
-    everything = espirit(central_calibration(scan), scan.shape, eigenvalue_threshold=0)
-    assert torch.allclose(root_sum_of_squares(everything.maps), torch.ones(()), atol=1e-5)
+    all_maps = espirit(central_calibration(scan), scan.shape, eigenvalue_threshold=0)
+    assert torch.allclose(root_sum_of_squares(all_maps.maps), torch.ones(()), atol=1e-5)
 
 
-def test_equals_its_definition():
+def test_the_operator_equals_its_definition():
     """Kernels from the SVD of the calibration matrix, zero-padded, transformed and decomposed pixel by pixel."""
     coils, lines, kernel, shape = 5, 14, 4, (19, 16)
     calibration = central_calibration(simulate(phantom((40, 36)), coils=coils, snr=20), size=lines)
@@ -85,8 +85,8 @@ def test_two_sets_describe_an_object_that_folds_over():
     image, true = (phantom(shape) > 0).float(), loop_maps(shape, coils)[0, 0]
     scan = simulate(image, coils=coils, snr=200)
     # The central half of the field of view, by leaving out every other column: the outer halves fold in.
-    folded = Scan(scan.kspace[..., ::2].contiguous())
-    result = espirit(central_calibration(folded), folded.shape, sets=2, eigenvalue_threshold=0)
+    aliased = Scan(scan.kspace[..., ::2].contiguous())
+    result = espirit(central_calibration(aliased), aliased.shape, sets=2, eigenvalue_threshold=0)
     inner = slice(24, 72)
     pair = torch.stack([true[:, :, inner], true.roll(48, dims=-1)[:, :, inner]])
     inside = in_object(image)
@@ -125,9 +125,9 @@ def test_frames_are_solved_one_by_one():
     each = [central_calibration(scan) for scan in scans]
     both = espirit(torch.cat(each), (40, 48))
     for index, calibration in enumerate(each):
-        alone = espirit(calibration, (40, 48))
-        assert torch.equal(both.maps[index], alone.maps[0])
-        assert both.thresholds[index] == alone.thresholds[0]
+        single = espirit(calibration, (40, 48))
+        assert torch.equal(both.maps[index], single.maps[0])
+        assert both.thresholds[index] == single.thresholds[0]
 
 
 def test_other_noise_gives_nearly_the_same_maps():

@@ -5,7 +5,7 @@ import pytest
 import torch
 from tests.helpers.bart import bart_of, needs_bart
 
-from fourfold.cli.preparation import Preparation
+from fourfold.cli.reconstruction.preparation import Preparation
 from fourfold.coils.compression import compress_coils
 from fourfold.coils.geometric_compression import compress_coils_geometrically
 from fourfold.coils.root_sum_of_squares import matched_combination, root_sum_of_squares

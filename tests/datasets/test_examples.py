@@ -142,7 +142,7 @@ def test_the_reference_of_raw_data_is_the_combination_or_the_root_sum_of_squares
     assert combined.reference.is_complex()
 
 
-def test_fastmri_lines_lie_along_kx_and_simulated_ones_along_ky_unless_told(volume, heads):
+def test_fastmri_lines_lie_along_kx_and_simulated_ones_along_ky_by_default(volume, heads):
     mask = training_set(raw_settings(volume[0]))[0].mask
     assert bool((mask == mask[:1]).all())
     assert not bool((mask == mask[:, :1]).all())
@@ -182,13 +182,13 @@ def test_raw_data_is_compressed_to_virtual_coils(volume):
 # Chance
 
 
-def test_an_example_is_the_same_whoever_makes_it_and_in_whatever_order(heads):
+def test_an_example_depends_on_no_worker_and_no_order(heads):
     examples = training_set(settings(heads), seed=3)
-    alone = [examples[index] for index in reversed(range(12))][::-1]
+    single = [examples[index] for index in reversed(range(12))][::-1]
     batches = DataLoader(examples, batch_size=4, num_workers=2, collate_fn=collate)
     for number, batch in enumerate(batches):
-        assert same(batch, collate(alone[4 * number : 4 * number + 4]))
-    assert not torch.equal(training_set(settings(heads), seed=4)[0].kspace, alone[0].kspace)
+        assert same(batch, collate(single[4 * number : 4 * number + 4]))
+    assert not torch.equal(training_set(settings(heads), seed=4)[0].kspace, single[0].kspace)
 
 
 def test_workers_that_live_on_see_a_new_epoch_and_a_resumed_training_sees_the_same(heads):
@@ -246,11 +246,11 @@ def test_a_fixed_set_of_masks_is_drawn_from_and_another_one_for_test(heads):
 
 def test_accelerations_are_drawn_each_with_its_centre(heads):
     examples = training_set(settings(heads, masks={"acceleration": (2, 4), "lines": (12, 4)}))
-    drawn = set()
+    accelerations = set()
     for index in range(12):
         sampling = Sampling(examples[index].mask[None])
-        drawn.add((round(sampling.acceleration), sampling.acs_shape[0] >= 12))
-    assert drawn == {(2, True), (4, False)}
+        accelerations.add((round(sampling.acceleration), sampling.acs_shape[0] >= 12))
+    assert accelerations == {(2, True), (4, False)}
 
 
 def test_of_several_kinds_of_masks_each_example_draws_one(heads):
@@ -264,7 +264,7 @@ def test_of_several_kinds_of_masks_each_example_draws_one(heads):
         training_set(settings(heads, masks=[{"lines": 8}, {"lines": 4}], maps="espirit"))
 
 
-def test_an_epoch_of_ones_own_is_moved_by_nobody(heads):
+def test_examples_of_a_named_epoch_keep_it(heads):
     examples = training_set(settings(heads))
     third = examples.at_epoch(3)
     examples.set_epoch(3)
@@ -436,7 +436,7 @@ def test_shading_is_a_positive_field_of_the_strength_that_was_asked_for():
 
 def test_tissues_differ_in_phase_and_keep_their_brightness():
     image = phantom((96, 80))
-    strengths, jumps, even = [], [], []
+    strengths, steps_at_edges, steps_inside = [], [], []
     for seed in range(12):
         streams = RandomStreams(seed, "training")
         plain = simulate_acquisition(image, 1, Simulation(snr=None, phase=0.0), streams).image
@@ -445,10 +445,10 @@ def test_tissues_differ_in_phase_and_keep_their_brightness():
         phase = tissue_phase(image, 0.8, np.random.default_rng(seed))
         strengths.append(float(phase[in_object(image)].std()))
         step = (phase[1:] - phase[:-1]).abs()
-        jumps.append(float(step[(image[1:] - image[:-1]).abs() > 0.3].mean()))
-        even.append(float(step[(image[1:] == image[:-1]) & in_object(image[1:])].mean()))
+        steps_at_edges.append(float(step[(image[1:] - image[:-1]).abs() > 0.3].mean()))
+        steps_inside.append(float(step[(image[1:] == image[:-1]) & in_object(image[1:])].mean()))
     assert 0 < min(strengths) < 0.3 < max(strengths) < 1.2
-    assert sum(jumps) > 1.5 * sum(even), "the phase jumps where the brightness does"
+    assert sum(steps_at_edges) > 1.5 * sum(steps_inside), "the phase jumps where the brightness does"
 
 
 @pytest.mark.parametrize("phase", [None, 0.4])
@@ -535,9 +535,9 @@ def test_the_settings_on_the_page_are_settings():
 )
 def test_settings_that_do_not_suit_are_refused_in_one_sentence(heads, changes, sentence):
     masks = {"lines": 8, "acceleration": 3}
-    with pytest.raises(InputError, match=sentence) as caught:
+    with pytest.raises(InputError, match=sentence) as raised:
         training_set(settings(heads, **({"maps": "espirit", "masks": masks} | changes)))
-    assert "\n" not in str(caught.value)
+    assert "\n" not in str(raised.value)
 
 
 def test_raw_data_that_does_not_suit_is_refused(tmp_path, volume):

@@ -148,7 +148,7 @@ def test_a_share_of_the_frames_is_taken(tmp_path):
 # NIfTI
 
 
-def head_in(tmp_path: Path, affine) -> Path:
+def head_file(tmp_path: Path, affine) -> Path:
     """A volume (x, y, z) with a mark at the front, at the patient's right, one slice from the bottom."""
     array = np.zeros((20, 24, 18), np.int16)
     array[4:16, 4:20, 2:16] = 10
@@ -159,7 +159,7 @@ def head_in(tmp_path: Path, affine) -> Path:
 
 
 def test_slices_of_a_volume_have_the_nose_up_and_the_right_on_the_left(tmp_path):
-    path = head_in(tmp_path, np.eye(4))
+    path = head_file(tmp_path, np.eye(4))
     (volume,) = opened(path, subject=r"sub-\d+")
     assert (volume.subject(0), volume.size(0)) == ("sub-01", (24, 20))
     # Slices 0, 16 and 17 are blank.
@@ -176,7 +176,7 @@ def test_slices_of_a_volume_have_the_nose_up_and_the_right_on_the_left(tmp_path)
 
 
 def test_the_orientation_of_the_file_makes_no_difference(tmp_path):
-    turned = nibabel.load(head_in(tmp_path, np.eye(4)))
+    turned = nibabel.load(head_file(tmp_path, np.eye(4)))
     data = np.asanyarray(turned.dataobj)[::-1].swapaxes(1, 2)
     affine = np.array([[-1.0, 0, 0, 19], [0, 0, 1, 0], [0, 1, 0, 0], [0, 0, 0, 1]])
     nibabel.save(nibabel.Nifti1Image(data, affine), tmp_path / "turned.nii")
@@ -196,7 +196,7 @@ def test_nifti_files_that_hold_no_volume_are_refused(tmp_path):
 # DICOM
 
 
-def test_dicom_needs_pydicom_and_says_so(tmp_path, monkeypatch):
+def test_without_pydicom_the_message_says_how_to_install_it(tmp_path, monkeypatch):
     (tmp_path / "image").write_bytes(bytes(128) + b"DICM" + bytes(8))
     monkeypatch.setitem(sys.modules, "pydicom", None)
     with pytest.raises(InputError, match="pip install pydicom"):
@@ -303,7 +303,7 @@ def test_no_file_stays_open(tmp_path):
     assert sorted(OPEN_FILES.iterdir()) == before
 
 
-class Leaking(Examples):
+class LeakingExamples(Examples):
     """Keeps what it made, as a data set must not."""
 
     def __getitem__(self, index):
@@ -312,13 +312,13 @@ class Leaking(Examples):
         return example
 
 
-@pytest.mark.parametrize("kind", [Examples, Leaking])
+@pytest.mark.parametrize("kind", [Examples, LeakingExamples])
 def test_workers_do_not_grow(tmp_path, kind):
     if not Path("/proc/self/smaps_rollup").exists():
         pytest.skip("needs /proc, which tells the memory of each process")
     examples = raw_folder(tmp_path)
     examples.__class__ = kind
-    early, late = growth(examples, slices=400, workers=2)
-    grown = (late - early) / 2**20
+    before, after = growth(examples, slices=400, workers=2)
+    grown = (after - before) / 2**20
     # 360 slices of 2×32×32 samples, 20 times over, are 112 MiB.
-    assert (grown > 60) == (kind is Leaking)
+    assert (grown > 60) == (kind is LeakingExamples)

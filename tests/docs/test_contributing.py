@@ -75,9 +75,9 @@ def test_the_listed_tests_pass(copy):
 
 
 def test_the_commands_find_the_parts(copy):
-    shown = " ".join(run(copy, "-c", COMMANDS).split())
-    assert "--taper" in shown
-    assert "Hann window" in shown
+    printed = " ".join(run(copy, "-c", COMMANDS).split())
+    assert "--taper" in printed
+    assert "Hann window" in printed
 
 
 def test_the_listings_follow_the_rules(copy):

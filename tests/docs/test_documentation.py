@@ -58,16 +58,16 @@ def blocks(page: str, *languages: str) -> list[tuple[str, int, str]]:
     """Return language, line and text of the listings of a page in some languages."""
     text = PAGES[page]
     return [
-        (found[1], text.count("\n", 0, found.start(2)), found[2])
-        for found in BLOCK.finditer(text)
-        if found[1] in languages
+        (block[1], text.count("\n", 0, block.start(2)), block[2])
+        for block in BLOCK.finditer(text)
+        if block[1] in languages
     ]
 
 
 def commands(text: str) -> list[list[str]]:
     """Return the words after ``fourfold`` of each of its command lines."""
-    found = (COMMAND.match(line.strip()) for line in text.splitlines())
-    return [shlex.split(line[1], comments=True) for line in found if line]
+    command_lines = (COMMAND.match(line.strip()) for line in text.splitlines())
+    return [shlex.split(line[1], comments=True) for line in command_lines if line]
 
 
 def inline_commands(page: str) -> list[str]:
@@ -100,7 +100,7 @@ def named_files(tmp_path_factory):
 
 
 @pytest.fixture
-def workplace(named_files, tmp_path, monkeypatch):
+def working_folder(named_files, tmp_path, monkeypatch):
     """Make a copy of these files the working folder, and let untrained networks end after a few iterations."""
     shutil.copytree(named_files, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
@@ -131,7 +131,7 @@ def parse(arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> int:
 # Listings
 
 
-@pytest.mark.usefixtures("workplace")
+@pytest.mark.usefixtures("working_folder")
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "python", "sh")])
 def test_listings_run_as_they_stand(page, capsys, monkeypatch):
     for language, line, text in blocks(page, "python", "sh"):
@@ -180,12 +180,12 @@ def test_the_examples_of_the_helps_are_understood(command, monkeypatch, tmp_path
 @pytest.fixture(scope="module")
 def helps():
     """Return the helps of all commands, each line whole."""
-    shown = io.StringIO()
-    with pytest.MonkeyPatch.context() as patch, redirect_stdout(shown):
+    printed = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(printed):
         patch.setenv("COLUMNS", "1000")
         for words in [[name] for name in _COMMANDS] + [[name, each] for name in _BRANCHES for each in _BRANCHES[name]]:
             assert main([*words, "--help"]) == 0
-    return shown.getvalue()
+    return printed.getvalue()
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -212,7 +212,7 @@ def anchors(text: str) -> set[str]:
 
 
 @pytest.mark.parametrize("page", [*PAGES, "CONTRIBUTING.md", "CHANGELOG.md"])
-def test_links_lead_somewhere(page):
+def test_links_in_the_pages_exist(page):
     text = (ROOT / page).read_text()
     for target, anchor in re.findall(r"\]\(([^)#:\s]*)(?:#([^)]*))?\)", text):
         path = (ROOT / page).parent / target if target else ROOT / page

@@ -126,7 +126,7 @@ def test_the_control_group_counts(tmp_path, monkeypatch, line, names):
     assert list(memory._of_groups()) == [2600]
 
 
-def test_the_system_tells_how_much_is_free():
+def test_the_free_memory_is_read_from_the_system():
     assert memory_at_hand() is None or memory_at_hand() > 0
 
 
@@ -158,7 +158,7 @@ def test_lack_of_memory_is_one_sentence(tmp_path, monkeypatch, capsys, error):
     assert capsys.readouterr().err.startswith("fourfold: The memory does not suffice: choose fewer frames")
 
 
-def test_a_fault_of_ours_is_still_seen(tmp_path, monkeypatch):
+def test_other_errors_are_raised_unchanged(tmp_path, monkeypatch):
     def read(*_):
         raise RuntimeError("a fault")
 
@@ -280,8 +280,8 @@ def test_a_large_compressed_file_is_read_in_blocks(tmp_path, monkeypatch):
     np.savez_compressed(tmp_path / "a.npz", kspace=np.concatenate([KSPACE, KSPACE, KSPACE[:1]]))
     file = open_scan(tmp_path / "a.npz")
     assert file.block == 2
-    found = torch.cat([scan.kspace for scan in file])
-    np.testing.assert_array_equal(found.numpy(), np.concatenate([KSPACE, KSPACE, KSPACE[:1]]))
+    kspace = torch.cat([scan.kspace for scan in file])
+    np.testing.assert_array_equal(kspace.numpy(), np.concatenate([KSPACE, KSPACE, KSPACE[:1]]))
 
 
 def sparse_cfl(path, sizes):
@@ -411,7 +411,7 @@ def test_an_mrd_matrix_that_does_not_fit_is_refused(tmp_path, free):
         open_scan(path)
 
 
-def test_info_on_bombs_takes_little(tmp_path):
+def test_info_on_compressed_zeros_takes_little_memory(tmp_path):
     """In a process of its own, whose peak is that of these refusals alone."""
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file.create_dataset("kspace", (10**8, 8, 9999, 9999), np.complex64, chunks=(1, 1, 9, 9), compression="gzip")
@@ -432,7 +432,7 @@ def test_info_on_bombs_takes_little(tmp_path):
         print(json.dumps([said, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - base) / 1024]))
     """
     done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=True)
-    said, megabytes = json.loads(done.stdout)
-    assert len(said) == 3
-    assert all("of memory, more than half of the" in sentence for sentence in said)
+    message, megabytes = json.loads(done.stdout)
+    assert len(message) == 3
+    assert all("of memory, more than half of the" in sentence for sentence in message)
     assert megabytes < 100

@@ -165,8 +165,8 @@ def test_bart_writes_what_is_read(tmp_path):
     run_bart(tmp_path, "rss", 8, "image", "rss")
     scan = open_scan(tmp_path / "kspace")[0]
     rss = read_cfl(tmp_path / "rss").real
-    found = ifft(scan.kspace)[0].abs().square().sum(dim=0).sqrt()
-    np.testing.assert_allclose(found.numpy(), rss, rtol=1e-4, atol=1e-5 * rss.max())
+    image = ifft(scan.kspace)[0].abs().square().sum(dim=0).sqrt()
+    np.testing.assert_allclose(image.numpy(), rss, rtol=1e-4, atol=1e-5 * rss.max())
 
 
 @needs_bart
@@ -176,8 +176,8 @@ def test_bart_reads_what_is_written(tmp_path):
     save_scan(scan, tmp_path / "ours.cfl")
     assert run_bart(tmp_path, "show", "-m", "ours").split()[-16:] == [str(n) for n in (12, 10, 1, 3, *[1] * 12)]
     run_bart(tmp_path, "fft", "-i", "-u", 3, "ours", "image")
-    found = read_cfl(tmp_path / "image")[:, :, 0].transpose(2, 0, 1)
-    np.testing.assert_allclose(found, image[0].numpy(), atol=1e-5)
+    read = read_cfl(tmp_path / "image")[:, :, 0].transpose(2, 0, 1)
+    np.testing.assert_allclose(read, image[0].numpy(), atol=1e-5)
 
 
 def test_real_pairs_equal_the_same_data_as_npz(data):

@@ -79,12 +79,12 @@ FAULTS = {
 @pytest.mark.parametrize("suffix", [".npz", ".h5", ".cfl"])
 @pytest.mark.parametrize("fault", FAULTS)
 def test_what_is_no_kspace_is_refused_with_its_cause(file, kspace, fault, suffix):
-    spoil, sentence = FAULTS[fault]
-    with pytest.raises(InputError, match=sentence) as caught:
-        file(spoil(kspace).astype(np.complex64), suffix)[0]
-    assert "\n" not in str(caught.value)
+    damage, sentence = FAULTS[fault]
+    with pytest.raises(InputError, match=sentence) as raised:
+        file(damage(kspace).astype(np.complex64), suffix)[0]
+    assert "\n" not in str(raised.value)
     if fault != "spiral":  # its energy at the edge is refused in any scan
-        assert file(spoil(kspace).astype(np.complex64), suffix, check_content=False)[0].frames == 1
+        assert file(damage(kspace).astype(np.complex64), suffix, check_content=False)[0].frames == 1
 
 
 def swapped_series(kspace, share):

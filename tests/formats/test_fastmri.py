@@ -205,7 +205,7 @@ def test_full_mask_beside_undersampled_kspace_is_not_believed(tmp_path, name):
     )
 
 
-def test_limits_that_leave_out_data_are_not_used_and_this_is_said(tmp_path):
+def test_limits_that_leave_out_data_are_not_used_and_have_a_note(tmp_path):
     scan = open_scan(write_fastmri(tmp_path / "volume.h5", fft_of_noise()))[0]
     assert scan.fully_sampled
     assert "padded_columns" not in scan.sampling.details
@@ -225,7 +225,7 @@ def test_header_with_exchanged_axes_is_read_by_the_axes_that_agree(tmp_path):
     assert "64×46 but the k-space has 46×64: its axes were exchanged" in scan.source.notes[0]
 
 
-def test_header_of_another_matrix_is_said(tmp_path):
+def test_a_header_of_another_matrix_has_a_note(tmp_path):
     scan = open_scan(write_fastmri(tmp_path / "volume.h5", fft_of_noise()[..., 8:-8, :], reconstructions=False))[0]
     assert "The header gives the matrix as 64×46 but the k-space has 48×46" in scan.source.notes[0]
 
@@ -285,17 +285,17 @@ def test_frames_load_together_and_survive_pickling(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("array", "found"),
+    ("array", "message"),
     [
         (np.zeros((3, 4, 8, 8, 2), np.float32), "float32"),
         (np.zeros((8, 8), np.complex64), r"has shape \(8, 8\)"),
         (np.zeros((0, 4, 8, 8), np.complex64), r"has shape \(0, 4, 8, 8\)"),
     ],
 )
-def test_other_kspace_is_refused(tmp_path, array, found):
+def test_other_kspace_is_refused(tmp_path, array, message):
     with h5py.File(tmp_path / "volume.h5", "w") as file:
         file["kspace"] = array
-    with pytest.raises(InputError, match=found):
+    with pytest.raises(InputError, match=message):
         open_scan(tmp_path / "volume.h5")
 
 

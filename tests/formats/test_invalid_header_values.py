@@ -16,7 +16,7 @@ from fourfold.formats import open_scan
 TEXTS = ("0", "-1", "NaN", "inf", "-inf", "23.9996", "1e400", "1e-320", "1e308", "65535", "9" * 25, "many", " ", "1_0")
 
 
-def awkward(xml):
+def invalid_headers(xml):
     """Yield the header with each of its values replaced in turn, and with each left out."""
     for value in re.finditer(r"<(\w+)>([^<>]+)</\1>", xml):
         yield from (xml[: value.start(2)] + text + xml[value.end(2) :] for text in TEXTS)
@@ -36,7 +36,7 @@ def is_read_or_refused(path):
 def test_mrd_headers_are_read_or_refused(tmp_path):
     path = write_mrd(tmp_path / "a.h5", MrdHeader(), slice_lines(make_image((2, 20, 32))))
     outcomes = set()
-    for xml in awkward(MrdHeader().xml()):
+    for xml in invalid_headers(MrdHeader().xml()):
         with h5py.File(path, "a") as file:
             file["dataset/xml"][0] = xml
         outcomes.add(is_read_or_refused(path))
@@ -49,7 +49,7 @@ def test_fastmri_headers_are_read_or_refused(tmp_path):
     with h5py.File(path, "w") as file:
         file["kspace"] = full_kspace()[:1]
     outcomes = set()
-    for xml in awkward(fastmri_header()):
+    for xml in invalid_headers(fastmri_header()):
         with h5py.File(path, "a") as file:
             if "ismrmrd_header" in file:
                 del file["ismrmrd_header"]

@@ -126,13 +126,14 @@ def test_asymmetric_echo_is_placed_by_its_centre_sample(tmp_path):
 def test_discarded_samples_are_not_used(tmp_path, reverse):
     image = make_image((2, 20, 32))
     kspace = numpy_fft(image)
-    spoilt = kspace.copy()
-    spoilt[..., :4], spoilt[..., 30:] = 1e6, 1e6
-    way = slice(None, None, -1 if reverse else 1)
+    with_discarded = kspace.copy()
+    with_discarded[..., :4], with_discarded[..., 30:] = 1e6, 1e6
+    order = slice(None, None, -1 if reverse else 1)
     ends = (2, 4) if reverse else (4, 2)
     flags = (ismrmrd.ACQ_IS_REVERSE,) if reverse else ()
     lines = [
-        mrd_line(spoilt[:, ky, way], ky, flags=flags, discard_pre=ends[0], discard_post=ends[1]) for ky in range(20)
+        mrd_line(with_discarded[:, ky, order], ky, flags=flags, discard_pre=ends[0], discard_post=ends[1])
+        for ky in range(20)
     ]
     protocol = MrdHeader(recon_fov=(128.0, 60.0, 5.0))
     scan = open_scan(write_mrd(tmp_path / "a.h5", protocol, lines))[0]
@@ -143,10 +144,10 @@ def test_discarded_samples_are_not_used(tmp_path, reverse):
 
 def test_lines_that_are_not_for_images_are_left_out(tmp_path):
     image = make_image((2, 20, 32))
-    rubbish = np.full((2, 32), 1e6, np.complex64)
+    not_for_images = np.full((2, 32), 1e6, np.complex64)
     names = ("NAVIGATION", "PHASECORR", "HPFEEDBACK", "DUMMYSCAN", "RTFEEDBACK")
     flags = [getattr(ismrmrd, f"ACQ_IS_{name}_DATA") for name in names]
-    lines = [mrd_line(rubbish, 10, flags=(flag,)) for flag in flags] + slice_lines(image)
+    lines = [mrd_line(not_for_images, 10, flags=(flag,)) for flag in flags] + slice_lines(image)
     scan = open_scan(write_mrd(tmp_path / "a.h5", MrdHeader(), lines))[0]
     np.testing.assert_allclose(ifft(scan.kspace)[0].numpy(), cropped(image), atol=1e-5)
     assert scan.source.details["lines"] == {"imaging": 20, "calibration_apart": 0, "noise": 0, "left_out": 5}
@@ -259,8 +260,8 @@ def test_position_and_directions_place_every_voxel(tmp_path):
     protocol = MrdHeader(recon_fov=(64.0, 30.0, 5.0))
     scan = open_scan(write_mrd(tmp_path / "a.h5", protocol, lines))[0]
     assert scan.geometry.image_size == (10, 16)
-    found = ifft(scan.kspace)[0, 0].abs()
-    y, x = np.unravel_index(int(found.argmax()), found.shape)
+    magnitude = ifft(scan.kspace)[0, 0].abs()
+    y, x = np.unravel_index(int(magnitude.argmax()), magnitude.shape)
     # Both the full grid and the cut one are centred on the same voxel.
     for shape, (row, column) in ((scan.shape, (y, x)), ((10, 16), (y - 5, x))):
         place = affine(scan.geometry, shape) @ (column, row, 0, 1)
@@ -283,7 +284,7 @@ def test_a_field_of_view_that_is_not_known_is_not_invented(tmp_path, nothing):
     assert ["Oversampling along x" in note for note in file.notes] == [True]
 
 
-def test_a_known_header_leaves_no_remark(tmp_path):
+def test_a_known_header_leaves_no_note(tmp_path):
     assert open_scan(write_mrd(tmp_path / "a.h5", MrdHeader(), slice_lines(make_image((2, 20, 32))))).notes == ()
 
 

@@ -31,8 +31,8 @@ def protocol(centre, ny=NY, nz=1, lines=(0, 0)):
 
 def partial(path, kspace, centre, step=1, **fields):
     """Write lines from START on but for the last eight, every `step`-th of them outside of the middle 16."""
-    wanted = [ky for ky in range(START, NY - 8) if (ky - NY // 2) % step == 0 or abs(ky - NY // 2) < 8]
-    return write_mrd(path, protocol(centre), [mrd_line(kspace[:, ky], ky - START, **fields) for ky in wanted])
+    acquired = [ky for ky in range(START, NY - 8) if (ky - NY // 2) % step == 0 or abs(ky - NY // 2) < 8]
+    return write_mrd(path, protocol(centre), [mrd_line(kspace[:, ky], ky - START, **fields) for ky in acquired])
 
 
 @pytest.mark.parametrize("step", [1, 2, 3])
@@ -43,8 +43,8 @@ def test_a_wrong_centre_of_lines_is_refused_and_taken_from_the_data(tmp_path, ks
     with pytest.raises(InputError, match=r"centre.*--centre data") as refusal:
         open_scan(path)[0]
     if wrong:  # lines from 0 do not even fit the grid
-        found = f"kspace_encode_step_1 = {CENTRE}, but the centre of kspace_encoding_step_1 is {wrong}:"
-        assert found in str(refusal.value)
+        message = f"kspace_encode_step_1 = {CENTRE}, but the centre of kspace_encoding_step_1 is {wrong}:"
+        assert message in str(refusal.value)
     for centre in ("data", f"line={CENTRE}"):
         scan = open_scan(path, centre=centre)[0]
         assert torch.equal(scan.kspace, right.kspace)
@@ -145,7 +145,7 @@ def test_partial_fourier_may_stop_short_of_the_centre(tmp_path, kspace):
     assert open_scan(write_mrd(tmp_path / "a.h5", protocol(NY // 2), lines))[0].frames == 1
 
 
-def test_imaging_lines_without_the_centre_are_told_from_a_wrong_mask(tmp_path, kspace):
+def test_imaging_lines_without_the_centre_are_distinguished_from_a_wrong_mask(tmp_path, kspace):
     calibration = range(NY // 2 - 12, NY // 2 + 12)
     flags = [ismrmrd.ACQ_IS_PARALLEL_CALIBRATION]
     lines = [mrd_line(kspace[:, ky], ky, flags=flags if ky in calibration else ()) for ky in range(NY)]

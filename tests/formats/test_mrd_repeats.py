@@ -54,7 +54,7 @@ def test_repeats_that_differ_by_noise_are_averaged_and_counted(tmp_path):
     assert one.source.notes == ()
 
 
-def test_averages_are_counted_by_their_distinct_values_and_a_part_of_one_is_said(tmp_path):
+def test_averages_are_counted_by_their_distinct_values_and_an_incomplete_one_has_a_note(tmp_path):
     lines = [part for average in (0, 2, 4) for part in slice_lines(noisy(HEAD, average), average=average)]
     lines += slice_lines(noisy(HEAD, 10), average=10)[10:22]
     scan = read(tmp_path / "a.h5", lines)[0]
@@ -126,10 +126,10 @@ def test_slices_without_a_slice_counter_are_refused(tmp_path):
     assert "Every line was acquired 3 times" in open_scan(path, repeats="average")[0].source.notes[0]
 
 
-def test_moderate_differences_are_averaged_and_said(tmp_path):
-    weaker = 0.75 * HEAD
-    scan = read(tmp_path / "a.h5", slice_lines(noisy(HEAD, 0), average=0) + slice_lines(noisy(weaker, 1), average=1))[0]
-    np.testing.assert_allclose(ifft(scan.kspace)[0].numpy(), (HEAD + weaker) / 2, atol=0.02)
+def test_moderate_differences_are_averaged_with_a_note(tmp_path):
+    darker = 0.75 * HEAD
+    scan = read(tmp_path / "a.h5", slice_lines(noisy(HEAD, 0), average=0) + slice_lines(noisy(darker, 1), average=1))[0]
+    np.testing.assert_allclose(ifft(scan.kspace)[0].numpy(), (HEAD + darker) / 2, atol=0.02)
     assert scan.source.notes[1] == "Repeated lines differ by more than 10% of their signal, which is not noise."
 
 
@@ -192,10 +192,10 @@ def test_ranks_follow_the_average_then_the_file():
 
 @pytest.mark.parametrize("centre", [0, 1, 5])
 @pytest.mark.parametrize("step", [0, 1])
-@pytest.mark.parametrize("shown", [5.0, 10.0])
-def test_lines_of_one_partition_are_slices_whatever_the_matrix(tmp_path, centre, step, shown):
+@pytest.mark.parametrize("field_of_view", [5.0, 10.0])
+def test_lines_of_one_partition_are_slices_whatever_the_matrix(tmp_path, centre, step, field_of_view):
     protocol = MrdHeader(
-        (SIZE, SIZE, 2), (128.0, 128.0, 10.0), (SIZE, SIZE, 2), (128.0, 128.0, shown), (SIZE // 2, centre)
+        (SIZE, SIZE, 2), (128.0, 128.0, 10.0), (SIZE, SIZE, 2), (128.0, 128.0, field_of_view), (SIZE // 2, centre)
     )
     images = [noisy(HEAD * (1 + index), index) for index in range(3)]
     lines = [
@@ -212,7 +212,7 @@ def test_lines_of_one_partition_are_slices_whatever_the_matrix(tmp_path, centre,
     for scan, image in zip(file, images, strict=True):
         np.testing.assert_allclose(ifft(scan.kspace)[0].numpy(), image, atol=1e-5)
     assert "has 2 partitions, but all lines are of the same one" in file.notes[0]
-    assert open_scan(write_mrd(tmp_path / "b.h5", protocol, lines[:SIZE])).volume.voxel_size == (shown, 4, 4)
+    assert open_scan(write_mrd(tmp_path / "b.h5", protocol, lines[:SIZE])).volume.voxel_size == (field_of_view, 4, 4)
 
 
 def test_two_partitions_stay_a_volume(tmp_path):

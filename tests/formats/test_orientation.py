@@ -13,12 +13,12 @@ from fourfold.methods.classical.zero_filled import ZeroFilled
 # Brightness and place of blobs, in mm to the left, back and head of the patient.
 BLOBS = ((1.0, (20.0, 0.0, 0.0)), (0.8, (0.0, 16.0, 0.0)), (0.6, (0.0, 0.0, 12.0)))
 WIDTH = 5.0
-TOWARDS = {"L": (1, 0, 0), "R": (-1, 0, 0), "P": (0, 1, 0), "A": (0, -1, 0), "S": (0, 0, 1), "I": (0, 0, -1)}
+DIRECTIONS = {"L": (1, 0, 0), "R": (-1, 0, 0), "P": (0, 1, 0), "A": (0, -1, 0), "S": (0, 0, 1), "I": (0, 0, -1)}
 TILT = np.array([[np.cos(0.4), np.sin(0.4), 0], [-np.sin(0.4), np.cos(0.4), 0], [0, 0, 1]])
 
 
 def letters(codes):
-    return np.array([TOWARDS[letter] for letter in codes], float)
+    return np.array([DIRECTIONS[letter] for letter in codes], float)
 
 
 # Directions of readout, phase and slices; the slices' plane.
@@ -86,15 +86,15 @@ def test_letters_stand_on_the_side_where_a_blob_is(tmp_path, name):
     made = ZeroFilled()(load(write_phantom(tmp_path / "a.h5", axes, [(1.0, CENTRE + offset)])))
     placement = made.geometry.placements[0]
     assert plane_name(placement) == plane
-    shown = orient_for_display(made.magnitude.numpy(), made.geometry)
+    displayed = orient_for_display(made.magnitude.numpy(), made.geometry)
     edges = views(made.geometry)[0].edges(placement)
     # As radiologists expect them; oblique planes have a second letter.
     expected = {"axial": "RALP", "coronal": "RSLI", "sagittal": "ASPI"}[plane.removeprefix("oblique ")]
     assert "".join(edge[0] for edge in edges) == expected
     assert any(len(edge) == 2 for edge in edges) == plane.startswith("oblique")
-    rows, columns = np.indices(shown.shape[1:])
-    down = (shown * (rows - shown.shape[1] // 2)).sum() / shown.sum()
-    right = (shown * (columns - shown.shape[2] // 2)).sum() / shown.sum()
+    rows, columns = np.indices(displayed.shape[1:])
+    down = (displayed * (rows - displayed.shape[1] // 2)).sum() / displayed.sum()
+    right = (displayed * (columns - displayed.shape[2] // 2)).sum() / displayed.sum()
     for steps, (low, high) in ((right, edges[::2]), (down, edges[1::2])):
         assert abs(steps) > 0.5
-        assert np.sign(steps) == np.sign(offset @ TOWARDS[high[0]]) == -np.sign(offset @ TOWARDS[low[0]])
+        assert np.sign(steps) == np.sign(offset @ DIRECTIONS[high[0]]) == -np.sign(offset @ DIRECTIONS[low[0]])

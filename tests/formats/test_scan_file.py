@@ -37,16 +37,16 @@ def test_field_of_view_is_cut_around_the_centre(size, data):
     kept = data.draw(st.integers(1, size))
     kspace = random_kspace(3, size)
     expected = fft(ifft(kspace, (-1,))[:, centre_slice(size, kept)], (-1,))
-    found = crop_field_of_view(kspace.numpy(), kept)
-    assert found.dtype == np.complex64
-    torch.testing.assert_close(torch.from_numpy(found), expected)
+    cropped = crop_field_of_view(kspace.numpy(), kept)
+    assert cropped.dtype == np.complex64
+    torch.testing.assert_close(torch.from_numpy(cropped), expected)
 
 
 AXES = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
 
 
 @pytest.mark.parametrize("suffix", [".npz", ".h5", ".cfl"])
-def test_summary_tells_what_a_file_holds(tmp_path, suffix):
+def test_the_summary_states_what_a_file_holds(tmp_path, suffix):
     mask = torch.zeros(1, 16, 12, dtype=torch.bool)
     mask[:, :, ::3] = mask[:, :, 4:8] = True
     scan = Scan(

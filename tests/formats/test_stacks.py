@@ -96,7 +96,7 @@ def test_slabs_that_overlap_are_stacks_of_their_own():
     assert rows_of(placements, labels) == rows_of([], labels) == [((0, 1, 2, 3),), ((4, 5, 6, 7),)]
 
 
-def test_directions_alone_tell_planes_apart():
+def test_directions_alone_distinguish_planes():
     turned = [Placement(*AXIAL), Placement(*AXIAL), Placement(*CORONAL)]
     assert rows_of(turned, [{"slice": index} for index in range(3)]) == [((0, 1),), ((2,),)]
 
@@ -205,9 +205,9 @@ def test_each_stack_has_the_records_of_its_own_frames(tmp_path):
         ({"solver": "fista"}, {"solver": "fista", "weight": 5}),
         strict=True,
     ):
-        found = json.loads(nibabel.load(path).header.extensions[0].get_content())
-        assert [frame["details"]["weight"] for frame in found["by_frame"]] == [frame.details["weight"] for frame in own]
-        assert (found["scale"], found["details"], found["seconds"]) == (scale, details, 7.0)
+        read = json.loads(nibabel.load(path).header.extensions[0].get_content())
+        assert [frame["details"]["weight"] for frame in read["by_frame"]] == [frame.details["weight"] for frame in own]
+        assert (read["scale"], read["details"], read["seconds"]) == (scale, details, 7.0)
 
 
 def test_recon_names_every_file_and_checks_them_before_the_work(tmp_path, capsys, monkeypatch):

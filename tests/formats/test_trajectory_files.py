@@ -161,8 +161,8 @@ def test_matrices_of_usual_scans_are_derived(tmp_path, size, oversampling):
         assert file.matrix == (size, size)
 
 
-FAR = 128
-SHOTS = {"radial": radial((FAR, FAR), 40, 2 * FAR), "spiral": spiral((FAR, FAR), 8, 2000)}
+OUTSIDE = 128
+SHOTS = {"radial": radial((OUTSIDE, OUTSIDE), 40, 2 * OUTSIDE), "spiral": spiral((OUTSIDE, OUTSIDE), 8, 2000)}
 DERIVED = (
     "The file gives no matrix: the points of the trajectory were taken as cycles per field of view, and the matrix "
 )
@@ -172,7 +172,7 @@ DERIVED = (
 @pytest.mark.parametrize("field_of_view", [20, 24, 30])
 def test_points_in_rad_per_cm_are_refused_by_what_the_samples_say(tmp_path, name, field_of_view):
     """In cycles per field of view they reach ±64, in rad/cm ±64 · 2π / field of view in cm, a matrix as good as any."""
-    scan = simulate(phantom((FAR, FAR)), coils=4, trajectory=SHOTS[name])
+    scan = simulate(phantom((OUTSIDE, OUTSIDE)), coils=4, trajectory=SHOTS[name])
     for points, right in ((SHOTS[name].points, True), (SHOTS[name].points * 2 * np.pi / field_of_view, False)):
         path = save(tmp_path / "scan.npz", kspace=scan.kspace[0].numpy(), trajectory=points[0].numpy())
         if right:
@@ -205,11 +205,13 @@ def test_shots_closer_together_than_the_matrix_needs_leave_a_note(tmp_path):
 
 def test_of_noise_along_shots_nothing_is_claimed(tmp_path):
     rng = np.random.default_rng(0)
-    trajectory = radial((FAR, FAR), 40, 6 * FAR)
-    noise = (rng.standard_normal((2, 40, 6 * FAR)) + 1j * rng.standard_normal((2, 40, 6 * FAR))).astype(np.complex64)
+    trajectory = radial((OUTSIDE, OUTSIDE), 40, 6 * OUTSIDE)
+    noise = (rng.standard_normal((2, 40, 6 * OUTSIDE)) + 1j * rng.standard_normal((2, 40, 6 * OUTSIDE))).astype(
+        np.complex64
+    )
     path = save(tmp_path / "a.npz", kspace=noise, trajectory=trajectory.points[0].numpy())
     assert open_scan(path)[0].coils == 2
-    signal = simulate(phantom((FAR, FAR)), coils=2, trajectory=trajectory).kspace[0].numpy()
+    signal = simulate(phantom((OUTSIDE, OUTSIDE)), coils=2, trajectory=trajectory).kspace[0].numpy()
     scale = np.sqrt(np.mean(np.abs(signal) ** 2))
     path = save(tmp_path / "a.npz", kspace=signal + 0.3 * scale * noise, trajectory=trajectory.points[0].numpy())
     assert not any("fields of view wide" in note for note in open_scan(path)[0].source.notes)
@@ -217,9 +219,9 @@ def test_of_noise_along_shots_nothing_is_claimed(tmp_path):
 
 def test_a_matrix_that_is_too_small_is_seen_by_what_the_samples_say(tmp_path):
     points = SHOTS["radial"].points[0].numpy()
-    scan = simulate(phantom((FAR, FAR)), coils=4, trajectory=SHOTS["radial"])
-    path = save(tmp_path / "a.npz", kspace=scan.kspace[0].numpy(), k=(points[..., 1] + 1j * points[..., 0]) / FAR)
-    assert open_scan(path, matrix=(FAR, FAR))[0].source.notes == ()
+    scan = simulate(phantom((OUTSIDE, OUTSIDE)), coils=4, trajectory=SHOTS["radial"])
+    path = save(tmp_path / "a.npz", kspace=scan.kspace[0].numpy(), k=(points[..., 1] + 1j * points[..., 0]) / OUTSIDE)
+    assert open_scan(path, matrix=(OUTSIDE, OUTSIDE))[0].source.notes == ()
     with pytest.raises(InputError, match=r"2\.7 fields of view wide, .* or the matrix is too small"):
         open_scan(path, matrix=(32, 32))[0]
     assert open_scan(path, matrix=(32, 32), check_content=False)[0].shape == (32, 32)
@@ -266,8 +268,8 @@ def test_the_command_line_takes_such_scans(tmp_path, capsys, monkeypatch):
         == 0
     )
     assert main(["compare", "scan.npz", "--methods", "zero-filled,grappa"]) == 0
-    told = capsys.readouterr()
-    assert "Not reconstructed: grappa" in " ".join((told.out + told.err).split())
+    printed = capsys.readouterr()
+    assert "Not reconstructed: grappa" in " ".join((printed.out + printed.err).split())
 
 
 def test_scans_move_between_devices_and_keep_their_trajectory():

@@ -14,6 +14,7 @@ from fourfold import memory
 from fourfold.errors import InputError
 from fourfold.files.input import check_file
 from fourfold.formats import load, open_scan
+from fourfold.formats.registry import readers
 
 KSPACE = (np.random.default_rng(0).normal(size=(2, 3, 16, 16)) + 1j).astype(np.complex64)
 
@@ -146,9 +147,8 @@ def test_any_damage_is_read_as_it_stands_or_refused_in_one_sentence(tmp_path, na
 def test_unknown_format_lists_the_known_ones(tmp_path):
     (tmp_path / "a.h5").write_text("hello")
     text = refused(tmp_path / "a.h5")
-    assert (
-        "is in no format that fourfold knows; it reads fastMRI HDF5, MRD (ISMRMRD) HDF5, NumPy npz and BART cfl" in text
-    )
+    assert "in no format that fourfold knows" in text
+    assert all(name in text for name in readers())
 
 
 def test_hdf5_of_other_content(tmp_path):

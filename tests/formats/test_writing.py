@@ -184,9 +184,9 @@ OPPOSITE = dict(zip("LRPASI", "RLAPIS", strict=True))
 @pytest.mark.parametrize("view", ["LP", "LI", "PI"])
 @pytest.mark.parametrize("turn", range(8))
 def test_pictures_are_turned_to_the_radiological_view(view, turn):
-    shown = np.arange(12).reshape(1, 3, 4)
+    displayed = np.arange(12).reshape(1, 3, 4)
     across, down = view
-    stored = shown
+    stored = displayed
     if turn & 1:
         stored, across = stored[:, :, ::-1], OPPOSITE[across]
     if turn & 2:
@@ -195,7 +195,7 @@ def test_pictures_are_turned_to_the_radiological_view(view, turn):
         stored, across, down = stored.swapaxes(1, 2), down, across
     placement = Placement(LETTERS[across], LETTERS[down], tuple(np.cross(LETTERS[across], LETTERS[down]).tolist()))
     assert axis_codes(placement)[:2] == across + down
-    np.testing.assert_array_equal(orient_for_display(stored, Geometry(placements=(placement,))), shown)
+    np.testing.assert_array_equal(orient_for_display(stored, Geometry(placements=(placement,))), displayed)
     assert View.radiological(placement).edges(placement) == (OPPOSITE[view[0]], OPPOSITE[view[1]], *view)
 
 

@@ -29,16 +29,16 @@ class MrdHeader:
 
     def xml(self):
         encoded = SPACE.format(name="encodedSpace", n=self.matrix, f=self.fov)
-        shown = SPACE.format(name="reconSpace", n=self.recon_matrix, f=self.recon_fov)
-        lasts = self.matrix[1] - 1, self.matrix[2] - 1
+        recon_space = SPACE.format(name="reconSpace", n=self.recon_matrix, f=self.recon_fov)
+        last_indices = self.matrix[1] - 1, self.matrix[2] - 1
         limits = "".join(
             LIMITS.format(name=name, last=last, centre=centre)
-            for name, last, centre in zip(STEPS, lasts, self.centre, strict=True)
+            for name, last, centre in zip(STEPS, last_indices, self.centre, strict=True)
         )
         parallel = f"<parallelImaging><accelerationFactor><{STEPS[0]}>2</{STEPS[0]}><{STEPS[1]}>1</{STEPS[1]}>"
         parallel += f"</accelerationFactor><calibrationMode>{self.calibration_mode}</calibrationMode></parallelImaging>"
         encoding = (
-            f"<encoding>{encoded}{shown}<encodingLimits>{limits}</encodingLimits>"
+            f"<encoding>{encoded}{recon_space}<encodingLimits>{limits}</encodingLimits>"
             f"<trajectory>{self.trajectory}</trajectory>{parallel if self.calibration_mode else ''}</encoding>"
         )
         return (

@@ -94,7 +94,7 @@ def test_pocs_is_that_of_plain_loops():
     assert np.allclose(ours, image, atol=1e-4 * np.abs(image).max())
 
 
-def test_no_trust_is_zero_filling():
+def test_zero_trust_gives_the_zero_filled_image():
     part = covered(simulate(phantom((64, 48)), coils=4), rows=slice(20, None))
     image = Pocs(symmetry_weight=0.0)(part).magnitude
     assert torch.allclose(image, ZeroFilled()(part).magnitude, atol=1e-4)
@@ -146,7 +146,7 @@ def test_refuses_what_is_not_partial(method):
             method(scan)
 
 
-def test_gaps_are_told_from_a_rectangle():
+def test_gaps_are_distinguished_from_a_rectangle():
     mask = torch.zeros(6, 5, dtype=torch.bool)
     mask[1:4, 2:] = True
     assert not has_gaps(mask)

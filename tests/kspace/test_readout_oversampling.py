@@ -64,7 +64,7 @@ def test_calibration_data_shows_the_same_field_of_view(scan):
     ],
     ids=["no size known", "lines oversampled, not the readout", "partial echo"],
 )
-def test_what_cannot_be_cut_without_loss_stays(scan, change):
+def test_readouts_that_cannot_be_cropped_without_loss_stay(scan, change):
     changed = change(scan)
     assert oversampling(changed) == 1
     assert crop_readout(changed) is changed

@@ -70,11 +70,11 @@ def test_frames_solved_together_give_what_they_give_alone(kspace, monkeypatch):
     mask = poisson_disc((NZ, NY), 2.5, seed=1, box=(12, 12)).mask[0]
     scan = split_volume(torch.where(mask[..., None], kspace, 0)).part(2, 7)
     method = TotalVariation(weight=0.002, tolerance=1e-5)
-    alone = method(scan)
+    single = method(scan)
     monkeypatch.setattr(TotalVariation, "frames_at_once", lambda *_: 3)
     together = method(scan)
-    assert together.record.iterations < alone.record.iterations
-    assert float((together.image - alone.image).abs().max()) < 0.02 * float(alone.image.abs().max())
+    assert together.record.iterations < single.record.iterations
+    assert float((together.image - single.image).abs().max()) < 0.02 * float(single.image.abs().max())
 
 
 def test_memory_limits_the_frames_at_once(kspace):

@@ -80,7 +80,7 @@ def test_structural_losses_are_the_metrics(pair, loss, metric):
     assert float(loss(image, reference)) == pytest.approx(1 - sum(scores) / 2, abs=1e-5)
 
 
-VGG_ANSWERS = (
+VGG_FEATURES = (
     (13.701099, 112.991848, -27.163866),
     (57.910618, 622.208207, -363.152039),
     (306.074530, 879.680075, 639.104431),
@@ -90,7 +90,7 @@ VGG_ANSWERS = (
 def test_vgg_responses_are_the_published_ones():
     x = torch.linspace(0, 1, 3 * 16 * 16).reshape(1, 3, 16, 16)
     responses = VggFeatures()(x)
-    for response, (mean, deviation, value) in zip(responses, VGG_ANSWERS, strict=True):
+    for response, (mean, deviation, value) in zip(responses, VGG_FEATURES, strict=True):
         # Half-precision weights move single responses by up to a few thousandths of their deviation.
         assert float(response.mean()) == pytest.approx(mean, abs=2e-3 * deviation)
         assert float(response.std()) == pytest.approx(deviation, rel=2e-3)
@@ -144,7 +144,7 @@ def test_equal_images_have_no_loss_and_others_have(kind, pair):
 
 
 @each
-def test_the_modulus_of_complex_images_is_what_structure_is_seen_in(kind, pair):
+def test_complex_images_are_compared_by_their_modulus(kind, pair):
     image, reference = pair
     turned = image * torch.exp(torch.tensor(0.7j))
     loss = LOSSES[kind]()
@@ -167,8 +167,8 @@ def test_the_psnr_loss_is_the_metric(pair):
 def test_frames_count_alike(kind, pair):
     image, reference = pair
     loss = LOSSES[kind]()
-    alone = [float(loss(image[[frame]], reference[[frame]])) for frame in range(2)]
-    assert float(loss(image, reference)) == pytest.approx(sum(alone) / 2, rel=1e-4)
+    single = [float(loss(image[[frame]], reference[[frame]])) for frame in range(2)]
+    assert float(loss(image, reference)) == pytest.approx(sum(single) / 2, rel=1e-4)
 
 
 @each

@@ -34,7 +34,7 @@ def test_a_single_coil_has_sparsity_alone():
     assert "1 coil at" in reason
 
 
-def test_without_calibration_the_aliasing_is_admitted():
+def test_without_calibration_a_note_states_the_aliasing():
     method, reason = choose_method(without_calibration(full()))
     assert method.name == "zero-filled"
     assert "without calibration lines" in reason

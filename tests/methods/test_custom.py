@@ -39,10 +39,10 @@ def test_the_example_of_the_page_runs():
     (example,) = re.findall(
         r"```python\n(.*?)```", PAGE[PAGE.index("## A regulariser of your own") :], flags=re.DOTALL
     )[:1]
-    found = {}
-    exec(example, found)
-    assert found["image"].record.method == "custom"
-    assert bool(found["image"].image.any())
+    images = {}
+    exec(example, images)
+    assert images["image"].record.method == "custom"
+    assert bool(images["image"].image.any())
 
 
 @pytest.mark.parametrize(

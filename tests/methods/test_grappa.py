@@ -81,8 +81,8 @@ def under(request):
     return full.with_sampling(PATTERNS[request.param]((76, 60)))
 
 
-def relative_error(found, expected):
-    return float(torch.linalg.vector_norm(found - expected) / torch.linalg.vector_norm(expected))
+def relative_error(actual, expected):
+    return float(torch.linalg.vector_norm(actual - expected) / torch.linalg.vector_norm(expected))
 
 
 @pytest.mark.parametrize("axis", ["ky", "kx"])
@@ -213,8 +213,8 @@ def test_calibration_acquired_apart_is_used():
     with pytest.raises(InputError, match="calibration region"):
         Grappa()(bare)
     # Another acquisition: its brightness may differ.
-    apart = bare.replace(calibration_kspace=50 * full.kspace[:, :, 24:48])
-    assert relative_error(EXACT.fill(apart)[0], full.kspace[0]) < 1e-3
+    separate = bare.replace(calibration_kspace=50 * full.kspace[:, :, 24:48])
+    assert relative_error(EXACT.fill(separate)[0], full.kspace[0]) < 1e-3
 
 
 def test_fully_sampled_kspace_is_left_as_it_is():
@@ -232,10 +232,10 @@ def test_coils_are_combined_as_asked(under):
     assert torch.allclose(Grappa(coil_combination="maps")(under).image[0], matched_combination(coil_images, maps))
 
 
-@pytest.mark.parametrize(("lines", "found"), [(0, 1), (4, 4), (5, 5)])
-def test_too_few_calibration_lines_are_refused(lines, found):
+@pytest.mark.parametrize(("lines", "message"), [(0, 1), (4, 4), (5, 5)])
+def test_too_few_calibration_lines_are_refused(lines, message):
     scan = shifted_coils((64, 48), LINE_COILS).with_sampling(regular((64, 48), 4, lines=lines))
-    words = f"calibration region of {found} lines of 48 samples .* at least 6 fully sampled lines of 10"
+    words = f"calibration region of {message} lines of 48 samples .* at least 6 fully sampled lines of 10"
     with pytest.raises(InputError, match=words):
         Grappa()(scan)
 
@@ -278,8 +278,8 @@ def test_patches_have_unit_energy_and_contain_the_calibration():
 def test_weights_solve_the_regularised_least_squares_problem():
     sources = torch.randn(2, 30, 8, dtype=torch.complex128)
     targets = torch.randn(2, 30, 3, dtype=torch.complex128)
-    found = interpolation_weights(sources.mH @ sources, sources.mH @ targets, 0.1)
-    for one, (s, t) in zip(found, zip(sources.numpy(), targets.numpy(), strict=True), strict=True):
+    weights = interpolation_weights(sources.mH @ sources, sources.mH @ targets, 0.1)
+    for one, (s, t) in zip(weights, zip(sources.numpy(), targets.numpy(), strict=True), strict=True):
         damping = np.sqrt(0.1 * np.mean(np.sum(np.abs(s) ** 2, axis=0)))
         stacked = np.vstack([s, damping * np.eye(8)]), np.vstack([t, np.zeros((8, 3))])
         assert np.allclose(one.numpy(), np.linalg.lstsq(*stacked, rcond=None)[0])
@@ -340,11 +340,11 @@ def test_a_sample_is_filled_as_by_hand():
 
 def test_progress_grows_to_one():
     full = noisy(shifted_coils((76, 60), PLANE_COILS))
-    seen = []
-    Grappa()(full.with_sampling(poisson_disc((76, 60), 4, box=(20, 20))), lambda done, _: seen.append(done))
-    assert seen[0] == 0
-    assert seen[-1] == 1
-    assert seen == sorted(seen)
+    fractions = []
+    Grappa()(full.with_sampling(poisson_disc((76, 60), 4, box=(20, 20))), lambda done, _: fractions.append(done))
+    assert fractions[0] == 0
+    assert fractions[-1] == 1
+    assert fractions == sorted(fractions)
 
 
 # PSNR in dB that pygrappa's mdgrappa reaches with its best kernel size (5×5 to 15×5; 7×7 for 2×2), and a floor for
@@ -401,21 +401,21 @@ def gaussian(*shape, seed=0):
 
 
 @pytest.mark.parametrize("size", [(24, 24), (22, 128)])
-def test_the_noise_of_calibration_is_told_from_its_signal(size):
+def test_the_noise_of_calibration_is_separated_from_its_signal(size):
     full = shifted_coils((64, 128), LINE_COILS + PLANE_COILS[1:])
     signal = crop_centre(full.kspace[0], size)
     assert calibration_noise_variance(signal) < 1e-6 * float(signal.abs().square().mean())
     for level in (0.02, 0.1):
-        found = calibration_noise_variance(signal + level * gaussian(*signal.shape))
-        assert found == pytest.approx(level**2, rel=0.35)
+        variance = calibration_noise_variance(signal + level * gaussian(*signal.shape))
+        assert variance == pytest.approx(level**2, rel=0.35)
 
 
 def test_weights_are_the_noise_over_the_signal():
     mask = torch.ones(40, 30, dtype=torch.bool)
     part = LocalWeights.of_noise(torch.ones(3, 40, 30, dtype=torch.complex64), mask, 0.1).part
     amplitude = torch.linspace(2, 0.5, int(part.max()) + 1)
-    found = LocalWeights.of_noise(amplitude[part].expand(3, -1, -1).to(torch.complex64), mask, 0.1)
-    assert torch.allclose(found.values, 0.1 / (amplitude.double().square() - 0.1), rtol=1e-4)
+    weights = LocalWeights.of_noise(amplitude[part].expand(3, -1, -1).to(torch.complex64), mask, 0.1)
+    assert torch.allclose(weights.values, 0.1 / (amplitude.double().square() - 0.1), rtol=1e-4)
     assert int(part[20, 15]) == 0
     assert int(part[0, 0]) == int(part.max())
 
@@ -437,19 +437,19 @@ def test_each_part_of_kspace_has_its_own_weight(pattern):
     both, low, high = fill(0.01, 0.5), fill(0.01, 0.01), fill(0.5, 0.5)
     assert relative_error(low, high) > 0.01
     inner = slice(2, -2)
-    for columns, alone in ((part[0] == 0, low), (part[0] == 1, high)):
-        assert torch.allclose(both[..., columns][..., inner], alone[..., columns][..., inner], rtol=1e-4, atol=1e-6)
+    for columns, uniform in ((part[0] == 0, low), (part[0] == 1, high)):
+        assert torch.allclose(both[..., columns][..., inner], uniform[..., columns][..., inner], rtol=1e-4, atol=1e-6)
 
 
 def test_the_smallest_size_that_suffices_is_chosen():
     sources = gaussian(18, 20, 6, 3)
     targets = (sources[:, :, :2].flatten(2) @ gaussian(6, 4, seed=1)) + 0.1 * gaussian(18, 20, 4, seed=2)
-    found = choose_size([Equations(sources, targets, 10)], (1, 2, 4, 6), weight=1e-3, noise=0)
-    assert found.size == 2
-    assert found.scores[1] > 10 * found.scores[2]
+    chosen = choose_size([Equations(sources, targets, 10)], (1, 2, 4, 6), weight=1e-3, noise=0)
+    assert chosen.size == 2
+    assert chosen.scores[1] > 10 * chosen.scores[2]
     # The error that is left is the noise of the targets.
     left = 0.01 * targets.numel() / float(targets.abs().square().sum())
-    assert found.scores[2] == pytest.approx(left, rel=0.1)
+    assert chosen.scores[2] == pytest.approx(left, rel=0.1)
 
 
 def test_noise_where_kernels_are_used_counts_in_the_choice():
@@ -478,10 +478,10 @@ def test_the_record_states_what_was_chosen(under):
 
 @pytest.mark.parametrize("factor", [1e-6, 1e6])
 def test_the_choice_does_not_depend_on_the_scanners_unit(under, factor):
-    found, scaled = (Grappa()(scan).record.details for scan in (under, under.replace(kspace=under.kspace * factor)))
-    assert scaled["weight"]["by_shell"] == pytest.approx(found["weight"]["by_shell"], rel=1e-2)
+    details, scaled = (Grappa()(scan).record.details for scan in (under, under.replace(kspace=under.kspace * factor)))
+    assert scaled["weight"]["by_shell"] == pytest.approx(details["weight"]["by_shell"], rel=1e-2)
     for setting in ("kernel_width", "kernel_samples"):
-        assert scaled.get(setting, {}).get("size") == found.get(setting, {}).get("size")
+        assert scaled.get(setting, {}).get("size") == details.get(setting, {}).get("size")
 
 
 def test_more_noise_gets_larger_weights():
@@ -497,13 +497,13 @@ def test_more_noise_gets_larger_weights():
     assert weights[1][6] > 1.5e-3
 
 
-def test_a_noise_scan_and_calibration_apart_tell_the_noise_too(under):
-    found = Grappa()(under).record.details["weight"]["by_shell"]
+def test_the_noise_level_also_comes_from_a_noise_scan_or_separate_calibration(under):
+    by_shell = Grappa()(under).record.details["weight"]["by_shell"]
     measured = under.replace(noise=0.02 * gaussian(under.coils, 5000))
     # Outer shells are nearly all noise, and what little is left of them no good measure.
-    assert Grappa()(measured).record.details["weight"]["by_shell"][:7] == pytest.approx(found[:7], rel=0.35)
+    assert Grappa()(measured).record.details["weight"]["by_shell"][:7] == pytest.approx(by_shell[:7], rel=0.35)
     brighter = under.replace(calibration_kspace=50 * crop_centre(under.kspace, under.sampling.acs_shape))
-    assert Grappa()(brighter).record.details["weight"]["by_shell"] == pytest.approx(found, rel=1e-2)
+    assert Grappa()(brighter).record.details["weight"]["by_shell"] == pytest.approx(by_shell, rel=1e-2)
 
 
 def test_kernels_without_enough_equations_are_weakened_and_stated():
@@ -526,7 +526,7 @@ def test_kernels_that_are_exact_are_not_weakened():
     assert not any("weakened" in note for note in image.record.notes)
 
 
-def test_gains_tell_estimates_that_agree_from_those_that_do_not():
+def test_gains_separate_estimates_that_agree_from_those_that_do_not():
     sources = torch.randn(8, 30, 4, dtype=torch.complex64, generator=torch.Generator().manual_seed(0))
     other = torch.randn(8, 30, 1, dtype=torch.complex64, generator=torch.Generator().manual_seed(1))
     folds = Folds.of(sources, torch.cat([sources[..., :1] + sources[..., 1:2], other], dim=2))

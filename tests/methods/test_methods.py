@@ -59,10 +59,10 @@ def test_scale_of_the_data_changes_nothing_else(method, factor, scan):
 
 
 # Thirty iterations end before the wavelets settle, and the dictionary's codes are kept or dropped one by one.
-SETTLED = [each for each in SENSE_METHODS if each.name not in ("wavelet", "dictionary")]
+CONVERGING_METHODS = [each for each in SENSE_METHODS if each.name not in ("wavelet", "dictionary")]
 
 
-@pytest.mark.parametrize("method", [*SETTLED, Wavelet()], ids=lambda method: method.name)
+@pytest.mark.parametrize("method", [*CONVERGING_METHODS, Wavelet()], ids=lambda method: method.name)
 @pytest.mark.parametrize("factor", [1e-6, 1e6])
 def test_scale_that_rounds_otherwise_changes_next_to_nothing(method, factor, scan):
     """In magnitude: where the solution is nearly zero, a rounding error turns its phase."""
@@ -118,7 +118,7 @@ def test_stops_by_itself(method, scan):
     assert 10 < result.record.iterations < method.iterations
 
 
-def test_record_tells_how_the_image_was_made(scan):
+def test_the_record_states_how_the_image_was_made(scan):
     record = TotalVariation(weight=0.004, iterations=5)(scan).record
     assert record.method == "tv"
     assert record.settings["weight"] == 0.004
@@ -137,12 +137,12 @@ def test_images_are_cut_to_the_size_the_scanner_shows(scan):
 
 
 def test_progress_rises_to_one_and_can_interrupt(scan):
-    seen = []
-    Wavelet(iterations=5)(scan, progress=lambda fraction, words: seen.append((fraction, words)))
-    fractions = [fraction for fraction, _ in seen]
+    scans = []
+    Wavelet(iterations=5)(scan, progress=lambda fraction, words: scans.append((fraction, words)))
+    fractions = [fraction for fraction, _ in scans]
     assert fractions == sorted(fractions)
     assert fractions[-1] == 1
-    assert any("iteration" in words for _, words in seen)
+    assert any("iteration" in words for _, words in scans)
 
     def interrupt(*_):
         raise KeyboardInterrupt
@@ -187,15 +187,15 @@ def test_every_method_is_found_and_frozen():
         TotalVariation().weight = 3
 
 
-def test_fold_over_is_found_and_told():
+def test_fold_over_is_detected_and_noted():
     """An object wider than the field of view needs a second set of maps; one that fits does not."""
     wide = torch.nn.functional.pad(phantom((128, 96)), (0, 0, 32, 32))
     full = simulate(wide, coils=8, snr=100)
-    folded = full.replace(kspace=full.kspace[:, :, ::2].contiguous(), sampling=None)
+    aliased = full.replace(kspace=full.kspace[:, :, ::2].contiguous(), sampling=None)
     assert estimate_maps(full, sets="auto").shape[1] == 1
-    assert estimate_maps(folded, sets="auto").shape[1] == 2
+    assert estimate_maps(aliased, sets="auto").shape[1] == 2
     assert CgSense()(full).record.notes == ()
-    assert any("2 sets of coil maps" in note for note in CgSense()(folded).record.notes)
+    assert any("2 sets of coil maps" in note for note in CgSense()(aliased).record.notes)
 
 
 # PSNR in dB that BART's pics reaches with the weight that scores best against the reference (benchmarks/quality.py).

@@ -94,15 +94,15 @@ def test_few_calibration_lines_are_enough(full, scan, combination):
 
 
 def test_maps_are_those_of_the_coils(scan):
-    found = estimate_jointly(scan)
+    estimate = estimate_jointly(scan)
     truth = loop_maps(scan.shape, 6)
     inside = phantom((64, 63)) > 0.1
-    likeness = (found.maps.conj() * truth).sum(dim=2).abs()[0, 0]
+    likeness = (estimate.maps.conj() * truth).sum(dim=2).abs()[0, 0]
     assert float(likeness[inside].mean()) > 0.99
-    assert torch.allclose(found.maps.abs().square().sum(dim=2), torch.ones(()), atol=1e-4)
+    assert torch.allclose(estimate.maps.abs().square().sum(dim=2), torch.ones(()), atol=1e-4)
 
 
-def test_steps_are_found_without_a_reference_and_told(full, scan):
+def test_steps_are_chosen_without_a_reference_and_recorded(full, scan):
     record = Nlinv()(scan).record
     errors = record.details["held_out_errors"]
     assert errors[record.details["steps"] - 1] <= 1.05 * min(errors) + 1e-4
@@ -121,7 +121,7 @@ def test_steps_are_found_without_a_reference_and_told(full, scan):
     ],
     ids=["no noise", "mostly noise", "noise that is signal", "nothing predicted"],
 )
-def test_noise_is_no_reason_for_more_steps(errors, noise, step):
+def test_noise_does_not_add_steps(errors, noise, step):
     assert _last_good_step(errors, noise) == step
 
 
@@ -162,11 +162,11 @@ def test_the_automatic_choice_uses_neighbouring_samples(full):
     assert "without calibration lines, but with neighbouring samples" in reason
 
 
-@pytest.mark.parametrize(("lines", "noted"), [(4, False), (14, True)])
-def test_a_note_names_methods_that_use_calibration_lines(full, lines, noted):
+@pytest.mark.parametrize(("lines", "has_note"), [(4, False), (14, True)])
+def test_a_note_names_methods_that_use_calibration_lines(full, lines, has_note):
     """With 12 lines and more cg-sense was better on 28 of 32 simulated and measured scans."""
     notes = Nlinv(steps=2)(undersample(full, "random", 4, lines=lines)).record.notes
-    assert any(f"has {lines} calibration lines" in note and "'cg-sense'" in note for note in notes) == noted
+    assert any(f"has {lines} calibration lines" in note and "'cg-sense'" in note for note in notes) == has_note
 
 
 def test_refuses_what_cannot_be_told_apart(full):

@@ -36,10 +36,10 @@ def scan():
 
 def test_the_proximal_map_of_total_variation_gives_its_image(scan):
     problem = SenseProblem.of(scan)
-    plugged = PlugAndPlay(denoiser="tv", iterations=150, tolerance=1e-6, penalty=0.5).minimise(problem, 0.01)
+    denoised = PlugAndPlay(denoiser="tv", iterations=150, tolerance=1e-6, penalty=0.5).minimise(problem, 0.01)
     exact = TotalVariation(iterations=600, tolerance=1e-6).minimise(problem, 0.5 * 0.01)
-    assert norm(plugged.x - exact.x) < 2e-3 * norm(exact.x)
-    assert plugged.details["residual"] < 1e-3
+    assert norm(denoised.x - exact.x) < 2e-3 * norm(exact.x)
+    assert denoised.details["residual"] < 1e-3
 
 
 def test_tikhonov_is_solved_exactly():
@@ -48,25 +48,25 @@ def test_tikhonov_is_solved_exactly():
     rhs = torch.randn(1, 1, 5, 6, dtype=torch.complex64, generator=generator)
     gains = torch.rand(1, 1, 5, 6, generator=generator)
     data = least_squares(lambda x: gains * x, gains.sqrt() * rhs)
-    found = plug_and_play(data, shrink, 0.2, penalty=0.5, iterations=200, tolerance=1e-7)
-    assert torch.allclose(found.x, gains.sqrt() * rhs / (gains + 0.1), atol=1e-3)
+    image = plug_and_play(data, shrink, 0.2, penalty=0.5, iterations=200, tolerance=1e-7)
+    assert torch.allclose(image.x, gains.sqrt() * rhs / (gains + 0.1), atol=1e-3)
 
 
 def test_noise_level_falls_to_the_one_asked_for_and_a_start_skips_the_fall(scan):
-    problem, told = SenseProblem.of(scan), []
+    problem, noise_levels = SenseProblem.of(scan), []
 
     def note(image, sigma):
-        told.append(sigma)
+        noise_levels.append(sigma)
         return image
 
     method = PlugAndPlay(denoiser=note, iterations=25, tolerance=0.0)
     method.minimise(problem, 0.01)
-    assert told[0] == pytest.approx(0.1)
-    assert told[:20] == sorted(told[:20], reverse=True)
-    assert told[19:] == pytest.approx([0.01] * 6)
-    told.clear()
+    assert noise_levels[0] == pytest.approx(0.1)
+    assert noise_levels[:20] == sorted(noise_levels[:20], reverse=True)
+    assert noise_levels[19:] == pytest.approx([0.01] * 6)
+    noise_levels.clear()
     method.minimise(problem, 0.01, SolverControl(start=problem.rhs))
-    assert told == pytest.approx([0.01] * 25)
+    assert noise_levels == pytest.approx([0.01] * 25)
 
 
 def test_block_matching_removes_noise_at_any_scale_and_from_every_image():
@@ -116,11 +116,11 @@ def test_record_names_the_denoiser(scan):
 
 def test_the_example_of_the_page_runs():
     example = re.findall(r"```python\n(.*?)```", PAGE[PAGE.index("## Plug and play") :], flags=re.DOTALL)[0]
-    found = {}
-    exec(example, found)
-    assert found["image"].record.method == "pnp"
-    assert found["image"].record.settings["denoiser"].endswith("smooth")
-    assert bool(found["image"].image.any())
+    results = {}
+    exec(example, results)
+    assert results["image"].record.method == "pnp"
+    assert results["image"].record.settings["denoiser"].endswith("smooth")
+    assert bool(results["image"].image.any())
 
 
 @pytest.mark.parametrize("name", ["brain8_full_T1", "head8_T1_256"])

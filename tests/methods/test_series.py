@@ -91,17 +91,17 @@ def test_maps_are_estimated_once_from_the_time_average(scan):
 
 
 @pytest.fixture(scope="module")
-def alone(truth, scan):
+def framewise_psnr(truth, scan):
     """PSNR of total variation frame by frame, with the coil maps of the series."""
     shared = scan.replace(coil_maps=estimate_maps(time_average(scan)))
     return psnr(TotalVariation(weight=0.003, iterations=100)(shared).magnitude, truth)
 
 
 @pytest.mark.parametrize("method", METHODS, ids=IDS)
-def test_beats_total_variation_frame_by_frame(method, alone, truth, scan):
+def test_beats_total_variation_frame_by_frame(method, framewise_psnr, truth, scan):
     result = method(scan)
     assert result.image.shape == truth.shape
-    assert psnr(result.magnitude, truth) > alone + 2
+    assert psnr(result.magnitude, truth) > framewise_psnr + 2
     # What moves must move: errors of the cavity's area stay below a tenth of its change.
     area, expected = ((image[:, 12:40, 16:44] > 0.8).float().sum(dim=(1, 2)) for image in (result.magnitude, truth))
     assert float((area - expected).abs().max()) < 0.1 * float(expected.max() - expected.min()) + 4
@@ -124,12 +124,12 @@ def test_weight_follows_the_noise(method, truth):
 @pytest.mark.parametrize("weight", [0.01, "auto"])
 def test_series_with_much_noise_have_a_note(weight, truth, scan):
     noisy = undersample(simulate(truth, coils=6, snr=3, seed=1), "kt-interleaved", 64 / 12, lines=2, seed=0)
-    told, quiet = (LowRankSparse(weight=weight, iterations=2)(data).record.notes for data in (noisy, scan))
-    assert any("of the image's brightness" in note for note in told)
-    assert not any("of the image's brightness" in note for note in quiet)
+    noisy_notes, clean_notes = (LowRankSparse(weight=weight, iterations=2)(data).record.notes for data in (noisy, scan))
+    assert any("of the image's brightness" in note for note in noisy_notes)
+    assert not any("of the image's brightness" in note for note in clean_notes)
 
 
-def test_noise_scan_tells_the_noise(scan):
+def test_the_noise_scan_determines_the_noise_level(scan):
     noise = torch.randn(6, 2000, dtype=torch.complex64, generator=torch.Generator().manual_seed(0))
     records = [LowRankSparse(iterations=2)(scan.replace(noise=level * noise)).record for level in (0.2, 0.4)]
     weights = [record.details["weight"]["weight"] for record in records]
@@ -208,8 +208,8 @@ def test_recon_writes_all_frames_of_a_series(scan, tmp_path, monkeypatch, capsys
     save_scan(scan, "cine.npz")
     arguments = ["recon", "cine.npz", "--method", "kt-tv", "--iterations", "5", "--frames", "2:8", "--json"]
     assert main([*arguments, "-o", "image.npz", "--report", "page.html"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert told["shape"] == [6, 64, 56]
+    printed = json.loads(capsys.readouterr().out)
+    assert printed["shape"] == [6, 64, 56]
     some = scan.replace(kspace=scan.kspace[2:8], sampling=None)
     expected = KtTotalVariation(iterations=5)(some).image
     torch.testing.assert_close(torch.from_numpy(np.load("image.npz")["image"]), expected, rtol=1e-3, atol=1e-3)
@@ -224,9 +224,9 @@ def test_compare_on_a_series(full, tmp_path, monkeypatch, capsys):
     methods = ["--methods", "zero-filled,kt-tv", "--kt-tv.iterations", "8", "--metrics", "psnr"]
     pattern = ["--pattern", "kt-interleaved", "--acceleration", "4", "--lines", "4"]
     assert main(["compare", "cine.npz", *methods, *pattern, "--json", "--report", "page.html"]) == 0
-    shown = json.loads(capsys.readouterr().out)
-    assert shown["sampling"]["kind"] == "kt-interleaved"
-    zero_filled, series = (row["frame_scores"]["psnr"] for row in shown["results"])
+    printed = json.loads(capsys.readouterr().out)
+    assert printed["sampling"]["kind"] == "kt-interleaved"
+    zero_filled, series = (row["frame_scores"]["psnr"] for row in printed["results"])
     assert len(series) == 16
     assert np.mean(series) > np.mean(zero_filled) + 3
     assert "error of the column over the frames" in (tmp_path / "page.html").read_text()
@@ -259,8 +259,8 @@ def test_slices_are_no_series(method, scan):
     with pytest.raises(InputError, match=r"with frames 0:2\."):
         solver(labelled(short, sorted(both, key=lambda label: label["slice"])))
     times = labelled(short, [{"slice": 3, "repetition": index} for index in range(4)])
-    told, untold = (solver(data).record.notes for data in (times, short))
-    assert set(untold) - set(told) == {note for note in untold if "does not say what its 4 frames are" in note} != set()
+    labelled_notes, notes = (solver(data).record.notes for data in (times, short))
+    assert set(notes) - set(labelled_notes) == {note for note in notes if "what its 4 frames are" in note} != set()
 
 
 def test_the_frames_of_one_slice_can_be_named(scan, tmp_path, monkeypatch, capsys):
@@ -272,9 +272,9 @@ def test_the_frames_of_one_slice_can_be_named(scan, tmp_path, monkeypatch, capsy
     assert main(command) == 2
     assert "frames 0:5:2" in capsys.readouterr().err
     assert main([*command, "--frames", "0:5:2", "--json"]) == 0
-    found = json.loads(capsys.readouterr().out)
-    assert found["frames"] == [0, 2, 4]
-    assert [label["slice"] for label in found["source"]["details"]["frames"]] == [0, 0, 0]
+    printed = json.loads(capsys.readouterr().out)
+    assert printed["frames"] == [0, 2, 4]
+    assert [label["slice"] for label in printed["source"]["details"]["frames"]] == [0, 0, 0]
 
 
 @pytest.mark.parametrize("method", METHODS, ids=IDS)

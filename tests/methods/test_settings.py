@@ -21,7 +21,7 @@ BOUNDS = (annotated_types.Ge, annotated_types.Gt, annotated_types.Le, annotated_
 
 
 def descendants(kind):
-    return [kind, *(found for child in kind.__subclasses__() for found in descendants(child))]
+    return [kind, *(kinds for child in kind.__subclasses__() for kinds in descendants(child))]
 
 
 MODELS = [
@@ -34,9 +34,9 @@ MODELS = [
 
 def bounds(field):
     """Return the bounds in the metadata of a field and of the parts of its type, as texts."""
-    found = [repr(each) for each in field.metadata if isinstance(each, BOUNDS)]
+    own = [repr(each) for each in field.metadata if isinstance(each, BOUNDS)]
     parts = getattr(field.annotation, "__args__", ())
-    return {*found, *(repr(each) for part in parts for each in getattr(part, "__metadata__", ()))}
+    return {*own, *(repr(each) for part in parts for each in getattr(part, "__metadata__", ()))}
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)

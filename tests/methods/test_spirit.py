@@ -59,9 +59,9 @@ def test_kernels_are_the_regression_on_all_other_samples():
         others = [index for index in range(18) if index != target]
         stacked = np.vstack([patches[:, others], damping * np.eye(17)])
         expected = np.linalg.lstsq(stacked, np.concatenate([patches[:, target], np.zeros(17)]), rcond=None)[0]
-        found = kernels[..., coil].flatten().numpy()
-        assert np.allclose(found[others], expected)
-        assert found[target] == pytest.approx(-1)
+        solution = kernels[..., coil].flatten().numpy()
+        assert np.allclose(solution[others], expected)
+        assert solution[target] == pytest.approx(-1)
 
 
 @pytest.mark.parametrize("kept", [True, False])
@@ -81,8 +81,8 @@ def test_the_matrices_are_a_convolution_of_kspace(monkeypatch, kept):
     laid_out = torch.fft.ifftshift(ifft(kspace), dim=(1, 2)).permute(2, 1, 0)
     consistency = SelfConsistency.of(kernels, (12, 11))
     result = consistency(laid_out)
-    found = fft(torch.fft.fftshift(result.permute(2, 1, 0), dim=(1, 2)))
-    assert torch.allclose(torch.vdot(probe.flatten(), found.flatten()), expected, rtol=1e-4)
+    product = fft(torch.fft.fftshift(result.permute(2, 1, 0), dim=(1, 2)))
+    assert torch.allclose(torch.vdot(probe.flatten(), product.flatten()), expected, rtol=1e-4)
     some = slice(2, 7)
     assert torch.allclose(consistency.part(some)(laid_out[some]), result[some], atol=1e-4)
 
@@ -95,7 +95,7 @@ def test_acquired_samples_are_kept_exactly(full, under):
     assert torch.equal(Spirit().fill(full)[0], full.kspace[0])
 
 
-def test_axes_are_alike(under):
+def test_transposed_data_give_the_transposed_image(under):
     filled, _ = Spirit().fill(under)
     other, _ = Spirit().fill(transposed(under))
     assert torch.allclose(other.mT, filled, atol=1e-3 * float(filled.abs().max()))
@@ -110,8 +110,8 @@ def test_the_unit_of_the_data_does_not_matter(under):
 def test_better_than_grappa_with_one_weight(full, pattern):
     under = full.with_sampling(PATTERNS[pattern]())
     reference = root_sum_of_squares(ifft(full.kspace[0]))
-    found = Spirit()(under).magnitude[0]
-    assert psnr(found, reference) > psnr(Grappa(weight=0.05)(under).magnitude[0], reference)
+    image = Spirit()(under).magnitude[0]
+    assert psnr(image, reference) > psnr(Grappa(weight=0.05)(under).magnitude[0], reference)
 
 
 def test_the_phase_is_that_of_the_strongest_coil_mixture(full):
@@ -190,8 +190,8 @@ def test_few_coils_in_noise_do_no_harm(coils, snr, kind, factor):
     assert psnr(Spirit()(under).magnitude[0], truth) > psnr(ZeroFilled()(under).magnitude[0], truth)
 
 
-@pytest.mark.parametrize(("coils", "noted"), [(4, True), (8, False)])
-def test_an_acceleration_beyond_the_coils_is_noted(coils, noted):
+@pytest.mark.parametrize(("coils", "has_note"), [(4, True), (8, False)])
+def test_an_acceleration_beyond_the_coils_is_noted(coils, has_note):
     scan = undersample(simulate(phantom((64, 60)), coils=coils, snr=40), "random", 4, lines=16)
     notes = Spirit(iterations=2)(scan).record.notes
-    assert any("not below the number of coils, 4" in note for note in notes) == noted
+    assert any("not below the number of coils, 4" in note for note in notes) == has_note

@@ -82,17 +82,17 @@ def test_scale_of_the_data_changes_nothing_else(name, factor, method, scan):
 
 
 @each
-def test_frames_together_are_as_alone(name, method, full, monkeypatch):
+def test_frames_together_equal_single_frames(name, method, full, monkeypatch):
     """Each with a mask and a brightness of its own."""
     series = full.replace(kspace=torch.cat([full.kspace, 3 * full.kspace.flip(-1).roll(1, -1)]), sampling=None)
     series = undersample(series, "kt-interleaved", 3, lines=16)
     solver = method(name)
-    alone = solver(series)
+    series_result = solver(series)
     monkeypatch.setattr(type(solver), "frames_at_once", lambda *_: 2)
     together = solver(series)
     assert together.image.shape == (2, 63, 64)
-    assert torch.allclose(together.image, alone.image, atol=1e-4 * float(alone.image.abs().max()))
-    assert together.record.scale == pytest.approx(alone.record.scale)
+    assert torch.allclose(together.image, series_result.image, atol=1e-4 * float(series_result.image.abs().max()))
+    assert together.record.scale == pytest.approx(series_result.record.scale)
 
 
 @each
@@ -137,18 +137,18 @@ def test_varnet_makes_its_own_maps_from_the_calibration_lines(method, scan):
     scale = intensity_scale(scan)
     calibration = central_calibration(scan, size=None)
     expected = network(scan.kspace / scale, scan.mask, calibration=calibration / scale) * scale
-    found = solver(scan).image
-    assert torch.allclose(found, expected, atol=1e-3 * float(expected.abs().max()))
+    image = solver(scan).image
+    assert torch.allclose(image, expected, atol=1e-3 * float(expected.abs().max()))
     maps = estimate_maps(scan)
     given = solver(scan.replace(coil_maps=maps)).image
-    asked = method("varnet", coil_combination="maps", coil_map_method="espirit")(scan).image
+    with_maps = method("varnet", coil_combination="maps", coil_map_method="espirit")(scan).image
     without = method("varnet", {"sensitivity_channels": 0}, coil_combination="maps")(scan).image
-    assert torch.allclose(given, asked, atol=1e-4 * float(given.abs().max()))
-    assert not torch.allclose(given, found, atol=1e-2 * float(given.abs().max()))
+    assert torch.allclose(given, with_maps, atol=1e-4 * float(given.abs().max()))
+    assert not torch.allclose(given, image, atol=1e-2 * float(given.abs().max()))
     assert without.shape == given.shape
 
 
-def test_without_calibration_lines_all_samples_tell_the_maps_or_the_method_refuses(method, full):
+def test_without_calibration_lines_the_maps_come_from_all_samples_or_the_method_refuses(method, full):
     few = undersample(full, "random", 3, lines=4, seed=1)
     for name in ("cascade", "varnet"):
         notes = method(name)(few).record.notes
@@ -157,7 +157,7 @@ def test_without_calibration_lines_all_samples_tell_the_maps_or_the_method_refus
         method("cascade", coil_map_method="espirit")(few)
 
 
-def test_fold_over_is_told(method, scan):
+def test_fold_over_is_noted(method, scan):
     assert not any("folds over" in note for note in method("cascade")(scan).record.notes)
     two_sets = scan.replace(coil_maps=estimate_maps(scan, sets=2))
     assert any("folds over" in note for note in method("cascade")(two_sets).record.notes)
@@ -183,7 +183,7 @@ def test_gpu_memory_decides_how_many_frames_go_together(name, method, scan):
     assert 0 < numbers[0] <= numbers[1]
 
 
-def test_the_record_tells_weights_and_training_data(method, scan):
+def test_the_record_states_weights_and_training_data(method, scan):
     record = method("unet")(scan).record
     weights = record.details["weights"]
     assert weights["name"] == "small"
@@ -229,7 +229,7 @@ def test_without_weights_a_method_refuses(scan, tmp_path):
         ff.VarNet.from_pretrained(str(tmp_path))
 
 
-def test_a_typo_is_told(nothing_ships):
+def test_a_typo_names_the_nearest_weights(nothing_ships):
     write_small(nothing_ships / "t1-small", "varnet", "t1-small")
     with pytest.raises(InputError, match="mean 't1-small'"):
         ff.VarNet.from_pretrained("t1-smal")
@@ -258,14 +258,14 @@ def test_a_manifest_with_wrong_settings_is_refused(tmp_path):
 @pytest.fixture
 def hub(monkeypatch, tmp_path):
     """A hub that holds one repository, and remembers what it was asked for."""
-    asked = []
+    requested = []
     folder = write_small(tmp_path / "snapshot", "cascade")
     errors = types.ModuleType("huggingface_hub.errors")
     for name in ("HfHubHTTPError", "HFValidationError", "LocalEntryNotFoundError"):
         setattr(errors, name, type(name, (Exception,), {}))
 
     def snapshot_download(repository, revision=None, allow_patterns=None):
-        asked.append((repository, revision, tuple(allow_patterns)))
+        requested.append((repository, revision, tuple(allow_patterns)))
         if repository == "nobody/nothing":
             raise errors.HfHubHTTPError("404\nRepository Not Found")
         if repository == "far/away":
@@ -276,7 +276,7 @@ def hub(monkeypatch, tmp_path):
     package.snapshot_download, package.errors = snapshot_download, errors
     monkeypatch.setitem(sys.modules, "huggingface_hub", package)
     monkeypatch.setitem(sys.modules, "huggingface_hub.errors", errors)
-    return asked
+    return requested
 
 
 def test_weights_come_from_the_hub(hub, scan):
@@ -328,9 +328,9 @@ def test_comparisons_take_trained_methods_whose_weights_ship(nothing_ships, full
     write_small(nothing_ships / "small", "cascade")
     assert trained & set(quick_methods()) == {"cascade"}
     sampling = undersample(full, "random", 3, centre=0.25, seed=0).sampling
-    found = compare(full, ["zero-filled", "cascade"], sampling)
-    assert [entry.reconstruction.record.method for entry in found.entries] == ["zero-filled", "cascade"]
-    assert all(math.isfinite(score) for entry in found.entries for score in entry.scores.values())
+    comparison = compare(full, ["zero-filled", "cascade"], sampling)
+    assert [entry.reconstruction.record.method for entry in comparison.entries] == ["zero-filled", "cascade"]
+    assert all(math.isfinite(score) for entry in comparison.entries for score in entry.scores.values())
 
 
 def test_small_networks_cover_all():

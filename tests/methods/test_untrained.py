@@ -43,7 +43,7 @@ METHODS = [
     Dip(channels=12, scales=3, **FEW),
 ]
 QUICK = METHODS[0].model_copy(update={"members": 1, "iterations": 30})
-everyone = pytest.mark.parametrize("method", METHODS, ids=lambda method: method.name)
+every_method = pytest.mark.parametrize("method", METHODS, ids=lambda method: method.name)
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +55,7 @@ def with_settings(method, **settings):
     return type(method)(**{**method.model_dump(exclude_unset=True), **settings})
 
 
-@everyone
+@every_method
 def test_beats_zero_filling_at_unchanged_brightness(method, full, scan):
     reference = root_sum_of_squares(ifft(full.kspace))
     result = with_settings(method, members=1, iterations=250)(scan)
@@ -88,10 +88,10 @@ def test_scale_and_order_of_coils_change_a_settled_fit_less_than_another_seed_do
         (scan.kspace * 1e6, 1e6),
         (scan.kspace[:, [2, 0, 3, 1]], 1),
     ):
-        found = method(scan.replace(kspace=changed)).magnitude / factor
-        assert float((found - image).norm()) < 0.06 * float(image.norm())
-        assert float((found - image).norm()) < 0.4 * float((other - image).norm())
-        assert psnr(found, reference) == pytest.approx(psnr(image, reference), abs=0.5)
+        after = method(scan.replace(kspace=changed)).magnitude / factor
+        assert float((after - image).norm()) < 0.06 * float(image.norm())
+        assert float((after - image).norm()) < 0.4 * float((other - image).norm())
+        assert psnr(after, reference) == pytest.approx(psnr(image, reference), abs=0.5)
 
 
 def test_order_of_coils_changes_nothing(scan):
@@ -100,7 +100,7 @@ def test_order_of_coils_changes_nothing(scan):
     assert torch.allclose(shuffled, image, atol=5e-3 * float(image.max()))
 
 
-@everyone
+@every_method
 def test_the_same_seed_gives_the_same_image_and_another_seed_another(method, scan):
     method = with_settings(method, iterations=10, members=1)
     state = torch.random.get_rng_state()
@@ -121,9 +121,9 @@ def test_the_image_is_the_mean_of_members_that_stand_for_themselves(scan):
     assert torch.allclose(result.magnitude, magnitudes.mean(dim=0), rtol=1e-5)
     assert torch.allclose(result.std, magnitudes.std(dim=0))
     for index, seed in enumerate((3, 4)):
-        alone = with_settings(QUICK, seed=seed, proximity_weight=None)(scan)
-        assert torch.allclose(alone.image, result.members[index], atol=1e-5)
-        assert alone.std is None
+        single = with_settings(QUICK, seed=seed, proximity_weight=None)(scan)
+        assert torch.allclose(single.image, result.members[index], atol=1e-5)
+        assert single.std is None
     assert [member["seed"] for member in result.record.details["members"]] == [3, 4]
 
 
@@ -133,8 +133,8 @@ def test_members_fitted_together_are_those_fitted_one_by_one(scan):
     schedule = Schedule(iterations=10, image_averaging=0.0, precision="float32")
     together = fit(Network([0, 1], 2, scan.shape, 8, 3, (6, 6)), loss, None, schedule).images
     for seed in (0, 1):
-        alone = SampleLoss(masks[seed : seed + 1], kspace, maps)
-        images = fit(Network([seed], 2, scan.shape, 8, 3, (6, 6)), alone, None, schedule).images
+        single = SampleLoss(masks[seed : seed + 1], kspace, maps)
+        images = fit(Network([seed], 2, scan.shape, 8, 3, (6, 6)), single, None, schedule).images
         assert torch.allclose(images[0], together[seed], atol=2e-2)
 
 
@@ -160,8 +160,8 @@ def test_the_loss_and_its_gradient_are_those_of_the_formula(huber, scan):
         limit = huber * (measured / (4 * masks.sum(dim=(1, 2)))).sqrt()[:, None, None, None]
         size = torch.where(masks[:, None], errors, 0).abs()
         expected = torch.where(size < limit, 0.5 * size.square(), limit * (size - 0.5 * limit)).sum(dim=(1, 2, 3))
-    found, gradient = loss(x.detach())
-    assert torch.allclose(found, expected, rtol=1e-4)
+    value, gradient = loss(x.detach())
+    assert torch.allclose(value, expected, rtol=1e-4)
     assert torch.allclose(gradient, torch.autograd.grad(expected.sum(), x)[0], atol=1e-5)
 
 
@@ -256,17 +256,17 @@ def test_images_of_each_coil_need_no_calibration_lines(full):
     assert made.geometry.placements == (placement,)
 
 
-@everyone
+@every_method
 def test_stops_where_held_out_samples_are_predicted_best(method, scan):
     record = with_settings(method, weight=0.0, held_out_fraction=0.15)(scan).record
     for member in record.details["members"]:
-        errors = {look["iteration"]: look["held_out_error"] for look in member["curve"]}
+        errors = {check["iteration"]: check["held_out_error"] for check in member["curve"]}
         assert member["chosen_iteration"] == min(errors, key=errors.get)
-        assert all(look["loss"] > 0 for look in member["curve"])
+        assert all(check["loss"] > 0 for check in member["curve"])
     assert record.iterations == sum(member["iterations"] for member in record.details["members"])
 
 
-def test_the_choice_hangs_on_held_out_samples_only(scan):
+def test_the_choice_depends_on_held_out_samples_only(scan):
     """Other values of the held-out samples choose another iterate out of the same fit."""
     kspace, masks, maps = _data(scan)
     mask = masks[:1]
@@ -275,13 +275,13 @@ def test_the_choice_hangs_on_held_out_samples_only(scan):
     held[:, 30:34] = mask[:, 30:34]
     schedule = Schedule(iterations=60, image_averaging=0.0, precision="float32")
 
-    def fitted(judged_by):
+    def fitted(held_out_loss):
         network = Network([0], 2, scan.shape, 8, 3, (6, 6))
-        return fit(network, SampleLoss(mask & ~held, kspace, maps), judged_by, schedule)
+        return fit(network, SampleLoss(mask & ~held, kspace, maps), held_out_loss, schedule)
 
     true = fitted(SampleLoss(held, kspace, maps))
     false = fitted(SampleLoss(held, -kspace, maps))
-    assert [look.loss for look in true.curve] == [look.loss for look in false.curve]
+    assert [check.loss for check in true.curve] == [check.loss for check in false.curve]
     assert true.chosen != false.chosen
     assert true.curve[-1].held_out != false.curve[-1].held_out
 
@@ -290,15 +290,15 @@ def test_the_refit_starts_from_the_chosen_weights_and_sees_all_samples(scan):
     kspace, masks, maps = _data(scan)
     held = torch.zeros_like(masks)
     held[:, 30:34] = masks[:, 30:34]
-    kept, judge = SampleLoss(masks & ~held, kspace, maps), SampleLoss(held, kspace, maps)
+    fitted_loss, held_out_loss = SampleLoss(masks & ~held, kspace, maps), SampleLoss(held, kspace, maps)
     network = Network([0, 1], 2, scan.shape, 8, 3, (6, 6))
     schedule = Schedule(iterations=40, refit_iterations=40, image_averaging=0.0, precision="float32")
-    before = fit(network, kept, judge, Schedule(iterations=40, image_averaging=0.0, precision="float32"))
+    before = fit(network, fitted_loss, held_out_loss, Schedule(iterations=40, image_averaging=0.0, precision="float32"))
     network = Network([0, 1], 2, scan.shape, 8, 3, (6, 6))
-    after = fit(network, kept, judge, schedule, all_samples=SampleLoss(masks, kspace, maps))
+    after = fit(network, fitted_loss, held_out_loss, schedule, all_samples=SampleLoss(masks, kspace, maps))
     assert after.chosen == before.chosen
     assert after.iterations == 80
-    assert bool((judge.relative_error(after.images) < 0.7 * judge.relative_error(before.images)).all())
+    assert bool((held_out_loss.relative_error(after.images) < 0.7 * held_out_loss.relative_error(before.images)).all())
 
 
 def test_a_fit_that_no_longer_improves_ends_by_itself(scan):
@@ -307,16 +307,16 @@ def test_a_fit_that_no_longer_improves_ends_by_itself(scan):
 
 
 def test_members_hold_out_different_samples(scan, monkeypatch):
-    seen = []
+    hold_outs = []
     original = SampleLoss.__init__
 
     def spy(self, masks, *others, **more):
-        seen.append(masks)
+        hold_outs.append(masks)
         original(self, masks, *others, **more)
 
     monkeypatch.setattr(SampleLoss, "__init__", spy)
     with_settings(QUICK, members=2, iterations=1)(scan)
-    kept, held, everything, other_kept, other_held, _ = seen
+    kept, held, everything, other_kept, other_held, _ = hold_outs
     assert torch.equal(kept | held, scan.mask)
     assert torch.equal(other_kept | other_held, scan.mask)
     assert torch.equal(everything, scan.mask)
@@ -360,25 +360,25 @@ def test_frames_after_an_interruption_are_missing_and_comparisons_end(scan):
         )
 
 
-def test_a_budget_ends_the_fit(scan):
+def test_a_time_limit_ends_the_fit(scan):
     record = with_settings(QUICK, iterations=100_000, time_budget=0.5, held_out_fraction=0.0)(scan).record
     assert 0 < record.iterations < 100_000
     assert record.settings["time_budget"] == 0.5
 
 
 def test_progress_rises_to_one_with_loss_error_and_time_left(scan):
-    seen = []
-    with_settings(QUICK, members=2)(scan, lambda fraction, words: seen.append((fraction, words)))
-    fractions = [fraction for fraction, _ in seen]
+    reports = []
+    with_settings(QUICK, members=2)(scan, lambda fraction, words: reports.append((fraction, words)))
+    fractions = [fraction for fraction, _ in reports]
     assert fractions == sorted(fractions)
     assert fractions[-1] == 1
-    assert any("loss" in words and "held-out error" in words and "s left" in words for _, words in seen)
+    assert any("loss" in words and "held-out error" in words and "s left" in words for _, words in reports)
 
 
 def test_the_last_step_is_total_variations_image_drawn_to_the_networks(scan):
     """Hardly drawn it is that of 'tv', strongly drawn the network's own, and near either it explains the samples."""
     fit = {"iterations": 20, "weight": 0.002, "coil_combination": "maps", "refit_iterations": 0}
-    free, held, own = (with_settings(QUICK, proximity_weight=pull, **fit)(scan).image for pull in (0.0, 1e4, None))
+    free, held, own = (with_settings(QUICK, proximity_weight=weight, **fit)(scan).image for weight in (0.0, 1e4, None))
     variation = fourfold.TotalVariation(weight=0.002, coil_combination="maps", tolerance=2e-5)(scan).image
     peak = float(variation.abs().max())
     assert torch.allclose(free, variation, atol=0.02 * peak)

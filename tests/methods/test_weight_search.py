@@ -81,7 +81,7 @@ def test_the_search_finds_the_lowest_point_of_a_curve(best, monkeypatch):
     assert list(choice.scores) == tried
 
 
-def test_a_weight_stays_where_the_data_do_not_tell(monkeypatch):
+def test_a_weight_stays_where_the_data_do_not_determine_it(monkeypatch):
     problem = SenseProblem.of(a_scan("poisson-disc"))
     monkeypatch.setattr(Trial, "score", lambda *_: 0.7)
     choice = choose_weight(problem, lambda part, *_: Minimum(part.rhs, 1), first=0.002)
@@ -118,24 +118,24 @@ def test_a_known_weight_is_tried_once():
     ("coils", "snr", "kind", "factor", "lines"),
     [(1, 30, "random", 8, 6), (6, 5, "random", 4, 20), (4, 5, "random", 3, 12)],
 )
-def test_what_cannot_be_told_is_weakened_until_it_does_no_harm(method, coils, snr, kind, factor, lines):
+def test_weights_for_very_noisy_data_are_no_worse_than_zero_filling(method, coils, snr, kind, factor, lines):
     """With the first weight images of much noise were up to 8 dB worse than zero-filled ones."""
     truth = sample_image()[None, ::2, ::2]
     under = undersample(simulate(truth, coils=coils, snr=snr, seed=1), kind, factor, lines=lines)
     result = method()(under)
     assert psnr(result.magnitude, truth) > psnr(ZeroFilled()(under).magnitude, truth) - 0.1
-    weakened = result.record.details["weight"]["shrinkage"] < 1
-    assert any("hardly better than by zeros" in note for note in result.record.notes) == weakened
+    shrunk = result.record.details["weight"]["shrinkage"] < 1
+    assert any("hardly better than by zeros" in note for note in result.record.notes) == shrunk
 
 
 def test_samples_too_few_to_tell_the_others_are_stated():
     full = simulate(phantom((96, 96)), coils=1, snr=3, seed=1)
     few, enough = (undersample(full, "equispaced", factor, lines=2, seed=0) for factor in (8, 2))
-    weak, good = (TotalVariation()(scan).record for scan in (few, enough))
+    weak, strong = (TotalVariation()(scan).record for scan in (few, enough))
     assert weak.details["weight"]["shrinkage"] < 1
     assert any("hardly better than by zeros" in note for note in weak.notes)
-    assert good.details["weight"]["shrinkage"] == 1
-    assert not any("hardly better than by zeros" in note for note in good.notes)
+    assert strong.details["weight"]["shrinkage"] == 1
+    assert not any("hardly better than by zeros" in note for note in strong.notes)
 
 
 def test_without_trust_the_image_is_the_zero_filled_one():

@@ -221,7 +221,7 @@ def test_vif_counts_lost_detail_and_contrast(smooth):
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize(
-    ("spoil", "words"),
+    ("damage", "words"),
     [
         (lambda image, reference: (image[:, 1:], reference), "shape"),
         (lambda image, reference: (image.to(torch.complex64), reference), "complex64"),
@@ -235,9 +235,9 @@ def test_vif_counts_lost_detail_and_contrast(smooth):
         (lambda image, reference: (image[:0], reference[:0]), "0 frame"),
     ],
 )
-def test_bad_images_are_refused_by_name(name, spoil, words, smooth):
+def test_bad_images_are_refused_by_name(name, damage, words, smooth):
     with pytest.raises(InputError, match=words) as refusal:
-        score(*spoil(*smooth), name)
+        score(*damage(*smooth), name)
     assert str(refusal.value).startswith(f"{name}: ")
 
 

@@ -47,8 +47,8 @@ def parameters(network):
     return sum(parameter.numel() for parameter in network.parameters())
 
 
-def relative(found, expected):
-    return float((found - expected).abs().max() / expected.abs().max())
+def relative(actual, expected):
+    return float((actual - expected).abs().max() / expected.abs().max())
 
 
 @pytest.fixture(params=[(48, 40), (35, 46)])
@@ -128,8 +128,8 @@ def test_the_seed_alone_decides_the_weights(kind):
     assert torch.equal(torch.random.get_rng_state(), state)
     for one, same in zip(first.parameters(), again.parameters(), strict=True):
         assert torch.equal(one, same)
-    drawn = [(a, b) for a, b in zip(first.parameters(), other.parameters(), strict=True) if a.ndim == 4]
-    assert not any(torch.equal(a, b) for a, b in drawn)
+    weights = [(a, b) for a, b in zip(first.parameters(), other.parameters(), strict=True) if a.ndim == 4]
+    assert not any(torch.equal(a, b) for a, b in weights)
 
 
 @torch.no_grad()
@@ -143,7 +143,7 @@ def test_a_homogeneous_unet_follows_the_scale_and_keeps_the_variance():
 
 
 @torch.no_grad()
-def test_a_denoiser_follows_the_scale_and_is_told_the_noise():
+def test_a_denoiser_follows_the_scale_and_gets_the_noise_level():
     network = DenoisingUNet(8, 2, seed=1)
     x, level = gaussian(2, 40, 32), torch.tensor([0.1, 0.3])
     clean = network(x, level)
@@ -238,9 +238,9 @@ def test_cascade_follows_the_equations(problem):
     with torch.no_grad():
         for stage in range(2):
             assert torch.allclose(network.stage_input(stage, kspace, mask), x, atol=1e-5)
-            refined = x + as_complex(network.subnetworks[stage](as_channels(x)))
-            assert torch.allclose(network.refined(x, stage), refined)
-            spectrum = fft(refined)
+            after_network = x + as_complex(network.subnetworks[stage](as_channels(x)))
+            assert torch.allclose(network.refined(x, stage), after_network)
+            spectrum = fft(after_network)
             diagonal = torch.where(mask, 1 / (1 + 3.0), 1.0)
             x = ifft(diagonal * spectrum + 3.0 / (1 + 3.0) * kspace[:, 0])
         assert torch.allclose(network(kspace, mask), x, atol=1e-5)
@@ -359,7 +359,7 @@ def test_a_total_variation_that_a_form_does_not_begin_with_is_refused(form):
         {"form": "denoising", "total_variation": 0.01},
     ],
 )
-def test_forms_that_begin_at_nothing_learn(problem, settings):
+def test_forms_that_start_from_zeros_learn(problem, settings):
     """The U-Nets' last layers begin as zero, so that in the first step they alone learn, and the weights."""
     kspace, mask, calibration = problem
     network = VarNet(2, 4, 2, 4, 2, **settings)
@@ -392,8 +392,8 @@ def test_the_noise_is_the_less_of_two_estimates_of_each_frame(problem):
     maps = torch.ones_like(kspace[:1]) / 2
     image, outermost = network(kspace, mask, maps, calibration), network(kspace, mask, maps)
     assert relative(outermost, image) > 1e-3
-    louder = calibration + 0.5 * gaussian(*calibration.shape, seed=3)
-    assert relative(network(kspace, mask, maps, louder), outermost) < 1e-5
+    noisier = calibration + 0.5 * gaussian(*calibration.shape, seed=3)
+    assert relative(network(kspace, mask, maps, noisier), outermost) < 1e-5
     assert relative(network(kspace, mask, maps, pad(calibration, (3, 2, 0, 0))), image) < 1e-5
     for frame in (0, 1):
         one = slice(frame, frame + 1)
@@ -482,11 +482,11 @@ def gradients(network, output, weights):
     return dict(zip(names, torch.autograd.grad((output * weights).sum(), values), strict=True))
 
 
-def assert_same_gradients(found, expected):
+def assert_same_gradients(actual, expected):
     """To double precision: in single, a ReLU's input near zero changes side now and then."""
-    assert found.keys() == expected.keys()
+    assert actual.keys() == expected.keys()
     for name, value in expected.items():
-        assert relative(found[name], value) < 1e-9, name
+        assert relative(actual[name], value) < 1e-9, name
 
 
 @pytest.mark.parametrize("size", [(64, 48), (37, 45), (16, 17)])

@@ -13,7 +13,7 @@ SMALL = {
     "deep-decoder": (DeepDecoder, {"channels": 8, "layers": 4, "input_size": (4, 3)}),
     "dip": (DeepImagePrior, {"channels": 8, "scales": 3}),
 }
-everyone = pytest.mark.parametrize("kind", SMALL)
+every_network = pytest.mark.parametrize("kind", SMALL)
 
 
 def make(kind, seeds, size=(31, 22), outputs=4, **settings):
@@ -35,7 +35,7 @@ def test_published_settings_have_the_published_number_of_parameters(network, set
     assert f"{published:,}" in network.__doc__ or f"{published / 1e6:.1f} million" in network.__doc__
 
 
-@everyone
+@every_network
 @pytest.mark.parametrize("size", [(31, 22), (16, 16), (17, 40)])
 def test_any_size_comes_out(kind, size):
     images = make(kind, [0, 1], size)()
@@ -43,7 +43,7 @@ def test_any_size_comes_out(kind, size):
     assert images.dtype == torch.float32
 
 
-@everyone
+@every_network
 def test_a_member_is_the_same_alone_and_beside_others(kind):
     together = make(kind, [5, 7])()
     for index, seed in enumerate((5, 7)):
@@ -51,7 +51,7 @@ def test_a_member_is_the_same_alone_and_beside_others(kind):
     assert not torch.allclose(together[0], together[1], atol=0.1)
 
 
-@everyone
+@every_network
 def test_members_do_not_learn_from_each_other(kind):
     network = make(kind, [0, 1])
     network()[0].square().sum().backward()
@@ -61,7 +61,7 @@ def test_members_do_not_learn_from_each_other(kind):
         assert not bool(other.any())
 
 
-@everyone
+@every_network
 def test_the_global_random_state_is_left_alone(kind):
     before = torch.random.get_rng_state()
     first = make(kind, [3])()
@@ -72,7 +72,7 @@ def test_the_global_random_state_is_left_alone(kind):
     assert torch.equal(torch.random.get_rng_state(), before)
 
 
-@everyone
+@every_network
 def test_memory_layout_changes_nothing(kind):
     network = make(kind, [0, 1])
     plain = network()

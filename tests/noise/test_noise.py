@@ -48,7 +48,7 @@ def test_the_covariance_of_a_noise_scan_is_that_of_its_mixture(scan):
 
 
 @pytest.mark.parametrize("lines", [None, 4])
-def test_the_corners_of_kspace_tell_the_noise_where_there_is_no_noise_scan(lines):
+def test_the_corners_of_kspace_give_the_noise_where_there_is_no_noise_scan(lines):
     mixture = coloured(4)
     ny, nx = 200, 160
     # A smooth object, whose k-space ends well within the corners.
@@ -136,7 +136,7 @@ def test_agrees_with_bart(scan, tmp_path):
 
 
 @pytest.mark.parametrize("axis", [1, 2])
-def test_the_level_of_each_frame_is_told_by_its_outermost_samples(axis):
+def test_the_noise_level_of_each_frame_comes_from_its_outermost_samples(axis):
     levels = torch.tensor([0.02, 0.5])
     y, x = torch.meshgrid(torch.linspace(-1, 1, 120), torch.linspace(-1, 1, 90), indexing="ij")
     image = torch.exp(-10 * (x**2 + y**2)) * loop_maps((120, 90), 4)[:, 0]

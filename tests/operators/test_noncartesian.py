@@ -172,8 +172,8 @@ def test_area_of_k_space_is_the_sum_of_the_weights():
 def test_the_centre_is_brought_onto_the_grid(trajectory, most):
     scan = simulate(HEAD, coils=4, snr=None, trajectory=trajectory)
     truth = crop_centre(simulate(HEAD, coils=4, snr=None).kspace, (24, 24))
-    found = central_calibration(scan)
-    assert norm(found - truth) < most * norm(truth)
+    calibration = central_calibration(scan)
+    assert norm(calibration - truth) < most * norm(truth)
 
 
 def test_methods_recover_the_phantom_from_a_fifth_of_a_full_set_of_spokes():
@@ -226,7 +226,7 @@ def test_frames_have_spokes_of_their_own():
     )
 
 
-def test_noise_is_told_from_the_ends_of_the_spokes():
+def test_noise_is_estimated_at_the_ends_of_the_spokes():
     kspace = gaussian(1, 2, 60, 96) * torch.tensor([1.0, 3.0])[:, None, None]
     covariance = noise_covariance(Scan(kspace, trajectory=radial((48, 48), 60)))
     torch.testing.assert_close(covariance.diagonal().real, torch.tensor([1.0, 9.0]), rtol=0.3, atol=0)
@@ -286,7 +286,7 @@ def test_scans_that_do_not_fit_their_trajectory_are_refused():
         simulate(phantom((32, 32)), trajectory=trajectory)
 
 
-def test_without_finufft_the_way_to_install_it_is_told(monkeypatch):
+def test_without_finufft_the_message_says_how_to_install_it(monkeypatch):
     scan = simulate(HEAD, coils=2, trajectory=radial((SIZE, SIZE), 20))
     monkeypatch.setitem(sys.modules, "finufft", None)
     with pytest.raises(InputError, match=r"finufft, which is not installed: pip install 'fourfold\[nufft\]'"):

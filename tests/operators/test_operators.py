@@ -89,8 +89,8 @@ def close(a, b, tolerance=1e-5):
 
 @settings(max_examples=150, deadline=None)
 @given(operators())
-def test_adjoint(drawn):
-    operator, x = drawn
+def test_adjoint(random_operator):
+    operator, x = random_operator
     ax = operator.forward(x)
     y = gaussian(*ax.shape, seed=4)
     difference = abs(complex(inner(ax, y)) - complex(inner(x, operator.adjoint(y))))
@@ -99,8 +99,8 @@ def test_adjoint(drawn):
 
 @settings(max_examples=100, deadline=None)
 @given(operators())
-def test_no_call_needs_another_before_it_or_changes_its_argument(drawn):
-    operator, x = drawn
+def test_no_call_needs_another_before_it_or_changes_its_argument(random_operator):
+    operator, x = random_operator
     fresh, kept = copy.deepcopy(operator), x.clone()
     y = gaussian(*operator.forward(x).shape, seed=4)
     kept_y = y.clone()
@@ -114,9 +114,9 @@ def test_no_call_needs_another_before_it_or_changes_its_argument(drawn):
 
 @settings(max_examples=100, deadline=None)
 @given(operators())
-def test_what_is_returned_belongs_to_the_caller(drawn):
+def test_what_is_returned_belongs_to_the_caller(random_operator):
     """Writing into a result changes neither the argument nor what the operator returns later."""
-    operator, x = drawn
+    operator, x = random_operator
     y = operator.forward(x).clone()
     for call, argument in ((operator.forward, x), (operator.normal, x), (operator.adjoint, y)):
         before, first = argument.clone(), call(argument).clone()
@@ -127,23 +127,23 @@ def test_what_is_returned_belongs_to_the_caller(drawn):
 
 @settings(max_examples=100, deadline=None)
 @given(operators())
-def test_normal_is_adjoint_of_forward(drawn):
-    operator, x = drawn
+def test_normal_is_adjoint_of_forward(random_operator):
+    operator, x = random_operator
     close(operator.normal(x), operator.adjoint(operator.forward(x)))
 
 
 @settings(max_examples=60, deadline=None)
 @given(operators())
-def test_linear(drawn):
-    operator, x = drawn
+def test_linear(random_operator):
+    operator, x = random_operator
     y = gaussian(*x.shape, seed=5)
     close(operator(x + (2 - 1j) * y), operator(x) + (2 - 1j) * operator(y))
 
 
 @settings(max_examples=40, deadline=None)
 @given(operators())
-def test_gradient_is_the_true_adjoint(drawn):
-    operator, x = drawn
+def test_gradient_is_the_true_adjoint(random_operator):
+    operator, x = random_operator
     x = x.clone().requires_grad_()
     y = gaussian(*operator.forward(x.detach()).shape, seed=6)
     (gradient,) = torch.autograd.grad((operator(x) - y).abs().square().sum() / 2, x)
@@ -188,10 +188,10 @@ def test_gradients_reach_image_samples_and_coil_maps(kind, way):
         return (applied(way, encoding, x, y) * weights).real.sum()
 
     steps = [0.01 * gaussian(*tensor.shape, seed=5 + index) for index, tensor in enumerate((x, y, maps))]
-    wanted = (0, 2) if way in ("forward", "normal", "composed") else (1, 2)
-    tensors = [tensor.clone().requires_grad_(index in wanted) for index, tensor in enumerate((x, y, maps))]
-    gradients = torch.autograd.grad(value(*tensors), [tensors[index] for index in wanted])
-    for index, gradient in zip(wanted, gradients, strict=True):
+    differentiable = (0, 2) if way in ("forward", "normal", "composed") else (1, 2)
+    tensors = [tensor.clone().requires_grad_(index in differentiable) for index, tensor in enumerate((x, y, maps))]
+    gradients = torch.autograd.grad(value(*tensors), [tensors[index] for index in differentiable])
+    for index, gradient in zip(differentiable, gradients, strict=True):
         forwards, backwards = [x, y, maps], [x, y, maps]
         forwards[index] = forwards[index] + steps[index]
         backwards[index] = backwards[index] - steps[index]

@@ -78,16 +78,16 @@ def data():
 
 @pytest.mark.parametrize("name", PENALTIES)
 def test_solvers_agree(name, data):
-    found = {
+    minima = {
         solver: minimise(data, PENALTIES[name](), WEIGHT, solver=solver, iterations=most, tolerance=1e-6)
         for solver, most in MOST_ITERATIONS.items()
     }
-    reference = found["fista"].details["objective"]
-    for solver, minimum in found.items():
+    reference = minima["fista"].details["objective"]
+    for solver, minimum in minima.items():
         assert minimum.details["solver"] == solver
         assert minimum.details["objective"] == pytest.approx(reference, rel=1e-3), solver
-        apart = torch.linalg.vector_norm(minimum.x - found["fista"].x)
-        assert float(apart / torch.linalg.vector_norm(minimum.x)) < 0.1, solver
+        distance = torch.linalg.vector_norm(minimum.x - minima["fista"].x)
+        assert float(distance / torch.linalg.vector_norm(minimum.x)) < 0.1, solver
 
 
 def single_coil():
@@ -107,8 +107,8 @@ def test_large_weights_on_noisy_data(name, weight):
     settings = {"iterations": 200, "tolerance": 1e-5}
     reference = minimise(data, PENALTIES[name](), weight, solver="primal-dual", iterations=1000, tolerance=1e-6)
     for solver in ("fista", "admm"):
-        found = minimise(data, PENALTIES[name](), weight, solver=solver, **settings)
-        assert found.details["objective"] < 1.02 * reference.details["objective"]
+        minimum = minimise(data, PENALTIES[name](), weight, solver=solver, **settings)
+        assert minimum.details["objective"] < 1.02 * reference.details["objective"]
 
 
 @pytest.mark.parametrize("solver", SOLVERS)
@@ -117,8 +117,8 @@ def test_frames_of_a_batch_are_independent(solver):
     batch = data_term(frames=2)
     settings = {"solver": solver, "iterations": 300, "tolerance": 1e-6}
     together = minimise(batch, TotalVariationPenalty(), WEIGHT, **settings).x
-    alone = minimise(data_term(), TotalVariationPenalty(), WEIGHT, **settings).x
-    assert float(torch.linalg.vector_norm(together[:1] - alone) / torch.linalg.vector_norm(alone)) < 0.02
+    single = minimise(data_term(), TotalVariationPenalty(), WEIGHT, **settings).x
+    assert float(torch.linalg.vector_norm(together[:1] - single) / torch.linalg.vector_norm(single)) < 0.02
 
 
 @pytest.mark.parametrize("name", PENALTIES)
@@ -146,7 +146,7 @@ def test_nonlinear_conjugate_gradient_never_climbs():
     for _ in range(60):
         state = next(iterates).state
         heights.append(data.value(state[0]) + WEIGHT * term.along(state, state)(0.0))
-    assert all(later <= sooner for sooner, later in itertools.pairwise(heights))
+    assert all(later <= earlier for earlier, later in itertools.pairwise(heights))
 
 
 def test_one_short_step_does_not_end_nonlinear_conjugate_gradient():
@@ -162,30 +162,30 @@ def test_the_gap_bounds_what_is_left_to_gain(solver, data):
     lowest = minimise(data, TotalVariationPenalty(), WEIGHT, iterations=1500, tolerance=1e-8).details["objective"]
     settings = {"solver": solver, "stopping": "gap", "iterations": 400}
     for tolerance in (0.5, 0.1):
-        found = minimise(data, TotalVariationPenalty(), WEIGHT, tolerance=tolerance, **settings)
-        assert found.iterations < 400
-        assert found.details["duality_gap"] < tolerance
-        assert found.details["objective"] / lowest - 1 < found.details["duality_gap"]
+        minimum = minimise(data, TotalVariationPenalty(), WEIGHT, tolerance=tolerance, **settings)
+        assert minimum.iterations < 400
+        assert minimum.details["duality_gap"] < tolerance
+        assert minimum.details["objective"] / lowest - 1 < minimum.details["duality_gap"]
 
 
 @pytest.mark.parametrize("solver", SOLVERS)
 def test_stops_when_the_objective_stands_still(solver, data):
-    seen = []
+    iterates = []
     settings = {"solver": solver, "stopping": "objective", "iterations": 400, "tolerance": 1e-4}
-    found = minimise(
-        data, WaveletPenalty(OrthogonalWavelet(SHAPE)), WEIGHT, callback=lambda *a: seen.append(a), **settings
+    minimum = minimise(
+        data, WaveletPenalty(OrthogonalWavelet(SHAPE)), WEIGHT, callback=lambda *a: iterates.append(a), **settings
     )
-    assert 5 <= found.iterations < 400
-    assert seen[-1][0] == found.iterations
-    assert seen[-1][2] < 1e-4
+    assert 5 <= minimum.iterations < 400
+    assert iterates[-1][0] == minimum.iterations
+    assert iterates[-1][2] < 1e-4
 
 
 def test_a_gradient_alone_is_enough_for_nonlinear_conjugate_gradient(data):
-    found = minimise(data, Ridge(), 0.1, tolerance=1e-6)
-    assert found.details["solver"] == "nlcg"
+    minimum = minimise(data, Ridge(), 0.1, tolerance=1e-6)
+    assert minimum.details["solver"] == "nlcg"
     for solver in SOLVERS:
         same = minimise(data, ProximalRidge(), 0.1, solver=solver, iterations=400, tolerance=1e-7)
-        assert same.details["objective"] == pytest.approx(found.details["objective"], rel=1e-3), solver
+        assert same.details["objective"] == pytest.approx(minimum.details["objective"], rel=1e-3), solver
 
 
 @pytest.mark.parametrize(
@@ -209,7 +209,7 @@ def test_zero_data_give_a_zero_image(data):
         assert not minimise(zero, TotalVariationPenalty(), WEIGHT, solver=solver, iterations=5).x.any()
 
 
-def test_run_tells_what_it_measured(data):
+def test_a_run_reports_what_it_measured(data):
     term = Smoothed(TotalVariationPenalty().analysis(), 1e-2)
     iterates = nonlinear_cg_iterates(data, term, WEIGHT, data.rhs[None])
     _, done, measured = run(iterates, lambda _: 0.5, iterations=3, tolerance=0.4)
@@ -238,10 +238,10 @@ def test_what_an_operator_returns_is_not_changed_in_place(solver, normal):
     """The identity returns its argument; the minimum of ½‖x − 2‖² + 1e-6 R(x) is 2."""
     rhs = torch.full((1, 1, 8, 8), 2, dtype=torch.complex64)
     start = torch.ones_like(rhs)
-    found = minimise(
+    minimum = minimise(
         least_squares(normal, rhs), TotalVariationPenalty(), 1e-6, solver=solver, start=start, iterations=300
     )
-    assert torch.allclose(found.x, rhs, atol=1e-2)
+    assert torch.allclose(minimum.x, rhs, atol=1e-2)
     assert bool((rhs == 2).all())
     assert bool((start == 1).all())
 

@@ -23,7 +23,7 @@ def mask_of(kind: str, axis: str = "ky") -> torch.Tensor:
 
 
 @pytest.mark.parametrize("kind", PATTERNS)
-def test_held_out_samples_are_acquired_ones_and_the_seed_tells_which(kind):
+def test_held_out_samples_are_acquired_ones_chosen_by_the_seed(kind):
     mask = mask_of(kind)
     held = hold_out(mask, seed=3)
     assert held.any()
@@ -68,8 +68,8 @@ def test_the_calibration_centre_is_kept(kind, whole_lines):
 def test_held_out_samples_are_spread_as_the_missing_ones():
     mask = torch.zeros(1, 200, 1, dtype=torch.bool)
     mask[:, :100:2], mask[:, 100::10] = True, True
-    drawn = sum(hold_out(mask.expand(-1, -1, 8), 0.2, seed=seed, centre=0).sum(dim=2) for seed in range(300))
-    dense, sparse = drawn[0, :80:2].float().mean(), drawn[0, 120::10].float().mean()
+    counts = sum(hold_out(mask.expand(-1, -1, 8), 0.2, seed=seed, centre=0).sum(dim=2) for seed in range(300))
+    dense, sparse = counts[0, :80:2].float().mean(), counts[0, 120::10].float().mean()
     # Odds of (1 − p) / p: 1 where every second line was acquired, 9 where every tenth was.
     assert 4 < float(sparse / dense) < 9
 

@@ -72,7 +72,7 @@ def test_every_frame_reaches_the_target_acceleration_within_one_per_cent_or_it_i
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_provenance_tells_how_the_pattern_came_to_be(kind):
+def test_the_provenance_describes_the_pattern(kind):
     sampling = make_sampling(kind, (96, 80), 4, seed=7, frames=2)
     summary = sampling.summary()
     assert summary["kind"] == sampling.kind == kind
@@ -255,7 +255,7 @@ def squared_distances(points: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize("power", [0.5, 1, 2])
 @pytest.mark.parametrize("slope", [0.8, 3.0])
-def test_darts_keep_their_radius_and_leave_no_room_for_another(power, slope):
+def test_poisson_discs_keep_their_radius_and_leave_no_gap(power, slope):
     shape = (61, 52)
     growth = _distance(*shape) ** power
     candidates = _RandomCells(np.ones(shape, dtype=bool), growth, np.random.default_rng(0))

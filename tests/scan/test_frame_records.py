@@ -30,18 +30,18 @@ def scan() -> Scan:
 
 
 @pytest.fixture(scope="module")
-def alone(scan):
+def single_frames(scan):
     return [METHOD(scan.frame(index)) for index in range(2)]
 
 
 @pytest.fixture(scope="module")
-def expected(alone):
-    frames = [FrameRecord(each.record.iterations, each.record.scale, each.record.details) for each in alone]
+def expected(single_frames):
+    frames = [FrameRecord(each.record.iterations, each.record.scale, each.record.details) for each in single_frames]
     assert frames[0].details["weight"] != frames[1].details["weight"]
     return tuple(frames)
 
 
-def test_a_volume_s_record_has_every_frame(scan, alone, expected):
+def test_the_record_of_a_volume_has_every_frame(scan, single_frames, expected):
     record = METHOD(scan).record
     assert record.by_frame == expected
     assert [record.details_of(index) for index in range(2)] == [frame.details for frame in expected]
@@ -49,23 +49,23 @@ def test_a_volume_s_record_has_every_frame(scan, alone, expected):
     assert record.iterations == sum(frame.iterations for frame in expected)
     assert "weight" not in record.details
     assert record.details["solver"] == expected[0].details["solver"]
-    assert join(alone).record.by_frame == expected
-    assert join([join(alone), alone[0]]).record.by_frame == (*expected, expected[0])
+    assert join(single_frames).record.by_frame == expected
+    assert join([join(single_frames), single_frames[0]]).record.by_frame == (*expected, expected[0])
 
 
-def test_one_frame_and_a_series_have_one_account(scan, alone):
-    assert alone[0].record.by_frame == join(alone[:1]).record.by_frame == ()
-    assert alone[0].record.details_of(0) == alone[0].record.details
+def test_one_frame_and_a_series_have_one_account(scan, single_frames):
+    assert single_frames[0].record.by_frame == join(single_frames[:1]).record.by_frame == ()
+    assert single_frames[0].record.details_of(0) == single_frames[0].record.details
     assert KtTotalVariation(iterations=2)(scan).record.by_frame == ()
 
 
-def test_the_command_line_and_its_file_tell_every_frame(scan, expected, tmp_path, monkeypatch, capsys):
+def test_the_command_line_and_its_file_list_every_frame(scan, expected, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     save_scan(scan, "scan.npz")
     assert main(COMMAND) == 0
-    told = json.loads(capsys.readouterr().out)["by_frame"]
-    assert told == json.loads(str(np.load("image.npz")["record"]))["by_frame"]
-    assert [frame["details"]["weight"]["weight"] for frame in told] == [
+    by_frame = json.loads(capsys.readouterr().out)["by_frame"]
+    assert by_frame == json.loads(str(np.load("image.npz")["record"]))["by_frame"]
+    assert [frame["details"]["weight"]["weight"] for frame in by_frame] == [
         frame.details["weight"]["weight"] for frame in expected
     ]
 
@@ -73,8 +73,8 @@ def test_the_command_line_and_its_file_tell_every_frame(scan, expected, tmp_path
 def test_finished_work_comes_back_with_every_frame(scan, expected, tmp_path):
     cache, key = ResultCache(tmp_path), CacheKey("scan", "tv", {})
     cache.keep(key, {}, METHOD(scan))
-    found = cache.reconstruction(key).record.by_frame
-    assert json.dumps([frame.details for frame in found]) == json.dumps([frame.details for frame in expected])
+    by_frame = cache.reconstruction(key).record.by_frame
+    assert json.dumps([frame.details for frame in by_frame]) == json.dumps([frame.details for frame in expected])
 
 
 def test_the_page_shows_every_frame(scan, tmp_path):

@@ -75,9 +75,9 @@ def test_cannot_be_changed(scan):
     ],
 )
 def test_bad_input_is_refused_in_one_sentence(scan, change, sentence):
-    with pytest.raises(InputError, match=sentence) as caught:
+    with pytest.raises(InputError, match=sentence) as raised:
         scan.replace(**change)
-    assert "\n" not in str(caught.value)
+    assert "\n" not in str(raised.value)
 
 
 @pytest.mark.parametrize(("axes", "names"), [((2,), "ky"), ((3,), "kx"), ((2, 3), "ky and kx")])
@@ -90,11 +90,11 @@ def test_uncentred_kspace_is_refused(axes, names):
 
 
 @pytest.mark.parametrize("factor", [1e-12, 1e12])
-def test_any_scale_is_taken(scan, factor):
+def test_any_scale_is_accepted(scan, factor):
     assert scan.replace(kspace=scan.kspace * factor).fully_sampled
 
 
-def test_zeros_tell_what_was_acquired():
+def test_zeros_mark_what_was_not_acquired():
     kspace = gaussian(2, 3, 12, 10)
     kspace[:, :, 1::2] = 0
     scan = Scan(kspace)

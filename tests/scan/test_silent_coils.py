@@ -57,19 +57,19 @@ def test_every_method_leaves_the_coil_out_of_its_frame_alone(name, whole, scan):
         expected = method(whole.frame(0)).image
     except InputError:
         pytest.skip("the method is not for data of this kind")
-    found = method(scan)
-    assert torch.equal(found.image[0], expected[0])
+    actual = method(scan)
+    assert torch.equal(actual.image[0], expected[0])
     three = whole.without_coils([SILENT])
-    assert torch.equal(found.image[FRAME], method(three.frame(FRAME)).image[0])
-    assert found.record.notes.count(NOTE) == 1
+    assert torch.equal(actual.image[FRAME], method(three.frame(FRAME)).image[0])
+    assert actual.record.notes.count(NOTE) == 1
 
 
 @pytest.mark.parametrize("name", [name for name, kind in methods().items() if kind.scope == "series"])
 def test_methods_for_series_leave_the_coil_out_of_all_frames(name, whole, scan):
     method = quickly(name)
-    found = method(scan)
-    assert torch.equal(found.image, method(whole.without_coils([SILENT])).image)
-    assert NOTE in found.record.notes
+    actual = method(scan)
+    assert torch.equal(actual.image, method(whole.without_coils([SILENT])).image)
+    assert NOTE in actual.record.notes
 
 
 @pytest.mark.parametrize(
@@ -78,12 +78,12 @@ def test_methods_for_series_leave_the_coil_out_of_all_frames(name, whole, scan):
     ids=["prewhiten", "time average", "compression", "geometric compression"],
 )
 def test_what_treats_all_frames_alike_does_without_the_coil(treat, whole, scan):
-    found, expected = treat(scan), treat(whole.without_coils([SILENT]))
-    assert torch.equal(found.kspace, expected.kspace)
-    assert NOTE in found.source.notes
+    actual, expected = treat(scan), treat(whole.without_coils([SILENT]))
+    assert torch.equal(actual.kspace, expected.kspace)
+    assert NOTE in actual.source.notes
 
 
-def test_all_that_belongs_to_a_coil_goes_with_it(whole):
+def test_maps_noise_and_calibration_of_a_coil_are_removed_with_it(whole):
     maps = torch.randn(1, 1, 4, 48, 40, dtype=torch.complex64)
     noise = torch.randn(4, 100, dtype=torch.complex64)
     full = whole.replace(coil_maps=maps, noise=noise, calibration_kspace=whole.kspace[:, :, 16:32])
@@ -107,7 +107,7 @@ def test_a_coil_that_is_silent_in_all_frames_is_refused(scan, tmp_path):
             read(tmp_path / "dead.npz")
 
 
-def test_coils_of_which_none_is_heard_in_all_frames_are_refused(whole):
+def test_coils_of_which_each_is_silent_in_some_frame_are_refused(whole):
     kspace = whole.kspace.clone()
     kspace[0, :2], kspace[1, 2:] = 0, 0
     scan = whole.replace(kspace=kspace)
@@ -140,7 +140,7 @@ def test_a_silent_coil_breaks_the_reading_of_no_frame(name, whole, scan, tmp_pat
     assert file.load().coils == 4
 
 
-def test_coils_that_are_heard_in_different_frames(tmp_path):
+def test_coils_that_are_silent_in_different_frames(tmp_path):
     """Frame 0 lacks coils 0 and 1; frame 1 has the first of them, frame 2 the second."""
     kspace = np.concatenate([simulate(phantom((32, 32)), coils=4, seed=seed).kspace.numpy() for seed in range(3)])
     kspace[0, :2], kspace[1, 1], kspace[2, 0] = 0, 0, 0

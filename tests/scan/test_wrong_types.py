@@ -92,9 +92,9 @@ def test_arrays_must_be_tensors(scan, image, what):
     }
     for dtype, entries in makers.items():
         for entry in entries:
-            with pytest.raises(InputError, match=rf"is {what}; it must be of type Tensor: convert .*") as caught:
+            with pytest.raises(InputError, match=rf"is {what}; it must be of type Tensor: convert .*") as raised:
                 entry(value)
-            assert f"dtype='{dtype}'" in str(caught.value) or entry is ff.split_volume
+            assert f"dtype='{dtype}'" in str(raised.value) or entry is ff.split_volume
     # The advice is sound.
     assert ff.Scan(torch.from_numpy(np.asarray(WRONG["a NumPy array"], dtype="complex64"))).coils == 2
     if value is not None:

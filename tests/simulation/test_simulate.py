@@ -156,7 +156,7 @@ def test_the_seed_decides_phase_and_noise():
     assert not torch.allclose(first, other, atol=1e-2)
 
 
-def test_a_simulated_scan_says_so_and_gives_no_true_maps_away():
+def test_a_simulated_scan_is_labelled_and_hides_the_true_maps():
     scan = simulate(phantom((40, 40)), coils=3, snr=12.0, seed=9, phase=False)
     assert scan.source.simulated
     assert scan.source.details == {"coils": 3, "snr": 12.0, "seed": 9, "phase": False}

@@ -16,6 +16,7 @@ import pytest
 import torch
 import yaml
 from safetensors.torch import load_file
+from tests.helpers.report_pages import facts
 from tests.helpers.tables import read_rows
 from torch import nn
 
@@ -386,9 +387,9 @@ def test_a_killed_training_goes_on_to_the_same_weights(settings, tmp_path):
 def test_a_finished_training_is_not_done_again_nor_another_one_in_its_folder(settings, tmp_path):
     chosen = TrainingSettings(**settings())
     first = train(chosen, tmp_path / "out")
-    shown = []
-    assert train(chosen, tmp_path / "out", progress=lambda *report: shown.append(report)) == first
-    assert shown == []
+    reports = []
+    assert train(chosen, tmp_path / "out", progress=lambda *report: reports.append(report)) == first
+    assert reports == []
     assert train(chosen.model_copy(update={"workers": 2}), tmp_path / "out") == first
     with pytest.raises(InputError, match=r"with other settings \(seed\)"):
         train(chosen.model_copy(update={"seed": 5}), tmp_path / "out")
@@ -476,7 +477,7 @@ def test_a_denoiser_learns_alone_then_the_whole_network(settings, tmp_path):
 # Several processes
 
 
-class Watched(Task):
+class TaskThatSavesWeights(Task):
     """A task that leaves the weights of each process behind."""
 
     def on_train_end(self):
@@ -486,10 +487,10 @@ class Watched(Task):
 def test_two_processes_keep_equal_weights_and_train_as_one(settings, tmp_path, monkeypatch):
     one = TrainingSettings(**settings(device="cpu", stages=[{"epochs": 3}]))
     train(one, tmp_path / "one")
-    monkeypatch.setattr("fourfold.training.task.Task", Watched)
-    shown = []
+    monkeypatch.setattr("fourfold.training.task.Task", TaskThatSavesWeights)
+    reports = []
     two = one.model_copy(update={"devices": 2})
-    train(two, tmp_path / "two", progress=lambda fraction, words: shown.append((fraction, words)))
+    train(two, tmp_path / "two", progress=lambda fraction, words: reports.append((fraction, words)))
     ranks = [torch.load(tmp_path / "two" / f"rank-{rank}.pt", weights_only=True) for rank in range(2)]
     assert all(torch.equal(ranks[0][name], ranks[1][name]) for name in ranks[0])
     assert all(bool(value.isfinite().all()) for value in ranks[0].values())
@@ -499,8 +500,8 @@ def test_two_processes_keep_equal_weights_and_train_as_one(settings, tmp_path, m
     assert losses[1] == pytest.approx(losses[0], rel=1e-3)
     scores = [[float(row["psnr"]) for row in read_rows(tmp_path / name / "scores.csv")] for name in ("one", "two")]
     assert scores[1] == pytest.approx(scores[0], abs=0.02)
-    assert shown[-1][0] == 1
-    assert "loss" in shown[-1][1]
+    assert reports[-1][0] == 1
+    assert "loss" in reports[-1][1]
 
 
 def test_another_process_refuses_in_one_sentence(settings, tmp_path):
@@ -517,14 +518,14 @@ def test_another_process_refuses_in_one_sentence(settings, tmp_path):
 
 def test_a_loss_that_is_not_finite_stops_before_it_reaches_the_weights(settings, tmp_path, monkeypatch):
     chosen = TrainingSettings(**settings(stages=[{"epochs": 4}], save_every=2, weight_averaging=0.9))
-    good, calls = ReferenceSupervision.losses, []
+    original, calls = ReferenceSupervision.losses, []
 
-    def spoiled(self, images, batch):
+    def with_one_nan(self, images, batch):
         calls.append(batch.names)
-        parts = good(self, images, batch)
+        parts = original(self, images, batch)
         return {**parts, "ssim": parts["l1"] * (math.nan if len(calls) == 6 else 1.0)}
 
-    monkeypatch.setattr(ReferenceSupervision, "losses", spoiled)
+    monkeypatch.setattr(ReferenceSupervision, "losses", with_one_nan)
     out = tmp_path / "out"
     with pytest.raises(InputError) as error:
         train(chosen, out)
@@ -539,12 +540,12 @@ def test_a_loss_that_is_not_finite_stops_before_it_reaches_the_weights(settings,
     assert last.step == 4
     assert all(bool(value.isfinite().all()) for value in (*last.network.values(), *last.average.values()))
     assert not (out / "manifest.json").exists()
-    monkeypatch.setattr(ReferenceSupervision, "losses", good)
+    monkeypatch.setattr(ReferenceSupervision, "losses", original)
     assert train(chosen, out).name == "small", "it can go on from there"
 
 
 def test_a_gradient_that_is_not_finite_stops_the_training_too(settings, tmp_path, monkeypatch):
-    class Steep(torch.autograd.Function):
+    class InfiniteGradient(torch.autograd.Function):
         @staticmethod
         def forward(_, x):
             return x.clone()
@@ -553,9 +554,11 @@ def test_a_gradient_that_is_not_finite_stops_the_training_too(settings, tmp_path
         def backward(_, gradient):
             return gradient * math.inf
 
-    good = ReferenceSupervision.losses
+    original = ReferenceSupervision.losses
     monkeypatch.setattr(
-        ReferenceSupervision, "losses", lambda self, images, batch: good(self, Steep.apply(images), batch)
+        ReferenceSupervision,
+        "losses",
+        lambda self, images, batch: original(self, InfiniteGradient.apply(images), batch),
     )
     with pytest.raises(InputError, match=r"step 1: the gradient's norm became (nan|inf) .*No checkpoint was due yet"):
         train(TrainingSettings(**settings()), tmp_path / "out")
@@ -625,13 +628,13 @@ def test_self_supervised_training_beats_zero_filled_and_never_looks_at_the_refer
         gains.append(score(image.abs(), reference, "psnr") - score(plain.abs(), reference, "psnr"))
     assert min(gains) > 1
 
-    made = Examples.__getitem__
+    original = Examples.__getitem__
 
-    def blind(self, index):
-        example = made(self, index)
+    def without_reference(self, index):
+        example = original(self, index)
         return replace(example, reference=torch.full_like(example.reference, math.nan))
 
-    monkeypatch.setattr(Examples, "__getitem__", blind)
+    monkeypatch.setattr(Examples, "__getitem__", without_reference)
     train(chosen, tmp_path / "blind")
     files = [tmp_path / name / "weights.safetensors" for name in ("out", "blind")]
     assert files[0].read_bytes() == files[1].read_bytes()
@@ -823,13 +826,14 @@ def test_the_commands_train_and_show_what_they_did(settings, tmp_path, capsys):
     assert main(["finetune", str(tmp_path / "first"), str(file), "-o", str(tmp_path / "second"), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["settings"]["channels"] == 4
     for name, title in (("first", "Training of small"), ("second", "Training of tuned")):
-        page = (tmp_path / name / "training.html").read_text()
-        assert title in page
+        page = tmp_path / name / "training.html"
+        code = page.read_text()
+        assert f"<h1>{title}</h1>" in code
         # PSNR, SSIM, the loss and its two parts, gradient, learning rate.
-        assert page.count('<img src="data:image/png;base64,') == 7
-        assert "2-end-to-end" in page
-        assert "computed from images" in page
-    assert "Started from" in page
+        assert code.count('<img src="data:image/png;base64,') == 7
+        assert '<th scope="row">2-end-to-end</th>' in code
+        assert 'class="simulated"' in code
+    assert facts(page)["Started from"].startswith("small ")
     assert main(["train", str(tmp_path / "nothing.yaml"), "-o", str(tmp_path / "third")]) == 2
 
 
@@ -837,8 +841,8 @@ def test_the_page_of_an_unfinished_training_says_so(settings, tmp_path):
     chosen = self_supervised(settings, validate_every=2)
     with pytest.raises(KeyboardInterrupt):
         train(chosen, tmp_path / "out", progress=Stop(3))
-    page = write_training(tmp_path / "out").read_text()
-    assert "3 steps, 1 epochs, not finished" in page
-    assert "Error of held-out samples" in page
+    page = write_training(tmp_path / "out")
+    assert facts(page)["Trained"].startswith("3 steps, 1 epochs, not")
+    assert "Error of held-out samples" in page.read_text()
     with pytest.raises(InputError, match="holds no training"):
         write_training(tmp_path)

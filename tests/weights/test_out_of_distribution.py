@@ -122,8 +122,8 @@ def test_each_difference_has_a_note(statistics):
     assert (
         "of the kind 'points'; the network was trained on 'lines'" in out_of_distribution_notes(points, statistics)[0]
     )
-    blind = full.with_sampling(Sampling((torch.arange(80) % 3 == 1).expand(1, *SHAPE)))
-    assert "too few calibration lines to tell" in out_of_distribution_notes(blind, statistics)[-1]
+    without_centre = full.with_sampling(Sampling((torch.arange(80) % 3 == 1).expand(1, *SHAPE)))
+    assert "too few calibration lines to tell" in out_of_distribution_notes(without_centre, statistics)[-1]
     assert "has no scan statistics" in out_of_distribution_notes(full, None)[0]
 
 

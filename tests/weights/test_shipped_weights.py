@@ -31,7 +31,7 @@ def psnr(image, reference):
     return score(image.abs()[None], reference.abs()[None], "psnr")
 
 
-def test_what_ships_is_whole_and_answers_as_when_it_was_written(capsys):
+def test_shipped_weights_are_complete_and_give_the_recorded_images(capsys):
     main(["weights", "verify", "--json"])
     result = json.loads(capsys.readouterr().out)
     assert set(result) == set(shipped())
@@ -46,7 +46,7 @@ def test_the_file_s_header_has_as_many_parameters_as_the_network(name):
     assert count_parameters(find_weights(name)) == sum(values.numel() for values in network.parameters())
 
 
-def test_all_of_it_is_small():
+def test_shipped_weights_are_small():
     sizes = [(folder / WEIGHTS).stat().st_size for folder in shipped().values()]
     assert sum(sizes) < MEGABYTES * 1e6
     assert max(sizes) < MEBIBYTES_EACH << 20
@@ -62,7 +62,7 @@ def test_manifests_name_open_data_scores_and_what_the_weights_are_for(name):
     assert all(source.licence.startswith(OPEN) for source in manifest.training_data)
 
 
-def test_the_t1_cascade_is_what_the_method_takes_unless_told():
+def test_the_t1_cascade_is_the_default():
     assert choose_weights("cascade") == "brain-t1-cascade"
     assert ff.Cascade.from_pretrained("brain-t2-cascade").loaded[1].name == "brain-t2-cascade"
 
@@ -131,7 +131,7 @@ def test_cascades_are_above_total_variation_and_wavelets_on_subjects_left_out(da
 
 
 @pytest.mark.parametrize("organ", ["knee1_raw256", "heart_PK01", "heart_PK03", "heart_PK10"])
-def test_other_organs_are_told_apart_and_no_worse_than_zero_filled(data, organ):
+def test_other_organs_are_recognised_and_no_worse_than_zero_filled(data, organ):
     with np.load(data / "single_coil" / f"{organ}.npz") as file:
         image = ifft(torch.from_numpy(file["kspace"])) if "kspace" in file else torch.from_numpy(file["image"])
     full = Scan(fft(image.to(torch.complex64))[None, None])

@@ -29,7 +29,7 @@ def folder(tmp_path):
     return tmp_path / "weights" / "test"
 
 
-def test_weights_come_back(folder):
+def test_saved_weights_are_loaded_again(folder):
     state, manifest = read_weights(folder)
     assert manifest == read_manifest(folder)
     assert manifest.name == "test-resnet"

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
 
-from cyclopts import Parameter
-
-from fourfold.cli.flags import OUTPUT, Flag
-from fourfold.cli.train import carry_out
+from fourfold.cli.train import TrainingOptions, carry_out
 from fourfold.training.presets import read_settings
 from fourfold.weights.find import find_weights
 from fourfold.weights.weight_files import read_manifest
@@ -21,9 +17,7 @@ def finetune(
     training: Path,
     /,
     *,
-    output: Annotated[Path, Parameter(alias="-o", group=OUTPUT)],
-    threads: int | None = None,
-    json: Annotated[Flag, Parameter(group=OUTPUT)] = False,
+    options: TrainingOptions,
 ) -> None:
     """Continue training from existing weights, and write new weights.
 
@@ -39,12 +33,6 @@ def finetune(
         A name that `fourfold weights list` shows, a folder, or hf://owner/name.
     training
         YAML file with the settings, as for `train`.
-    output
-        Folder to write to.
-    threads
-        Number of processor threads; by default torch decides.
-    json
-        Print the manifest on stdout as JSON.
     """
     # Loads torch, which the help does not need.
     from fourfold.training.settings import TrainingSettings
@@ -53,4 +41,4 @@ def finetune(
     base = read_manifest(find_weights(weights))
     network = {"kind": base.network, **base.settings}
     settings = TrainingSettings(**{"network": network, **read_settings(training)})
-    carry_out(lambda progress: do_finetune(weights, settings, output, progress=progress), output, threads, json)
+    carry_out(lambda progress: do_finetune(weights, settings, options.output, progress=progress), options)

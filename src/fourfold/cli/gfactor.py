@@ -12,8 +12,8 @@ from fourfold.cli.computer import Computer, ComputerOptions
 from fourfold.cli.console import print_line, print_note, progress_bar
 from fourfold.cli.files import FormatOptions, check_output, image_suffixes_in_words
 from fourfold.cli.flags import DATA, OUTPUT, Flag, MethodName, SettingsFile
-from fourfold.cli.preparation import Preparation
 from fourfold.cli.recon import settings_type
+from fourfold.cli.reconstruction.preparation import Preparation
 from fourfold.errors import InputError
 from fourfold.formats import open_scan, save
 from fourfold.formats.registry import image_suffixes

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,17 +12,19 @@ from fourfold.cli.computer import Computer, ComputerOptions
 from fourfold.cli.console import print_json, print_line, print_note, progress_bar
 from fourfold.cli.files import FormatOptions, check_output, image_suffixes_in_words, select_frames
 from fourfold.cli.flags import DATA, OUTPUT, Flag, MethodName, SettingsFile
-from fourfold.cli.preparation import Preparation
-from fourfold.cli.recon_outputs import Replacement, image_files, run_inputs
+from fourfold.cli.reconstruction.outputs import Replacement, image_files, run_inputs
+from fourfold.cli.reconstruction.preparation import Preparation
 from fourfold.formats import open_scan, writer
 from fourfold.formats.registry import image_suffixes
 from fourfold.formats.writing import join, paths_of
 from fourfold.methods.choose import choose_method
-from fourfold.scan import Reconstruction
+from fourfold.scan import Reconstruction, Scan
 
 if TYPE_CHECKING:
     # They load torch, which the help does not need.
-    from fourfold.cli.resumable_run import ResumableRun
+    from fourfold.cli.reconstruction.resumable_run import ResumableRun
+    from fourfold.cli.reconstruction.volume_run import VolumeRun
+    from fourfold.methods.method import Method, Progress
 
 __all__ = ["recon", "settings_type"]
 
@@ -92,29 +94,17 @@ def recon(
     resume
         Go on with the frames that the same command has finished before; otherwise start anew.
     """
-    from fourfold.cli.resumable_run import ResumableRun
-    from fourfold.cli.volume_run import VolumeRun
-    from fourfold.methods.registry import find_method
+    from fourfold.cli.reconstruction.volume_run import VolumeRun
     from fourfold.report import write_report
 
     volume = open_scan(file, **(format_options or {}))
     chosen = select_frames(frames, len(volume))
-    solver = None if method is None else method_settings or find_method(method)()
     inputs = (volume.path, *prepare.files, (format_options or {}).get("trajectory"), settings)
-    # Whether they exist and may be replaced depends on the method, which may depend on the data.
-    for path, suffixes in ((output, image_suffixes()), (report, (".html",))):
-        if path is not None:
-            check_output(path, suffixes, inputs, force=True)
+    _check_names(output, report, inputs)
     computer.set_up()
-    first = volume[chosen[0]]
-    notes = prepare.notes(first)
-    if solver is None:
-        solver, reason = choose_method(prepare(first))
-        notes = (f"The method '{solver.name}' was chosen: {reason}.", *notes)
+    solver, notes = _method_and_notes(volume[chosen[0]], method, method_settings, prepare)
     output = output or Path(f"{file.name.split('.')[0]}_{solver.name}.nii.gz")
-    resumable = None
-    if solver.scope == "frame" and len(chosen) > 1:
-        resumable = ResumableRun(output, run_inputs(volume, solver, prepare, format_options, chosen))
+    resumable = _resumable_run(output, run_inputs(volume, solver, prepare, format_options, chosen), solver)
     replacement = Replacement(inputs, force, resumable if resume else None)
     replace_image = replacement.allowed(image_files(output, volume, chosen), image_suffixes())
     replace_report = report is not None and replacement.allowed([report], (".html",))
@@ -124,25 +114,66 @@ def recon(
         resumable.remove()
 
     run = VolumeRun(volume, chosen, solver, prepare, computer.device, notes, resumable)
-    middle = chosen[len(chosen) // 2]
     with run.kept_frames_announced(), writer(output, replace=replace_image) as image, progress_bar() as show:
-        for part in run.parts():
-            result, prepared = run.reconstruct(part, show)
-            image.add(result)
-            if part.frames[0] <= middle:
-                page = result, f"{file.name}, {part.name}" if len(volume) > 1 else file.name, prepared
-            if result.record.interrupted:
-                # Fewer frames can be other stacks, in files of other names.
-                image.replace = replacement.allowed(paths_of(join(image.parts), output), image_suffixes())
-                break
-    if report is not None:
-        write_report([page[0]], report, page[1], scan=page[2], replace=replace_report)
+        frame, scan, title = _reconstruct_all(run, image, show)
+        if image.parts[-1].record.interrupted:
+            # Fewer frames can be other stacks, in files of other names.
+            image.replace = replacement.allowed(paths_of(join(image.parts), output), image_suffixes())
     made = join(image.parts)
+    if report is not None:
+        write_report([frame], report, title, scan=scan, replace=replace_report)
     for note in made.record.notes[len(notes) :]:
         print_note(note)
     if resumable is not None:
         _close(resumable, made, [*image.written, report])
     _print_result(made, output, image.written, chosen, json)
+
+
+def _check_names(output: Path | None, report: Path | None, inputs: Sequence[Path | None]) -> None:
+    """Raise InputError for names of outputs that no choice of method or frames makes possible.
+
+    Whether outputs that exist may be replaced depends on the method, which may depend on the data.
+    """
+    for path, suffixes in ((output, image_suffixes()), (report, (".html",))):
+        if path is not None:
+            check_output(path, suffixes, inputs, force=True)
+
+
+def _method_and_notes(
+    first: Scan, method: str | None, method_settings: Method | None, prepare: Preparation
+) -> tuple[Method, tuple[str, ...]]:
+    """Return the method that was named or suits the `first` frame, and notes on this choice and on the preparation."""
+    from fourfold.methods.registry import find_method
+
+    notes = prepare.notes(first)
+    if method is not None:
+        return method_settings or find_method(method)(), notes
+    chosen, reason = choose_method(prepare(first))
+    return chosen, (f"The method '{chosen.name}' was chosen: {reason}.", *notes)
+
+
+def _resumable_run(output: Path, inputs: Mapping[str, Any], solver: Method) -> ResumableRun | None:
+    """Return where finished frames are kept; None where all frames, or the only one, are made at once."""
+    from fourfold.cli.reconstruction.resumable_run import ResumableRun
+
+    return ResumableRun(output, inputs) if solver.scope == "frame" and len(inputs["frames"]) > 1 else None
+
+
+def _reconstruct_all(run: VolumeRun, image: writer, progress: Progress) -> tuple[Reconstruction, Scan, str]:
+    """Add all frames to the image, up to an interrupted one, and return what the report shows.
+
+    This is the middle frame, or the last one before it, or the series: its reconstruction, its scan and its title.
+    """
+    middle = run.frames[len(run.frames) // 2]
+    for part in run.parts():
+        result, scan = run.reconstruct(part, progress)
+        image.add(result)
+        if part.frames[0] <= middle:
+            title = f"{run.volume.path.name}, {part.name}" if len(run.volume) > 1 else run.volume.path.name
+            shown = result, scan, title
+        if result.record.interrupted:
+            break
+    return shown
 
 
 def _close(resumable: ResumableRun, made: Reconstruction, outputs: Sequence[Path | None]) -> None:

@@ -10,8 +10,9 @@ from rich.table import Table as RichTable
 
 from fourfold.cli.console import print_json, print_line, print_note, print_table, progress_bar
 from fourfold.report.study import write_study
-from fourfold.studies.engine import Study, run_study
+from fourfold.studies.engine import run_study
 from fourfold.studies.page_parts import Table
+from fourfold.studies.study import Study
 
 __all__ = ["carry_out"]
 

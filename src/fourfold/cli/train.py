@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 from cyclopts import Parameter
 
@@ -18,16 +19,30 @@ from fourfold.weights.manifest import Manifest
 if TYPE_CHECKING:
     from fourfold.methods.method import Progress
 
-__all__ = ["carry_out", "train"]
+__all__ = ["TrainingOptions", "carry_out", "train"]
+
+
+@dataclass(frozen=True)
+class _Options:
+    """Where a training writes, and on how many threads it runs."""
+
+    output: Annotated[Path, Parameter(alias="-o", group=OUTPUT)]
+    """Folder to write to."""
+    threads: int | None = None
+    """Number of processor threads; by default torch decides."""
+    json: Annotated[Flag, Parameter(group=OUTPUT)] = False
+    """Print the manifest on stdout as JSON."""
+
+
+TrainingOptions: TypeAlias = Annotated[_Options, Parameter(name="*")]
+"""Options of the commands that train."""
 
 
 def train(
     training: Path,
     /,
     *,
-    output: Annotated[Path, Parameter(alias="-o", group=OUTPUT)],
-    threads: int | None = None,
-    json: Annotated[Flag, Parameter(group=OUTPUT)] = False,
+    options: TrainingOptions,
 ) -> None:
     """Train a network with the settings in a file, and write its weights.
 
@@ -45,26 +60,21 @@ def train(
     ----------
     training
         YAML file with the settings.
-    output
-        Folder to write to.
-    threads
-        Number of processor threads; by default torch decides.
-    json
-        Print the manifest on stdout as JSON.
     """
     # Loads torch, which the help does not need.
     from fourfold.training.settings import TrainingSettings
     from fourfold.training.train import train as do_train
 
     settings = TrainingSettings(**read_settings(training))
-    carry_out(lambda progress: do_train(settings, output, progress=progress), output, threads, json)
+    carry_out(lambda progress: do_train(settings, options.output, progress=progress), options)
 
 
-def carry_out(work: Callable[[Progress], Manifest], folder: Path, threads: int | None, json: bool) -> None:
+def carry_out(work: Callable[[Progress], Manifest], options: TrainingOptions) -> None:
     """Run a training with a progress bar, write its page even after errors, and print a summary."""
     from fourfold.report.training import write_training
 
-    Computer(threads=threads).set_up()
+    folder = options.output
+    Computer(threads=options.threads).set_up()
     try:
         with progress_bar() as bar:
             manifest = work(bar)
@@ -78,7 +88,7 @@ def carry_out(work: Callable[[Progress], Manifest], folder: Path, threads: int |
     if os.environ.get("RANK", "0") != "0":
         # Only the first of several processes that torchrun started prints.
         return
-    if json:
+    if options.json:
         print_json(manifest.model_dump(mode="json"))
         return
     print_facts({"weights": str(folder), "network": manifest.network, **manifest.scores})

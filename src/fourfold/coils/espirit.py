@@ -27,21 +27,14 @@ _OBJECT_EIGENVALUE, _FOLDED_FRACTION = 0.9, 0.02
 
 @dataclass(frozen=True, eq=False)
 class EspiritMaps:
-    """ESPIRiT's coil maps and eigenvalues.
-
-    Attributes
-    ----------
-    maps
-        complex64, (frame, set, coil, y, x), unit root-sum-of-squares over coils where kept, zero elsewhere.
-    eigenvalues
-        float32, (frame, set, y, x), 0 to 1, before thresholding: 1 where the map explains the calibration data.
-    thresholds
-        Eigenvalue threshold of each frame.
-    """
+    """ESPIRiT's coil maps and eigenvalues."""
 
     maps: Tensor
+    """complex64, (frame, set, coil, y, x), unit root-sum-of-squares over coils where kept, zero elsewhere."""
     eigenvalues: Tensor
+    """float32, (frame, set, y, x), 0 to 1, before thresholding: 1 where the map explains the calibration data."""
     thresholds: tuple[float, ...]
+    """Eigenvalue threshold of each frame."""
 
 
 @torch.no_grad()

@@ -20,21 +20,14 @@ __all__ = ["Simulated", "simulate_acquisition"]
 
 @dataclass(frozen=True, eq=False)
 class Simulated:
-    """A simulated, fully sampled acquisition.
-
-    Attributes
-    ----------
-    kspace
-        complex64, (coil, ky, kx), with noise.
-    image
-        complex64, (y, x): the noise-free image.
-    maps
-        complex64, (coil, y, x): the true coil maps, of unit root-sum-of-squares.
-    """
+    """A simulated, fully sampled acquisition."""
 
     kspace: Tensor
+    """complex64, (coil, ky, kx), with noise."""
     image: Tensor
+    """complex64, (y, x): the noise-free image."""
     maps: Tensor
+    """complex64, (coil, y, x): the true coil maps, of unit root-sum-of-squares."""
 
 
 def simulate_acquisition(image: Tensor, coils: int, settings: Simulation, streams: RandomStreams) -> Simulated:

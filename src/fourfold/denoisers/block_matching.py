@@ -27,18 +27,12 @@ _GROUPS = 1024
 
 @dataclass(frozen=True, eq=False)
 class _Stacks:
-    """Patches that resemble one another.
-
-    Attributes
-    ----------
-    places
-        int64, (member, group): the member's first pixel, line by line. The first member is the reference patch.
-    shares
-        float32, (member, group): how much it counts, from 0 to 1.
-    """
+    """Patches that resemble one another."""
 
     places: Tensor
+    """int64, (member, group): the member's first pixel, line by line. The first member is the reference patch."""
     shares: Tensor
+    """float32, (member, group): how much it counts, from 0 to 1."""
 
     def blocks(self) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield places and shares of some groups at a time."""

@@ -29,36 +29,25 @@ class FileFormat:
     """One file format: what reads it and what writes it.
 
     A module or package of `fourfold.formats` declares its format as ``FORMAT = FileFormat(…)``.
-
-    Attributes
-    ----------
-    name
-        The format's name, as messages give it.
-    reader
-        Opens files with k-space, recognised by their content; None where the format is only written.
-    suffixes
-        Suffixes of the files that `write_image` and `write_scan` write.
-    write_image
-        Writes an image to a path; None where the format holds no images.
-    write_scan
-        Writes k-space to a path; None where the format holds no k-space.
-    holds_trajectories
-        Whether `write_scan` writes the trajectory of a non-Cartesian scan.
-    stack_paths
-        Returns the files of so many stacks, where each stack of parallel slices becomes a file of its own. None where
-        one file holds all frames.
-    order
-        Formats of a lower number are tried first in reading and named first in messages.
     """
 
     name: str
+    """The format's name, as messages give it."""
     reader: type[ScanFile] | None = None
+    """Opens files with k-space, recognised by their content; None where the format is only written."""
     suffixes: tuple[str, ...] = ()
+    """Suffixes of the files that `write_image` and `write_scan` write."""
     write_image: Callable[[Path, Reconstruction], None] | None = None
+    """Writes an image to a path; None where the format holds no images."""
     write_scan: Callable[[Path, Scan], None] | None = None
+    """Writes k-space to a path; None where the format holds no k-space."""
     holds_trajectories: bool = False
+    """Whether `write_scan` writes the trajectory of a non-Cartesian scan."""
     stack_paths: Callable[[Path, int], list[Path]] | None = None
+    """Returns the files of so many stacks, where each stack of parallel slices becomes a file of its own. None where
+    one file holds all frames."""
     order: int = 100
+    """Formats of a lower number are tried first in reading and named first in messages."""
 
 
 @cache

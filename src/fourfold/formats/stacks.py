@@ -31,18 +31,12 @@ TURN = 1e-3
 
 @dataclass(frozen=True)
 class Stack:
-    """Frames that one volume can hold.
-
-    Attributes
-    ----------
-    rows
-        Indices of its frames: a row for each time that its slices were imaged, in the order of their positions.
-    spacing
-        Distance of neighbouring slices in mm; None of a single slice, and where positions are not known.
-    """
+    """Frames that one volume can hold."""
 
     rows: tuple[tuple[int, ...], ...]
+    """Indices of its frames: a row for each time that its slices were imaged, in the order of their positions."""
     spacing: float | None
+    """Distance of neighbouring slices in mm; None of a single slice, and where positions are not known."""
 
     @property
     def frames(self) -> list[int]:

@@ -14,21 +14,14 @@ _FOLDS = 4
 
 
 class Equations(NamedTuple):
-    """The equations that the kernel of one geometry is fitted to, one for every patch of calibration k-space.
-
-    Attributes
-    ----------
-    sources
-        complex, (row of patches, column, step, source · coil); larger kernels use more steps.
-    targets
-        complex, (row, column, target).
-    missing
-        Number of missing samples with this geometry.
-    """
+    """The equations that the kernel of one geometry is fitted to, one for every patch of calibration k-space."""
 
     sources: Tensor
+    """complex, (row of patches, column, step, source · coil); larger kernels use more steps."""
     targets: Tensor
+    """complex, (row, column, target)."""
     missing: int
+    """Number of missing samples with this geometry."""
 
 
 def unit_patches(calibration: Tensor, window: tuple[int, int]) -> Tensor:

@@ -21,18 +21,12 @@ _LEAST_SIGNAL = 0.01
 
 @dataclass(frozen=True, eq=False)
 class LocalWeights:
-    """Tikhonov weights of kernels, by the region of k-space of the missing samples.
-
-    Attributes
-    ----------
-    values
-        float64, (region,): as in `fourfold.kspace.grappa_kernel.interpolation_weights`.
-    part
-        int64, (ky, kx): index of a sample's region.
-    """
+    """Tikhonov weights of kernels, by the region of k-space of the missing samples."""
 
     values: Tensor
+    """float64, (region,): as in `fourfold.kspace.grappa_kernel.interpolation_weights`."""
     part: Tensor
+    """int64, (ky, kx): index of a sample's region."""
 
     @classmethod
     def uniform(cls, weight: float, mask: Tensor) -> LocalWeights:

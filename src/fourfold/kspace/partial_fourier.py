@@ -66,15 +66,10 @@ class Coverage:
 
 @dataclass(frozen=True)
 class PartialFourier:
-    """The acquired rectangle of a k-space whose coverage is partial along ky, kx or both.
-
-    Attributes
-    ----------
-    coverage
-        Along ky and along kx.
-    """
+    """The acquired rectangle of a k-space whose coverage is partial along ky, kx or both."""
 
     coverage: tuple[Coverage, Coverage]
+    """Along ky and along kx."""
 
     @classmethod
     def of(cls, known: Tensor) -> PartialFourier:

@@ -34,18 +34,12 @@ IterationCallback: TypeAlias = Callable[[int, Tensor], None]
 
 @dataclass(frozen=True)
 class SolverControl:
-    """Where a solver starts, and what it calls after every iteration.
-
-    Attributes
-    ----------
-    start
-        First guess (frame, set, y, x); None for the solver's own.
-    callback
-        Called after every iteration.
-    """
+    """Where a solver starts, and what it calls after every iteration."""
 
     start: Tensor | None = None
+    """First guess (frame, set, y, x); None for the solver's own."""
     callback: IterationCallback | None = None
+    """Called after every iteration."""
 
 
 DEFAULT_CONTROL = SolverControl()

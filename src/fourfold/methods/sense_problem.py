@@ -30,28 +30,19 @@ CoilCombination: TypeAlias = Literal["rss", "maps"]
 
 @dataclass(frozen=True, eq=False)
 class SenseProblem:
-    """½‖A x − y‖² of one frame or a series, in the unit of intensity computed from the measured data.
-
-    Attributes
-    ----------
-    scan
-        The measured data.
-    encoding
-        A, from images (frame, set, y, x); its norm is at most 1 because the maps have unit norm. The maps carry the
-        phase of the low-resolution image, where there are calibration lines, so that x is nearly real.
-    data_term
-        ½‖A x − y‖², y being the measured data over `scale`.
-    scale
-        The unit of intensity (`fourfold.kspace.intensity_scale.intensity_scale`).
-    phase
-        The phase that the maps carry, complex64 of modulus 1, (frame or 1, set, y, x).
-    """
+    """½‖A x − y‖² of one frame or a series, in the unit of intensity computed from the measured data."""
 
     scan: Scan
+    """The measured data."""
     encoding: Encoding | NonCartesianEncoding
+    """A, from images (frame, set, y, x); its norm is at most 1 because the maps have unit norm. The maps carry the
+    phase of the low-resolution image, where there are calibration lines, so that x is nearly real."""
     data_term: LeastSquares[float]
+    """½‖A x − y‖², y being the measured data over `scale`."""
     scale: float
+    """The unit of intensity (`fourfold.kspace.intensity_scale.intensity_scale`)."""
     phase: Tensor
+    """The phase that the maps carry, complex64 of modulus 1, (frame or 1, set, y, x)."""
 
     @classmethod
     def of(

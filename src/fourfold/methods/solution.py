@@ -18,27 +18,23 @@ __all__ = ["Solution", "reconstruction_of"]
 class Solution:
     """What a method computed for one frame, or for several at once.
 
-    Attributes
-    ----------
-    image
-        complex64, (y, x); of several frames (frame, y, x). It may be larger than `Geometry.image_size`.
-    iterations, scale, notes, details
-        As in `fourfold.scan.Record`.
-    interrupted
-        Whether the user ended the work early; frames that would follow are left out.
-    std, members, before_data_consistency
-        As in `fourfold.scan.Reconstruction`: (y, x), (member, y, x), and of the shape of `image`.
+    Fields without a text of their own are those of `fourfold.scan.Record`.
     """
 
     image: Tensor
+    """complex64, (y, x); of several frames (frame, y, x). It may be larger than `Geometry.image_size`."""
     iterations: int = 0
     scale: float | None = None
     notes: tuple[str, ...] = ()
     details: Mapping[str, Any] = field(default_factory=dict)
     interrupted: bool = False
+    """Whether the user ended the work early; frames that would follow are left out."""
     std: Tensor | None = None
+    """(y, x), as in `fourfold.scan.Reconstruction`."""
     members: Tensor | None = None
+    """(member, y, x), as there."""
     before_data_consistency: Tensor | None = None
+    """Of the shape of `image`, as there."""
 
 
 def reconstruction_of(

@@ -23,21 +23,14 @@ CHECK_EVERY = 5
 
 @dataclass(frozen=True, eq=False)
 class Iterate:
-    """One iterate.
-
-    Attributes
-    ----------
-    state
-        (1 + auxiliary, …): the image and what R minimises over by itself.
-    value
-        Returns R there.
-    dual
-        Returns the solver's estimate of weight · a subgradient of R with respect to the state, of the state's shape.
-    """
+    """One iterate."""
 
     state: Tensor
+    """(1 + auxiliary, …): the image and what R minimises over by itself."""
     value: Callable[[], float]
+    """Returns R there."""
     dual: Callable[[], Tensor]
+    """Returns the solver's estimate of weight · a subgradient of R with respect to the state, of the state's shape."""
 
     @property
     def x(self) -> Tensor:

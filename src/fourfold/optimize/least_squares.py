@@ -21,24 +21,16 @@ def real_inner(x: Tensor, y: Tensor) -> float:
 
 @dataclass(frozen=True, eq=False)
 class LeastSquares(Generic[Value]):
-    """f(x) = ½‖A x − y‖², known by AᴴA, Aᴴy and ‖y‖²; `least_squares` makes one.
-
-    Attributes
-    ----------
-    normal
-        x ↦ AᴴA x; its norm must not exceed 1, which holds for unit-norm coil maps and an orthonormal transform.
-    rhs
-        Aᴴ y, complex.
-    energy
-        ‖y‖²: a number, or one for each of several independent problems. The minimum does not depend on it.
-    inner
-        x, y ↦ Re⟨x, y⟩: a number, or one for each problem.
-    """
+    """f(x) = ½‖A x − y‖², known by AᴴA, Aᴴy and ‖y‖²; `least_squares` makes one."""
 
     normal: Callable[[Tensor], Tensor]
+    """x ↦ AᴴA x; its norm must not exceed 1, which holds for unit-norm coil maps and an orthonormal transform."""
     rhs: Tensor
+    """Aᴴ y, complex."""
     energy: Value
+    """‖y‖²: a number, or one for each of several independent problems. The minimum does not depend on it."""
     inner: Callable[[Tensor, Tensor], Value]
+    """x, y ↦ Re⟨x, y⟩: a number, or one for each problem."""
 
     def gradient(self, x: Tensor) -> Tensor:
         """Return AᴴA x − Aᴴy."""

@@ -13,18 +13,11 @@ __all__ = ["Minimum"]
 
 @dataclass(frozen=True, eq=False)
 class Minimum:
-    """The solution, with the solver and the iterations that led to it.
-
-    Attributes
-    ----------
-    x
-        The solution.
-    iterations
-        Iterations done.
-    details
-        Which solver, the final objective and the like; JSON types only.
-    """
+    """The solution, with the solver and the iterations that led to it."""
 
     x: Tensor
+    """The solution."""
     iterations: int
+    """Iterations done."""
     details: Mapping[str, Any] = field(default_factory=dict)
+    """Which solver, the final objective and the like; JSON types only."""

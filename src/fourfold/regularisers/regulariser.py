@@ -45,33 +45,22 @@ AnyRegulariser: TypeAlias = Regulariser | SmoothRegulariser
 
 @dataclass(frozen=True)
 class Analysis:
-    """R(x) = min over a of g(K z), where z (1 + auxiliary, …) stacks x and what R minimises over by itself.
-
-    Attributes
-    ----------
-    operator
-        K, from z to coefficients.
-    squared_norm
-        An upper bound of ‖K‖².
-    shrink
-        v, t ↦ argmin over u of ½‖u − v‖² + t · g(u).
-    length
-        g.
-    coefficients
-        Images that K makes of the state.
-    auxiliary
-        Further images beside x; total generalised variation has the two of its field w.
-    seminorm
-        Whether g(s v) = |s| g(v), which the duality gap needs.
-    """
+    """R(x) = min over a of g(K z), where z (1 + auxiliary, …) stacks x and what R minimises over by itself."""
 
     operator: LinearOperator
+    """K, from z to coefficients."""
     squared_norm: float
+    """An upper bound of ‖K‖²."""
     shrink: Callable[[Tensor, float], Tensor]
+    """v, t ↦ argmin over u of ½‖u − v‖² + t · g(u)."""
     length: Callable[[Tensor], float]
+    """The function g."""
     coefficients: int = 1
+    """Images that K makes of the state."""
     auxiliary: int = 0
+    """Further images beside x; total generalised variation has the two of its field w."""
     seminorm: bool = True
+    """Whether g(s v) = |s| g(v), which the duality gap needs."""
 
 
 @runtime_checkable

@@ -55,7 +55,7 @@ class TotalGeneralisedVariationPenalty:
 
     The proximal map is found as that of total variation: by fast gradient projection in the dual, within a solve
     started where the previous call ended. The field w is drawn towards its previous value by ½‖w − w′‖², without which
-    the dual would not be smooth; this pull vanishes as w settles, so that a solver that settles has found the minimum.
+    the dual would not be smooth; this term vanishes as w settles, so that a solver that settles has found the minimum.
 
     Parameters
     ----------

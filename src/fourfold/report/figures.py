@@ -64,7 +64,7 @@ def figure(
     Raises
     ------
     InputError
-        When there is no image, the images' shapes differ, or the file cannot be written.
+        As `fourfold.report.page.write_report`.
     """
     path = check_target(path, (".png",))
     shown = results if isinstance(results, Results) else Results.of(results)

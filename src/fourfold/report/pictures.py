@@ -52,17 +52,6 @@ class Box:
 class Gallery:
     """Magnitude images of one object that are to be shown alike.
 
-    Attributes
-    ----------
-    images
-        Each float32, (frame, y, x), as a percentage of the maximum of the first one.
-    has_reference
-        Whether the first image is the reference, from which errors are counted.
-    unit
-        The value, in the scan's units, that is shown as 100 %.
-    pixel_size
-        (y, x) of one pixel in mm, None where not known: pixels are shown as squares then.
-
     Raises
     ------
     InputError
@@ -70,9 +59,13 @@ class Gallery:
     """
 
     images: tuple[NDArray[np.float32], ...]
+    """Each float32, (frame, y, x), as a percentage of the maximum of the first one."""
     has_reference: bool
+    """Whether the first image is the reference, from which errors are counted."""
     unit: float
+    """The value, in the scan's units, that is shown as 100 %."""
     pixel_size: tuple[float, float] | None
+    """(y, x) of one pixel in mm, None where not known: pixels are shown as squares then."""
 
     @classmethod
     def of(

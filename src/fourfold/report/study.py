@@ -20,8 +20,8 @@ from fourfold.report.figures import figure
 from fourfold.report.results import Results
 from fourfold.report.template import part, render
 from fourfold.report.wording import pairs, sampling_words
-from fourfold.studies.engine import Study
 from fourfold.studies.page_parts import Figure, Finding, MemberChart, MissingFigure, SideBySide, Table, TuningChart
+from fourfold.studies.study import Study
 
 __all__ = ["FigureFile", "StudyPage", "write_study"]
 

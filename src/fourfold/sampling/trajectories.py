@@ -88,12 +88,12 @@ def spiral(
     Returns
     -------
     Trajectory
-        Without a density, which is then computed.
+        As `radial` does.
 
     Raises
     ------
     InputError
-        For sizes and numbers that are not whole and positive, or an acceleration that is not positive.
+        As `radial`, or for an acceleration that is not positive.
     """
     ny, nx = check_shape(shape)
     _check_counts(shots=shots, samples=samples, frames=frames)

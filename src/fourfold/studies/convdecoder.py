@@ -14,7 +14,6 @@ from fourfold.methods.method import Method
 from fourfold.methods.registry import methods
 from fourfold.metrics import Metric, find_metric
 from fourfold.studies.convdecoder_figures import convdecoder_figures
-from fourfold.studies.engine import Fact, Study
 from fourfold.studies.page_parts import (
     Cell,
     Column,
@@ -26,6 +25,7 @@ from fourfold.studies.page_parts import (
 from fourfold.studies.reference import REFERENCES
 from fourfold.studies.scan_set import Case, CaseIndex, Design, Kind, ScanSet, ensemble_of, score_of, scored_images
 from fourfold.studies.scores import Spread
+from fourfold.studies.study import Fact, Study
 from fourfold.studies.test_set import Evaluation
 
 __all__ = ["METRICS", "SUBJECT", "ConvDecoderStudy", "study_methods"]

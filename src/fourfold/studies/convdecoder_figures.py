@@ -52,7 +52,7 @@ def _figure(
         f"{caption} {_EXAMPLE} {scores}",
         images,
         find_metric("psnr"),
-        study.test_sets[case_index[0]].reference(case_index[1]),
+        study.test_sets[case_index[0]][case_index[1]].reference,
         study.design.reference,
         [[metric.title for metric in study.metrics], *below],
         (scores, f"Shown: {case.label}."),

@@ -1,172 +1,29 @@
-"""The study engine: a study declares its jobs, scores, findings and page; one runner does the jobs."""
+"""The study engine: one runner does the jobs of every study and keeps the results."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, TypeAlias, TypeVar
+from typing import TypeVar
 
 from fourfold.errors import InputError
 from fourfold.methods.method import Method, Progress
-from fourfold.metrics import Metric
 from fourfold.result_cache import ResultCache
 from fourfold.scan import Reconstruction
-from fourfold.studies.page_parts import Figure, Finding, MemberChart, Table
+from fourfold.studies.contenders import Contender, Failure, TrainingRun
 from fourfold.studies.scores import Scores
+from fourfold.studies.study import Study
 from fourfold.studies.test_set import Evaluation, ExampleSet, TestSet
-from fourfold.training.settings import TrainingSettings
 from fourfold.training.train import finetune, is_finished, train
 from fourfold.weights.find import find_weights
 from fourfold.weights.load_network import load_network
 from fourfold.weights.weight_files import read_manifest
 
-__all__ = ["Contender", "Fact", "Failure", "Study", "StudyResults", "StudyRunner", "TrainingRun", "run_study"]
+__all__ = ["StudyResults", "StudyRunner", "run_study"]
 
 
-@dataclass(frozen=True)
-class TrainingRun:
-    """A trained network of a study.
-
-    Attributes
-    ----------
-    name
-        Name of its folder; no two runs share one.
-    label
-        Name in running text.
-    test_on
-        Names of the test sets.
-    columns
-        Its columns of ``scores.csv``.
-    settings
-        Settings of the training; None for existing weights.
-    start
-        The run whose weights the training starts from.
-    given_weights
-        Name or folder of weights that were trained elsewhere.
-    """
-
-    name: str
-    label: str = field(compare=False)
-    test_on: tuple[str, ...] = field(compare=False)
-    columns: Mapping[str, Any] = field(compare=False)
-    settings: TrainingSettings | None = field(default=None, compare=False)
-    start: TrainingRun | None = field(default=None, compare=False)
-    given_weights: str | None = field(default=None, compare=False)
-
-
-Contender: TypeAlias = Method | TrainingRun
-"""A method or a network whose images are scored."""
-
-
-AnyStudy = TypeVar("AnyStudy", bound="Study")
-
-Fact: TypeAlias = tuple[str, str | Sequence[Mapping[str, Any]]]
-"""A name, and a text or summaries of samplings."""
-
-
-@dataclass(frozen=True)
-class Failure:
-    """A method that failed on an image because the data does not suit it."""
-
-    method: Method
-    test_set: str
-    image: str
-    sentence: str
-
-
-class Study(ABC):
-    """A study. A subclass declares the jobs, scores, findings and parts of the page.
-
-    Attributes
-    ----------
-    paper
-        The publication that it repeats.
-    title
-        Heading of the page.
-    metrics
-        The scores.
-    test_sets
-        Test images by name.
-    methods
-        Each reconstructs all images.
-    runs
-        Networks, each after the one that it starts from.
-    device
-        Where to compute.
-    simulation_note, introduction
-        Note on simulated k-space (empty where all k-space was measured), and text before the tables.
-    results
-        The scores, once the study is done.
-    """
-
-    paper: ClassVar[str]
-    title: str
-    metrics: tuple[Metric, ...]
-    test_sets: Mapping[str, TestSet]
-    methods: tuple[Method, ...]
-    runs: tuple[TrainingRun, ...] = ()
-    device: str = "cpu"
-    simulation_note: str = ""
-    tables_title: ClassVar[str] = "Tables"
-    introduction: str = ""
-    results: StudyResults
-
-    @abstractmethod
-    def facts(self) -> Sequence[Fact]:
-        """Return facts for the head of the page."""
-
-    @abstractmethod
-    def tables(self) -> Sequence[Table]:
-        """Return the tables."""
-
-    @abstractmethod
-    def figures(self) -> Iterator[Figure]:
-        """Yield the figures."""
-
-    @abstractmethod
-    def rows(self) -> Iterable[Mapping[str, Any]]:
-        """Yield the rows of ``scores.csv``."""
-
-    def findings(self) -> Sequence[Finding]:
-        """Return the claims of the paper, checked with the scores."""
-        return ()
-
-    def ensembles(self) -> tuple[Sequence[Table], Sequence[MemberChart]]:
-        """Return tables and charts of ensembles."""
-        return (), ()
-
-    def details(self) -> Sequence[Table]:
-        """Return tables that are folded on the page."""
-        return ()
-
-    def printed(self) -> Sequence[Table]:
-        """Return the tables for the terminal."""
-        return self.tables()
-
-    def failures(self) -> list[tuple[str, str]]:
-        """Return what failed with this data, and why."""
-        return [(f"{each.method.title} on {each.test_set}", each.sentence) for each in self.results.failures]
-
-    def notes(self) -> Sequence[str]:
-        """Return notes for the reader."""
-        return ()
-
-    def records(self) -> list[tuple[str, Mapping[str, Any]]]:
-        """Return names and settings for the end of the page."""
-        return [(method.title, method.model_dump(mode="json")) for method in self.methods]
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the content of ``scores.json``: tables and findings."""
-        return {
-            "tables": [
-                {"number": each.number, "caption": each.caption, "rows": each.records()} for each in self.tables()
-            ],
-            "findings": [
-                {"claim": each.claim, "holds": each.holds, "sentence": each.sentence} for each in self.findings()
-            ],
-        }
+AnyStudy = TypeVar("AnyStudy", bound=Study)
 
 
 @dataclass(frozen=True, eq=False)
@@ -311,7 +168,7 @@ class StudyRunner:
             evaluation = self.cache.scores(key)
             if evaluation is None:
                 reconstruction = method(
-                    images.scan(index).to(self.study.device), self._part(f"{key.scan}, {method.name}")
+                    images[index].scan.to(self.study.device), self._part(f"{key.scan}, {method.name}")
                 )
                 if reconstruction.record.interrupted:
                     raise KeyboardInterrupt

@@ -13,9 +13,10 @@ from pydantic import Field, PositiveInt
 from fourfold.errors import InputError
 from fourfold.metrics import Metric
 from fourfold.networks.build import build
-from fourfold.studies.engine import TrainingRun
+from fourfold.studies.claims import Claim
+from fourfold.studies.contenders import TrainingRun, label
 from fourfold.studies.image_groups import ImageGroupSettings
-from fourfold.studies.network_study import Claim, NetworkStudy, label
+from fourfold.studies.network_study import NetworkStudy
 from fourfold.studies.page_parts import Column, Figure, Finding, Table, metric_column
 from fourfold.studies.settings import Methods, Named, StudySettings, refuse_placed
 from fourfold.studies.statistics import friedman, normality, pairs, quartiles

@@ -9,17 +9,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
-from torch import Tensor
-
 from fourfold.errors import InputError
-from fourfold.methods.method import Method
 from fourfold.metrics import Metric
-from fourfold.result_cache import CacheKey, fingerprint
+from fourfold.result_cache import fingerprint
 from fourfold.sampling import SamplingOptions, undersample
-from fourfold.scan import Reconstruction, Scan
-from fourfold.studies.ensemble import EnsembleScores, ensemble_scores
+from fourfold.scan import Scan
+from fourfold.studies.ensemble import EnsembleScores
 from fourfold.studies.reference import Reference, reference_image
-from fourfold.studies.test_set import Evaluation, TestSet
+from fourfold.studies.test_set import Evaluation, TestImage, TestSet
 
 __all__ = ["Case", "CaseIndex", "Design", "Kind", "ScanSet", "ensemble_of", "score_of", "scored_images"]
 
@@ -103,29 +100,15 @@ class Design:
         return undersample(scan, self.pattern, self.acceleration, seed=self.seed, **self.options)
 
 
-@dataclass(frozen=True)
-class _Prepared:
-    """A case that is read."""
-
-    full: Scan
-    scan: Scan
-    reference: Tensor
-    hash: str
-
-
 class ScanSet(TestSet):
-    """The cases of one data set.
+    """The cases of one data set; the other parameters are a test set's.
 
     Parameters
     ----------
-    name
-        Of the data set.
     cases
         Its frames; refused where one does not suit the design.
     design
         How they are undersampled and scored.
-    metrics
-        The scores; those that do not suit a case are left out for it.
     device
         Where to compute.
 
@@ -135,18 +118,15 @@ class ScanSet(TestSet):
         Whether the k-space of any case that was read was computed from an image.
     sampling
         Summary of the sampling of each case that was read.
-    unsuitable
-        Why metrics do not suit a case that was read, by the metric's name.
     """
 
     def __init__(
         self, name: str, cases: Sequence[Case], design: Design, metrics: Sequence[Metric], device: str
     ) -> None:
-        self.name, self.cases, self.design, self.metrics, self.device = name, cases, design, metrics, device
+        super().__init__(name, metrics)
+        self.cases, self.design, self.device = cases, design, device
         self.simulated = False
         self.sampling: dict[int, dict[str, Any]] = {}
-        self.unsuitable: dict[int, dict[str, str]] = {}
-        self._last: tuple[int, _Prepared] | None = None
         for case in cases:
             design.load(case)
 
@@ -161,56 +141,26 @@ class ScanSet(TestSet):
         """Return file and frame: whom they show is not known."""
         return self.cases[index].name
 
-    def scan(self, index: int) -> Scan:
-        """Return the undersampled scan of a case."""
-        return self._prepared(index).scan
+    def cache_name(self, index: int) -> str:
+        """Return data set, file and frame."""
+        return self.cases[index].label
 
-    def reference(self, index: int) -> Tensor:
-        """Return the reference of a case, float32 (frame, y, x)."""
-        return self._prepared(index).reference
-
-    def evaluate(self, reconstruction: Reconstruction, index: int) -> Evaluation:
-        """Return the scores of image, image before data consistency, and members; and the seconds."""
-        reference = self.reference(index)
-        metrics = [metric for metric in self.metrics if metric.name not in self.unsuitable[index]]
-
-        def scores(image: Tensor) -> dict[str, float]:
-            return {metric.name: metric.evaluate(image, reference)[0] for metric in metrics}
-
-        before = reconstruction.before_data_consistency
-        members = None if reconstruction.members is None or len(reconstruction.members) == 1 else reconstruction.members
-        return {
-            "image": scores(reconstruction.magnitude),
-            "before_data_consistency": {} if before is None else scores(before.abs()),
-            "ensemble": None if members is None else dataclasses.asdict(ensemble_scores(members, reference, metrics)),
-            "seconds": reconstruction.record.seconds,
-        }
-
-    def key(self, method: Method, index: int) -> CacheKey:
-        """Return what identifies a method's reconstruction of a case."""
+    def read(self, index: int) -> TestImage:
+        """Read a case, undersample it, and note which metrics do not suit it."""
+        full = self.design.load(self.cases[index]).to(self.device)
+        reference = reference_image(full, self.design.reference)
+        scan = self.design.undersample(full)
+        refusals = {metric.name: metric.refusal(reference) for metric in self.metrics}
+        self.unsuitable[index] = {name: refusal for name, refusal in refusals.items() if refusal is not None}
+        self.sampling[index] = scan.sampling_summary()
+        self.simulated |= full.source.simulated
         inputs = {
-            "method": method.name,
-            "settings": method.model_dump(mode="json"),
-            "sampling": self._prepared(index).scan.sampling_summary(),
+            "sampling": self.sampling[index],
             "reference": self.design.reference,
             "crop": self.design.crop,
-            "metrics": [metric.name for metric in self.metrics],
-            "data": self._prepared(index).hash,
+            "data": fingerprint(full),
         }
-        return CacheKey(self.cases[index].label, method.name, inputs)
-
-    def _prepared(self, index: int) -> _Prepared:
-        """Return a case that is read; the last one is remembered, because all methods take it in turn."""
-        if self._last is None or self._last[0] != index:
-            full = self.design.load(self.cases[index]).to(self.device)
-            reference = reference_image(full, self.design.reference)
-            scan = self.design.undersample(full)
-            refusals = {metric.name: metric.refusal(reference) for metric in self.metrics}
-            self.unsuitable[index] = {name: refusal for name, refusal in refusals.items() if refusal is not None}
-            self.sampling[index] = scan.sampling_summary()
-            self.simulated |= full.source.simulated
-            self._last = index, _Prepared(full, scan, reference, fingerprint(full))
-        return self._last[1]
+        return TestImage(scan, reference, inputs)
 
 
 def ensemble_of(evaluation: Evaluation) -> EnsembleScores | None:

@@ -8,9 +8,10 @@ from typing import Any, ClassVar, Self
 from pydantic import Field, PositiveInt, model_validator
 
 from fourfold.errors import InputError
-from fourfold.studies.engine import TrainingRun
+from fourfold.studies.claims import Claim
+from fourfold.studies.contenders import TrainingRun, label
 from fourfold.studies.image_groups import refuse_shared_subjects
-from fourfold.studies.network_study import Claim, NetworkStudy, label
+from fourfold.studies.network_study import NetworkStudy
 from fourfold.studies.page_parts import Figure, Table, metric_column
 from fourfold.studies.settings import GroupStudySettings, Named, refuse_unknown
 from fourfold.training.base import Settings

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeAlias
 
@@ -14,18 +16,32 @@ from torch import Tensor
 from fourfold.datasets import Batch, Example, Examples, collate
 from fourfold.errors import InputError
 from fourfold.methods.method import Method
-from fourfold.metrics import score
+from fourfold.metrics import Metric
 from fourfold.networks.reconstructor import Reconstructor
 from fourfold.result_cache import CacheKey
 from fourfold.scan import Reconstruction, Record, Sampling, Scan, Source
+from fourfold.studies.ensemble import ensemble_scores
 from fourfold.weights.load_network import load_network
 
-__all__ = ["Evaluation", "ExampleSet", "TestSet"]
+__all__ = ["Evaluation", "ExampleSet", "TestImage", "TestSet"]
 
 _BATCH = 8
 
 Evaluation: TypeAlias = Mapping[str, Any]
 """Scores of one image, JSON types: ``image`` holds a score by the metric's name."""
+
+
+@dataclass(frozen=True)
+class TestImage:
+    """A test image that is read: the undersampled scan, its reference, and what identifies both in the result cache.
+
+    The reference is float32, (frame, y, x).
+    """
+
+    __test__ = False  # no test case
+    scan: Scan
+    reference: Tensor
+    inputs: Mapping[str, Any]
 
 
 class TestSet(ABC):
@@ -35,10 +51,18 @@ class TestSet(ABC):
     ----------
     name
         Name of the test set.
+    metrics
+        The scores.
+    unsuitable
+        Why metrics do not suit an image that was read, by the metric's name; they are left out for it.
     """
 
     __test__ = False  # no test case
-    name: str
+
+    def __init__(self, name: str, metrics: Sequence[Metric]) -> None:
+        self.name, self.metrics = name, tuple(metrics)
+        self.unsuitable: dict[int, dict[str, str]] = {}
+        self._last: tuple[int, TestImage] | None = None
 
     @abstractmethod
     def __len__(self) -> int:
@@ -53,38 +77,54 @@ class TestSet(ABC):
         """Return the subject of an image."""
 
     @abstractmethod
-    def scan(self, index: int) -> Scan:
-        """Return the undersampled scan of an image."""
+    def cache_name(self, index: int) -> str:
+        """Return the name of an image in the result cache, with that of the test set."""
 
     @abstractmethod
-    def reference(self, index: int) -> Tensor:
-        """Return the reference of an image, float32 (frame, y, x)."""
+    def read(self, index: int) -> TestImage:
+        """Read an image; InputError where it does not suit."""
 
-    @abstractmethod
+    def __getitem__(self, index: int) -> TestImage:
+        # The last one is kept, because all methods take it in turn.
+        if self._last is None or self._last[0] != index:
+            self._last = index, self.read(index)
+        return self._last[1]
+
     def evaluate(self, reconstruction: Reconstruction, index: int) -> Evaluation:
-        """Return the scores of a method's reconstruction of an image."""
+        """Return the scores of image, image before data consistency, and members; and the seconds."""
+        reference, before = self[index].reference.cpu(), reconstruction.before_data_consistency
+        metrics = [metric for metric in self.metrics if metric.name not in self.unsuitable.get(index, ())]
+        members = reconstruction.members
+        ensemble = None if members is None or len(members) == 1 else ensemble_scores(members.cpu(), reference, metrics)
+        return {
+            "image": _scores(reconstruction.magnitude, reference, metrics),
+            "before_data_consistency": {} if before is None else _scores(before.abs(), reference, metrics),
+            "ensemble": None if ensemble is None else dataclasses.asdict(ensemble),
+            "seconds": reconstruction.record.seconds,
+        }
 
-    @abstractmethod
     def key(self, method: Method, index: int) -> CacheKey:
         """Return the cache key of a method's reconstruction of an image."""
+        inputs = {
+            "method": method.name,
+            "settings": method.model_dump(mode="json"),
+            "metrics": [metric.name for metric in self.metrics],
+        }
+        return CacheKey(self.cache_name(index), method.name, {**inputs, **self[index].inputs})
 
 
 class ExampleSet(TestSet):
-    """Examples of a data set, of subjects that no network was trained on.
+    """Examples of a data set, of subjects that no network was trained on; the other parameters are a test set's.
 
     Parameters
     ----------
-    name
-        Name of the test set.
     examples
         The images.
-    metrics
-        Names of the metrics.
     """
 
-    def __init__(self, name: str, examples: Examples, metrics: tuple[str, ...]) -> None:
-        self.name, self.examples, self.metrics = name, examples, metrics
-        self._last: tuple[int, Example] | None = None
+    def __init__(self, name: str, examples: Examples, metrics: Sequence[Metric]) -> None:
+        super().__init__(name, metrics)
+        self.examples = examples
 
     def __len__(self) -> int:
         return len(self.examples)
@@ -97,42 +137,31 @@ class ExampleSet(TestSet):
         """Return the subject of an image."""
         return self.examples.subject(index)
 
-    def scan(self, index: int) -> Scan:
-        """Return the scan of an image, scaled as for networks."""
-        example = self._example(index)
+    def cache_name(self, index: int) -> str:
+        """Return the names of test set and image."""
+        return f"{self.name}-{self.image_name(index)}"
+
+    def read(self, index: int) -> TestImage:
+        """Read an image, its scan scaled as for networks; InputError without a reference."""
+        example = self.examples[index]
         maps = None if example.maps is None or len(example.maps) == 1 else example.maps[None, None]
         source = Source(label=example.name, simulated=self._source["simulated"])
-        return Scan(example.kspace[None], Sampling(example.mask[None]), coil_maps=maps, source=source)
-
-    def reference(self, index: int) -> Tensor:
-        """Return the magnitude of the fully sampled image."""
-        return self._magnitude(self._example(index).reference, index)
-
-    def evaluate(self, reconstruction: Reconstruction, index: int) -> Evaluation:
-        """Return the scores of a method's reconstruction of an image."""
-        return self._scores(reconstruction.image[0], self._example(index).reference, index)
-
-    def key(self, method: Method, index: int) -> CacheKey:
-        """Return the cache key of a method's reconstruction of an image."""
-        inputs = {
-            "metrics": list(self.metrics),
-            "data": hashlib.sha256(_content(self._example(index))).hexdigest(),
-            "method": method.name,
-            "settings": method.model_dump(mode="json"),
-        }
-        return CacheKey(f"{self.name}-{self.image_name(index)}", method.name, inputs)
+        scan = Scan(example.kspace[None], Sampling(example.mask[None]), coil_maps=maps, source=source)
+        data = hashlib.sha256(_content(example)).hexdigest()
+        return TestImage(scan, self._magnitude(example.reference, index), {"data": data})
 
     def network_key(self, name: str, sha256: str) -> CacheKey:
         """Return the cache key of the scores of a network on all images, from the hash of its weights."""
-        return CacheKey(self.name, name, {"metrics": list(self.metrics), "data": self._hash, "weights": sha256})
+        inputs = {"metrics": [metric.name for metric in self.metrics], "data": self._hash, "weights": sha256}
+        return CacheKey(self.name, name, inputs)
 
     def evaluate_network(self, network: Reconstructor, device: str) -> Iterator[tuple[int, Evaluation]]:
         """Yield the number of each image and its scores."""
         for indices in _equal_shapes(self.examples, _BATCH):
             batch = collate([self.examples[index] for index in indices])
             for position, (index, image) in enumerate(zip(indices, _images(network, batch.to(device)), strict=True)):
-                reference = None if batch.reference is None else batch.reference[position]
-                yield index, self._scores(image, reference, index)
+                reference = self._magnitude(None if batch.reference is None else batch.reference[position], index)
+                yield index, {"image": _scores(image.abs()[None].float(), reference, self.metrics)}
 
     def network_image(self, weights: str, index: int, device: str) -> Reconstruction:
         """Return the reconstruction of an image by the network with these weights."""
@@ -140,22 +169,12 @@ class ExampleSet(TestSet):
         image = _images(network, collate([self.examples[index]]).to(device)).to(torch.complex64).cpu()
         return Reconstruction(image, Record(manifest.network, {"weights": manifest.name}, source=self._source))
 
-    def _scores(self, image: Tensor, reference: Tensor | None, index: int) -> Evaluation:
-        pair = image.abs()[None].float().cpu(), self._magnitude(reference, index).float().cpu()
-        return {"image": {name: score(*pair, name) for name in self.metrics}}
-
     def _magnitude(self, reference: Tensor | None, index: int) -> Tensor:
         if reference is None:
             raise InputError(
                 f"'{self.image_name(index)}' has no fully sampled reference to score against; leave it out."
             )
-        return reference.abs()[None]
-
-    def _example(self, index: int) -> Example:
-        """Return an example; the last one is kept, because all methods use it in turn."""
-        if self._last is None or self._last[0] != index:
-            self._last = index, self.examples[index]
-        return self._last[1]
+        return reference.abs()[None].float().cpu()
 
     @cached_property
     def _hash(self) -> str:
@@ -169,6 +188,10 @@ class ExampleSet(TestSet):
         settings = self.examples.settings
         simulated = any(source.kind == "images" for source in (*settings.sources, *settings.test))
         return {"label": self.name, "simulated": simulated}
+
+
+def _scores(image: Tensor, reference: Tensor, metrics: Sequence[Metric]) -> dict[str, float]:
+    return {metric.name: metric.evaluate(image.cpu(), reference)[0] for metric in metrics}
 
 
 def _equal_shapes(examples: Examples, size: int) -> Iterator[list[int]]:

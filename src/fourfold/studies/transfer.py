@@ -10,9 +10,10 @@ from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
 from fourfold.errors import InputError
 from fourfold.metrics import Metric
-from fourfold.studies.engine import Contender, TrainingRun
+from fourfold.studies.claims import Claim
+from fourfold.studies.contenders import Contender, TrainingRun
 from fourfold.studies.image_groups import refuse_shared_subjects
-from fourfold.studies.network_study import Claim, NetworkStudy
+from fourfold.studies.network_study import NetworkStudy
 from fourfold.studies.page_parts import Figure, Finding, Table, TuningChart, metric_column
 from fourfold.studies.scores import Spread
 from fourfold.studies.settings import GroupStudySettings

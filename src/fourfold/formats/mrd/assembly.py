@@ -24,24 +24,16 @@ Mask = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, eq=False)
 class Assembly:
-    """How lines become k-space.
-
-    Attributes
-    ----------
-    places
-        Where the lines lie on the encoded grid.
-    split
-        Which axis is transformed, so that its points are frames.
-    coils
-        Number of coils.
-    conjugate
-        Whether samples are conjugated.
-    """
+    """How lines become k-space."""
 
     places: LinePlaces
+    """Where the lines lie on the encoded grid."""
     split: VolumeSplit
+    """Which axis is transformed, so that its points are frames."""
     coils: int
+    """Number of coils."""
     conjugate: bool
+    """Whether samples are conjugated."""
 
     def kspace(
         self, lines: h5py.Dataset, chosen: Indices, points: Sequence[int], energies: LineEnergies | None = None

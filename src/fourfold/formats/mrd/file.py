@@ -47,24 +47,16 @@ EPI_ADVICE = "EPI needs ramp sampling and ghosts corrected first, then lines on 
 
 @dataclass(frozen=True)
 class FrameData:
-    """Frames of one group of lines.
-
-    Attributes
-    ----------
-    kspace
-        complex64, (point, coil, *matrix).
-    mask
-        bool, (*matrix).
-    calibration_kspace
-        complex64, (point, coil, ky, kx), or None.
-    notes
-        What a reader must know of these lines.
-    """
+    """Frames of one group of lines."""
 
     kspace: Array
+    """complex64, (point, coil, *matrix)."""
     mask: Mask
+    """bool, (*matrix)."""
     calibration_kspace: Array | None
+    """complex64, (point, coil, ky, kx), or None."""
     notes: tuple[str, ...]
+    """What a reader must know of these lines."""
 
 
 class MRDFile(ScanFile):

@@ -93,18 +93,12 @@ def as_two_dimensional(space: Encoding) -> Encoding:
 
 @dataclass(frozen=True)
 class VolumeSplit:
-    """The axis along which a group of lines is Fourier transformed: its points are frames.
-
-    Attributes
-    ----------
-    grid
-        The encoded grid.
-    by_readout
-        Whether that axis is the readout; otherwise the frames are partitions.
-    """
+    """The axis along which a group of lines is Fourier transformed: its points are frames."""
 
     grid: Grid
+    """The encoded grid."""
     by_readout: bool
+    """Whether that axis is the readout; otherwise the frames are partitions."""
 
     @property
     def axis(self) -> str | None:

@@ -64,30 +64,24 @@ class Limits:
 
 @dataclass(frozen=True)
 class Encoding:
-    """One encoding space.
-
-    Attributes
-    ----------
-    matrix, field_of_view
-        Encoded grid (x, y, z) and its field of view in mm.
-    recon_matrix, recon_field_of_view
-        The same for the image that the scanner shows.
-    trajectory
-        ``cartesian``, ``epi``, ``radial``, …
-    lines, partitions
-        Limits of encoding steps 1 and 2, None where the header has none.
-    calibration_mode
-        ``embedded``, ``separate``, …, None where the header does not say.
-    """
+    """One encoding space."""
 
     matrix: Size
+    """Encoded grid (x, y, z)."""
     field_of_view: Vector
+    """Of the encoded grid, in mm."""
     recon_matrix: Size
+    """Grid (x, y, z) of the image that the scanner shows."""
     recon_field_of_view: Vector
+    """Of this image, in mm."""
     trajectory: str
+    """``cartesian``, ``epi``, ``radial``, …"""
     lines: Limits | None
+    """Limits of encoding step 1, None where the header has none."""
     partitions: Limits | None
+    """Limits of encoding step 2, None where the header has none."""
     calibration_mode: str | None
+    """``embedded``, ``separate``, …, None where the header does not say."""
 
     def turned(self) -> Encoding:
         """Return the encoding with the axes x and y exchanged, without limits, which belong to the old axes."""

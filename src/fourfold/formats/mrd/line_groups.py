@@ -24,24 +24,16 @@ COUNTERS = ("repetition", "set", "phase", "contrast", "slice")
 
 @dataclass(frozen=True, eq=False)
 class LineGroups:
-    """Imaging lines, sorted into groups; parallel slices are in the order of their positions.
-
-    Attributes
-    ----------
-    table
-        The headers of all lines.
-    lines
-        Indices of each group's lines.
-    counters
-        int, (group, counter): the repeat, then the values of `COUNTERS`.
-    notes
-        How often lines were acquired, where more than once.
-    """
+    """Imaging lines, sorted into groups; parallel slices are in the order of their positions."""
 
     table: Table
+    """The headers of all lines."""
     lines: list[Indices]
+    """Indices of each group's lines."""
     counters: Array
+    """int, (group, counter): the repeat, then the values of `COUNTERS`."""
     notes: tuple[str, ...]
+    """How often lines were acquired, where more than once."""
 
     @classmethod
     def of(cls, table: Table, imaging: Indices, repeats: Repeats | None) -> LineGroups:

@@ -25,26 +25,20 @@ LARGEST_GAP = 16
 
 @dataclass(frozen=True, eq=False)
 class LinePlaces:
-    """Where lines lie on the encoded grid.
-
-    Attributes
-    ----------
-    path
-        The file.
-    table
-        The lines' headers.
-    grid, centre
-        The encoded grid; the encoding steps and the sample at its centre.
-    ky, kz
-        int, (line,): index of each line along the grid's lines and partitions.
-    """
+    """Where lines lie on the encoded grid."""
 
     path: Path
+    """The file."""
     table: Table
+    """The lines' headers."""
     grid: Grid
+    """The encoded grid."""
     centre: Centre
+    """The encoding steps and the sample at its centre."""
     ky: Array
+    """int, (line,): index of each line along the grid's lines."""
     kz: Array
+    """int, (line,): index of each line along the grid's partitions."""
 
     @classmethod
     def of(cls, path: Path, table: Table, grid: Grid, centre: Centre, has_partitions: bool) -> LinePlaces:

@@ -18,18 +18,12 @@ _EXACT = 1e-6
 
 @dataclass(frozen=True)
 class KernelSizeChoice:
-    """The chosen size and the scores behind it.
-
-    Attributes
-    ----------
-    size
-        The choice.
-    scores
-        Expected error of every candidate, in parts of the energy of what it estimates.
-    """
+    """The chosen size and the scores behind it."""
 
     size: int
+    """The choice."""
     scores: dict[int, float]
+    """Expected error of every candidate, in parts of the energy of what it estimates."""
 
     def summary(self) -> dict[str, Any]:
         """Return candidates, scores and choice as JSON types."""

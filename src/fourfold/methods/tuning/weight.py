@@ -34,30 +34,20 @@ _EFFORT = 1 / 4
 
 @dataclass(frozen=True)
 class WeightChoice:
-    """The chosen weight and the scores behind it.
-
-    Attributes
-    ----------
-    weight
-        The choice.
-    scores
-        Held-out error of every candidate, by weight, in the order in which they were tried.
-    iterations
-        Iterations of all candidates and trials together, each on the part of the image given by `share`.
-    trials
-        How often samples were held out, others every time; a score is the mean over the trials.
-    share
-        The part of the image that a trial works on.
-    shrinkage
-        Factor of what the image adds to the measured samples (`fourfold.methods.tuning.shrinkage.shrinkage_factor`).
-    """
+    """The chosen weight and the scores behind it."""
 
     weight: float
+    """The choice."""
     scores: dict[float, float]
+    """Held-out error of every candidate, by weight, in the order in which they were tried."""
     iterations: int
+    """Iterations of all candidates and trials together, each on the part of the image given by `share`."""
     trials: int
+    """How often samples were held out, others every time; a score is the mean over the trials."""
     share: float
+    """The part of the image that a trial works on."""
     shrinkage: float = 1.0
+    """Factor of what the image adds to the measured samples (`fourfold.methods.tuning.shrinkage.shrinkage_factor`)."""
 
     def summary(self, setting: str = "weight") -> dict[str, Any]:
         """Return candidates, scores and choice as JSON types, the weight under the name of its `setting`."""

@@ -18,21 +18,14 @@ CHECK_EVERY, _PATIENCE = 10, 10
 
 @dataclass(frozen=True)
 class FitCheck:
-    """One check of the fit, with one number for each member.
-
-    Attributes
-    ----------
-    iteration
-        The iteration after which the fit was checked.
-    loss
-        Loss over the energy of the samples.
-    held_out
-        Relative error of the held-out samples; None where none are held out.
-    """
+    """One check of the fit, with one number for each member."""
 
     iteration: int
+    """The iteration after which the fit was checked."""
     loss: tuple[float, ...]
+    """Loss over the energy of the samples."""
     held_out: tuple[float, ...] | None
+    """Relative error of the held-out samples; None where none are held out."""
 
 
 class EarlyStopping:

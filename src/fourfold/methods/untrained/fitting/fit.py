@@ -29,64 +29,42 @@ _LINEAR_RATE = 0.03
 
 @dataclass(frozen=True)
 class Schedule:
-    """How long and how fast to fit.
-
-    Attributes
-    ----------
-    iterations
-        At most so many.
-    refit_iterations
-        Iterations with all samples after that.
-    seconds
-        No new iteration after so many seconds; None for no such limit.
-    optimiser
-        ``muon``: orthogonalised momentum for the convolutions, Adam for everything else; ``adam``: Adam for all.
-    learning_rate
-        Size of a step.
-    image_averaging
-        Share of the old mean in the running mean of the images; 0 takes the last ones.
-    tolerance
-        A member improves when its held-out error falls by this part of it.
-    precision
-        What the network computes with.
-    compile
-        Whether the network is compiled first: its first step then takes up to a minute, the others much less.
-    """
+    """How long and how fast to fit."""
 
     iterations: int
+    """At most so many."""
     refit_iterations: int = 0
+    """Iterations with all samples after that."""
     seconds: float | None = None
+    """No new iteration after so many seconds; None for no such limit."""
     optimiser: Optimiser = "muon"
+    """``muon``: orthogonalised momentum for the convolutions, Adam for everything else; ``adam``: Adam for all."""
     learning_rate: float = 0.05
+    """Size of a step."""
     image_averaging: float = 0.97
+    """Share of the old mean in the running mean of the images; 0 takes the last ones."""
     tolerance: float = 1e-3
+    """A member improves when its held-out error falls by this part of it."""
     precision: Precision = "auto"
+    """What the network computes with."""
     compile: bool = False
+    """Whether the network is compiled first: its first step then takes up to a minute, the others much less."""
 
 
 @dataclass(frozen=True, eq=False)
 class Fit:
-    """The images of all members.
-
-    Attributes
-    ----------
-    images
-        complex64, (member, image, y, x): of each member's chosen iteration, or after the refit from there.
-    chosen
-        That iteration: with the least error on the held-out samples, the last one where none are held out.
-    iterations
-        Done in all.
-    curve
-        The checks, every ten iterations.
-    interrupted
-        Whether the user ended the fit.
-    """
+    """The images of all members."""
 
     images: Tensor
+    """complex64, (member, image, y, x): of each member's chosen iteration, or after the refit from there."""
     chosen: tuple[int, ...]
+    """That iteration: with the least error on the held-out samples, the last one where none are held out."""
     iterations: int
+    """Done in all."""
     curve: tuple[FitCheck, ...]
+    """The checks, every ten iterations."""
     interrupted: bool
+    """Whether the user ended the fit."""
 
 
 FitCallback: TypeAlias = Callable[[FitCheck, Tensor, float], None]

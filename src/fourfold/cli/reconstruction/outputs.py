@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from fourfold.cli.console import print_note
 from fourfold.cli.files import FormatOptions, check_output
-from fourfold.cli.preparation import Preparation
+from fourfold.cli.reconstruction.preparation import Preparation
 from fourfold.formats import ScanFile
 from fourfold.formats.writing import image_paths
 
 if TYPE_CHECKING:
     # They load torch, which the help does not need.
-    from fourfold.cli.resumable_run import ResumableRun
+    from fourfold.cli.reconstruction.resumable_run import ResumableRun
     from fourfold.methods.method import Method
 
 __all__ = ["Replacement", "image_files", "run_inputs"]
@@ -23,21 +23,14 @@ __all__ = ["Replacement", "image_files", "run_inputs"]
 
 @dataclass(frozen=True)
 class Replacement:
-    """Which outputs that exist may be replaced.
-
-    Attributes
-    ----------
-    inputs
-        Files that the command reads, which are never replaced.
-    force
-        Whether all others may be.
-    earlier
-        The same command, ended before, whose unchanged outputs may be.
-    """
+    """Which outputs that exist may be replaced."""
 
     inputs: Iterable[Path | None]
+    """Files that the command reads, which are never replaced."""
     force: bool
+    """Whether all others may be."""
     earlier: ResumableRun | None
+    """The same command, ended before, whose unchanged outputs may be."""
 
     def allowed(self, paths: Sequence[Path], suffixes: Sequence[str]) -> bool:
         """Return whether outputs may be replaced; raises InputError where one exists and may not, or is an input."""

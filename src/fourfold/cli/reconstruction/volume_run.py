@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 
 from fourfold.cli.console import part_of, print_note
 from fourfold.cli.files import frames_in_words
-from fourfold.cli.preparation import Preparation
-from fourfold.cli.resumable_run import ResumableRun
+from fourfold.cli.reconstruction.preparation import Preparation
+from fourfold.cli.reconstruction.resumable_run import ResumableRun
 from fourfold.errors import InputError
 from fourfold.formats import ScanFile
 from fourfold.methods.method import Method, Progress
