@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from fourfold.errors import InputError, explain_settings
 from fourfold.methods.method_settings import MethodSettings
 from fourfold.methods.series import TIMES, Series, find_series, has_series
+from fourfold.methods.side_by_side import solve_side_by_side
 from fourfold.methods.solution import Solution, reconstruction_of
 from fourfold.scan import Reconstruction, Scan, check_scan
 
@@ -64,7 +65,7 @@ class Method(MethodSettings, ABC):
         """
 
     @torch.no_grad()
-    def __call__(self, scan: Scan, progress: Progress | None = None) -> Reconstruction:
+    def __call__(self, scan: Scan, progress: Progress | None = None, workers: int | None = None) -> Reconstruction:
         """Reconstruct `scan`: frame by frame, which bounds the memory, or series by series where the method needs them.
 
         Parameters
@@ -75,13 +76,19 @@ class Method(MethodSettings, ABC):
             Called with the done fraction and a few words. A KeyboardInterrupt that is raised there or anywhere ends the
             work, unless the method keeps what it has reached: the record then says ``interrupted``, and frames that
             would follow are missing.
+        workers
+            On a CPU: this many frames are reconstructed side by side, with one core each, and each takes the memory
+            of one. The image does not depend on their number. When None, one frame after the other, each with all of
+            torch's threads. A series and a GPU's frames are not divided.
 
         Raises
         ------
         InputError
-            When the data does not suit the method.
+            When the data does not suit the method, or `workers` is less than one.
         """
         check_scan(scan)
+        if workers is not None and workers < 1:
+            raise InputError(f"{workers} workers were asked for; give 1 or more, or None.")
         if scan.trajectory is not None and self.cartesian_only:
             raise InputError(
                 f"'{self.name}' works on Cartesian k-space and this scan has a trajectory ({scan.trajectory.kind}); "
@@ -93,6 +100,8 @@ class Method(MethodSettings, ABC):
             series = find_series(scan, self.name, self.series_along)
             solutions = self._solve_series(scan, series, progress)
             order = [frame for frames in series.frames for frame in frames]
+        elif workers is not None and scan.frames > 1 and scan.kspace.device.type == "cpu":
+            solutions = self._solve_side_by_side(scan, progress, workers)
         else:
             solutions = self._solve_frames(scan, progress)
         seconds = time.perf_counter() - start
@@ -122,6 +131,18 @@ class Method(MethodSettings, ABC):
             if solutions[-1].interrupted:
                 break
         return solutions
+
+    def _solve_side_by_side(self, scan: Scan, progress: Progress | None, workers: int) -> list[Solution]:
+        """Return the solutions of all frames, reconstructed with one core each."""
+
+        def solve(index: int, report: Progress) -> Solution:
+            return self._solve_part(
+                scan, index, index + 1, lambda done, words: report(done * scan.frames - index, words)
+            )
+
+        solutions = solve_side_by_side(solve, [1 / scan.frames] * scan.frames, workers, progress)
+        ended = next((index for index, each in enumerate(solutions) if each.interrupted), len(solutions))
+        return solutions[: ended + 1]
 
     def _solve_part(self, scan: Scan, start: int, stop: int, progress: Progress | None) -> Solution:
         """Return the solution of the frames from `start` to before `stop`."""
