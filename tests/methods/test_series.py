@@ -246,35 +246,89 @@ def labelled(scan, labels):
 
 @pytest.mark.parametrize("method", [KtTotalVariation, LowRankSparse, LocallyLowRank])
 def test_slices_are_no_series(method, scan):
-    """What the labels say decides; where they say nothing, the image has a note."""
+    """Labels decide; where they are not known, the image has a note."""
     short = scan.part(0, 4)
     solver = method(weight=0.01, iterations=2)
     for place in ("slice", "partition", "readout"):
         labels = [{"slice": 0, place: index} for index in range(4)]
         with pytest.raises(InputError, match=r"The 4 frames lie at 4 places .* 'tv' or 'wavelet', or save a series"):
             solver(labelled(short, labels))
-    both = [{"repetition": index // 2, "slice": index % 2} for index in range(4)]
-    with pytest.raises(InputError, match=r"2 slices or partitions at several times; .* with frames 0:3:2\."):
-        solver(labelled(short, both))
-    with pytest.raises(InputError, match=r"with frames 0:2\."):
-        solver(labelled(short, sorted(both, key=lambda label: label["slice"])))
     times = labelled(short, [{"slice": 3, "repetition": index} for index in range(4)])
     labelled_notes, notes = (solver(data).record.notes for data in (times, short))
     assert set(notes) - set(labelled_notes) == {note for note in notes if "what its 4 frames are" in note} != set()
 
 
-def test_the_frames_of_one_slice_can_be_named(scan, tmp_path, monkeypatch, capsys):
-    """Every other frame of two slices that were measured in turn is a series."""
+QUICK = {"weight": 0.01, "iterations": 2}
+
+
+@pytest.mark.parametrize("method", [KtTotalVariation, LowRankSparse, LocallyLowRank])
+@pytest.mark.parametrize("slices_fastest", [True, False])
+def test_each_slice_is_a_series_of_its_own(method, slices_fastest, scan):
+    """Images are those of the slices alone, bit for bit, each in the place of its frame."""
+    labels = [{"phase": index // 2, "contrast": 0, "slice": index % 2} for index in range(8)]
+    if not slices_fastest:
+        labels.sort(key=lambda label: label["slice"])
+    both = labelled(scan.part(0, 8), labels)
+    found = method(**QUICK)(both)
+    assert len(found.record.by_frame) == 8
+    assert "2 series along phase of 8 frames, each on its own: one for each slice" in " ".join(found.record.notes)
+    for place in (0, 1):
+        frames = [index for index, label in enumerate(labels) if label["slice"] == place]
+        alone = method(**QUICK)(both.select(frames))
+        assert torch.equal(found.image[frames], alone.image)
+        assert [found.record.by_frame[frame].scale for frame in frames] == [alone.record.scale] * 4
+        assert [found.record.by_frame[frame].iterations for frame in frames] == [alone.record.iterations] * 4
+
+
+def test_times_that_are_out_of_order_are_put_in_order(scan):
+    labels = [{"slice": 0, "time": time} for time in range(4)]
+    order = [2, 0, 3, 1]
+    expected = KtTotalVariation(**QUICK)(labelled(scan.part(0, 4), labels)).image
+    mixed = labelled(scan.part(0, 4), labels).select(order)
+    assert torch.equal(KtTotalVariation(**QUICK)(mixed).image, expected[order])
+
+
+def test_echoes_are_a_series_of_locally_low_rank_alone(scan):
+    echoes = labelled(scan.part(0, 4), [{"slice": 0, "contrast": index} for index in range(4)])
+    assert LocallyLowRank(**QUICK)(echoes).image.shape[0] == 4
+    for method in (KtTotalVariation, LowRankSparse):
+        with pytest.raises(InputError, match=r"The 4 frames differ in contrast and not in time; .*'locally-low-rank'"):
+            method(**QUICK)(echoes)
+        assert not method.suits(echoes)
+    phases = [{"slice": 0, "phase": index // 2, "contrast": index % 2} for index in range(4)]
+    notes = LocallyLowRank(**QUICK)(labelled(scan.part(0, 4), phases)).record.notes
+    assert any("2 series along phase" in note and "for each contrast" in note for note in notes)
+
+
+def test_a_slice_with_a_single_time_is_refused(scan):
+    labels = [{"phase": 0, "slice": 0}, {"phase": 1, "slice": 0}, {"phase": 0, "slice": 1}]
+    with pytest.raises(InputError, match=r"Frame 2 \(phase 0, slice 1\) is the only one along phase of its series"):
+        KtTotalVariation(**QUICK)(labelled(scan.part(0, 3), labels))
+
+
+def test_a_coil_that_is_silent_in_one_slice_stays_in_the_other(scan):
+    labels = [{"phase": index // 2, "slice": index % 2} for index in range(8)]
+    kspace = scan.kspace[:8].clone()
+    kspace[1, 2] = 0
+    both = labelled(scan.part(0, 8).replace(kspace=kspace), labels)
+    found = KtTotalVariation(**QUICK)(both)
+    expected = KtTotalVariation(**QUICK)(labelled(scan.part(0, 8), labels))
+    assert torch.equal(found.image[::2], expected.image[::2])
+    assert sum("Coil 2 contained only zeros" in note for note in found.record.notes) == 1
+
+
+def test_recon_takes_slices_in_turn_and_the_frames_of_one(scan, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     labels = [{"repetition": index // 2, "slice": index % 2} for index in range(6)]
     save_scan(labelled(scan.part(0, 6), labels), "scan.npz")
-    command = ["recon", "scan.npz", "--method", "kt-tv", "--weight", "0.01", "--iterations", "2", "-o", "image.npz"]
-    assert main(command) == 2
-    assert "frames 0:5:2" in capsys.readouterr().err
-    assert main([*command, "--frames", "0:5:2", "--json"]) == 0
+    command = ["recon", "scan.npz", "--method", "kt-tv", "--weight", "0.01", "--iterations", "2"]
+    assert main([*command, "-o", "both.npz"]) == 0
+    capsys.readouterr()
+    assert main([*command, "-o", "one.npz", "--frames", "0:5:2", "--json"]) == 0
     printed = json.loads(capsys.readouterr().out)
     assert printed["frames"] == [0, 2, 4]
     assert [label["slice"] for label in printed["source"]["details"]["frames"]] == [0, 0, 0]
+    np.testing.assert_array_equal(np.load("both.npz")["image"][::2], np.load("one.npz")["image"])
 
 
 @pytest.mark.parametrize("method", METHODS, ids=IDS)

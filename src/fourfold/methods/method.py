@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar, Literal, TypeAlias
 
@@ -13,8 +13,10 @@ from pydantic import ValidationError
 
 from fourfold.errors import InputError, explain_settings
 from fourfold.methods.method_settings import MethodSettings
+from fourfold.methods.series import TIMES, Series, find_series, has_series
+from fourfold.methods.side_by_side import solve_side_by_side
 from fourfold.methods.solution import Solution, reconstruction_of
-from fourfold.scan import PLACE_LABELS, Reconstruction, Scan, check_scan
+from fourfold.scan import Reconstruction, Scan, check_scan
 
 __all__ = ["Family", "Method", "Progress", "Scope", "Solution"]
 
@@ -42,6 +44,8 @@ class Method(MethodSettings, ABC):
     """Place in tables and pictures: simple methods first, those without a place last."""
     scope: ClassVar[Scope] = "frame"
     """Whether `solve` is given one frame at a time, which bounds the memory, or the whole series."""
+    series_along: ClassVar[tuple[str, ...]] = TIMES
+    """Of methods for series: the labels that a series may run along, the preferred one first."""
     slow: ClassVar[bool] = False
     """Whether a frame takes minutes: comparisons of all methods leave it out unless it is named."""
     cartesian_only: ClassVar[bool] = True
@@ -61,8 +65,8 @@ class Method(MethodSettings, ABC):
         """
 
     @torch.no_grad()
-    def __call__(self, scan: Scan, progress: Progress | None = None) -> Reconstruction:
-        """Reconstruct `scan`: frame by frame, which bounds the memory, or as a series where the method needs it whole.
+    def __call__(self, scan: Scan, progress: Progress | None = None, workers: int | None = None) -> Reconstruction:
+        """Reconstruct `scan`: frame by frame, which bounds the memory, or series by series where the method needs them.
 
         Parameters
         ----------
@@ -72,23 +76,36 @@ class Method(MethodSettings, ABC):
             Called with the done fraction and a few words. A KeyboardInterrupt that is raised there or anywhere ends the
             work, unless the method keeps what it has reached: the record then says ``interrupted``, and frames that
             would follow are missing.
+        workers
+            On a CPU: this many frames are reconstructed side by side, with one core each, and each takes the memory
+            of one. The image does not depend on their number. When None, one frame after the other, each with all of
+            torch's threads. A series and a GPU's frames are not divided.
 
         Raises
         ------
         InputError
-            When the data does not suit the method.
+            When the data does not suit the method, or `workers` is less than one.
         """
         check_scan(scan)
+        if workers is not None and workers < 1:
+            raise InputError(f"{workers} workers were asked for; give 1 or more, or None.")
         if scan.trajectory is not None and self.cartesian_only:
             raise InputError(
                 f"'{self.name}' works on Cartesian k-space and this scan has a trajectory ({scan.trajectory.kind}); "
                 "choose a method such as 'cg-sense', 'tv' or 'wavelet'."
             )
         start = time.perf_counter()
-        series = self.scope == "series"
-        solutions = [self._solve_series(scan, progress)] if series else self._solve_frames(scan, progress)
+        order: Sequence[int] = ()
+        if self.scope == "series":
+            series = find_series(scan, self.name, self.series_along)
+            solutions = self._solve_series(scan, series, progress)
+            order = [frame for frames in series.frames for frame in frames]
+        elif workers is not None and scan.frames > 1 and scan.kspace.device.type == "cpu":
+            solutions = self._solve_side_by_side(scan, progress, workers)
+        else:
+            solutions = self._solve_frames(scan, progress)
         seconds = time.perf_counter() - start
-        return reconstruction_of(scan, solutions, self.name, self.model_dump(mode="json"), seconds)
+        return reconstruction_of(scan, solutions, self.name, self.model_dump(mode="json"), seconds, order)
 
     @classmethod
     def ready(cls) -> bool:
@@ -97,8 +114,8 @@ class Method(MethodSettings, ABC):
 
     @classmethod
     def suits(cls, scan: Scan) -> bool:
-        """Return whether comparisons of all methods take it: those for series where `scan` has several frames."""
-        return scan.frames > 1 or cls.scope == "frame"
+        """Return whether comparisons of all methods take it: those for series where the frames of `scan` are one."""
+        return cls.scope == "frame" or has_series(scan, cls.series_along)
 
     def frames_at_once(self, scan: Scan) -> int:  # noqa: ARG002  # most methods take one
         """Return how many frames `solve` is given at a time."""
@@ -115,6 +132,18 @@ class Method(MethodSettings, ABC):
                 break
         return solutions
 
+    def _solve_side_by_side(self, scan: Scan, progress: Progress | None, workers: int) -> list[Solution]:
+        """Return the solutions of all frames, reconstructed with one core each."""
+
+        def solve(index: int, report: Progress) -> Solution:
+            return self._solve_part(
+                scan, index, index + 1, lambda done, words: report(done * scan.frames - index, words)
+            )
+
+        solutions = solve_side_by_side(solve, [1 / scan.frames] * scan.frames, workers, progress)
+        ended = next((index for index, each in enumerate(solutions) if each.interrupted), len(solutions))
+        return solutions[: ended + 1]
+
     def _solve_part(self, scan: Scan, start: int, stop: int, progress: Progress | None) -> Solution:
         """Return the solution of the frames from `start` to before `stop`."""
 
@@ -129,38 +158,23 @@ class Method(MethodSettings, ABC):
         report(1.0, self.title)
         return replace(solution, notes=(*part.source.notes, *solution.notes))
 
-    def _solve_series(self, scan: Scan, progress: Progress | None) -> Solution:
-        if scan.frames == 1:
-            raise InputError(
-                f"The scan has a single frame; '{self.name}' works on what frames have in common: choose a method "
-                "for single frames such as 'tv' or 'wavelet'."
-            )
-        unlabelled = _check_times(scan, self.name)
-        report: Progress = progress or (lambda *_: None)
-        series = scan.without_silent_coils()
-        solution = self.solve(series, report)
+    def _solve_series(self, scan: Scan, series: Series, progress: Progress | None) -> list[Solution]:
+        """Return the solution of each series."""
+        total = len(series.frames)
+
+        def part(number: int) -> Progress:
+            def report(fraction: float, words: str) -> None:
+                if progress is not None:
+                    name = f"series {number + 1} of {total}: " if total > 1 else ""
+                    progress((number + fraction) / total, name + words)
+
+            return report
+
+        return [self._solve_one_series(scan.select(one), series, part(n)) for n, one in enumerate(series.frames)]
+
+    def _solve_one_series(self, scan: Scan, series: Series, report: Progress) -> Solution:
+        # A coil that is silent in some frames of a series is left out of this series alone.
+        heard = scan.without_silent_coils()
+        solution = self.solve(heard, report)
         report(1.0, self.title)
-        return replace(solution, notes=(*series.source.notes, *unlabelled, *solution.notes))
-
-
-def _check_times(scan: Scan, name: str) -> tuple[str, ...]:
-    """Refuse frames that lie at different places; return a note where the scan does not say what its frames are."""
-    labels = scan.source.details.get("frames") or ()
-    if len(labels) != scan.frames:
-        return (f"The data does not say what its {scan.frames} frames are; '{name}' took them for one slice in time.",)
-    places = [tuple(label.get(name) for name in PLACE_LABELS) for label in labels]
-    if len(set(places)) == 1:
-        return ()
-    first_place = [index for index, place in enumerate(places) if place == places[0]]
-    if len(first_place) == 1:
-        raise InputError(
-            f"The {scan.frames} frames lie at {len(set(places))} places (slices or partitions) and not at several "
-            f"times; '{name}' works on what the frames of one slice have in common: choose a method for single frames "
-            "such as 'tv' or 'wavelet', or save a series in time as .npz."
-        )
-    step = first_place[1] - first_place[0]
-    chosen = f"{first_place[0]}:{first_place[-1] + 1}" + (f":{step}" if step > 1 else "")
-    raise InputError(
-        f"The {scan.frames} frames are {len(set(places))} slices or partitions at several times; '{name}' works on the "
-        f"frames of one slice: choose those of one, of the first with frames {chosen}."
-    )
+        return replace(solution, notes=(*heard.source.notes, *series.notes, *solution.notes))

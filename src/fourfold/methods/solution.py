@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -38,7 +38,12 @@ class Solution:
 
 
 def reconstruction_of(
-    scan: Scan, solutions: Sequence[Solution], method: str, settings: Mapping[str, Any], seconds: float
+    scan: Scan,
+    solutions: Sequence[Solution],
+    method: str,
+    settings: Mapping[str, Any],
+    seconds: float,
+    order: Sequence[int] = (),
 ) -> Reconstruction:
     """Return the reconstruction of a scan from the solutions of its frames, cut to the image's size.
 
@@ -50,8 +55,15 @@ def reconstruction_of(
         One for each call of the method's `solve`, in the order of the frames.
     method, settings, seconds
         For the record: the method's name, its settings as JSON types, and the time that it took.
+    order
+        Of series, the frame of the scan that each solved image is, all series one after the other.
     """
     image = _joined([solution.image for solution in solutions])
+    record = _record(scan, solutions, method, settings, seconds)
+    if order and list(order) != list(range(len(order))):
+        places = sorted(range(len(order)), key=order.__getitem__)
+        image = image[places]
+        record = replace(record, by_frame=tuple(record.by_frame[place] for place in places if record.by_frame))
     size = scan.geometry.image_size
 
     def cut(array: Tensor | None) -> Tensor | None:
@@ -60,7 +72,7 @@ def reconstruction_of(
     before = [each.before_data_consistency for each in solutions if each.before_data_consistency is not None]
     return Reconstruction(
         crop_centre(image, size) if size else image,
-        _record(scan, solutions, method, settings, seconds),
+        record,
         std=cut(_std(solutions, len(image))),
         members=cut(_members(solutions, len(image))),
         before_data_consistency=cut(_joined(before)) if before else None,

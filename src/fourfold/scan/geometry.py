@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fourfold.errors import InputError
@@ -92,6 +93,11 @@ class Geometry:
     def part(self, start: int, stop: int) -> Geometry:
         """Return the geometry of the frames from `start` up to and without `stop`."""
         return dataclasses.replace(self, placements=self.placements[start:stop])
+
+    def select(self, frames: Sequence[int]) -> Geometry:
+        """Return the geometry of the frames with these indices, in this order."""
+        placements = tuple(self.placements[frame] for frame in frames) if self.placements else ()
+        return dataclasses.replace(self, placements=placements)
 
 
 def check_placements(geometry: Geometry, frames: int) -> None:

@@ -215,31 +215,41 @@ class AnyScan(Generic[A]):
         return self.part(index, index + 1)
 
     def part(self, start: int, stop: int) -> Self:
-        """Return a scan of the frames from `start` up to and without `stop`.
+        """Return a scan of the frames from `start` up to and without `stop`, as `select`."""
+        return self.select(range(start, stop))
+
+    def select(self, frames: Sequence[int]) -> Self:
+        """Return a scan of the frames with these indices, in this order.
 
         A coil that is silent in them, but not in the others, is left out, and a note of the source says so.
         """
-        if stop - start == self.frames:
+        if list(frames) == list(range(self.frames)):
             return self
+        # A slice keeps the samples where they are, indices would copy them.
+        index: slice | list[int] = list(frames)
+        if isinstance(frames, range) and frames.step > 0:
+            index = slice(frames.start, frames.stop, frames.step)
 
         def pick(array: A | None) -> A | None:
-            return array if array is None or array.shape[0] == 1 else array[start:stop]
+            return array if array is None or array.shape[0] == 1 else array[index]
 
-        silent = self._silent[start:stop].all(axis=0)
+        silent = self._silent[index].all(axis=0)
         if silent.any():
-            return self.without_coils(np.flatnonzero(silent).tolist(), range(start, stop)).part(start, stop)
+            return self.without_coils(np.flatnonzero(silent).tolist(), frames).select(frames)
         mask = pick(self.mask)
         assert mask is not None
         known = {name: self.source.details.get(name) or () for name in ("frames", "file_frames")}
-        details = {name: facts[start:stop] for name, facts in known.items() if len(facts) == self.frames}
+        details = {
+            name: [facts[frame] for frame in frames] for name, facts in known.items() if len(facts) == self.frames
+        }
         return self.replace(
             source=dataclasses.replace(self.source, details={**self.source.details, **details}),
-            kspace=self.kspace[start:stop],
+            kspace=self.kspace[index],
             sampling=dataclasses.replace(self.sampling, mask=mask),
             coil_maps=pick(self.coil_maps),
             calibration_kspace=pick(self.calibration_kspace),
-            geometry=self.geometry.part(start, stop),
-            trajectory=self.trajectory and self.trajectory.of(list(range(start, stop))),
+            geometry=self.geometry.select(frames),
+            trajectory=self.trajectory and self.trajectory.of(frames),
         )
 
     def without_coils(self, coils: Sequence[int], frames: Sequence[int] = ()) -> Self:

@@ -10,6 +10,7 @@ from fourfold.methods.method import Scope
 from fourfold.methods.model_based import Weight
 from fourfold.methods.regularised_sense import RegularisedSense
 from fourfold.methods.sense_problem import SenseProblem
+from fourfold.methods.series import CONTRASTS, TIMES
 from fourfold.regularisers.low_rank import LocallyLowRankPenalty
 from fourfold.regularisers.regulariser import Regulariser
 
@@ -20,13 +21,15 @@ class LocallyLowRank(RegularisedSense):
     """Minimises ½‖A x − y‖² + weight · Σ over blocks b of ‖x_b‖*, nuclear norms (Zhang 2015, MRM 73:655).
 
     For series in which each neighbourhood has a few temporal components of its own. Several grids of blocks are
-    averaged, so that none shows.
+    averaged, so that none shows. Where nothing varies in time, the contrasts of a slice are a series too: echoes decay
+    along few components in each neighbourhood.
     """
 
     name: ClassVar[str] = "locally-low-rank"
     title: ClassVar[str] = "Locally low rank"
     display_order: ClassVar[int] = 62
     scope: ClassVar[Scope] = "series"
+    series_along: ClassVar[tuple[str, ...]] = (*TIMES, *CONTRASTS)
 
     initial_weight: ClassVar[float] = 0.003
     noise_share: ClassVar[float | None] = 0.2
