@@ -45,7 +45,7 @@ class Case:
     kind: str
     """``random`` (8 % centre) or ``regular`` (with 22 calibration lines)."""
     acceleration: int = 4
-    """Asked (random) or nominal (regular)."""
+    """Target (random) or nominal (regular)."""
     axis: Axis = "ky"
     """Along which lines are left out."""
 

@@ -59,8 +59,8 @@ def test_every_image_lands_at_its_labels(images, mrd_file, tmp_path, monkeypatch
     for index, label in enumerate(in_file):
         later, place = divmod(index, SLICES)
         assert HEIGHTS[label["slice"]] == (0.0, 10.0)[place]
-        found = np.asarray(volume.dataobj)[:, :, place, later].T
-        np.testing.assert_allclose(found, magnitude(images[key_of(label)]), atol=1e-5)
+        written = np.asarray(volume.dataobj)[:, :, place, later].T
+        np.testing.assert_allclose(written, magnitude(images[key_of(label)]), atol=1e-5)
 
 
 def test_series_run_along_the_phases_of_each_slice_and_echo(mrd_file):

@@ -18,6 +18,7 @@ from fourfold.methods.classical.low_rank_sparse import LowRankSparse
 from fourfold.methods.classical.total_variation import TotalVariation
 from fourfold.methods.classical.zero_filled import ZeroFilled
 from fourfold.methods.sense_problem import SenseProblem
+from fourfold.methods.solution import Solution, reconstruction_of
 from fourfold.optimize.minimise import minimise
 from fourfold.regularisers.low_rank import (
     LocallyLowRankPenalty,
@@ -269,15 +270,17 @@ def test_each_slice_is_a_series_of_its_own(method, slices_fastest, scan):
     if not slices_fastest:
         labels.sort(key=lambda label: label["slice"])
     both = labelled(scan.part(0, 8), labels)
-    found = method(**QUICK)(both)
-    assert len(found.record.by_frame) == 8
-    assert "2 series along phase of 8 frames, each on its own: one for each slice" in " ".join(found.record.notes)
+    image_of_both = method(**QUICK)(both)
+    assert len(image_of_both.record.by_frame) == 8
+    assert "2 series along phase of 8 frames, each on its own: one for each slice" in " ".join(
+        image_of_both.record.notes
+    )
     for place in (0, 1):
         frames = [index for index, label in enumerate(labels) if label["slice"] == place]
         alone = method(**QUICK)(both.select(frames))
-        assert torch.equal(found.image[frames], alone.image)
-        assert [found.record.by_frame[frame].scale for frame in frames] == [alone.record.scale] * 4
-        assert [found.record.by_frame[frame].iterations for frame in frames] == [alone.record.iterations] * 4
+        assert torch.equal(image_of_both.image[frames], alone.image)
+        assert [image_of_both.record.by_frame[frame].scale for frame in frames] == [alone.record.scale] * 4
+        assert [image_of_both.record.by_frame[frame].iterations for frame in frames] == [alone.record.iterations] * 4
 
 
 def test_times_that_are_out_of_order_are_put_in_order(scan):
@@ -286,6 +289,27 @@ def test_times_that_are_out_of_order_are_put_in_order(scan):
     expected = KtTotalVariation(**QUICK)(labelled(scan.part(0, 4), labels)).image
     mixed = labelled(scan.part(0, 4), labels).select(order)
     assert torch.equal(KtTotalVariation(**QUICK)(mixed).image, expected[order])
+
+
+def test_everything_that_belongs_to_a_frame_is_put_in_its_place(scan):
+    """Two series of two frames each, whose frames alternate in the scan."""
+    images = torch.arange(4).reshape(4, 1, 1).expand(4, *scan.shape).to(torch.complex64)
+    solutions = [
+        Solution(images[[0, 2]], scale=1.0, before_data_consistency=images[[0, 2]]),
+        Solution(images[[1, 3]], scale=2.0, before_data_consistency=images[[1, 3]]),
+    ]
+    placed = reconstruction_of(scan.part(0, 4), solutions, "kt-tv", {}, 0.0, order=[0, 2, 1, 3])
+    assert torch.equal(placed.image, images)
+    assert torch.equal(placed.before_data_consistency, images)
+    assert [frame.scale for frame in placed.record.by_frame] == [1, 2, 1, 2]
+
+
+def test_a_series_with_a_single_frame_is_left_out_of_comparisons(scan):
+    labels = [{"slice": 0, "phase": 0}, {"slice": 0, "phase": 1}, {"slice": 1, "phase": 0}]
+    single = labelled(scan.part(0, 3), labels)
+    assert not KtTotalVariation.suits(single)
+    with pytest.raises(InputError, match=r"Frame 2 \(slice 1, phase 0\) is the only one along phase"):
+        KtTotalVariation(**QUICK)(single)
 
 
 def test_echoes_are_a_series_of_locally_low_rank_alone(scan):

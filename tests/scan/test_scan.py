@@ -144,6 +144,11 @@ def test_frames_are_picked_with_all_that_belongs_to_them(scan):
     assert torch.equal(last.coil_maps[0], series.coil_maps[1])
     assert torch.equal(last.mask[0], mask[1])
     assert last.calibration_kspace is series.calibration_kspace
+    for frames in ([0, 2], [-1], range(1, 3)):
+        with pytest.raises(InputError, match=r"Frame (2|-1) was asked for; this scan has frames 0 to 1"):
+            scan.select(frames)
+    with pytest.raises(InputError, match="No frame was asked for; give some of this scan's frames 0 to 1"):
+        scan.select([])
     with pytest.raises(InputError, match="Frame 2 was asked for; this scan has frames 0 to 1"):
         series.frame(2)
 

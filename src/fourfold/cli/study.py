@@ -102,11 +102,11 @@ def study(
     json
         Print everything but the pixels on stdout as JSON, and nothing else there.
     """
-    branches = network_studies()
-    if preset not in (SUBJECT, *branches):
-        known = ", ".join((SUBJECT, *branches))
-        raise InputError(f"There is no study '{preset}'; there are {known}.{nearest(preset, (SUBJECT, *branches))}")
-    if preset in branches:
+    with_settings_file = tuple(network_studies())
+    known = (SUBJECT, *with_settings_file)
+    if preset not in known:
+        raise InputError(f"There is no study '{preset}'; there are {', '.join(known)}.{nearest(preset, known)}")
+    if preset in with_settings_file:
         raise InputError(f"The study '{preset}' takes a settings file after its name: fourfold study {preset} FILE.")
     check_folder(output, PAGES)
     computer.set_up()

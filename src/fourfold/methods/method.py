@@ -127,7 +127,9 @@ class Method(MethodSettings, ABC):
         together = 1 if scan.has_silent_coils else self.frames_at_once(scan)
         solutions: list[Solution] = []
         for first in range(0, scan.frames, together):
-            solutions.append(self._solve_part(scan, first, min(first + together, scan.frames), progress))
+            stop = min(first + together, scan.frames)
+            report = _share(progress, first, stop - first, scan.frames)
+            solutions.append(self._solve_part(scan, first, stop, report))
             if solutions[-1].interrupted:
                 break
         return solutions
@@ -136,45 +138,41 @@ class Method(MethodSettings, ABC):
         """Return the solutions of all frames, reconstructed with one core each."""
 
         def solve(index: int, report: Progress) -> Solution:
-            return self._solve_part(
-                scan, index, index + 1, lambda done, words: report(done * scan.frames - index, words)
-            )
+            return self._solve_part(scan, index, index + 1, report)
 
-        solutions = solve_side_by_side(solve, [1 / scan.frames] * scan.frames, workers, progress)
+        solutions = solve_side_by_side(solve, scan.frames, workers, progress)
         ended = next((index for index, each in enumerate(solutions) if each.interrupted), len(solutions))
         return solutions[: ended + 1]
 
-    def _solve_part(self, scan: Scan, start: int, stop: int, progress: Progress | None) -> Solution:
+    def _solve_part(self, scan: Scan, start: int, stop: int, progress: Progress) -> Solution:
         """Return the solution of the frames from `start` to before `stop`."""
-
-        def report(fraction: float, words: str) -> None:
-            if progress is not None:
-                last = f" to {stop}" if stop > start + 1 else ""
-                frames = f"frame {start + 1}{last} of {scan.frames}: " if scan.frames > 1 else ""
-                progress((start + (stop - start) * fraction) / scan.frames, frames + words)
-
-        part = scan.part(start, stop)
-        solution = self.solve(part, report)
-        report(1.0, self.title)
-        return replace(solution, notes=(*part.source.notes, *solution.notes))
+        last = f" to {stop}" if stop > start + 1 else ""
+        name = f"frame {start + 1}{last} of {scan.frames}: " if scan.frames > 1 else ""
+        return self._solve_scan(scan.part(start, stop), name, progress)
 
     def _solve_series(self, scan: Scan, series: Series, progress: Progress | None) -> list[Solution]:
         """Return the solution of each series."""
-        total = len(series.frames)
+        solutions, total = [], len(series.frames)
+        for number, frames in enumerate(series.frames):
+            # A coil that is silent in some frames of a series is left out of this series alone.
+            part = scan.select(frames).without_silent_coils()
+            name = f"series {number + 1} of {total}: " if total > 1 else ""
+            solution = self._solve_scan(part, name, _share(progress, number, 1, total))
+            solutions.append(replace(solution, notes=(*series.notes, *solution.notes)))
+        return solutions
 
-        def part(number: int) -> Progress:
-            def report(fraction: float, words: str) -> None:
-                if progress is not None:
-                    name = f"series {number + 1} of {total}: " if total > 1 else ""
-                    progress((number + fraction) / total, name + words)
+    def _solve_scan(self, scan: Scan, name: str, progress: Progress) -> Solution:
+        """Return the solution of a part of a scan, with the notes of its source; progress gives the part's name."""
+        solution = self.solve(scan, lambda fraction, words: progress(fraction, name + words))
+        progress(1.0, name + self.title)
+        return replace(solution, notes=(*scan.source.notes, *solution.notes))
 
-            return report
 
-        return [self._solve_one_series(scan.select(one), series, part(n)) for n, one in enumerate(series.frames)]
+def _share(progress: Progress | None, done: int, count: int, total: int) -> Progress:
+    """Return the progress callback of `count` of `total` parts of the work, when so many are done."""
 
-    def _solve_one_series(self, scan: Scan, series: Series, report: Progress) -> Solution:
-        # A coil that is silent in some frames of a series is left out of this series alone.
-        heard = scan.without_silent_coils()
-        solution = self.solve(heard, report)
-        report(1.0, self.title)
-        return replace(solution, notes=(*heard.source.notes, *series.notes, *solution.notes))
+    def report(fraction: float, words: str) -> None:
+        if progress is not None:
+            progress((done + count * fraction) / total, words)
+
+    return report

@@ -18,24 +18,21 @@ CONTRASTS = ("contrast", "echo")
 
 @dataclass(frozen=True)
 class Series:
-    """The series of a scan.
-
-    Attributes
-    ----------
-    frames
-        Indices of each series' frames, in the order of their times.
-    notes
-        What a reader must know of them.
-    """
+    """The series of a scan."""
 
     frames: tuple[tuple[int, ...], ...]
+    """Indices of each series' frames, in the order of their times."""
     notes: tuple[str, ...] = ()
+    """What a reader must know of them."""
 
 
 def has_series(scan: Scan, along: Sequence[str]) -> bool:
     """Return whether a method for series along these labels takes `scan`; see `find_series`."""
-    labels = _labels(scan)
-    return scan.frames > 1 and (labels is None or _axis(labels, along) is not None)
+    try:
+        find_series(scan, "", along)
+    except InputError:
+        return False
+    return True
 
 
 def find_series(scan: Scan, method: str, along: Sequence[str]) -> Series:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event, Lock
 from typing import TypeAlias, TypeVar
@@ -17,7 +17,7 @@ Report: TypeAlias = Callable[[float, str], None]
 
 
 def solve_side_by_side(
-    solve: Callable[[int, Report], Result], shares: Sequence[float], workers: int, progress: Report | None
+    solve: Callable[[int, Report], Result], parts: int, workers: int, progress: Report | None
 ) -> list[Result]:
     """Return the results of all parts in their order, computed by several threads.
 
@@ -28,8 +28,8 @@ def solve_side_by_side(
     ----------
     solve
         Computes the part of an index; it calls its second argument now and then, which ends it after an interruption.
-    shares
-        The share of the whole work that each part is.
+    parts
+        Number of parts, which take about the same time.
     workers
         Number of threads.
     progress
@@ -40,17 +40,17 @@ def solve_side_by_side(
     BaseException
         What the first part in order raises that fails, or an interruption; parts that still run are ended.
     """
-    stop, lock, done = Event(), Lock(), [0.0] * len(shares)
+    stop, lock, done = Event(), Lock(), [0.0] * parts
 
     def solve_part(index: int) -> Result:
         def report(fraction: float, words: str) -> None:
             if stop.is_set():
                 raise KeyboardInterrupt
             with lock:
-                done[index] = shares[index] * fraction
+                done[index] = fraction
                 try:
                     if progress is not None:
-                        progress(sum(done), words)
+                        progress(sum(done) / parts, words)
                 except KeyboardInterrupt:
                     stop.set()
                     raise
@@ -62,7 +62,7 @@ def solve_side_by_side(
     threads = torch.get_num_threads()
     try:
         with ThreadPoolExecutor(workers, "frame", torch.set_num_threads, (1,)) as pool:
-            futures = [pool.submit(solve_part, index) for index in range(len(shares))]
+            futures = [pool.submit(solve_part, index) for index in range(parts)]
             try:
                 return [future.result() for future in futures]
             except BaseException:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -58,12 +58,14 @@ def reconstruction_of(
     order
         Of series, the frame of the scan that each solved image is, all series one after the other.
     """
-    image = _joined([solution.image for solution in solutions])
-    record = _record(scan, solutions, method, settings, seconds)
-    if order and list(order) != list(range(len(order))):
-        places = sorted(range(len(order)), key=order.__getitem__)
-        image = image[places]
-        record = replace(record, by_frame=tuple(record.by_frame[place] for place in places if record.by_frame))
+    places = sorted(range(len(order)), key=order.__getitem__)
+
+    def joined(images: Sequence[Tensor]) -> Tensor:
+        """Return images (y, x) or (frame, y, x) as one (frame, y, x), in the order of the scan's frames."""
+        frames = _frames(images[0]) if len(images) == 1 else torch.cat([_frames(image) for image in images])
+        return frames[places] if places else frames
+
+    image = joined([solution.image for solution in solutions])
     size = scan.geometry.image_size
 
     def cut(array: Tensor | None) -> Tensor | None:
@@ -72,22 +74,28 @@ def reconstruction_of(
     before = [each.before_data_consistency for each in solutions if each.before_data_consistency is not None]
     return Reconstruction(
         crop_centre(image, size) if size else image,
-        record,
+        _record(scan, solutions, method, settings, seconds, places),
         std=cut(_std(solutions, len(image))),
         members=cut(_members(solutions, len(image))),
-        before_data_consistency=cut(_joined(before)) if before else None,
+        before_data_consistency=cut(joined(before)) if before else None,
         geometry=scan.geometry.part(0, len(image)),
     )
 
 
 def _record(
-    scan: Scan, solutions: Sequence[Solution], method: str, settings: Mapping[str, Any], seconds: float
+    scan: Scan,
+    solutions: Sequence[Solution],
+    method: str,
+    settings: Mapping[str, Any],
+    seconds: float,
+    places: Sequence[int],
 ) -> Record:
     by_frame = [
         FrameRecord(solution.iterations, solution.scale, solution.details)
         for solution in solutions
         for _ in _frames(solution.image)
     ]
+    by_frame = [by_frame[place] for place in places] or by_frame
     notes = (*scan.source.notes, *(note for solution in solutions for note in solution.notes))
     return Record(
         method=method,
@@ -116,11 +124,6 @@ def _members(solutions: Sequence[Solution], frames: int) -> Tensor | None:
     if len(members) != frames or len({len(images) for images in members}) != 1:
         return None
     return torch.stack(members, dim=1)
-
-
-def _joined(images: Sequence[Tensor]) -> Tensor:
-    """Return images (y, x) or (frame, y, x) as one (frame, y, x)."""
-    return _frames(images[0]) if len(images) == 1 else torch.cat([_frames(image) for image in images])
 
 
 def _frames(image: Tensor) -> Tensor:

@@ -222,7 +222,19 @@ class AnyScan(Generic[A]):
         """Return a scan of the frames with these indices, in this order.
 
         A coil that is silent in them, but not in the others, is left out, and a note of the source says so.
+
+        Raises
+        ------
+        InputError
+            Without an index, or for one that the scan does not have.
         """
+        unknown = next((frame for frame in frames if not 0 <= frame < self.frames), None)
+        if unknown is not None or not frames:
+            raise InputError(
+                f"Frame {unknown} was asked for; this scan has frames 0 to {self.frames - 1}."
+                if frames
+                else f"No frame was asked for; give some of this scan's frames 0 to {self.frames - 1}."
+            )
         if list(frames) == list(range(self.frames)):
             return self
         # A slice keeps the samples where they are, indices would copy them.

@@ -17,7 +17,7 @@ __all__ = ["scan_snr", "training_noise_notes"]
 
 # Fewest calibration samples along an axis that show an object, and their largest number.
 _FEWEST_SAMPLES, _REGION = 8, 24
-# The low-resolution image lowers the SNR by a quarter and more; below this fraction of the training's it is too low.
+# A scan is too noisy where its SNR, which comes out too small, is below this fraction of the training's smallest.
 _MARGIN = 0.6
 
 
@@ -25,33 +25,34 @@ def scan_snr(scan: Scan) -> float:
     """Return the SNR of a frame as `fourfold.simulation.simulate` defines it, from its calibration lines.
 
     It is the mean brightness of the object, above a tenth of the maximum in the low-resolution image, over the standard
-    deviation of the noise in the real part of a sample.
+    deviation of the noise in the real part of a sample; infinite without noise. The low resolution makes it a quarter
+    to a third too small.
 
     Parameters
     ----------
     scan
-        One Cartesian frame.
+        One frame, Cartesian.
 
     Raises
     ------
     InputError
-        When fewer than 8 samples along an axis are fully sampled around the centre.
+        When the fully sampled centre has fewer than 8 samples along an axis.
     """
     centre = central_calibration(scan, minimum=_FEWEST_SAMPLES, size=_REGION)
     image = root_sum_of_squares(low_resolution_images(centre, scan.shape))[0]
-    brightness = float(image[in_object(image)].mean())
-    return brightness / max(math.sqrt(noise_variance(scan, centre[0]) / 2), 1e-30 * brightness)
+    noise_std = math.sqrt(noise_variance(scan, centre[0]) / 2)
+    return float(image[in_object(image)].mean()) / noise_std if noise_std > 0 else math.inf
 
 
 def training_noise_notes(scan: Scan, training: dict[str, Any]) -> tuple[str, ...]:
-    """Return a sentence where a frame is noisier than all scans that the weights were trained on.
+    """Return a sentence where a frame is clearly noisier than all scans that the weights were trained on.
 
     Parameters
     ----------
     scan
         The measured data, of one or more frames. The noisiest counts.
     training
-        Settings of the training, from the manifest. Without the SNR of a simulation nothing is known, and nothing said.
+        Settings of the training, from the manifest. Without the SNR of a simulation there is no note.
     """
     simulated = (training.get("data") or {}).get("simulation") or {}
     snr = simulated.get("snr")
@@ -61,6 +62,7 @@ def training_noise_notes(scan: Scan, training: dict[str, Any]) -> tuple[str, ...
     try:
         measured = min(scan_snr(scan.frame(index)) for index in range(scan.frames))
     except InputError:
+        # `out_of_distribution_notes` says that there are too few calibration lines.
         return ()
     if measured >= _MARGIN * lowest:
         return ()

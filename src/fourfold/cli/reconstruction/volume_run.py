@@ -20,55 +20,36 @@ __all__ = ["Part", "VolumeRun"]
 
 @dataclass(frozen=True)
 class Part:
-    """What is reconstructed at a time.
-
-    Attributes
-    ----------
-    name
-        The frames in words.
-    frames
-        Their indices in the file.
-    scan
-        Their data.
-    number
-        How many parts come before.
-    """
+    """What is reconstructed at a time."""
 
     name: str
+    """The frames in words."""
     frames: range
+    """Their indices in the file."""
     scan: Scan
+    """Their data."""
     number: int
+    """How many parts come before."""
 
 
 @dataclass(frozen=True)
 class VolumeRun:
-    """The reconstruction of some frames of a file.
-
-    Attributes
-    ----------
-    volume
-        The file.
-    frames
-        Indices of the frames.
-    solver
-        The method.
-    prepare
-        What is done to a scan before.
-    device
-        Where to compute.
-    notes
-        Sentences that the record of each image begins with.
-    resumable
-        Frames that an earlier call has finished, and where finished frames are kept; None where nothing is kept.
-    """
+    """The reconstruction of some frames of a file."""
 
     volume: ScanFile
+    """The file."""
     frames: range
+    """Indices of the frames."""
     solver: Method
+    """The method."""
     prepare: Preparation
+    """What is done to a scan before."""
     device: str
+    """Where to compute."""
     notes: tuple[str, ...]
+    """Sentences that the record of each image begins with."""
     resumable: ResumableRun | None
+    """Frames that an earlier call has finished, and where finished frames are kept; None where nothing is kept."""
 
     def parts(self) -> Iterator[Part]:
         """Yield each frame, or for a method for series all at once.
