@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, TypeAlias
 
 from pydantic import AfterValidator, PlainSerializer
 from pydantic_core import PydanticCustomError
@@ -18,7 +18,7 @@ from fourfold.regularisers.registry import new_regulariser, regularisers
 from fourfold.regularisers.regulariser import Regulariser
 from fourfold.regularisers.warm import for_one_solve
 
-__all__ = ["PlugAndPlay"]
+__all__ = ["DenoiserSetting", "PlugAndPlay"]
 
 
 def _known(denoiser: str | Denoiser) -> str | Denoiser:
@@ -27,6 +27,12 @@ def _known(denoiser: str | Denoiser) -> str | Denoiser:
         sentence = "Input should be one of {names}, or from Python a function"
         raise PydanticCustomError("denoiser", sentence, {"names": ", ".join(names)})
     return denoiser
+
+
+DenoiserSetting: TypeAlias = Annotated[
+    str | Denoiser, AfterValidator(_known), PlainSerializer(name_in_record, return_type=str)
+]
+"""A denoiser by its name, or a function."""
 
 
 class PlugAndPlay(DenoiserMethod):
@@ -42,9 +48,7 @@ class PlugAndPlay(DenoiserMethod):
 
     initial_weight: ClassVar[float] = 0.02
 
-    denoiser: Annotated[str | Denoiser, AfterValidator(_known), PlainSerializer(name_in_record, return_type=str)] = (
-        "block-matching"
-    )
+    denoiser: DenoiserSetting = "block-matching"
     """A denoiser by name: block-matching (similar patches are filtered together), dictionary (learned from the image);
     or a regulariser, whose proximal map denoises: tv, tgv, wavelet; or, from Python, a function
     (image, sigma) -> image."""

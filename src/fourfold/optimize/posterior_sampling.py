@@ -1,0 +1,162 @@
+"""Samples of the images that measurements and a prior leave possible; the prior is known by its denoiser.
+
+Members are frames of one batch. Each has a generator of its own for all of its random numbers. All standard deviations
+are those of the real part and of the imaginary part, as a `Denoiser` takes them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import torch
+from torch import Generator, Tensor
+
+from fourfold.denoisers.denoiser import Denoiser
+from fourfold.optimize.conjugate_gradient_steps import conjugate_gradient_steps, inner_of_each
+from fourfold.optimize.least_squares import LeastSquares
+
+__all__ = [
+    "Measurement",
+    "Stage",
+    "falling_levels",
+    "gaussian_steps",
+    "langevin_steps",
+    "white_images",
+]
+
+Stage: TypeAlias = tuple[float, Tensor]
+"""A noise level that is done, and the images (member, set, y, x) at its end, without that noise."""
+
+
+@dataclass(frozen=True, eq=False)
+class Measurement:
+    """y = A x + n with white noise n."""
+
+    data: LeastSquares[float]
+    """A and y; the norm of A is at most 1."""
+    noise_std: float
+    """Standard deviation of n."""
+    noise_images: Callable[[Sequence[Generator]], Tensor]
+    """Draws Aᴴ n (member, set, y, x) for n of standard deviation 1, each member from its generator."""
+
+
+def falling_levels(first: float, last: float, count: int) -> list[float]:
+    """Return `count` noise levels that fall geometrically from `first` to `last`; a single one is `last`."""
+    if count == 1:
+        return [last]
+    return [first * (last / first) ** (step / (count - 1)) for step in range(count)]
+
+
+def white_images(generators: Sequence[Generator], like: Tensor) -> Tensor:
+    """Return white noise (member, set, y, x) of standard deviation 1 for images `like` (…, set, y, x).
+
+    It is drawn on the CPU, so that all devices get the same numbers.
+    """
+    shape = like.shape[-3:]
+    drawn = torch.stack([torch.randn(shape, dtype=torch.complex64, generator=generator) for generator in generators])
+    return drawn.mul_(math.sqrt(2)).to(like.device)
+
+
+def gaussian_steps(
+    measured: Measurement,
+    denoise: Denoiser,
+    levels: Sequence[float],
+    start: Tensor,
+    generators: Sequence[Generator],
+    *,
+    perturbed: bool = True,
+    renoised: bool = True,
+    iterations: int = 8,
+) -> Iterator[Stage]:
+    """Yield samples at falling noise levels by Gaussian posterior steps; those at the last level are the result.
+
+    At each level σ the prior of an image, given its noisy version xₜ, is taken as N(D(xₜ, σ), σ²). Together with the
+    measurement this is a Gaussian, from which an image is drawn exactly; noise of the next level is added to it. This
+    is DAPS (Zhang et al. 2024, arXiv:2407.01521) with an exact draw in place of its inner Langevin iterations.
+
+    With the mean in place of the draw (`perturbed` off) it is DiffPIR (Zhu et al. 2023, arXiv:2305.08995) with
+    λ = ζ = 1, whose spread is too small. Without the added noise too (`renoised` off) all members are one image, which
+    is close to the mean of many samples: half quadratic splitting (Zhang et al. 2022, IEEE TPAMI 44:6360).
+
+    Parameters
+    ----------
+    measured
+        The measurement.
+    denoise
+        D.
+    levels
+        The noise levels.
+    start
+        complex64, (set, y, x): an image whose error is well below the first level.
+    generators
+        One for each member.
+    perturbed
+        Whether images are drawn; otherwise each is the mean.
+    renoised
+        Whether each level begins with its noise added.
+    iterations
+        Conjugate-gradient iterations of a draw.
+    """
+    x = start.expand(len(generators), -1, -1, -1)
+    for level in levels:
+        noisy = x + level * white_images(generators, x) if renoised else x
+        x = _conditional(measured, denoise(noisy, level), level, generators, float(perturbed), iterations)
+        yield level, x
+
+
+def langevin_steps(
+    measured: Measurement,
+    denoise: Denoiser,
+    levels: Sequence[float],
+    start: Tensor,
+    generators: Sequence[Generator],
+    *,
+    step_size: float = 0.5,
+    steps: int = 1,
+    iterations: int = 8,
+) -> Iterator[Stage]:
+    """Yield samples at falling noise levels by preconditioned unadjusted Langevin steps.
+
+    x ← x + γ P (score + Aᴴ(y − A x)/s²) + √(2γ) P^½ n with P = (AᴴA/s² + 1/σ²)⁻¹ and the score (D(x, σ) − x)/σ², as in
+    Blumenthal et al. 2025 (arXiv:2512.05791). The step is one solve: P times the gradient is the way from x to the
+    mean of the Gaussian posterior step, and P^½ n its perturbation.
+
+    Parameters
+    ----------
+    measured, denoise, levels, start, generators, iterations
+        As in `gaussian_steps`.
+    step_size
+        γ, between 0 and 1.
+    steps
+        Steps at each level.
+    """
+    x = start + levels[0] * white_images(generators, start)
+    for level in levels:
+        for _ in range(steps):
+            drawn = _conditional(measured, denoise(x, level), level, generators, math.sqrt(2 / step_size), iterations)
+            x = x + step_size * (drawn - x)
+        yield level, x
+
+
+def _conditional(
+    measured: Measurement,
+    near: Tensor,
+    level: float,
+    generators: Sequence[Generator],
+    strength: float,
+    iterations: int,
+) -> Tensor:
+    """Return draws from N(m, strength² P): P = (AᴴA/s² + 1/σ²)⁻¹, m = P (Aᴴy/s² + near/σ²).
+
+    The prior's mean and the data are perturbed by their own noise, and the mean is solved for (Papandreou & Yuille
+    2010, NeurIPS). What A does not see is drawn without any error of the solver.
+    """
+    rhs = measured.data.rhs
+    if strength:
+        rhs = rhs + strength * measured.noise_std * measured.noise_images(generators)
+        near = near + strength * level * white_images(generators, near)
+    weight = (measured.noise_std / level) ** 2
+    return conjugate_gradient_steps(measured.data.normal, inner_of_each, rhs, near, weight, iterations)
