@@ -12,9 +12,9 @@ from torch import Generator, Tensor
 
 from fourfold.denoisers.checked import checked
 from fourfold.denoisers.denoiser import Denoiser
-from fourfold.methods.classical.plug_and_play import DenoiserSetting, PlugAndPlay
 from fourfold.methods.classical.total_variation import TotalVariation
 from fourfold.methods.coil_map_settings import CoilMapSettings
+from fourfold.methods.denoiser_setting import DenoiserSetting, denoiser_details, new_denoiser
 from fourfold.methods.generative.posterior.measurement import measurement, relative_noise
 from fourfold.methods.generative.posterior.member_run import MemberRun, Plan
 from fourfold.methods.method import Family, Method, Progress, Solution
@@ -46,8 +46,8 @@ class GenerativeMethod(CoilMapSettings, Method):
     display_order: ClassVar[int] = 80
 
     denoiser: DenoiserSetting = PRIOR
-    """The prior: a denoiser that gives the mean of all images that a noisy one may show, by name as for 'pnp'; or, from
-    Python, a function (image, sigma) -> image."""
+    """The prior: a denoiser that gives the mean of all images that a noisy one may show, weights of a trained
+    one, by name or folder; any other that 'pnp' takes; or, from Python, a function (image, sigma) -> image."""
     members: PositiveInt = 8
     """Images to draw; their mean is the result."""
     seed: NonNegativeInt = 0
@@ -113,14 +113,15 @@ class GenerativeMethod(CoilMapSettings, Method):
         start = _start(problem)
         levels = self.levels(noise)
 
+        denoiser = new_denoiser(self.denoiser, problem.rhs.device, problem.support)
+
         def stages(generators: Sequence[Generator]) -> Iterator[Stage]:
-            denoise = checked(for_one_solve(self._denoiser(problem)))
-            return self.stages(measured, denoise, levels, start, generators)
+            return self.stages(measured, checked(for_one_solve(denoiser)), levels, start, generators)
 
         samples = scan.coils * int(scan.mask.sum())
         run = MemberRun(self._plan(problem, len(levels)), measured, samples, stages, progress)
         run.run()
-        details = {"noise_std": noise, "noise_levels": levels, **run.details}
+        details = {"noise_std": noise, "noise_levels": levels, **run.details, **denoiser_details(denoiser)}
         return self._solution(problem, run, details, (*map_notes, *problem.notes, *run.notes))
 
     def levels(self, noise_std: float) -> list[float]:
@@ -131,9 +132,6 @@ class GenerativeMethod(CoilMapSettings, Method):
     def seeds(self) -> Sequence[int]:
         """Return the seed of each member."""
         return range(self.seed, self.seed + self.members)
-
-    def _denoiser(self, problem: SenseProblem) -> Denoiser:
-        return PlugAndPlay(denoiser=self.denoiser).new_denoiser(problem)
 
     def _plan(self, problem: SenseProblem, levels: int) -> Plan:
         """Return which members are drawn, and how many at once: on a CPU one, so that it is the same to the bit."""
