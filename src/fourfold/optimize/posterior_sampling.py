@@ -21,11 +21,14 @@ from fourfold.optimize.least_squares import LeastSquares
 __all__ = [
     "Measurement",
     "Stage",
+    "balanced_langevin_steps",
     "falling_levels",
     "gaussian_steps",
     "langevin_steps",
     "white_images",
 ]
+
+_TINY = torch.finfo(torch.float32).tiny
 
 Stage: TypeAlias = tuple[float, Tensor]
 """A noise level that is done, and the images (member, set, y, x) at its end, without that noise."""
@@ -41,6 +44,8 @@ class Measurement:
     """Standard deviation of n."""
     noise_images: Callable[[Sequence[Generator]], Tensor]
     """Draws Aᴴ n (member, set, y, x) for n of standard deviation 1, each member from its generator."""
+    effort: int = 1
+    """How many times as many iterations a solver needs for A as for Cartesian samples."""
 
 
 def falling_levels(first: float, last: float, count: int) -> list[float]:
@@ -141,6 +146,45 @@ def langevin_steps(
         yield level, x
 
 
+def balanced_langevin_steps(
+    measured: Measurement,
+    denoise: Denoiser,
+    levels: Sequence[float],
+    start: Tensor,
+    generators: Sequence[Generator],
+    *,
+    step_size: float,
+    steps: int,
+    data_weight: float,
+) -> Iterator[Stage]:
+    """Yield images at falling noise levels by the Langevin steps of Jalal et al. 2021 (arXiv:2108.01368).
+
+    x ← x + η (score + w g) + √(2η) n with η = γσ², the score (D(x, σ) − x)/σ², and g = Aᴴ(y − A x). As in the authors'
+    code, and other than in their paper, w gives the gradient g a multiple of the score's norm.
+
+    Parameters
+    ----------
+    measured, denoise, levels, start, generators
+        As in `gaussian_steps`; the noise of the measurement does not count.
+    step_size
+        γ.
+    steps
+        Steps at each level.
+    data_weight
+        Norm of w g relative to that of the score.
+    """
+    x = start + levels[0] * white_images(generators, start)
+    for level in levels:
+        step = step_size * level**2
+        for _ in range(steps):
+            score = (denoise(x, level) - x) / level**2
+            gradient = measured.data.rhs - measured.data.normal(x)
+            ratio = inner_of_each(score, score) / inner_of_each(gradient, gradient).clamp_min(_TINY)
+            x = x + step * (score + data_weight * ratio.sqrt() * gradient)
+            x = x + math.sqrt(2 * step) * white_images(generators, start)
+        yield level, x
+
+
 def _conditional(
     measured: Measurement,
     near: Tensor,
@@ -159,4 +203,6 @@ def _conditional(
         rhs = rhs + strength * measured.noise_std * measured.noise_images(generators)
         near = near + strength * level * white_images(generators, near)
     weight = (measured.noise_std / level) ** 2
-    return conjugate_gradient_steps(measured.data.normal, inner_of_each, rhs, near, weight, iterations)
+    return conjugate_gradient_steps(
+        measured.data.normal, inner_of_each, rhs, near, weight, measured.effort * iterations
+    )
