@@ -203,14 +203,14 @@ def test_samples_held_back_tell_honest_members_from_a_false_lesion():
         truth = PRIOR.image(seed)
         scan = scan_of(truth, NOISE, acceleration=2, seed=seed)
         held = torch.zeros_like(scan.mask)
-        held[:, [2, 12]] = scan.mask[:, [2, 12]]
+        held[:, [4, 12]] = scan.mask[:, [4, 12]]
         problem = SenseProblem.of(scan.with_sampling(Sampling(scan.mask & ~held)))
         measured = as_matrix(measurement(problem, NOISE / problem.scale))
         levels = falling_levels(0.5, measured.noise_std / 2, 20)
         members = drawn(gaussian_steps, measured, PRIOR.denoiser(problem), levels, (1, 16, 16), members=24)
         images = members.to(torch.complex64).view(-1, 1, 16, 16)
         lesion = torch.zeros(16, 16)
-        lesion[6:9, 6:9] = 1.0
+        lesion[6:9, 6:9] = 2.0
         encoding = Encoding(held, problem.encoding.coil_maps)
         seen = scan.kspace / problem.scale * held[:, None]
         predicted = encoding.forward(images)
