@@ -22,12 +22,14 @@ from fourfold.optimize.least_squares import LeastSquares
 __all__ = [
     "Measurement",
     "Stage",
+    "balanced_langevin_steps",
     "falling_levels",
     "gaussian_steps",
     "langevin_steps",
     "white_images",
 ]
 
+_TINY = torch.finfo(torch.float32).tiny
 # Side of a neighbourhood, whose mean is taken twice, and the smallest part of the noise's variance that counts.
 _NEIGHBOURHOOD, _SMALLEST_SHARE = 9, 1e-2
 
@@ -45,6 +47,8 @@ class Measurement:
     """Standard deviation of n."""
     noise_images: Callable[[Sequence[Generator]], Tensor]
     """Draws Aᴴ n (member, set, y, x) for n of standard deviation 1, each member from its generator."""
+    effort: int = 1
+    """How many times as many iterations a solver needs for A as for Cartesian samples."""
 
 
 def falling_levels(first: float, last: float, count: int) -> list[float]:
@@ -83,8 +87,8 @@ def gaussian_steps(
     with a variance r² of each pixel that the denoiser tells (`_prior_std`) in place of σ².
 
     With the mean in place of the draw (`perturbed` off) and r = σ it is DiffPIR (Zhu et al. 2023, arXiv:2305.08995)
-    with λ = ζ = 1, whose spread is too small. Without the added noise too (`renoised` off) all members are one image, which
-    is close to the mean of many samples: half quadratic splitting (Zhang et al. 2022, IEEE TPAMI 44:6360).
+    with λ = ζ = 1, whose spread is too small. Without the added noise too (`renoised` off) all members are one image,
+    which is close to the mean of many samples: half quadratic splitting (Zhang et al. 2022, IEEE TPAMI 44:6360).
 
     Parameters
     ----------
@@ -152,6 +156,45 @@ def langevin_steps(
         yield level, x
 
 
+def balanced_langevin_steps(
+    measured: Measurement,
+    denoise: Denoiser,
+    levels: Sequence[float],
+    start: Tensor,
+    generators: Sequence[Generator],
+    *,
+    step_size: float,
+    steps: int,
+    data_weight: float,
+) -> Iterator[Stage]:
+    """Yield images at falling noise levels by the Langevin steps of Jalal et al. 2021 (arXiv:2108.01368).
+
+    x ← x + η (score + w g) + √(2η) n with η = γσ², the score (D(x, σ) − x)/σ², and g = Aᴴ(y − A x). As in the authors'
+    code, and other than in their paper, w gives the gradient g a multiple of the score's norm.
+
+    Parameters
+    ----------
+    measured, denoise, levels, start, generators
+        As in `gaussian_steps`; the noise of the measurement does not count.
+    step_size
+        γ.
+    steps
+        Steps at each level.
+    data_weight
+        Norm of w g relative to that of the score.
+    """
+    x = start + levels[0] * white_images(generators, start)
+    for level in levels:
+        step = step_size * level**2
+        for _ in range(steps):
+            score = (denoise(x, level) - x) / level**2
+            gradient = measured.data.rhs - measured.data.normal(x)
+            ratio = inner_of_each(score, score) / inner_of_each(gradient, gradient).clamp_min(_TINY)
+            x = x + step * (score + data_weight * ratio.sqrt() * gradient)
+            x = x + math.sqrt(2 * step) * white_images(generators, start)
+        yield level, x
+
+
 def _prior_std(noise: Tensor, change: Tensor, level: float) -> Tensor:
     """Return the standard deviation r of the prior at each pixel of images (member, set, y, x), given noisy ones.
 
@@ -207,6 +250,6 @@ def _conditional(
         std * (rhs - measured.data.normal(near)),
         torch.zeros_like(near),
         torch.tensor(noise**2),
-        iterations,
+        measured.effort * iterations,
     )
     return near + std * change

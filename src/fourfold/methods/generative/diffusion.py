@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
+from pydantic import PositiveInt
 from torch import Generator, Tensor
 
 from fourfold.denoisers.denoiser import Denoiser
@@ -24,6 +25,8 @@ class Diffusion(GenerativeMethod):
     name: ClassVar[str] = "diffusion"
     title: ClassVar[str] = "Diffusion posterior sampling"
 
+    solver_iterations: PositiveInt = 8
+    """Conjugate-gradient iterations at each noise level."""
     point: bool = False
     """One image without random numbers, close to the mean of many members, in the time of one; without a spread."""
 

@@ -17,6 +17,7 @@ from fourfold.methods.coil_map_settings import CoilMapSettings
 from fourfold.methods.denoiser_setting import DenoiserSetting, denoiser_details, new_denoiser
 from fourfold.methods.generative.posterior.measurement import measurement, relative_noise
 from fourfold.methods.generative.posterior.member_run import MemberRun, Plan
+from fourfold.methods.mean_image import mean_image
 from fourfold.methods.method import Family, Method, Progress, Solution
 from fourfold.methods.sense_problem import CoilCombination, SenseProblem
 from fourfold.optimize.posterior_sampling import Measurement, Stage, falling_levels
@@ -61,15 +62,13 @@ class GenerativeMethod(CoilMapSettings, Method):
     noise_std: PositiveFloat | Literal["auto"] = "auto"
     """Noise of the samples, as the standard deviation of their real part relative to the brightness of the image; auto
     takes it from the noise scan, or estimates it from the calibration lines and the outermost samples."""
-    solver_iterations: PositiveInt = 8
-    """Conjugate-gradient iterations at each noise level."""
     time_budget: PositiveFloat | None = None
     """Seconds that the members of a frame may take; at least one is drawn. none for no such limit."""
     coil_map_sets: PositiveInt | Literal["auto"] = "auto"
     """Sets of coil maps to estimate: more than one where the object folds over in the full field of view."""
-    coil_combination: CoilCombination = "maps"
-    """maps: the members themselves; rss: measured samples put back in every coil, root-sum-of-squares, which hides the
-    part of the spread that is the noise of these samples."""
+    coil_combination: CoilCombination = "rss"
+    """rss: measured samples put back in every coil, root-sum-of-squares; maps: the drawn images themselves, of which
+    the standard deviation always is, since the noise of the measured samples belongs to it."""
     gpu_memory: PositiveFloat = 4.0
     """On a GPU: gigabytes that members drawn together may take. A CPU is as fast with one member after the other."""
 
@@ -144,18 +143,23 @@ class GenerativeMethod(CoilMapSettings, Method):
         self, problem: SenseProblem, run: MemberRun, details: dict[str, Any], notes: tuple[str, ...]
     ) -> Solution:
         """Return the mean of the members, with their images and spread where there are several."""
-        images = torch.stack([problem.image(x[None], self.coil_combination)[0] for x in run.images])
-        mean = run.images.mean(dim=0, keepdim=True)
+        own = torch.stack([problem.image(x[None])[0] for x in run.images])
+        rss = self.coil_combination == "rss"
+        images = own
+        if rss:
+            images = torch.stack([problem.image(x[None], "rss")[0] for x in run.images])
+        several = len(own) > 1
+        mean, mean_of_own = (mean_image(each) if several else each[0] for each in (images, own))
         return Solution(
-            problem.image(mean, self.coil_combination)[0],
+            mean,
             run.levels_done,
             problem.scale,
             notes,
             details,
             run.interrupted,
-            std=images.abs().std(dim=0) if len(images) > 1 else None,
-            members=images if len(images) > 1 else None,
-            before_data_consistency=problem.image(mean)[0] if self.coil_combination == "rss" else None,
+            std=own.abs().std(dim=0) if several else None,
+            members=images if several else None,
+            before_data_consistency=mean_of_own if rss else None,
         )
 
 

@@ -32,6 +32,8 @@ class Langevin(GenerativeMethod):
     """Langevin steps at each noise level, one call of the denoiser each."""
     step_size: Annotated[float, Field(gt=0, le=1)] = 0.5
     """Length of a step; smaller ones are more exact and need more of them."""
+    solver_iterations: PositiveInt = 8
+    """Conjugate-gradient iterations at each step."""
 
     def stages(
         self,

@@ -21,6 +21,8 @@ __all__ = ["SMALLEST_NOISE", "measurement", "relative_noise"]
 
 SMALLEST_NOISE = 1e-3
 """Less noise than this part of the brightness counts as this much: the solver's errors are of that size."""
+# Without density compensation the centre of k-space, where shots are dense, makes the system ill-conditioned.
+_EFFORT = 3
 # Fewest calibration samples along an axis whose singular values show the noise.
 _FEWEST = 6
 
@@ -55,7 +57,7 @@ def measurement(problem: SenseProblem, noise_std: float) -> Measurement:
     if problem.scan.trajectory is None:
         return Measurement(problem.data_term, noise_std, _NoiseImages(problem))
     problem, factor = _unweighted(problem)
-    return Measurement(problem.data_term, factor * noise_std, _NoiseImages(problem))
+    return Measurement(problem.data_term, factor * noise_std, _NoiseImages(problem), _EFFORT)
 
 
 def _unweighted(problem: SenseProblem) -> tuple[SenseProblem, float]:
