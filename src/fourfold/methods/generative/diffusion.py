@@ -19,7 +19,8 @@ class Diffusion(GenerativeMethod):
     """Draws images that explain the samples from a prior learned by a denoiser; their spread is the uncertainty.
 
     At falling noise levels, an image is drawn from the Gaussian around the denoised one together with the measured
-    data, and noise of the next level is added (Zhang et al. 2024, arXiv:2407.01521, with exact draws).
+    data, and noise of the next level is added (Zhang et al. 2024, arXiv:2407.01521, with exact draws). The denoiser
+    itself tells how wide the Gaussian is at each pixel (Efron 2011, JASA 106:1602).
     """
 
     name: ClassVar[str] = "diffusion"
@@ -28,11 +29,15 @@ class Diffusion(GenerativeMethod):
     solver_iterations: PositiveInt = 8
     """Conjugate-gradient iterations at each noise level."""
     point: bool = False
-    """One image without random numbers, close to the mean of many members, in the time of one; without a spread."""
+    """One image without random numbers, close to the mean of many members, in half of the `steps`; without a spread."""
 
     def seeds(self) -> Sequence[int]:
         """Return the seed of each member; a single one of a point image."""
         return range(self.seed, self.seed + 1) if self.point else super().seeds()
+
+    def levels(self, noise_std: float) -> list[float]:
+        """Return the noise levels; half as many for a point image."""
+        return super().levels(noise_std)[1::2] if self.point and self.steps > 1 else super().levels(noise_std)
 
     def stages(
         self,

@@ -44,6 +44,7 @@ class GenerativeMethod(CoilMapSettings, Method):
 
     family: ClassVar[Family] = "generative"
     cartesian_only: ClassVar[bool] = False
+    slow: ClassVar[bool] = True
     display_order: ClassVar[int] = 80
 
     denoiser: DenoiserSetting = PRIOR
@@ -53,7 +54,7 @@ class GenerativeMethod(CoilMapSettings, Method):
     """Images to draw; their mean is the result."""
     seed: NonNegativeInt = 0
     """Seed of the first member; each further one adds one."""
-    steps: PositiveInt = 30
+    steps: PositiveInt = 40
     """Noise levels, one call of the denoiser each; they fall geometrically."""
     first_level: PositiveFloat = 0.3
     """The first noise level, relative to the brightness of the image."""

@@ -26,7 +26,6 @@ class Jalal2021(GenerativeMethod):
     name: ClassVar[str] = "jalal2021"
     title: ClassVar[str] = "Langevin sampling (Jalal 2021)"
     display_order: ClassVar[int] = 82
-    slow: ClassVar[bool] = True
 
     members: PositiveInt = 1
     """Images to draw; their mean is the result."""
