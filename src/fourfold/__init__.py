@@ -45,6 +45,9 @@ if TYPE_CHECKING:
     from fourfold.methods.classical.total_variation import TotalVariation as TotalVariation
     from fourfold.methods.classical.wavelet import Wavelet as Wavelet
     from fourfold.methods.classical.zero_filled import ZeroFilled as ZeroFilled
+    from fourfold.methods.generative.diffusion import Diffusion as Diffusion
+    from fourfold.methods.generative.jalal2021 import Jalal2021 as Jalal2021
+    from fourfold.methods.generative.langevin import Langevin as Langevin
     from fourfold.methods.trained.cascade import Cascade as Cascade
     from fourfold.methods.trained.kspace_cnn import KspaceCnn as KspaceCnn
     from fourfold.methods.trained.resnet import ResNet as ResNet

@@ -13,8 +13,11 @@ ROUNDING = 1e-6
 LARGER_TOLERANCES = {"lustig2007": 2e-2, "nlinv": 5e-2}
 # Some methods need a setting.
 NEEDED = {"custom": {"regulariser": "tv"}}
-# Networks without weights of their own, and those whose fit is chaos: test_untrained.py looks at several seeds.
-LEFT_OUT = {"unet", "kspace-cnn"} | {name for name, method in methods().items() if method.family == "untrained"}
+# Networks without weights of their own, those whose fit is chaos (test_untrained.py looks at several seeds), and those
+# that draw images for minutes (test_generative.py).
+LEFT_OUT = {"unet", "kspace-cnn"} | {
+    name for name, method in methods().items() if method.family in ("untrained", "generative")
+}
 
 
 def rounded_otherwise(samples, seed):

@@ -82,3 +82,13 @@ def test_the_best_single_member_and_the_chosen_iterations_are_drawn():
     curve, chosen = curve_chart(with_members().record.details["members"][:1], HELD_OUT).axes[0].lines
     assert list(curve.get_ydata()) == [1, 1 / 2, 1 / 3]
     assert (list(chosen.get_xdata()), list(chosen.get_ydata())) == ([20], [1 / 2])
+
+
+def test_members_of_a_generative_method_have_their_residuals(tmp_path):
+    made = with_members(held_out=False)
+    residuals = [{"noise_level": level, "residual": 1 + level} for level in (0.3, 0.1, 0.02)]
+    members = [{"seed": seed, "residuals": residuals} for seed in range(3)]
+    made = replace(made, record=replace(made.record, details={"members": members}, by_frame=()))
+    code = section(write_report([made], tmp_path / "page.html"), "Ensembles")
+    assert chart_titles(code) == ["Residual"]
+    assert "seed 2" in code

@@ -15,13 +15,13 @@ from torch import Tensor, nn
 from fourfold.errors import InputError
 from fourfold.kspace.data_consistency import DataConsistency
 from fourfold.networks.cascade import Cascade
-from fourfold.networks.data_consistency_step import conjugate_gradient_steps
 from fourfold.networks.image_network import ImageNetwork
 from fourfold.networks.initial_image import INITIAL_ITERATIONS
 from fourfold.networks.kspace_cnn import KspaceCnn
 from fourfold.networks.normalised_unet import NormalisedUNet
 from fourfold.networks.reconstructor import Reconstructor
 from fourfold.networks.varnet import ITERATIONS, VarNet
+from fourfold.optimize.conjugate_gradient_steps import conjugate_gradient_steps
 
 __all__ = ["RealNetwork"]
 

@@ -11,7 +11,7 @@ from fourfold.scan import Scan
 
 __all__ = ["find_method", "methods", "quick_methods"]
 
-FAMILIES = ("classical", "untrained", "trained")
+FAMILIES = ("classical", "untrained", "trained", "generative")
 
 
 @cache

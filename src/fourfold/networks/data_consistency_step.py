@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-import torch
 from torch import Tensor
 
 from fourfold.operators.sense_encoding import Encoding
+from fourfold.optimize.conjugate_gradient_steps import conjugate_gradient_steps, inner_of_each
 
-__all__ = ["conjugate_gradient_steps", "data_consistency_step"]
-
-_TINY = torch.finfo(torch.float32).tiny
+__all__ = ["data_consistency_step"]
 
 
 def data_consistency_step(encoding: Encoding, rhs: Tensor, near: Tensor, weight: Tensor, iterations: int) -> Tensor:
@@ -32,44 +28,4 @@ def data_consistency_step(encoding: Encoding, rhs: Tensor, near: Tensor, weight:
     iterations
         Number of iterations; each applies AᴴA once.
     """
-    return conjugate_gradient_steps(encoding.normal, _inner, rhs, near, weight, iterations)
-
-
-def conjugate_gradient_steps(
-    normal: Callable[[Tensor], Tensor],
-    inner: Callable[[Tensor, Tensor], Tensor],
-    rhs: Tensor,
-    near: Tensor,
-    weight: Tensor,
-    iterations: int,
-) -> Tensor:
-    """Return what `data_consistency_step` does, in the numbers that the arguments are in.
-
-    Parameters
-    ----------
-    normal
-        x ↦ AᴴA x.
-    inner
-        x, y ↦ Re⟨x, y⟩ of each frame, broadcast to images.
-    rhs, near, weight, iterations
-        As in `data_consistency_step`.
-    """
-    x = near
-    residual = rhs - normal(x)
-    direction = residual
-    energy = inner(residual, residual)
-    for _ in range(iterations):
-        image = normal(direction) + weight * direction
-        # Both are 0 where the residual is 0, as for an image of zeros.
-        step = energy / inner(direction, image).clamp_min(_TINY)
-        x = x + step * direction
-        residual = residual - step * image
-        previous, energy = energy, inner(residual, residual)
-        direction = residual + energy / previous.clamp_min(_TINY) * direction
-    return x
-
-
-def _inner(a: Tensor, b: Tensor) -> Tensor:
-    """Return Re⟨a, b⟩ of each frame, (frame, 1, 1, 1)."""
-    products = torch.view_as_real(a) * torch.view_as_real(b)
-    return products.flatten(1).sum(dim=1)[:, None, None, None]
+    return conjugate_gradient_steps(encoding.normal, inner_of_each, rhs, near, weight, iterations)

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from fourfold.denoisers.checked import checked
 from fourfold.denoisers.denoiser import Denoiser
-from fourfold.errors import InputError
 from fourfold.operators.linear_operator import norm
 from fourfold.optimize.conjugate_gradient import conjugate_gradient
 from fourfold.optimize.least_squares import LeastSquares
@@ -79,7 +79,7 @@ def plug_and_play(
             tolerance=_INNER_TOLERANCE,
         )[0]
 
-    denoise = for_one_solve(denoise)
+    denoise = checked(for_one_solve(denoise))
     zero = torch.zeros_like(data.rhs)
     x = solve(zero, _START_WEIGHT, None, _START_ITERATIONS) if start is None else start
     z, u = x, zero
@@ -88,7 +88,7 @@ def plug_and_play(
         if iteration > 1:
             x = solve(z - u, penalty, x, _INNER_ITERATIONS)
         now = fall[iteration - 1] if iteration <= len(fall) else level
-        previous, z = z, _checked(denoise(x + u, now), x)
+        previous, z = z, denoise(x + u, now)
         u = u + x - z
         moved = z - previous
         change = norm(moved if support is None else moved * support) / max(norm(z), 1e-30)
@@ -98,20 +98,3 @@ def plug_and_play(
         if iteration > max(1, len(fall)) and change < tolerance:
             break
     return Minimum(z, iteration, {"solver": "admm", "change": change, "residual": norm(x - z) / max(norm(z), 1e-30)})
-
-
-def _checked(denoised: Tensor, noisy: Tensor) -> Tensor:
-    """Return what a denoiser made of `noisy`; refuse it where it is no image of the same kind."""
-    if not isinstance(denoised, Tensor):
-        raise InputError(f"The denoiser returned {type(denoised).__name__}; it must return a tensor like its input.")
-    if denoised.shape != noisy.shape or denoised.dtype != noisy.dtype or denoised.device != noisy.device:
-        raise InputError(
-            f"The denoiser was given {_kind(noisy)} and returned {_kind(denoised)}; it must return the same kind."
-        )
-    if not bool(torch.isfinite(torch.view_as_real(denoised)).all()):
-        raise InputError("The denoiser returned NaN or infinity; check it on an image of its own.")
-    return denoised
-
-
-def _kind(x: Tensor) -> str:
-    return f"{str(x.dtype).removeprefix('torch.')} {tuple(x.shape)} on {x.device.type}"

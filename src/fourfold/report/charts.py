@@ -13,7 +13,16 @@ from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
 from fourfold.report.palette import ACCENT, GROUND, LINE, MARK, MEMBERS, MUTED, TEXT
 
-__all__ = ["HELD_OUT", "LOSS", "chart_png", "curve_chart", "history_chart", "score_chart", "tuning_chart"]
+__all__ = [
+    "HELD_OUT",
+    "LOSS",
+    "chart_png",
+    "curve_chart",
+    "history_chart",
+    "residual_chart",
+    "score_chart",
+    "tuning_chart",
+]
 
 SIZE = (3.5, 2.5)
 """Width and height of a chart in inches."""
@@ -47,6 +56,27 @@ def curve_chart(members: Sequence[Mapping[str, Any]], quantity: str) -> Figure:
         chosen = member["chosen_iteration"]
         axes.plot(list(curve), list(curve.values()), color=colour, lw=1, label=f"seed {member['seed']}")
         axes.plot(chosen, curve[chosen], "o", color=colour, ms=4.5, mec=GROUND, mew=0.8)
+    _legend(axes, columns=2 if len(members) > _ONE_COLUMN else 1)
+    return figure
+
+
+def residual_chart(members: Sequence[Mapping[str, Any]]) -> Figure:
+    """Return the chart of each member's residual against the noise level, which falls to the right.
+
+    Parameters
+    ----------
+    members
+        Of the record of a generative method: ``seed`` and ``residuals`` of each member.
+    """
+    figure, axes = _new("Residual, relative to the samples' noise", "noise level, relative to the brightness")
+    _logarithmic(axes)
+    axes.set_xscale("log")
+    axes.invert_xaxis()
+    axes.axhline(1, color=MARK, lw=1, ls="--")
+    for place, member in enumerate(members):
+        levels = [point["noise_level"] for point in member["residuals"]]
+        residuals = [point["residual"] for point in member["residuals"]]
+        axes.plot(levels, residuals, color=MEMBERS[place % len(MEMBERS)], lw=1, label=f"seed {member['seed']}")
     _legend(axes, columns=2 if len(members) > _ONE_COLUMN else 1)
     return figure
 

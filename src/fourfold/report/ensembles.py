@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from fourfold.metrics import Metric
-from fourfold.report.charts import HELD_OUT, LOSS, chart_png, curve_chart, score_chart
+from fourfold.report.charts import HELD_OUT, LOSS, chart_png, curve_chart, residual_chart, score_chart
 from fourfold.report.encoding import data_url, still
 from fourfold.report.pictures import Gallery, amplification
 from fourfold.report.results import Results
@@ -98,8 +98,17 @@ def _deviation(results: Results, made: Reconstruction, gallery: Gallery, frame: 
 
 
 def _curves(made: Reconstruction, frame: int) -> list[dict[str, str]]:
-    """Return the charts of the members' curves in a frame."""
-    members = [member for member in made.record.details_of(frame).get("members", ()) if member["curve"]]
+    """Return the charts of the members in a frame: the curves of fits, or the residuals of samples."""
+    known = made.record.details_of(frame).get("members", ())
+    if any(member.get("residuals") for member in known):
+        chart = data_url(chart_png(residual_chart(known)))
+        return [
+            {
+                "image": chart,
+                "words": "Residual of each member, relative to the samples' noise, against the noise level",
+            }
+        ]
+    members = [member for member in known if member.get("curve")]
     if not members:
         return []
     held_out = all(point[HELD_OUT] is not None for member in members for point in member["curve"])

@@ -107,7 +107,7 @@ class Reconstruction:
     geometry
         Size and place of the frames; they are cut to ``geometry.image_size`` already.
     members
-        complex64, (member, frame, y, x): the images of an ensemble, whose mean is `image`, or None.
+        complex64, (member, frame, y, x): the images of an ensemble, or None. `image` has the mean of their magnitudes.
     before_data_consistency
         complex64, (frame, y, x): what the image was before the measured samples were put back, where they were.
     """

@@ -15,6 +15,7 @@ from fourfold.errors import InputError
 from fourfold.kspace.readout_oversampling import crop_readout, oversampling
 from fourfold.methods.classical.total_variation import TotalVariation
 from fourfold.methods.coil_map_settings import CoilMapSettings
+from fourfold.methods.mean_image import mean_image
 from fourfold.methods.method import Family, Method, Progress, Solution
 from fourfold.methods.model_based import Weight
 from fourfold.methods.sense_problem import CoilCombination, SenseProblem
@@ -142,7 +143,7 @@ class UntrainedMethod(CoilMapSettings, Method):
         """Return the image of all members (y, x), and before data consistency where that changed it."""
 
         def combined(solutions: Sequence[Tensor], combination: CoilCombination) -> Tensor:
-            return _mean_image(torch.stack([target.image(x, combination) for x in solutions]))
+            return mean_image(torch.stack([target.image(x, combination) for x in solutions]))
 
         changed = self.proximity_weight is not None or self.coil_combination == "rss"
         before = combined(solutions, "maps") if changed else None
@@ -173,11 +174,6 @@ class UntrainedMethod(CoilMapSettings, Method):
                 f"coil_map_threshold {self.coil_map_threshold} were given for them: leave these out."
             )
         return CoilImagesTarget(scan, self.virtual_coils), ()
-
-
-def _mean_image(images: Tensor) -> Tensor:
-    """Return the mean magnitude (y, x) of the members' images (member, y, x), with the phase of their mean."""
-    return torch.polar(images.abs().mean(dim=0), images.mean(dim=0).angle())
 
 
 class _Ensemble:

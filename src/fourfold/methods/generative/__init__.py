@@ -1,0 +1,1 @@
+"""Generative methods: images are drawn from a prior and the measured data."""
