@@ -45,7 +45,7 @@ MAY_IMPORT = {
     "optimize": {"errors", "operators", "regularisers", "denoisers"},
     "metrics": {"errors"},
     "losses": {"errors", "metrics"},
-    "networks": NETWORKS,
+    "networks": NETWORKS | {"discovery"},
     "weights": WEIGHTS,
     "export": WEIGHTS,
     "methods": METHODS,
