@@ -519,7 +519,7 @@ def test_a_prior_is_trained_on_images_alone_and_states_its_errors(settings, tmp_
     image = training_set(chosen.data)[0].reference[None]
     noise = 0.5 * torch.randn(image.shape, dtype=torch.complex64, generator=torch.Generator().manual_seed(1))
     assert denoise.weights["sha256"] == manifest.sha256
-    assert float((denoise(image + noise, 0.5 / math.sqrt(2)) - image).norm()) < 0.7 * float(noise.norm())
+    assert float((denoise(image + noise, 0.5 / math.sqrt(2)) - image).norm()) < 0.9 * float(noise.norm())
     with pytest.raises(InputError, match="'denoiser', which does not reconstruct k-space"):
         load_reconstructor(str(tmp_path / "out"))
 
