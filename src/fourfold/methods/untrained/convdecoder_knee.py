@@ -33,8 +33,6 @@ class PublishedFit(MethodSettings):
     """Share of the old mean in the running mean of the images over the iterations; 0 takes the last image."""
     input_size: tuple[PositiveInt, PositiveInt] = (8, 4)
     """Size (ny, nx) of the fixed random input."""
-    tapered: bool = False
-    """Give the last three layers, which take most of the time, 3/4, 1/2 and 1/4 of the channels, at least 16."""
 
 
 class ConvDecoderKnee(PublishedFit, ConvDecoder):

@@ -34,7 +34,7 @@ def wide_convolutions(precision: Precision, device: torch.device) -> Precision:
 def _cpu_has(feature: str) -> bool:
     """Return whether the processor has a feature for bfloat16, and oneDNN may use it (ONEDNN_MAX_CPU_ISA)."""
     capabilities = getattr(torch.cpu, "get_capabilities", None)  # torch 2.12 and later
-    if capabilities is None or not capabilities().get(feature) or not torch.backends.mkldnn.is_available():
+    if capabilities is None or not capabilities().get(feature) or not torch._C._has_mkldnn:
         return False
     return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
