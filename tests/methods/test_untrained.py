@@ -360,12 +360,6 @@ def test_frames_after_an_interruption_are_missing_and_comparisons_end(scan):
         )
 
 
-def test_a_time_limit_ends_the_fit(scan):
-    record = with_settings(QUICK, iterations=100_000, time_budget=0.5, held_out_fraction=0.0)(scan).record
-    assert 0 < record.iterations < 100_000
-    assert record.settings["time_budget"] == 0.5
-
-
 def test_progress_rises_to_one_with_loss_error_and_time_left(scan):
     reports = []
     with_settings(QUICK, members=2)(scan, lambda fraction, words: reports.append((fraction, words)))

@@ -4,12 +4,14 @@ import pytest
 import torch
 
 from fourfold.networks.untrained.conv_decoder import ConvDecoder
+from fourfold.networks.untrained.decoder import tapered_widths
 from fourfold.networks.untrained.deep_decoder import DeepDecoder
 from fourfold.networks.untrained.deep_image_prior import DeepImagePrior, most_scales
 from fourfold.networks.untrained.sizes import growing_sizes
 
 SMALL = {
     "convdecoder": (ConvDecoder, {"channels": 8, "layers": 4, "input_size": (4, 3)}),
+    "convdecoder, tapered": (ConvDecoder, {"channels": 20, "layers": 4, "input_size": (4, 3), "tapered": True}),
     "deep-decoder": (DeepDecoder, {"channels": 8, "layers": 4, "input_size": (4, 3)}),
     "dip": (DeepImagePrior, {"channels": 8, "scales": 3}),
 }
@@ -33,6 +35,15 @@ def test_published_settings_have_the_published_number_of_parameters(network, set
     """1.85, 1.37 and 31.5 million for 15 coils."""
     assert network([0], 30, (640, 368), **settings).parameters_of_each() == published
     assert f"{published:,}" in network.__doc__ or f"{published / 1e6:.1f} million" in network.__doc__
+
+
+def test_the_last_three_layers_of_a_tapered_network_have_fewer_channels():
+    assert tapered_widths(64, 8) == [64] * 5 + [48, 32, 16]
+    assert tapered_widths(32, 2) == [16, 16]
+    assert tapered_widths(12, 4) == [12] * 4
+    network = ConvDecoder([0], 2, (64, 64), 64, 8, (8, 8), tapered=True)
+    assert [conv.out_channels for conv in network.convolutions] == tapered_widths(64, 8)
+    assert network.combine.in_channels == 16
 
 
 @every_network

@@ -84,7 +84,7 @@ def study(
     iterations
         Largest number of iterations of each member.
     time_budget
-        Time limit in seconds for the fit of all members, for each image.
+        Seconds for the fit of all members, for each image; they decide how many there are.
     frames
         Of each file: one frame (3) or a range without its end (2:5; : for all); the middle one unless given.
     crop

@@ -29,7 +29,9 @@ class ConvDecoder(UntrainedMethod):
     """Convolutions; all but the last follow an enlargement."""
     input_size: tuple[PositiveInt, PositiveInt] = (16, 16)
     """Size (ny, nx) of the fixed random input."""
+    tapered: bool = False
+    """Give the last three layers, which take most of the time, 3/4, 1/2 and 1/4 of the channels, at least 16."""
 
     def network(self, seeds: Sequence[int], outputs: int, size: tuple[int, int]) -> Network:
         """Return the networks, one for each seed, that make `outputs` real images of `size`."""
-        return Network(seeds, outputs, size, self.channels, self.layers, self.input_size)
+        return Network(seeds, outputs, size, self.channels, self.layers, self.input_size, self.tapered)

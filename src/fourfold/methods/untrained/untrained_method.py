@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar, Literal, TypeAlias
@@ -24,6 +23,7 @@ from fourfold.methods.untrained.fitting.early_stopping import FitCheck
 from fourfold.methods.untrained.fitting.fit import Fit, Optimiser, Schedule, fit
 from fourfold.methods.untrained.fitting.sample_loss import SampleLoss
 from fourfold.methods.untrained.fitting.targets import CoilImagesTarget, FitTarget, ImageTarget, VirtualCoils
+from fourfold.methods.untrained.fitting.time_budget import BudgetTooSmallError, TimeBudget
 from fourfold.networks.layers.precision import Precision
 from fourfold.networks.untrained.members import Members
 from fourfold.optimize.minimise import SMOOTHING
@@ -56,7 +56,7 @@ class UntrainedMethod(CoilMapSettings, Method):
     slow: ClassVar[bool] = True
 
     members: PositiveInt = 4
-    """Networks with different random starts, whose images are averaged."""
+    """Networks with different random starts, whose images are averaged; with a time budget at most so many."""
     seed: NonNegativeInt = 0
     """Seed of the first member; each further one adds one."""
     coil_map_method: CoilMapMethod = "auto"  # type: ignore[assignment]  # one choice more
@@ -90,7 +90,8 @@ class UntrainedMethod(CoilMapSettings, Method):
     tolerance: NonNegativeFloat = 1e-3
     """Stop when the error of the held-out samples has not fallen by this part of it for a hundred iterations."""
     time_budget: PositiveFloat | None = None
-    """Seconds that the fit of all members may take; none for no such limit."""
+    """Seconds that the fit of all members may take, which decides how many there are; each is fitted whole. A budget
+    that is too small for one is refused after a few iterations; none for no such limit."""
     optimiser: Optimiser = "muon"
     """muon: orthogonalised momentum, which fits detail sooner; adam: as published."""
     learning_rate: PositiveFloat = 0.05
@@ -186,6 +187,7 @@ class _Ensemble:
         self.interrupted = False
         self.parameters = 0
         self.compiled = False
+        self.budget = TimeBudget(method.time_budget, method.iterations + method.refit_iterations)
         self._outputs = 2 * problem.rhs.shape[0] * problem.rhs.shape[1]
         self._kspace = problem.scan.kspace / problem.scale
         variation = Smoothed(TotalVariationPenalty(self._support()).analysis(), SMOOTHING)
@@ -204,12 +206,15 @@ class _Ensemble:
     @property
     def notes(self) -> tuple[str, ...]:
         """Notes for the record."""
-        if not self.interrupted:
-            return ()
-        return (
-            f"The fit was interrupted: the image is what {len(self.images)} of {self.method.members} members had "
-            f"reached after {self.iterations} iterations.",
-        )
+        done, wanted = len(self.images), self.method.members
+        if self.interrupted:
+            return (
+                f"The fit was interrupted: the image is what {done} of {wanted} members had reached after "
+                f"{self.iterations} iterations.",
+            )
+        if done < wanted:
+            return (f"The time budget of {self.method.time_budget:g} s allowed {done} of {wanted} members.",)
+        return ()
 
     @property
     def details(self) -> dict[str, Any]:
@@ -234,27 +239,38 @@ class _Ensemble:
         return {"parameters": self.parameters, "compiled": self.compiled, "members": named}
 
     def fit(self) -> None:
-        """Fit all members; an interruption leaves those that have an image."""
-        start = time.perf_counter()
-        first, last = self.method.seed, self.method.seed + self.method.members
+        """Fit the members that the time budget allows; an interruption leaves those that have an image."""
+        seed, last = self.method.seed, self.method.seed + self.method.members
         together = self._together()
-        for seed in range(first, last, together):
+        while seed < last and not self.interrupted and self.budget.allows_another():
             seeds = range(seed, min(seed + together, last))
-            spent = time.perf_counter() - start
             try:
-                group = self._fit(seeds, spent, (last - seed) / len(seeds))
+                group = self._fit(seeds)
             except KeyboardInterrupt:
                 if not self.fits:
                     raise
                 self.interrupted = True
                 return
+            except BudgetTooSmallError as too_small:
+                if together == 1:
+                    raise self._refusal(too_small.needed) from None
+                together //= 2
+                continue
+            self.budget.end_fit()
             self.fits.append(group)
             self.seeds += seeds
-            if group.interrupted:
-                self.interrupted = True
-                return
+            self.interrupted = group.interrupted
+            seed += len(seeds)
 
-    def _fit(self, seeds: Sequence[int], spent: float, groups_left: float) -> Fit:
+    def _refusal(self, needed: float) -> InputError:
+        method = self.method
+        return InputError(
+            f"The time budget is {method.time_budget:g} s but the fit of one member, {self.budget.iterations} "
+            f"iterations, takes about {needed:.0f} s here; give a time budget of {1.2 * needed:.0f} s, fewer "
+            f"iterations or channels, or take the method 'tv'."
+        )
+
+    def _fit(self, seeds: Sequence[int]) -> Fit:
         method, scan = self.method, self.problem.scan
         held = self._held_out(seeds)
         acquired = scan.mask.expand_as(held)
@@ -268,7 +284,6 @@ class _Ensemble:
             Schedule(
                 iterations=method.iterations,
                 refit_iterations=method.refit_iterations,
-                seconds=None if method.time_budget is None else max(0.0, method.time_budget - spent) / groups_left,
                 optimiser=method.optimiser,
                 learning_rate=method.learning_rate,
                 image_averaging=method.image_averaging,
@@ -319,16 +334,19 @@ class _Ensemble:
         return min(self.method.members, max(1, int(self.method.gpu_memory * 1e9 / (4 * one.numbers_kept))))
 
     def _report(self, seeds: Sequence[int], check: FitCheck, seconds: float) -> None:
-        """Report the progress of the fit."""
+        """Report the progress of the fit, and have its time judged."""
+        self.budget.observe(check.iteration, seconds)
         total = self.method.members
         before, part = len(self.seeds), check.iteration / self.method.iterations
-        if self.method.time_budget is not None:
-            part = max(part, min(1.0, seconds * total / (self.method.time_budget * len(seeds))))
         left = seconds * ((total - before) / len(seeds) / part - 1)
+        done = (before + part * len(seeds)) / total
+        if self.method.time_budget is not None:
+            left = max(0.0, min(left, self.method.time_budget - self.budget.spent))
+            done = max(done, min(1.0, self.budget.spent / self.method.time_budget))
         which = f"member {before + 1}" + (f" to {before + len(seeds)}" if len(seeds) > 1 else "")
         held = "" if check.held_out is None else f", held-out error {_mean(check.held_out):.2g}"
         self.progress(
-            (before + part * len(seeds)) / total,
+            done,
             f"{which} of {total}, iteration {check.iteration}: loss {_mean(check.loss):.2g}{held}, {left:.0f} s left",
         )
 

@@ -14,7 +14,7 @@ from torch.optim import Adam, Optimizer
 from fourfold.methods.untrained.fitting.early_stopping import CHECK_EVERY, EarlyStopping, FitCheck
 from fourfold.methods.untrained.fitting.orthogonal_momentum import OrthogonalMomentum
 from fourfold.methods.untrained.fitting.sample_loss import SampleLoss
-from fourfold.networks.layers.precision import Precision, computing
+from fourfold.networks.layers.precision import Precision, computing, wide_convolutions
 from fourfold.networks.untrained.members import Members
 
 __all__ = ["Fit", "FitCallback", "Optimiser", "Schedule", "fit"]
@@ -35,8 +35,6 @@ class Schedule:
     """At most so many."""
     refit_iterations: int = 0
     """Iterations with all samples after that."""
-    seconds: float | None = None
-    """No new iteration after so many seconds; None for no such limit."""
     optimiser: Optimiser = "muon"
     """``muon``: orthogonalised momentum for the convolutions, Adam for everything else; ``adam``: Adam for all."""
     learning_rate: float = 0.05
@@ -105,20 +103,14 @@ def fit(
     state = _State(network, fitted, schedule, penalty)
     stopping = EarlyStopping(network, held_out, schedule.tolerance)
     start, interrupted = time.perf_counter(), False
-    first_share = schedule.iterations / (schedule.iterations + schedule.refit_iterations)
     iterations = 0
     refitted: Tensor | None = None
-
-    def out_of_time(share: float) -> bool:
-        return schedule.seconds is not None and time.perf_counter() - start > share * schedule.seconds
 
     def check() -> FitCheck:
         return stopping.check(state.iteration, state.relative_loss, state.mean)
 
     try:
         while iterations < schedule.iterations and not stopping.settled(iterations):
-            if iterations and out_of_time(first_share):
-                break
             state.step()
             iterations += 1
             if iterations % CHECK_EVERY == 0:
@@ -128,7 +120,7 @@ def fit(
         if all_samples is not None and schedule.refit_iterations:
             stopping.restore_weights()
             state.restart(all_samples)
-            while state.averaged < schedule.refit_iterations and not out_of_time(1.0):
+            while state.averaged < schedule.refit_iterations:
                 state.step()
             iterations += state.averaged
             # The mean of a few iterations from a fresh start is no better than the chosen images.
@@ -157,6 +149,7 @@ class _State:
         self.network, self.samples = network, samples
         self.forward = torch.compile(network, dynamic=False) if schedule.compile else network
         self.schedule, self.penalty = schedule, penalty
+        self.precision = wide_convolutions(schedule.precision, network.fixed_input.device)
         self.optimisers = _optimisers(network, schedule)
         self.rates = [[group["lr"] for group in optimiser.param_groups] for optimiser in self.optimisers]
         self.iteration = self.averaged = 0
@@ -172,7 +165,7 @@ class _State:
     def step(self) -> None:
         """Take one step and update the running mean."""
         self._set_rates()
-        with computing(self.schedule.precision, self.network.fixed_input.device):
+        with computing(self.precision, self.network.fixed_input.device):
             parts = self.forward()
         images = torch.complex(*parts.chunk(2, dim=1))
         x = images.detach()
