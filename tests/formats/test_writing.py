@@ -19,7 +19,7 @@ from fourfold.formats.orientation import View, affine, axis_codes, orient_for_di
 from fourfold.formats.registry import image_writers
 from fourfold.methods.classical.zero_filled import ZeroFilled
 from fourfold.operators.fourier import fft
-from fourfold.scan import Geometry, Placement, Reconstruction, Record, Sampling, Scan, Source
+from fourfold.scan import FrameLabels, Geometry, Placement, Reconstruction, Record, Sampling, Scan, Source
 
 SUFFIXES = (".h5", ".nii", ".nii.gz", ".npz", ".cfl", ".png")
 # A coronal slice stack: x to the left, y down to the feet, frames from the back to the front.
@@ -34,9 +34,9 @@ def coronal(frames=1, **fields):
 def make_image(frames=3, ny=7, nx=10, geometry=None, std=False, **source):
     generator = torch.Generator().manual_seed(0)
     image = torch.randn(frames, ny, nx, dtype=torch.complex64, generator=generator)
-    details = {"frames": [{"slice": i} for i in range(frames)]}
-    record = Record("zero-filled", {"a": 1}, source=Source(details=details, **source).summary(), notes=("a note",))
-    return Reconstruction(image, record, image.abs() / 10 if std else None, geometry or coronal(frames))
+    record = Record("zero-filled", {"a": 1}, source=Source(**source).summary(), notes=("a note",))
+    labels = FrameLabels({"slice": range(frames)})
+    return Reconstruction(image, record, image.abs() / 10 if std else None, geometry or coronal(frames), labels=labels)
 
 
 def test_hdf5_holds_fastmris_reconstruction_and_the_rest(tmp_path):
@@ -130,13 +130,12 @@ def test_numbers_that_stand_for_nothing_are_refused(value):
         ([{"repetition": r, "slice": 0} for r in range(6)], (5, 4, 1, 6)),
         ([{"slice": s} for s in range(6)], (5, 4, 6)),
         ([{"slice": s} for s in (0, 1) * 3], (5, 4, 2, 3)),
-        (None, (5, 4, 6)),
+        ([], (5, 4, 6)),
     ],
 )
 def test_repeated_slices_become_the_fourth_dimension_of_nifti(tmp_path, labels, shape):
     image = torch.arange(6 * 4 * 5).reshape(6, 4, 5).to(torch.complex64)
-    source = Source(details={"frames": labels} if labels else {}).summary()
-    save(Reconstruction(image, Record("m", {}, source=source)), tmp_path / "a.nii")
+    save(Reconstruction(image, Record("m", {}), labels=FrameLabels.of_each(labels)), tmp_path / "a.nii")
     array = nibabel.load(tmp_path / "a.nii").get_fdata()
     assert array.shape == shape
     frames = array.transpose(*range(3, array.ndim), 2, 1, 0).reshape(6, 4, 5)
@@ -315,15 +314,16 @@ def test_join_sums_what_was_spent_and_keeps_every_label():
                 seconds=1.5,
                 iterations=10,
                 notes=(f"note {index}", "common"),
-                source=Source(details={"frames": [{"slice": index}]}).summary(),
             ),
+            labels=FrameLabels({"slice": [index]}),
         )
         for index in range(3)
     ]
-    record = writing.join(parts).record
+    joined = writing.join(parts)
+    record = joined.record
     assert (record.seconds, record.iterations) == (4.5, 30)
     assert record.notes == ("note 0", "common", "note 1", "note 2")
-    assert record.source["details"]["frames"] == [{"slice": 0}, {"slice": 1}, {"slice": 2}]
+    assert joined.labels == FrameLabels({"slice": [0, 1, 2]})
 
 
 def add_all(path, images, stop=None):

@@ -22,18 +22,18 @@ from fourfold.formats.masks import line_axis_of, measured, merge_frames
 from fourfold.formats.metadata import image_record, read_record, sampling_from, scan_record
 from fourfold.formats.numpy_fourier import inverse_rows
 from fourfold.formats.registry import FileFormat
-from fourfold.formats.scan_file import FrameLabels, ScanFile
+from fourfold.formats.scan_file import ScanFile
 from fourfold.memory import require_memory
-from fourfold.scan import Axis, Geometry, RawScan, Reconstruction, Scan
+from fourfold.scan import Axis, FrameLabels, Geometry, RawScan, Reconstruction, Scan
 
 __all__ = ["FORMAT", "CflFile", "read_header", "write_image", "write_scan"]
 
 Array = npt.NDArray[Any]
 
 COIL, MAPS = 3, 4
-# Names of BART's dimensions 5 to 15, as labels of frames.
+# Labels of BART's dimensions 5 to 15.
 LABELS = (
-    "echo",
+    "contrast",
     "coefficient",
     "coefficient2",
     "iteration",
@@ -93,7 +93,6 @@ class CflFile(ScanFile):
         self.inner = 1 if self.transformed is None else dimensions[self.transformed]
         self.frames = self.inner * self.outer
         self.block = min(self.inner, max(1, BLOCK_BYTES // (8 * self.coils * math.prod(self.matrix))))
-        self.labels = FrameLabels(self.frames, self._label) if self.frames > 1 else None
         self.restore(record)
 
     def _check_size(self, dimensions: tuple[int, ...]) -> None:
@@ -141,11 +140,15 @@ class CflFile(ScanFile):
         first, second = sorted(used + unused[: 2 - len(used)])
         return first, second
 
+    def labels_of_format(self, frames: Sequence[int]) -> FrameLabels:
+        """Return what BART's dimensions say."""
+        return FrameLabels.of_each([self._label(frame) for frame in frames])
+
     def _label(self, index: int) -> dict[str, int]:
         outer, inner = divmod(index, self.inner)
         label = {}
         if self.transformed is not None:
-            label["readout" if self.transformed == 0 else "slice"] = inner
+            label["readout" if self.transformed == 0 else "partition"] = inner
         for name, size in zip(LABELS, self.dimensions[5:], strict=True):
             outer, position = divmod(outer, size)
             if size > 1:
@@ -169,7 +172,8 @@ class CflFile(ScanFile):
             sampling=sampling_from(self.record, mask, {}),
             line_axis=self.line_axis if self.record else line_axis_of(mask, self.line_axis),
             geometry=self.geometry(frames),
-            source=self.source(frames),
+            source=self.source(),
+            labels=self.labels(frames),
         )
 
     def check_array(self, known: Mapping[int, Array]) -> None:

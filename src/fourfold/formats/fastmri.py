@@ -24,8 +24,8 @@ from fourfold.formats.masks import acquired, as_bool, check_mask, line_axis_of, 
 from fourfold.formats.metadata import image_record, read_record, sampling_from, scan_record
 from fourfold.formats.mrd.header import Encoding, Limits, check_limits, parse_header, voxel_size, write_header
 from fourfold.formats.registry import FileFormat
-from fourfold.formats.scan_file import FrameLabels, ScanFile
-from fourfold.scan import Axis, Geometry, RawSampling, RawScan, Reconstruction, Scan
+from fourfold.formats.scan_file import ScanFile
+from fourfold.scan import Axis, FrameLabels, Geometry, RawSampling, RawScan, Reconstruction, Scan
 
 __all__ = ["FORMAT", "FastMRIFile", "write_image", "write_scan"]
 
@@ -76,7 +76,6 @@ class FastMRIFile(ScanFile):
         self.volume = self._volume(reference_size)
         self.details = {**attributes, **(header.facts if header else {})}
         self.axes_unchecked = not self.record
-        self.labels = FrameLabels(self.frames, _label)
         self.restore(self.record)
 
     def _find_reference(self, file: h5py.File) -> str | None:
@@ -133,6 +132,10 @@ class FastMRIFile(ScanFile):
             image_size=reference_size or (min(recon_y, ny), min(recon_x, nx)),
         )
 
+    def labels_of_format(self, frames: Sequence[int]) -> FrameLabels:
+        """Return the numbers of the slices."""
+        return FrameLabels({"slice": frames})
+
     def read(self, frames: Sequence[int]) -> RawScan:
         """Read slices; only these are loaded from the file."""
         with open_hdf5(self.path) as file:
@@ -144,13 +147,14 @@ class FastMRIFile(ScanFile):
             }
         kspace = kspace[:, None] if self.single_coil else kspace
         sampling, notes = self._find_mask(kspace, stored, frames)
-        source = self.source(frames)
+        source = self.source()
         return RawScan(
             kspace,
             sampling=sampling,
             line_axis=self.line_axis if self.record else line_axis_of(sampling.mask, self.line_axis),
             geometry=self.geometry(frames),
             source=dataclasses.replace(source, notes=(*source.notes, *notes)),
+            labels=self.labels(frames),
             **companions,
         )
 
@@ -228,10 +232,6 @@ class FastMRIFile(ScanFile):
         with open_hdf5(self.path) as file:
             check_dataset(file[self.reference_name], self.path, 1)
             return np.asarray(file[self.reference_name][index], dtype=np.float32)
-
-
-def _label(index: int) -> dict[str, int]:
-    return {"slice": index}
 
 
 def write_image(path: Path, reconstruction: Reconstruction) -> None:

@@ -202,7 +202,7 @@ class NumpyFile(ScanFile):
             if not self.record:
                 mask, notes = without_empty(mask, kspace, frames, self.path)
         mask = merge_frames(mask)
-        source = self.source(frames)
+        source = self.source()
         names = {"maps" if name == "coil_maps" and "coil_maps" not in self.names else name: name for name in COMPANIONS}
         companions: dict[str, Any] = {
             field: self._array(name, field, frames) for name, field in names.items() if name in self.names
@@ -214,6 +214,7 @@ class NumpyFile(ScanFile):
             trajectory=None if self.trajectory is None else self.trajectory.of(frames),
             geometry=self.geometry(frames),
             source=dataclasses.replace(source, notes=(*source.notes, *notes)),
+            labels=self.labels(frames),
             **companions,
         )
 

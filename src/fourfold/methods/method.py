@@ -13,10 +13,10 @@ from pydantic import ValidationError
 
 from fourfold.errors import InputError, explain_settings
 from fourfold.methods.method_settings import MethodSettings
-from fourfold.methods.series import TIMES, Series, find_series, has_series
+from fourfold.methods.series import Series, find_series, has_series
 from fourfold.methods.side_by_side import solve_side_by_side
 from fourfold.methods.solution import Solution, reconstruction_of
-from fourfold.scan import Reconstruction, Scan, check_scan
+from fourfold.scan import TIMES, Reconstruction, Scan, check_scan
 
 __all__ = ["Family", "Method", "Progress", "Scope", "Solution"]
 

@@ -79,6 +79,7 @@ def reconstruction_of(
         members=cut(_members(solutions, len(image))),
         before_data_consistency=cut(joined(before)) if before else None,
         geometry=scan.geometry.part(0, len(image)),
+        labels=scan.labels.select(range(len(image))),
     )
 
 

@@ -108,6 +108,7 @@ class Comparison:
         """Return all but the pixels as JSON types; infinite and undefined scores are None."""
         result = {
             "source": self.scan.source.summary(),
+            "labels": self.scan.labels.numbers,
             "simulated": self.scan.source.simulated,
             "sampling": self.scan.sampling_summary(),
             "reference": self.reference_name,
