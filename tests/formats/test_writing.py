@@ -142,6 +142,21 @@ def test_repeated_slices_become_the_fourth_dimension_of_nifti(tmp_path, labels, 
     np.testing.assert_array_equal(frames, image.real.numpy())
 
 
+def test_the_fourth_dimension_is_in_the_order_of_the_labels(tmp_path):
+    """Contrasts change fastest, then phases, whatever the order of the frames."""
+    keys = [(slice_, phase, echo) for slice_ in range(2) for echo in range(2) for phase in range(3)]
+    numbers = dict(zip(("slice", "phase", "contrast"), zip(*keys, strict=True), strict=True))
+    values = torch.tensor([100.0 * slice_ + 10 * phase + echo for slice_, phase, echo in keys])
+    image = values[:, None, None].expand(-1, 4, 5).to(torch.complex64)
+    save(Reconstruction(image, Record("m", {}), labels=FrameLabels(numbers)), tmp_path / "a.nii")
+    volume = nibabel.load(tmp_path / "a.nii")
+    assert volume.get_fdata()[0, 0].tolist() == [[0, 1, 10, 11, 20, 21], [100, 101, 110, 111, 120, 121]]
+    labels = json.loads(volume.header.extensions[0].get_content())["labels"]
+    assert labels["slice"] == [0, 1] * 6
+    assert labels["contrast"] == [0, 0, 1, 1] * 3
+    assert labels["phase"] == [0] * 4 + [1] * 4 + [2] * 4
+
+
 def test_png_shows_the_stated_window(tmp_path):
     image = torch.linspace(0, 1, 20 * 30).reshape(1, 20, 30).to(torch.complex64)
     save(Reconstruction(image, Record("m", {})), tmp_path / "a.png")

@@ -320,6 +320,7 @@ class ScanFile(ABC):
             "bytes": self.path.stat().st_size,
             "dtype": self.dtype,
             "frames": self.frames,
+            "frames_by_label": self._count_labels(),
             "coils": self.coils,
             "matrix": list(self.matrix),
             "image_size": list(geometry.image_size or self.matrix),
@@ -335,6 +336,10 @@ class ScanFile(ABC):
             "notes": list(scan.source.notes),
             "details": self.details,
         }
+
+    def _count_labels(self) -> dict[str, int] | None:
+        """Return how many slices, phases and so on there are, None where that is not known, or of too many frames."""
+        return self.labels(range(self.frames)).counts or None if self.frames <= MOST_SORTED else None
 
     def _count_stacks(self) -> int | None:
         """Return the number of stacks; None of files with too many frames to sort."""
