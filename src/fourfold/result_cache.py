@@ -80,7 +80,9 @@ class ResultCache:
         record = json.loads(arrays.pop("facts").item())["record"]
         geometry, labels = geometry_from(record.pop("geometry")), FrameLabels(record.pop("labels"))
         record["notes"] = tuple(record["notes"])
-        record["by_frame"] = tuple(FrameRecord(**frame) for frame in record.get("by_frame", ()))
+        record["by_frame"] = tuple(
+            FrameRecord(**{**frame, "notes": tuple(frame["notes"])}) for frame in record.get("by_frame", ())
+        )
         known = {field.name: record[field.name] for field in fields(Record)}
         tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
         return Reconstruction(**tensors, record=Record(**known), geometry=geometry, labels=labels)

@@ -81,6 +81,21 @@ def test_series_run_along_the_phases_of_each_slice_and_echo(mrd_file):
         assert torch.equal(whole.image[frames], method(chosen).image)
 
 
+def test_a_silent_coil_breaks_the_reading_of_no_frame(images, tmp_path):
+    lines = []
+    for (phase, echo, place), image in images.items():
+        coils = image * np.array([1, phase + echo + place > 0])[:, None, None]
+        lines += slice_lines(coils, phase=phase, contrast=echo, slice=place)
+    file = open_scan(write_mrd(tmp_path / "silent.h5", MrdHeader(), lines), check_content=False)
+    whole = file.load()
+    note = "Coil 1 contained only zeros in frame 0 and was left out."
+    for frame, scan in enumerate(file):
+        silent = frame == 0
+        assert scan.coils == (1 if silent else 2)
+        assert scan.labels == whole.labels.select([frame])
+        assert (note in scan.source.notes) == silent
+
+
 def test_slices_alone_are_refused(mrd_file):
     slices = open_scan(mrd_file, check_content=False).load(slice(0, SLICES))
     assert not KtTotalVariation.suits(slices)

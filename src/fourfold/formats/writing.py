@@ -255,7 +255,7 @@ def join(parts: Sequence[Reconstruction]) -> Reconstruction:
 
 def _by_frame(part: Reconstruction) -> tuple[FrameRecord, ...]:
     record = part.record
-    whole = FrameRecord(record.iterations, record.scale, record.details)
+    whole = FrameRecord(record.iterations, record.scale, record.details, record.notes)
     return record.by_frame or (whole,) * len(part.image)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fourfold.errors import InputError
 from fourfold.scan import CONTRASTS, PLACES, FrameLabels, Scan
 
-__all__ = ["Series", "find_series", "has_series"]
+__all__ = ["Series", "find_series", "why_no_series"]
 
 
 @dataclass(frozen=True)
@@ -21,13 +21,20 @@ class Series:
     """What a reader must know of them."""
 
 
-def has_series(scan: Scan, along: Sequence[str]) -> bool:
-    """Return whether a method for series along these labels takes `scan`; see `find_series`."""
-    try:
-        find_series(scan, "", along)
-    except InputError:
-        return False
-    return True
+def why_no_series(scan: Scan, along: Sequence[str]) -> str:
+    """Return why the frames of a scan form no series along any of these labels; empty where they do."""
+    labels = scan.labels
+    if scan.frames == 1:
+        return "The scan has a single frame"
+    if not labels.known:
+        return ""
+    axis = _axis(scan, along)
+    if axis is None:
+        return _what_varies(labels, scan.frames)
+    short = next((frames[0] for frames in _groups(scan, axis) if len(frames) == 1), None)
+    if short is None:
+        return ""
+    return f"Frame {short} ({labels.words(short)}) is the only one along {axis} of its series"
 
 
 def find_series(scan: Scan, method: str, along: Sequence[str]) -> Series:
@@ -50,39 +57,35 @@ def find_series(scan: Scan, method: str, along: Sequence[str]) -> Series:
     InputError
         When there is a single frame, no label of time varies, or a series would have a single frame.
     """
-    if scan.frames == 1:
-        raise InputError(
-            f"The scan has a single frame; '{method}' works on what frames have in common: choose a method "
-            "for single frames such as 'tv' or 'wavelet'."
-        )
-    labels = scan.labels
-    if not labels.known:
+    why = why_no_series(scan, along)
+    if why:
+        advice = _advice(scan, along)
+        raise InputError(f"{why}; '{method}' works on what the frames of one slice have in common: {advice}.")
+    axis = _axis(scan, along)
+    if axis is None:
         note = (
             f"The data does not say what its {scan.frames} frames are; '{method}' took them for one slice in time "
             "(--frames-are slice, or Python's frames_are='slice', says that they are slices)."
         )
         return Series((tuple(range(scan.frames)),), (note,))
-    axis = _axis(scan, along)
-    if axis is None:
-        raise InputError(_refusal(labels, scan.frames, method))
-    groups: dict[Hashable, list[int]] = {}
-    for frame in range(scan.frames):
-        groups.setdefault(labels.without(frame, (axis,)), []).append(frame)
-    short = next((frames[0] for frames in groups.values() if len(frames) == 1), None)
-    if short is not None:
-        raise InputError(
-            f"Frame {short} ({labels.words(short)}) is the only one along {axis} of its series; '{method}' works on "
-            "what frames have in common: leave it out with --frames, or choose a method for single frames such as 'tv'."
-        )
-    in_order = tuple(tuple(sorted(frames, key=labels.numbers[axis].__getitem__)) for frames in groups.values())
+    times = scan.labels.numbers[axis]
+    in_order = tuple(tuple(sorted(frames, key=times.__getitem__)) for frames in _groups(scan, axis))
     if len(in_order) == 1:
         return Series(in_order)
-    others = [name for name in labels.varying if name != axis]
+    others = [name for name in scan.labels.varying if name != axis]
     note = (
         f"'{method}' reconstructed {len(in_order)} series along {axis} of {scan.frames} frames, each on its own: one "
         f"for each {' and '.join(others)}."
     )
     return Series(in_order, (note,))
+
+
+def _groups(scan: Scan, axis: str) -> list[list[int]]:
+    """Return the frames that agree in all labels but one."""
+    groups: dict[Hashable, list[int]] = {}
+    for frame in range(scan.frames):
+        groups.setdefault(scan.labels.without(frame, (axis,)), []).append(frame)
+    return list(groups.values())
 
 
 def _axis(scan: Scan, along: Sequence[str]) -> str | None:
@@ -95,19 +98,22 @@ def _axis(scan: Scan, along: Sequence[str]) -> str | None:
     return None
 
 
-def _refusal(labels: FrameLabels, frames: int, method: str) -> str:
-    """Return why frames are no series in time: they are slices, echoes, or whatever varies."""
+def _what_varies(labels: FrameLabels, frames: int) -> str:
+    """Return what frames are that are no series in time: slices, echoes, or whatever varies."""
     varying = labels.varying
-    if set(varying) & set(PLACES):
-        not_places = [name for name in labels.numbers if name not in PLACES]
-        count = len({labels.without(frame, not_places) for frame in range(frames)})
-        found = f"The {frames} frames lie at {count} places (slices or partitions) and not at several times"
-    else:
-        found = f"The {frames} frames differ in {' and '.join(varying) or 'nothing'} and not in time"
-    advice = (
-        "choose a method for single frames such as 'tv' or 'wavelet', or, where frames of an npz, cfl or fastMRI file "
-        "are a series, say so with --frames-are time"
-    )
-    if set(varying) & set(CONTRASTS):
-        advice += "; 'locally-low-rank' takes contrasts too"
-    return f"{found}; '{method}' works on what the frames of one slice have in common: {advice}."
+    if not set(varying) & set(PLACES):
+        return f"The {frames} frames differ in {' and '.join(varying) or 'nothing'} and not in time"
+    not_places = [name for name in labels.numbers if name not in PLACES]
+    count = len({labels.without(frame, not_places) for frame in range(frames)})
+    return f"The {frames} frames lie at {count} places (slices or partitions) and not at several times"
+
+
+def _advice(scan: Scan, along: Sequence[str]) -> str:
+    advice = "choose a method for single frames such as 'tv' or 'wavelet'"
+    if scan.frames == 1:
+        return advice
+    if _axis(scan, along) is not None:
+        return f"leave this frame out with --frames, or {advice}"
+    if set(scan.labels.varying) & set(CONTRASTS):
+        advice += ", or 'locally-low-rank' for series of contrasts"
+    return f"{advice}, or, where frames of an npz, cfl or fastMRI file are a series, say so with --frames-are time"

@@ -92,7 +92,7 @@ def _record(
     places: Sequence[int],
 ) -> Record:
     by_frame = [
-        FrameRecord(solution.iterations, solution.scale, solution.details)
+        FrameRecord(solution.iterations, solution.scale, solution.details, tuple(dict.fromkeys(solution.notes)))
         for solution in solutions
         for _ in _frames(solution.image)
     ]

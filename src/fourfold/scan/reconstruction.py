@@ -23,11 +23,12 @@ __all__ = ["FrameRecord", "Reconstruction", "Record", "common_details", "mean_sc
 
 @dataclass(frozen=True)
 class FrameRecord:
-    """What differs between the frames of a volume: iterations, scale and details, as in `Record`."""
+    """What differs between the frames of a volume: iterations, scale, details (such as the weight) and notes."""
 
     iterations: int = 0
     scale: float | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 def common_details(frames: Sequence[FrameRecord]) -> dict[str, Any]:
