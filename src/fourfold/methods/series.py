@@ -59,8 +59,8 @@ def find_series(scan: Scan, method: str, along: Sequence[str]) -> Series:
     """
     why = why_no_series(scan, along)
     if why:
-        advice = _advice(scan, along)
-        raise InputError(f"{why}; '{method}' works on what the frames of one slice have in common: {advice}.")
+        advice, shared = _advice(scan, along), "frames" if scan.frames == 1 else "the frames of one slice"
+        raise InputError(f"{why}; '{method}' works on what {shared} have in common: {advice}.")
     axis = _axis(scan, along)
     if axis is None:
         note = (
