@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from fourfold.methods.untrained.dip import Dip as Dip
     from fourfold.report import write_report as write_report
     from fourfold.sampling import undersample as undersample
+    from fourfold.scan import FrameLabels as FrameLabels
     from fourfold.scan import Reconstruction as Reconstruction
     from fourfold.scan import Sampling as Sampling
     from fourfold.scan import Scan as Scan
@@ -73,6 +74,7 @@ __version__ = version("fourfold")
 
 # The functions and values that are public, and their modules.
 _OTHERS = {
+    "FrameLabels": "scan",
     "InputError": "errors",
     "Reconstruction": "scan",
     "Sampling": "scan",

@@ -20,7 +20,7 @@ from fourfold.errors import InputError
 from fourfold.files.documents import plain
 from fourfold.files.output import atomically
 from fourfold.formats.metadata import geometry_from, image_record
-from fourfold.scan import FrameRecord, Reconstruction, Record, Scan
+from fourfold.scan import FrameLabels, FrameRecord, Reconstruction, Record, Scan
 
 __all__ = ["CacheKey", "ResultCache", "fingerprint"]
 
@@ -78,12 +78,14 @@ class ResultCache:
         """Return the reconstruction that was kept."""
         arrays = _arrays(self.folder / key.file_name, ("facts", *_ARRAYS))
         record = json.loads(arrays.pop("facts").item())["record"]
-        geometry = geometry_from(record.pop("geometry"))
+        geometry, labels = geometry_from(record.pop("geometry")), FrameLabels(record.pop("labels"))
         record["notes"] = tuple(record["notes"])
-        record["by_frame"] = tuple(FrameRecord(**frame) for frame in record.get("by_frame", ()))
+        record["by_frame"] = tuple(
+            FrameRecord(**{**frame, "notes": tuple(frame["notes"])}) for frame in record.get("by_frame", ())
+        )
         known = {field.name: record[field.name] for field in fields(Record)}
         tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
-        return Reconstruction(**tensors, record=Record(**known), geometry=geometry)
+        return Reconstruction(**tensors, record=Record(**known), geometry=geometry, labels=labels)
 
     def keep(self, key: CacheKey, scores: Any, made: Reconstruction | None = None) -> None:
         """Write scores of JSON types, and the reconstruction where there is one; the file appears when it is whole."""
@@ -103,7 +105,11 @@ def fingerprint(scan: Scan) -> str:
     for array in (scan.kspace, scan.mask, scan.coil_maps, scan.calibration_kspace, scan.noise, points):
         if array is not None:
             digest.update(array.cpu().resolve_conj().numpy().tobytes())
-    facts = {"geometry": dataclasses.asdict(scan.geometry), "line_axis": scan.line_axis}
+    facts = {
+        "geometry": dataclasses.asdict(scan.geometry),
+        "labels": scan.labels.numbers,
+        "line_axis": scan.line_axis,
+    }
     digest.update(json.dumps(plain(facts)).encode())
     return digest.hexdigest()
 

@@ -17,7 +17,7 @@ from fourfold.formats import writer
 from fourfold.methods.classical.total_variation import TotalVariation
 from fourfold.methods.untrained.conv_decoder import ConvDecoder
 from fourfold.sampling import undersample
-from fourfold.scan import Geometry, Placement, Scan, Source
+from fourfold.scan import FrameLabels, Geometry, Placement, Scan
 from fourfold.simulation.simulate import phantom, simulate
 
 FRAMES = 3
@@ -255,9 +255,8 @@ def test_the_files_of_an_interrupted_series_of_volumes_are_checked(scan, tmp_pat
     kspace = torch.cat([scan.kspace, scan.kspace[:1]])
     axes = (1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)
     placements = tuple(Placement(*axes, centre=(0.0, 0.0, 5.0 * index)) for index in (0, 1, 0, 1))
-    labels = [{"slice": frame % 2, "repetition": frame // 2} for frame in range(4)]
-    source = Source(details={"frames": labels})
-    fourfold.save_scan(Scan(kspace, geometry=Geometry((5.0, 1.0, 1.0), None, placements), source=source), "scan.npz")
+    labels = FrameLabels({"slice": [0, 1, 0, 1], "repetition": [0, 0, 1, 1]})
+    fourfold.save_scan(Scan(kspace, geometry=Geometry((5.0, 1.0, 1.0), None, placements), labels=labels), "scan.npz")
     command = [*COMMAND[:-1], "a.nii"]
 
     def interrupted(iteration):

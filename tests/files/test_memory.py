@@ -30,6 +30,7 @@ from fourfold.methods.untrained.deep_decoder import DeepDecoder
 from fourfold.networks.build import build
 from fourfold.sampling import make_sampling, read_sampling
 from fourfold.sampling.trajectories import radial
+from fourfold.scan import FrameLabels
 from fourfold.scan.trajectory import Trajectory
 from fourfold.simulation.simulate import loop_maps
 
@@ -196,10 +197,9 @@ def test_any_number_of_frames_may_be_declared(tmp_path):
     facts = file.summary()
     # A list of 10⁸ labels would take gigabytes.
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 300_000
-    assert facts["frames"] == len(file.labels) == 10**8
-    assert file.labels[10**8 - 1] == file.labels[-1] == {"slice": 10**8 - 1}
-    assert file.labels[3:5] == [{"slice": 3}, {"slice": 4}]
-    assert file[0].source.details["frames"] == [{"slice": 0}]
+    assert facts["frames"] == 10**8
+    assert file.labels([10**8 - 1, 3]) == FrameLabels({"slice": [10**8 - 1, 3]})
+    assert file[0].labels == FrameLabels({"slice": [0]})
     with pytest.raises(InputError, match=rf"block of 100000000 frames of '.*a.h5' {NEEDS}load a part of the frames"):
         file.load()
 

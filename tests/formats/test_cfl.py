@@ -8,7 +8,7 @@ from tests.helpers.bart import needs_bart, read_cfl, run_bart, write_cfl
 from fourfold.errors import InputError
 from fourfold.formats import open_scan, save_scan
 from fourfold.operators.fourier import fft, ifft
-from fourfold.scan import Geometry, Scan
+from fourfold.scan import FrameLabels, Geometry, Scan
 from fourfold.simulation.sample import sample
 
 
@@ -59,7 +59,7 @@ def test_later_dimensions_become_frames_with_labels(tmp_path):
     assert file.shape == (8, 3, 12, 10)
     expected = array[:, :, 0, :, 0, 1, 0, 0, 0, 0, 2].transpose(2, 0, 1)
     np.testing.assert_array_equal(file[5].kspace[0].numpy(), expected)
-    assert file[5].source.details["frames"] == [{"echo": 1, "time": 2}]
+    assert file[5].labels == FrameLabels({"contrast": [1], "time": [2]})
     np.testing.assert_array_equal(file.load().kspace[5].numpy(), expected)
 
 
@@ -78,7 +78,7 @@ def test_volume_with_full_partitions_becomes_slices(tmp_path, partitions):
     np.testing.assert_allclose(file[4].kspace[0].numpy(), expected[4], rtol=1e-4, atol=1e-4)
     for index, scan in enumerate(file):
         np.testing.assert_allclose(scan.kspace[0].numpy(), expected[index], rtol=1e-4, atol=1e-4)
-        assert scan.source.details["frames"] == [{"slice": index}]
+        assert scan.labels == FrameLabels({"partition": [index]})
     assert file[0].mask[0, 0].tolist() == [True, False] * 5
 
 

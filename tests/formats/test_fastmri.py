@@ -24,6 +24,7 @@ from fourfold.datasets import DataSettings, training_set
 from fourfold.errors import InputError
 from fourfold.formats import open_scan
 from fourfold.methods.classical.zero_filled import ZeroFilled
+from fourfold.scan import FrameLabels
 from fourfold.studies.reference import reference_image
 
 
@@ -48,7 +49,7 @@ def test_header_and_attributes_become_geometry_and_details(tmp_path):
     assert details["patient_id"] == "abc"
     assert (details["norm"], details["max"]) == (0.07, 0.0004)
     assert (details["vendor"], details["TE_ms"]) == ("SIEMENS", 33.0)
-    assert details["frames"] == [{"slice": 1}]
+    assert scan.labels == FrameLabels({"slice": [1]})
 
 
 def test_padding_of_a_fully_sampled_file_counts_as_sampled_and_is_stated(tmp_path):

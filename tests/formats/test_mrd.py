@@ -26,7 +26,7 @@ from fourfold.formats.mrd import lines as mrd_lines
 from fourfold.formats.orientation import affine
 from fourfold.methods.classical.zero_filled import ZeroFilled
 from fourfold.operators.fourier import ifft
-from fourfold.scan import Geometry
+from fourfold.scan import FrameLabels, Geometry
 
 
 def test_flag_bits_are_those_of_the_ismrmrd_package():
@@ -217,7 +217,7 @@ def test_calibration_follows_slice_and_repetition(tmp_path):
             lines += [mrd_line(kspace[:, ky], ky, flags=flags, slice=index) for ky in range(6, 14)]
     file = open_scan(write_mrd(tmp_path / "a.h5", MrdHeader(calibration_mode="separate"), lines))
     scan = file.load()
-    assert [label["slice"] for label in file.labels] == [0, 1, 0, 1]
+    assert scan.labels == FrameLabels({"slice": [0, 1, 0, 1], "repetition": [0, 0, 1, 1]})
     for frame, index in enumerate([0, 1, 0, 1]):
         np.testing.assert_allclose(
             scan.calibration_kspace[frame].numpy(), numpy_fft(cropped(images[index, 0]))[:, 6:14], atol=1e-5
@@ -241,12 +241,13 @@ def test_frames_are_slices_by_position_then_the_other_counters(tmp_path):
     file = open_scan(write_mrd(tmp_path / "a.h5", MrdHeader(), lines))
     assert len(file) == 12
     order = [(r, c, s) for r in range(2) for c in range(2) for s in (0, 2, 1)]
-    assert [tuple(label[name] for name in ("repetition", "contrast", "slice")) for label in file.labels] == order
+    numbers = file.labels(range(12)).numbers
+    assert [*zip(numbers["repetition"], numbers["contrast"], numbers["slice"], strict=True)] == order
     for scan, key in zip(file, order, strict=True):
         np.testing.assert_allclose(ifft(scan.kspace)[0].numpy(), cropped(images[key]), atol=1e-5)
         assert scan.geometry.placements[0].centre == (1, 2, heights[key[2]])
         assert scan.geometry.voxel_size == (5, 3, 4)
-    assert file[7].source.details["frames"] == [{"repetition": 1, "contrast": 0, "slice": 2}]
+    assert file[7].labels == FrameLabels({"repetition": [1], "contrast": [0], "slice": [2]})
 
 
 def test_position_and_directions_place_every_voxel(tmp_path):
@@ -333,7 +334,7 @@ def test_full_partitions_become_slices(tmp_path):
         torch.testing.assert_close(scan.kspace[0], together.kspace[index])
         assert scan.geometry.placements[0].centre == pytest.approx((0, 0, 50 + 3 * (index - 4)))
         assert scan.geometry.voxel_size == (3, 3, 4)
-        assert scan.source.details["frames"] == [{"slice": 0, "partition": index}]
+        assert scan.labels == FrameLabels({"slice": [0], "partition": [index]})
     np.testing.assert_array_equal(file[5].kspace.numpy(), together.kspace[5:6].numpy())
 
 

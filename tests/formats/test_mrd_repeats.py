@@ -78,7 +78,7 @@ def test_echoes_without_an_echo_counter_are_refused_and_read_by_an_option(tmp_pa
     with pytest.raises(InputError, match=r"repeats in frame 0 differ by \d+% of their signal.*--repeats frames"):
         open_scan(path)[0]
     file = open_scan(path, repeats="frames")
-    assert [label["repeat"] for label in file.labels] == [0, 1, 2]
+    assert file.labels(range(3)).numbers["average"] == (0, 1, 2)
     for scan, image in zip(file, images, strict=True):
         np.testing.assert_allclose(ifft(scan.kspace)[0].numpy(), image, atol=1e-5)
         assert "each repeat is a frame of its own" in scan.source.notes[0]

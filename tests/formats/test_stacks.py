@@ -14,13 +14,13 @@ from fourfold.cli.main import main
 from fourfold.formats import open_scan, save, save_scan, writer
 from fourfold.formats.stacks import find_stacks, slice_spacing, split_stacks
 from fourfold.scan import (
+    FrameLabels,
     FrameRecord,
     Geometry,
     Placement,
     Reconstruction,
     Record,
     Scan,
-    Source,
     common_details,
     mean_scale,
 )
@@ -40,7 +40,7 @@ def placed(height, axes=AXIAL, across=0.0, down=0.0):
 
 def rows_of(placements, labels=None, voxel=VOXEL):
     geometry = Geometry(voxel, placements=tuple(placements))
-    return [stack.rows for stack in find_stacks(geometry, labels, len(labels or placements))]
+    return [stack.rows for stack in find_stacks(geometry, FrameLabels.of_each(labels or []), len(labels or placements))]
 
 
 def at(*heights, **where):
@@ -85,7 +85,7 @@ def test_an_aborted_volume_is_not_stacked_above_the_others_without_places():
     labels = [
         {"slice": index, "repetition": time} for time, count in ((0, 3), (1, 3), (2, 2)) for index in range(count)
     ]
-    stacks = find_stacks(Geometry(), labels, len(labels))
+    stacks = find_stacks(Geometry(), FrameLabels.of_each(labels), len(labels))
     assert [stack.rows for stack in stacks] == [((0, 1, 2), (3, 4, 5)), ((6, 7),)]
     assert [stack.spacing for stack in stacks] == [None, None]
 
@@ -111,7 +111,7 @@ def test_any_order_of_an_oblique_stack_is_put_right(slices, times, spacing, seed
     rng.shuffle(frames)
     centres = [np.float32(origin + index * spacing * axes[2]).tolist() for _, index in frames]
     placements = [Placement(*map(tuple, axes.tolist()), centre=tuple(centre)) for centre in centres]
-    labels = [{"slice": 0, "repetition": time} for time, _ in frames]
+    labels = FrameLabels({"slice": [0] * len(frames), "repetition": [time for time, _ in frames]})
     (stack,) = find_stacks(Geometry((spacing, 2.0, 2.0), placements=tuple(placements)), labels, len(frames))
     assert {tuple(frames[index][1] for index in row) for row in stack.rows} == {tuple(range(slices))}
     assert all(len({frames[index][0] for index in row}) == 1 for row in stack.rows)
@@ -121,8 +121,8 @@ def test_any_order_of_an_oblique_stack_is_put_right(slices, times, spacing, seed
 def image_of(placements, voxel=VOXEL, labels=None):
     """Frames of which each pixel holds the frame's number, counted from 1."""
     values = torch.arange(1.0, 1 + len(placements))[:, None, None].expand(-1, 4, 6).to(torch.complex64)
-    source = Source(details={"frames": labels} if labels else {}).summary()
-    return Reconstruction(values, Record("m", {}, source=source), geometry=Geometry(voxel, None, tuple(placements)))
+    geometry = Geometry(voxel, None, tuple(placements))
+    return Reconstruction(values, Record("m", {}), geometry=geometry, labels=labels or FrameLabels())
 
 
 def test_each_stack_has_a_file_of_its_own_that_places_it(tmp_path):
@@ -183,11 +183,10 @@ def test_spacing_is_known_of_one_stack_alone():
 
 
 def test_labels_and_deviations_follow_their_frames():
-    labels = [{"slice": index} for index in (1, 0)]
-    image = image_of(at(5, 0), labels=labels)
+    image = image_of(at(5, 0), labels=FrameLabels({"slice": [1, 0]}))
     ((part, slices),) = split_stacks(dataclasses.replace(image, std=image.magnitude))
     assert slices == 2
-    assert part.record.source["details"]["frames"] == labels[::-1]
+    assert part.labels == FrameLabels({"slice": [0, 1]})
     assert part.std[:, 0, 0].tolist() == [2, 1]
     assert part.geometry.placements == tuple(at(0, 5))
 

@@ -19,7 +19,7 @@ from fourfold.formats.orientation import View, affine, axis_codes, orient_for_di
 from fourfold.formats.registry import image_writers
 from fourfold.methods.classical.zero_filled import ZeroFilled
 from fourfold.operators.fourier import fft
-from fourfold.scan import Geometry, Placement, Reconstruction, Record, Sampling, Scan, Source
+from fourfold.scan import FrameLabels, Geometry, Placement, Reconstruction, Record, Sampling, Scan, Source
 
 SUFFIXES = (".h5", ".nii", ".nii.gz", ".npz", ".cfl", ".png")
 # A coronal slice stack: x to the left, y down to the feet, frames from the back to the front.
@@ -34,9 +34,9 @@ def coronal(frames=1, **fields):
 def make_image(frames=3, ny=7, nx=10, geometry=None, std=False, **source):
     generator = torch.Generator().manual_seed(0)
     image = torch.randn(frames, ny, nx, dtype=torch.complex64, generator=generator)
-    details = {"frames": [{"slice": i} for i in range(frames)]}
-    record = Record("zero-filled", {"a": 1}, source=Source(details=details, **source).summary(), notes=("a note",))
-    return Reconstruction(image, record, image.abs() / 10 if std else None, geometry or coronal(frames))
+    record = Record("zero-filled", {"a": 1}, source=Source(**source).summary(), notes=("a note",))
+    labels = FrameLabels({"slice": range(frames)})
+    return Reconstruction(image, record, image.abs() / 10 if std else None, geometry or coronal(frames), labels=labels)
 
 
 def test_hdf5_holds_fastmris_reconstruction_and_the_rest(tmp_path):
@@ -130,17 +130,31 @@ def test_numbers_that_stand_for_nothing_are_refused(value):
         ([{"repetition": r, "slice": 0} for r in range(6)], (5, 4, 1, 6)),
         ([{"slice": s} for s in range(6)], (5, 4, 6)),
         ([{"slice": s} for s in (0, 1) * 3], (5, 4, 2, 3)),
-        (None, (5, 4, 6)),
+        ([], (5, 4, 6)),
     ],
 )
 def test_repeated_slices_become_the_fourth_dimension_of_nifti(tmp_path, labels, shape):
     image = torch.arange(6 * 4 * 5).reshape(6, 4, 5).to(torch.complex64)
-    source = Source(details={"frames": labels} if labels else {}).summary()
-    save(Reconstruction(image, Record("m", {}, source=source)), tmp_path / "a.nii")
+    save(Reconstruction(image, Record("m", {}), labels=FrameLabels.of_each(labels)), tmp_path / "a.nii")
     array = nibabel.load(tmp_path / "a.nii").get_fdata()
     assert array.shape == shape
     frames = array.transpose(*range(3, array.ndim), 2, 1, 0).reshape(6, 4, 5)
     np.testing.assert_array_equal(frames, image.real.numpy())
+
+
+def test_the_fourth_dimension_is_in_the_order_of_the_labels(tmp_path):
+    """Contrasts change fastest, then phases, whatever the order of the frames."""
+    keys = [(slice_, phase, echo) for slice_ in range(2) for echo in range(2) for phase in range(3)]
+    numbers = dict(zip(("slice", "phase", "contrast"), zip(*keys, strict=True), strict=True))
+    values = torch.tensor([100.0 * slice_ + 10 * phase + echo for slice_, phase, echo in keys])
+    image = values[:, None, None].expand(-1, 4, 5).to(torch.complex64)
+    save(Reconstruction(image, Record("m", {}), labels=FrameLabels(numbers)), tmp_path / "a.nii")
+    volume = nibabel.load(tmp_path / "a.nii")
+    assert volume.get_fdata()[0, 0].tolist() == [[0, 1, 10, 11, 20, 21], [100, 101, 110, 111, 120, 121]]
+    labels = json.loads(volume.header.extensions[0].get_content())["labels"]
+    assert labels["slice"] == [0, 1] * 6
+    assert labels["contrast"] == [0, 0, 1, 1] * 3
+    assert labels["phase"] == [0] * 4 + [1] * 4 + [2] * 4
 
 
 def test_png_shows_the_stated_window(tmp_path):
@@ -315,15 +329,16 @@ def test_join_sums_what_was_spent_and_keeps_every_label():
                 seconds=1.5,
                 iterations=10,
                 notes=(f"note {index}", "common"),
-                source=Source(details={"frames": [{"slice": index}]}).summary(),
             ),
+            labels=FrameLabels({"slice": [index]}),
         )
         for index in range(3)
     ]
-    record = writing.join(parts).record
+    joined = writing.join(parts)
+    record = joined.record
     assert (record.seconds, record.iterations) == (4.5, 30)
     assert record.notes == ("note 0", "common", "note 1", "note 2")
-    assert record.source["details"]["frames"] == [{"slice": 0}, {"slice": 1}, {"slice": 2}]
+    assert joined.labels == FrameLabels({"slice": [0, 1, 2]})
 
 
 def add_all(path, images, stop=None):

@@ -29,7 +29,7 @@ from fourfold.regularisers.low_rank import (
 from fourfold.regularisers.temporal import SeriesTotalVariationPenalty, TemporalFourierPenalty
 from fourfold.regularisers.total_variation import TotalVariationPenalty
 from fourfold.sampling import undersample
-from fourfold.scan import Geometry, Placement, Source
+from fourfold.scan import FrameLabels, Geometry, Placement
 from fourfold.simulation.simulate import beating_phantom, loop_maps, simulate
 
 PLACED = Placement((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0), (4.0, 5.0, 6.0))
@@ -242,7 +242,7 @@ def test_quality_on_a_beating_heart(method, floor, data):
 
 
 def labelled(scan, labels):
-    return scan.replace(source=Source(details={"frames": labels}))
+    return scan.replace(labels=FrameLabels.of_each(labels))
 
 
 @pytest.mark.parametrize("method", [KtTotalVariation, LowRankSparse, LocallyLowRank])
@@ -252,7 +252,7 @@ def test_slices_are_no_series(method, scan):
     solver = method(weight=0.01, iterations=2)
     for place in ("slice", "partition", "readout"):
         labels = [{"slice": 0, place: index} for index in range(4)]
-        with pytest.raises(InputError, match=r"The 4 frames lie at 4 places .* 'tv' or 'wavelet', or save a series"):
+        with pytest.raises(InputError, match=r"The 4 frames lie at 4 places .* --frames-are time"):
             solver(labelled(short, labels))
     times = labelled(short, [{"slice": 3, "repetition": index} for index in range(4)])
     labelled_notes, notes = (solver(data).record.notes for data in (times, short))
@@ -326,7 +326,7 @@ def test_echoes_are_a_series_of_locally_low_rank_alone(scan):
 
 def test_a_slice_with_a_single_time_is_refused(scan):
     labels = [{"phase": 0, "slice": 0}, {"phase": 1, "slice": 0}, {"phase": 0, "slice": 1}]
-    with pytest.raises(InputError, match=r"Frame 2 \(phase 0, slice 1\) is the only one along phase of its series"):
+    with pytest.raises(InputError, match=r"Frame 2 \(slice 1, phase 0\) is the only one along phase of its series"):
         KtTotalVariation(**QUICK)(labelled(scan.part(0, 3), labels))
 
 
@@ -351,7 +351,7 @@ def test_recon_takes_slices_in_turn_and_the_frames_of_one(scan, tmp_path, monkey
     assert main([*command, "-o", "one.npz", "--frames", "0:5:2", "--json"]) == 0
     printed = json.loads(capsys.readouterr().out)
     assert printed["frames"] == [0, 2, 4]
-    assert [label["slice"] for label in printed["source"]["details"]["frames"]] == [0, 0, 0]
+    assert printed["labels"] == {"slice": [0, 0, 0], "repetition": [0, 1, 2]}
     np.testing.assert_array_equal(np.load("both.npz")["image"][::2], np.load("one.npz")["image"])
 
 

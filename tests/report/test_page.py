@@ -14,7 +14,7 @@ from fourfold.errors import InputError
 from fourfold.operators.fourier import fft
 from fourfold.report import contents as report_contents
 from fourfold.report import write_report
-from fourfold.scan import Scan, Source
+from fourfold.scan import FrameLabels, Geometry, Scan, Source
 from fourfold.studies import compare
 
 
@@ -102,6 +102,18 @@ def test_page_without_scan_has_no_mask_and_no_kspace(comparison, tmp_path):
     assert embedded(page)["kspace"] is None
     assert "<canvas id=" not in section(page, "Sampling")
     assert ("target acceleration", "4") in rows(page)
+
+
+def test_frames_are_named_by_their_labels(comparison, tmp_path):
+    image = replace(comparison.entries[0].reconstruction, labels=FrameLabels({"slice": [3, 3, 4], "phase": [0, 1, 0]}))
+    page = write_report([image], tmp_path / "page.html")
+    assert embedded(page)["names"][::2] == ["1 of 3 (slice 3, phase 0)", "3 of 3 (slice 4, phase 0)"]
+    assert facts(page)["Frames"] == "3 (slice 2 × phase 2)"
+    assert "of frame 2 of 3 (slice 3, phase 1)" in visible_text(page)
+    # The profile goes along time within the slice of the middle frame.
+    assert "of each of the 2 frames of slice 3, from the first" in visible_text(page)
+    frame = replace(image, image=image.image[:1], geometry=Geometry(), labels=image.labels.select([0]))
+    assert facts(write_report([frame], tmp_path / "frame.html"))["Frame"] == "slice 3, phase 0"
 
 
 def test_different_samplings_are_distinguished(tmp_path):

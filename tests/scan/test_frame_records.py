@@ -36,7 +36,8 @@ def single_frames(scan):
 
 @pytest.fixture(scope="module")
 def expected(single_frames):
-    frames = [FrameRecord(each.record.iterations, each.record.scale, each.record.details) for each in single_frames]
+    records = [each.record for each in single_frames]
+    frames = [FrameRecord(each.iterations, each.scale, each.details, each.notes) for each in records]
     assert frames[0].details["weight"] != frames[1].details["weight"]
     return tuple(frames)
 
@@ -75,6 +76,16 @@ def test_finished_work_comes_back_with_every_frame(scan, expected, tmp_path):
     cache.keep(key, {}, METHOD(scan))
     by_frame = cache.reconstruction(key).record.by_frame
     assert json.dumps([frame.details for frame in by_frame]) == json.dumps([frame.details for frame in expected])
+    assert [frame.notes for frame in by_frame] == [frame.notes for frame in expected]
+
+
+def test_a_note_on_one_frame_is_in_its_record_and_in_the_summary(scan):
+    kspace = scan.kspace.clone()
+    kspace[1, 0] = 0
+    record = METHOD(scan.replace(kspace=kspace)).record
+    note = "Coil 0 contained only zeros in frame 1 and was left out."
+    assert [note in frame.notes for frame in record.by_frame] == [False, True]
+    assert record.notes.count(note) == 1
 
 
 def test_the_page_shows_every_frame(scan, tmp_path):

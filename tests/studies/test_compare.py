@@ -3,6 +3,7 @@
 import io
 import json
 import math
+import sys
 from typing import ClassVar
 
 import pytest
@@ -13,12 +14,13 @@ from fourfold.coils.root_sum_of_squares import root_sum_of_squares
 from fourfold.errors import InputError
 from fourfold.methods.classical.zero_filled import ZeroFilled
 from fourfold.methods.method import Method, Solution
-from fourfold.methods.registry import quick_methods
+from fourfold.methods.registry import find_method, quick_methods
 from fourfold.metrics import METRICS, score
 from fourfold.operators.fourier import fft, ifft
 from fourfold.sampling import make_sampling
-from fourfold.scan import Geometry, Sampling, Scan, Source
+from fourfold.scan import FrameLabels, Geometry, Sampling, Scan, Source
 from fourfold.studies import compare
+from fourfold.studies.compare import series_left_out
 from fourfold.studies.reference import reference_image
 
 
@@ -171,6 +173,24 @@ def test_methods_join_where_they_suit(scan):
             names = quick_methods(scan.with_sampling(sampling))
             assert ("homodyne" in names, "pocs" in names) == (partial, partial)
             assert "kt-tv" not in names
+
+
+def test_methods_for_series_that_are_left_out_stand_in_one_line_with_the_reason(half, monkeypatch):
+    known = {"zero-filled": find_method("zero-filled"), "kt-tv": find_method("kt-tv")}
+    known["low-rank-sparse"] = find_method("low-rank-sparse")
+
+    def quick(scan=None):
+        return {name: kind for name, kind in known.items() if scan is None or kind.suits(scan)}
+
+    monkeypatch.setattr(sys.modules[series_left_out.__module__], "quick_methods", quick)
+    slices = simulated_scan(2, labels=FrameLabels({"slice": range(2)}))
+    comparison = compare(slices, sampling=half)
+    assert [entry.method for entry in comparison.entries] == ["zero-filled"]
+    sentence = "The 2 frames lie at 2 places (slices or partitions) and not at several times."
+    assert comparison.failures == (("kt-tv", sentence), ("low-rank-sparse", sentence))
+    assert f"Not reconstructed: kt-tv, low-rank-sparse. {sentence}" in " ".join(printed(comparison).split())
+    assert series_left_out(simulated_scan(2, labels=FrameLabels({"time": range(2)}))) == ()
+    assert series_left_out(simulated_scan(1, labels=FrameLabels({"slice": [0]}))) == ()
 
 
 def test_a_refusal_does_not_stop_the_others(scan, half):

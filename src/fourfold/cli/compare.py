@@ -22,6 +22,7 @@ from fourfold.report import write_report
 from fourfold.sampling import SamplingOptions, read_sampling, undersample
 from fourfold.scan import Sampling, Scan
 from fourfold.studies import compare as compare_methods
+from fourfold.studies.compare import series_left_out
 from fourfold.studies.reference import Reference
 
 __all__ = ["PATTERN", "compare", "settings_of", "settings_type"]
@@ -125,13 +126,15 @@ def compare(
     indices = _frames(frames, len(volume), series)
     scan = volume.load(slice(indices.start, indices.stop, indices.step))
     sampling = _sampling(scan, pattern, acceleration, seed, details or {}, mask)
-    if methods is None:
+    left_out: tuple[tuple[str, str], ...] = ()
+    if not named:
         undersampled = scan if sampling is None else scan.with_sampling(sampling)
-        chosen = [method for method in chosen if method.suits(undersampled)]
+        chosen, left_out = [method for method in chosen if method.suits(undersampled)], series_left_out(undersampled)
     with progress_bar() as show:
         comparison = compare_methods(
             scan.to(computer.device), chosen, sampling, _names(metrics or ()) or None, reference, progress=show
         )
+    comparison = dataclasses.replace(comparison, failures=(*left_out, *comparison.failures))
     if report is not None:
         words = f", {frames_in_words(indices, len(volume))}" if len(volume) > 1 else ""
         write_report(comparison, report, f"Comparison on {file.name}{words}", replace=force)

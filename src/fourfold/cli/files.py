@@ -49,6 +49,9 @@ class FormatOptions(TypedDict, total=False):
     repeats: Repeats
     """Lines of an MRD file that were acquired more than once: "average" averages them, even where they differ far
     beyond noise, "frames" makes a frame of each repeat."""
+    frames_are: str
+    """Labels of the frames of an npz, cfl or fastMRI file, the slowest first: slice, time, contrast, phase, set,
+    repetition, or with sizes, for example slice=8,time."""
     trajectory: Path
     """File with the trajectory of non-Cartesian k-space that has none beside it: npz or npy."""
     matrix: tuple[int, int]

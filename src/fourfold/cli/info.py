@@ -17,6 +17,7 @@ __all__ = ["info"]
 
 PLACE = ("voxel_size_mm", "orientation")
 """Facts that every image has, known or not."""
+FRAMES_UNKNOWN = "not known: say what the frames are with --frames-are slice, time, contrast, … or slice=8,time"
 
 
 def info(
@@ -44,4 +45,7 @@ def info(
     if json:
         print_json(facts)
     else:
-        print_facts({name: "not known" if fact is None and name in PLACE else fact for name, fact in facts.items()})
+        unknown = {name: "not known" for name in PLACE if facts[name] is None}
+        if volume.frames > 1 and facts["frames_by_label"] is None:
+            unknown["frames_by_label"] = FRAMES_UNKNOWN
+        print_facts({**facts, **unknown})

@@ -197,6 +197,7 @@ def _print_result(made: Reconstruction, output: Path, written: Sequence[Path], c
             "files": [str(path) for path in written],
             "shape": list(made.image.shape),
             "frames": list(chosen)[:frames],
+            "labels": made.labels.numbers,
         }
         print_json({**facts, **made.record.summary()})
         return

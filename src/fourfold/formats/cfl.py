@@ -18,22 +18,23 @@ from fourfold.files.bart import SLICE, read_bart_header, write_bart_header
 from fourfold.files.input import check_file, first_bytes
 from fourfold.files.output import write_buffer
 from fourfold.formats.content import UNCHECKED, energy_of
+from fourfold.formats.labels import labels_of_axes
 from fourfold.formats.masks import line_axis_of, measured, merge_frames
 from fourfold.formats.metadata import image_record, read_record, sampling_from, scan_record
 from fourfold.formats.numpy_fourier import inverse_rows
 from fourfold.formats.registry import FileFormat
-from fourfold.formats.scan_file import FrameLabels, ScanFile
+from fourfold.formats.scan_file import ScanFile
 from fourfold.memory import require_memory
-from fourfold.scan import Axis, Geometry, RawScan, Reconstruction, Scan
+from fourfold.scan import Axis, FrameLabels, Geometry, RawScan, Reconstruction, Scan
 
 __all__ = ["FORMAT", "CflFile", "read_header", "write_image", "write_scan"]
 
 Array = npt.NDArray[Any]
 
 COIL, MAPS = 3, 4
-# Names of BART's dimensions 5 to 15, as labels of frames.
+# Labels of BART's dimensions 5 to 15.
 LABELS = (
-    "echo",
+    "contrast",
     "coefficient",
     "coefficient2",
     "iteration",
@@ -59,16 +60,25 @@ class CflFile(ScanFile):
     BART's own tools and NumPy show it. Dimension 0 is the readout. Where all three are in use, one of them is Fourier
     transformed: the third if it is fully sampled (frames are partitions), else the readout (frames are its points).
     Dimensions from 5 on become frames. The mask is where samples are not zero.
+
+    Parameters
+    ----------
+    path
+        Either file of the pair.
+    frames_are
+        What the frames are, as in `fourfold.formats.labels.labels_of_axes`, where the dimensions are used in another
+        way than in BART.
     """
 
     format: ClassVar[str] = "BART cfl"
+    options: ClassVar[tuple[str, ...]] = ("frames_are",)
 
     @classmethod
     def recognises(cls, path: Path) -> bool:
         """Whether the file is a BART header, or ends in ``.cfl``: the samples alone cannot be recognised."""
         return first_bytes(path, 12) == b"# Dimensions" or path.suffix == ".cfl"
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, frames_are: str | None = None) -> None:
         self.path = path.with_suffix(".cfl")
         self.header_path = path.with_suffix(".hdr")
         dimensions, record = read_header(self.header_path)
@@ -93,8 +103,14 @@ class CflFile(ScanFile):
         self.inner = 1 if self.transformed is None else dimensions[self.transformed]
         self.frames = self.inner * self.outer
         self.block = min(self.inner, max(1, BLOCK_BYTES // (8 * self.coils * math.prod(self.matrix))))
-        self.labels = FrameLabels(self.frames, self._label) if self.frames > 1 else None
         self.restore(record)
+        if frames_are is not None:
+            self.stated_labels = labels_of_axes(frames_are, self._frame_axes(), self.path)
+
+    def _frame_axes(self) -> list[int]:
+        """Return the sizes of the dimensions that become frames, the slowest first."""
+        used = [size for size in (self.inner, *self.dimensions[5:]) if size > 1]
+        return used[::-1] or [1]
 
     def _check_size(self, dimensions: tuple[int, ...]) -> None:
         if not self.path.exists() and not self.path.is_symlink():
@@ -141,11 +157,15 @@ class CflFile(ScanFile):
         first, second = sorted(used + unused[: 2 - len(used)])
         return first, second
 
+    def labels_of_format(self, frames: Sequence[int]) -> FrameLabels:
+        """Return what BART's dimensions say."""
+        return FrameLabels.of_each([self._label(frame) for frame in frames])
+
     def _label(self, index: int) -> dict[str, int]:
         outer, inner = divmod(index, self.inner)
         label = {}
         if self.transformed is not None:
-            label["readout" if self.transformed == 0 else "slice"] = inner
+            label["readout" if self.transformed == 0 else "partition"] = inner
         for name, size in zip(LABELS, self.dimensions[5:], strict=True):
             outer, position = divmod(outer, size)
             if size > 1:
@@ -169,7 +189,8 @@ class CflFile(ScanFile):
             sampling=sampling_from(self.record, mask, {}),
             line_axis=self.line_axis if self.record else line_axis_of(mask, self.line_axis),
             geometry=self.geometry(frames),
-            source=self.source(frames),
+            source=self.source(),
+            labels=self.labels(frames),
         )
 
     def check_array(self, known: Mapping[int, Array]) -> None:

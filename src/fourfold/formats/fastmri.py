@@ -20,12 +20,13 @@ from fourfold.files.documents import plain
 from fourfold.files.hdf5 import check_dataset, is_hdf5, open_hdf5, read_dataset
 from fourfold.files.output import late_refusal
 from fourfold.formats.content import to_complex64
+from fourfold.formats.labels import label_arrays, labels_of_arrays, labels_of_axes
 from fourfold.formats.masks import acquired, as_bool, check_mask, line_axis_of, measured, merge_frames, without_empty
 from fourfold.formats.metadata import image_record, read_record, sampling_from, scan_record
 from fourfold.formats.mrd.header import Encoding, Limits, check_limits, parse_header, voxel_size, write_header
 from fourfold.formats.registry import FileFormat
-from fourfold.formats.scan_file import FrameLabels, ScanFile
-from fourfold.scan import Axis, Geometry, RawSampling, RawScan, Reconstruction, Scan
+from fourfold.formats.scan_file import ScanFile
+from fourfold.scan import Axis, FrameLabels, Geometry, RawSampling, RawScan, Reconstruction, Scan
 
 __all__ = ["FORMAT", "FastMRIFile", "write_image", "write_scan"]
 
@@ -41,9 +42,17 @@ class FastMRIFile(ScanFile):
     outside the header's encoding limits are zero padding. In a file with a mask they count as not acquired, whatever
     the mask says there. In a fully sampled file they count as sampled: the file's reference image is made with these
     zeros, and masks may then be drawn over the full width.
+
+    Parameters
+    ----------
+    path
+        The file.
+    frames_are
+        What the frames are, as in `fourfold.formats.labels.labels_of_axes`, where they are no slices.
     """
 
     format: ClassVar[str] = "fastMRI HDF5"
+    options: ClassVar[tuple[str, ...]] = ("frames_are",)
     line_axis: Axis = "kx"
 
     @classmethod
@@ -54,7 +63,7 @@ class FastMRIFile(ScanFile):
         with open_hdf5(path) as file:
             return isinstance(file.get("kspace"), h5py.Dataset)
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, frames_are: str | None = None) -> None:
         self.path = path
         with open_hdf5(path) as file:
             kspace = file["kspace"]
@@ -71,13 +80,16 @@ class FastMRIFile(ScanFile):
             xml = read_dataset(file["ismrmrd_header"], path) if "ismrmrd_header" in file else None
             header = None if xml is None else parse_header(xml, path)
             self.record = read_record(read_dataset(file["fourfold"], path), path) if "fourfold" in file else {}
+            stated = labels_of_arrays(file, lambda name: read_dataset(file[name], path), self.frames, path)
         self.encoding = header.encodings[0] if header else None
         self._check_encoding()
         self.volume = self._volume(reference_size)
         self.details = {**attributes, **(header.facts if header else {})}
         self.axes_unchecked = not self.record
-        self.labels = FrameLabels(self.frames, _label)
         self.restore(self.record)
+        self.stated_labels = stated if stated.known else self.stated_labels
+        if frames_are is not None:
+            self.stated_labels = labels_of_axes(frames_are, (self.frames,), path)
 
     def _find_reference(self, file: h5py.File) -> str | None:
         names = ["reconstruction_rss", "reconstruction_esc"]
@@ -133,6 +145,10 @@ class FastMRIFile(ScanFile):
             image_size=reference_size or (min(recon_y, ny), min(recon_x, nx)),
         )
 
+    def labels_of_format(self, frames: Sequence[int]) -> FrameLabels:
+        """Return the numbers of the slices."""
+        return FrameLabels({"slice": frames})
+
     def read(self, frames: Sequence[int]) -> RawScan:
         """Read slices; only these are loaded from the file."""
         with open_hdf5(self.path) as file:
@@ -144,13 +160,14 @@ class FastMRIFile(ScanFile):
             }
         kspace = kspace[:, None] if self.single_coil else kspace
         sampling, notes = self._find_mask(kspace, stored, frames)
-        source = self.source(frames)
+        source = self.source()
         return RawScan(
             kspace,
             sampling=sampling,
             line_axis=self.line_axis if self.record else line_axis_of(sampling.mask, self.line_axis),
             geometry=self.geometry(frames),
             source=dataclasses.replace(source, notes=(*source.notes, *notes)),
+            labels=self.labels(frames),
             **companions,
         )
 
@@ -230,12 +247,8 @@ class FastMRIFile(ScanFile):
             return np.asarray(file[self.reference_name][index], dtype=np.float32)
 
 
-def _label(index: int) -> dict[str, int]:
-    return {"slice": index}
-
-
 def write_image(path: Path, reconstruction: Reconstruction) -> None:
-    """Write fastMRI's ``reconstruction`` (slice, y, x) float32, and ``image`` complex64, ``std``, ``record`` (JSON)."""
+    """Write fastMRI's ``reconstruction`` (slice, y, x) float32, and ``image``, ``std``, labels, ``record`` (JSON)."""
     with late_refusal(path) as target, h5py.File(target, "w") as file:
         file["reconstruction"] = reconstruction.magnitude.cpu().numpy()
         file["image"] = reconstruction.image.cpu().numpy()
@@ -243,10 +256,12 @@ def write_image(path: Path, reconstruction: Reconstruction) -> None:
             file["std"] = reconstruction.std.cpu().numpy()
         # A dataset, since HDF5 limits attributes to 64 KiB.
         file["record"] = image_record(reconstruction)
+        for name, array in label_arrays(reconstruction.labels).items():
+            file[name] = array
 
 
 def write_scan(path: Path, scan: Scan) -> None:
-    """Write k-space in fastMRI's layout, with coil maps, calibration k-space, noise and the scan's record."""
+    """Write k-space in fastMRI's layout, with coil maps, calibration k-space, noise, labels and the scan's record."""
     mask = scan.mask.cpu().numpy()
     columns_alone = mask.shape[0] == 1 and bool((mask == mask[:, :1]).all())
     with late_refusal(path) as target, h5py.File(target, "w") as file:
@@ -254,6 +269,8 @@ def write_scan(path: Path, scan: Scan) -> None:
         file["mask"] = mask[0, 0] if columns_alone else mask
         file["ismrmrd_header"] = write_header(_encoding_of(scan))
         file["fourfold"] = scan_record(scan)
+        for name, numbers in label_arrays(scan.labels).items():
+            file[name] = numbers
         for name in COMPANIONS:
             array = getattr(scan, name)
             if array is not None:

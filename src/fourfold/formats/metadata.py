@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from fourfold.errors import InputError
 from fourfold.files.documents import plain
-from fourfold.scan import Geometry, Placement, RawSampling, Reconstruction, Scan
+from fourfold.scan import FrameLabels, Geometry, Placement, RawSampling, Reconstruction, Scan
 
 __all__ = ["geometry_from", "image_record", "read_record", "sampling_from", "scan_record"]
 
@@ -22,11 +22,17 @@ SAMPLING = ("kind", "seed", "target_acceleration", "details")
 
 
 def scan_record(scan: Scan) -> str:
-    """Return a scan without its arrays as JSON: geometry, sampling, source, line axis, kind of trajectory."""
+    """Return a scan without its arrays as JSON: geometry, labels, sampling, source, line axis, kind of trajectory."""
     sampling = {name: getattr(scan.sampling, name) for name in SAMPLING}
     source = {name: getattr(scan.source, name) for name in ("label", "simulated", "details", "notes")}
     geometry = dataclasses.asdict(scan.geometry)
-    record: dict[str, Any] = {"geometry": geometry, "sampling": sampling, "source": source, "line_axis": scan.line_axis}
+    record: dict[str, Any] = {
+        "geometry": geometry,
+        "labels": scan.labels.numbers,
+        "sampling": sampling,
+        "source": source,
+        "line_axis": scan.line_axis,
+    }
     if scan.trajectory is not None:
         record["trajectory"] = scan.trajectory.kind
     return json.dumps(plain(record))
@@ -46,6 +52,7 @@ def read_record(text: str | bytes, path: Path) -> dict[str, Any]:
             and isinstance(source["simulated"], bool)
             and isinstance(source["details"], dict)
             and all(isinstance(note, str) for note in source.get("notes", ()))
+            and isinstance(FrameLabels(record["labels"]), FrameLabels)
         )
     except (AttributeError, KeyError, RecursionError, TypeError, ValueError):
         intact = False
@@ -85,9 +92,9 @@ def _is_vector(value: Any, length: int) -> bool:
 
 
 def image_record(reconstruction: Reconstruction) -> str:
-    """Return how and of what an image was made, and its geometry, as JSON."""
-    record = {**reconstruction.record.summary(), "geometry": dataclasses.asdict(reconstruction.geometry)}
-    return json.dumps(plain(record))
+    """Return how and of what an image was made, its geometry and its frames' labels, as JSON."""
+    geometry, labels = dataclasses.asdict(reconstruction.geometry), reconstruction.labels.numbers
+    return json.dumps(plain({**reconstruction.record.summary(), "geometry": geometry, "labels": labels}))
 
 
 def geometry_from(record: Mapping[str, Any]) -> Geometry:

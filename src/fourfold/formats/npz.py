@@ -16,6 +16,7 @@ from fourfold.errors import InputError
 from fourfold.files.input import check_file, first_bytes
 from fourfold.files.numpy_arrays import StoredArray, array_names, is_single_array, stored_array
 from fourfold.formats.content import to_complex64
+from fourfold.formats.labels import LABEL_ARRAYS, label_arrays, labels_of_arrays, labels_of_axes
 from fourfold.formats.masks import as_bool, check_mask, line_axis_of, measured, merge_frames, without_empty
 from fourfold.formats.metadata import image_record, read_record, sampling_from, scan_record
 from fourfold.formats.registry import FileFormat
@@ -33,7 +34,18 @@ AXES = {"kspace": 4, "coil_maps": 5, "calibration_kspace": 4, "noise": 2}
 COMPANIONS = ("coil_maps", "calibration_kspace", "noise")
 # No voxel is as small along all its sides in mm; in metres those of a body's image are.
 LARGEST_IN_METRES = 5e-3
-KNOWN = ("kspace", "mask", *COMPANIONS, "maps", "line_axis", "voxel_size", "image_size", "label", "fourfold")
+KNOWN = (
+    "kspace",
+    "mask",
+    *COMPANIONS,
+    "maps",
+    "line_axis",
+    "voxel_size",
+    "image_size",
+    "label",
+    "fourfold",
+    *LABEL_ARRAYS,
+)
 WITH_TRAJECTORY = ("matrix", *POINTS, *DENSITIES)
 BLOCK_BYTES = 2**30
 # A message names so many of the arrays in a file.
@@ -44,9 +56,9 @@ class NumpyFile(ScanFile):
     """Reads ``kspace`` (ky, kx), (coil, ky, kx) or (frame, coil, ky, kx), complex64 or complex128, centred.
 
     Other arrays may be ``mask``, ``coil_maps`` (or ``maps``), ``calibration_kspace``, ``noise``, ``line_axis``,
-    ``voxel_size``, ``image_size`` and ``label``. A ``.npy`` file is k-space alone. Uncompressed arrays are mapped, so
-    that only the requested frames are read. Compressed arrays are unpacked from their beginning, and only the requested
-    frames are kept.
+    ``voxel_size``, ``image_size``, ``label``, and labels of frames such as ``frame_slice``. A ``.npy`` file is k-space
+    alone. Uncompressed arrays are mapped, so that only the requested frames are read. Compressed arrays are unpacked
+    from their beginning, and only the requested frames are kept.
 
     With a trajectory (`fourfold.formats.trajectories.read_trajectory`), k-space is (…, shot, sample) or (…, sample,
     shot): neighbouring points along a shot lie closer together than those of neighbouring shots.
@@ -59,10 +71,12 @@ class NumpyFile(ScanFile):
         File with the trajectory, where `path` has none.
     matrix
         Size (ny, nx) of a trajectory's image, where the file does not tell.
+    frames_are
+        What the frames are, as in `fourfold.formats.labels.labels_of_axes`; None where the file tells or nobody knows.
     """
 
     format: ClassVar[str] = "NumPy"
-    options: ClassVar[tuple[str, ...]] = ("trajectory", "matrix")
+    options: ClassVar[tuple[str, ...]] = ("trajectory", "matrix", "frames_are")
 
     @classmethod
     def recognises(cls, path: Path) -> bool:
@@ -79,7 +93,11 @@ class NumpyFile(ScanFile):
             return path.suffix == ".npz"
 
     def __init__(
-        self, path: Path, trajectory: str | PathLike[str] | None = None, matrix: Sequence[int] | None = None
+        self,
+        path: Path,
+        trajectory: str | PathLike[str] | None = None,
+        matrix: Sequence[int] | None = None,
+        frames_are: str | None = None,
     ) -> None:
         self.path = path
         self.names = ["kspace"] if is_single_array(path) else array_names(path)
@@ -105,6 +123,10 @@ class NumpyFile(ScanFile):
         self.label = str(self._open("label")) if "label" in self.names else None
         self.volume = Geometry(voxel_size=self._voxel_size(), image_size=self._image_size())
         self.restore(self.record)
+        stated = labels_of_arrays(self.names, self._open, self.frames, path)
+        self.stated_labels = stated if stated.known else self.stated_labels
+        if frames_are is not None:
+            self.stated_labels = labels_of_axes(frames_are, (self.frames,), path)
 
     def _find_trajectory(
         self, beside: str | PathLike[str] | None, matrix: Sequence[int] | None
@@ -202,7 +224,7 @@ class NumpyFile(ScanFile):
             if not self.record:
                 mask, notes = without_empty(mask, kspace, frames, self.path)
         mask = merge_frames(mask)
-        source = self.source(frames)
+        source = self.source()
         names = {"maps" if name == "coil_maps" and "coil_maps" not in self.names else name: name for name in COMPANIONS}
         companions: dict[str, Any] = {
             field: self._array(name, field, frames) for name, field in names.items() if name in self.names
@@ -214,6 +236,7 @@ class NumpyFile(ScanFile):
             trajectory=None if self.trajectory is None else self.trajectory.of(frames),
             geometry=self.geometry(frames),
             source=dataclasses.replace(source, notes=(*source.notes, *notes)),
+            labels=self.labels(frames),
             **companions,
         )
 
@@ -275,10 +298,11 @@ def _lower_median(numbers: Array) -> float:
 
 
 def write_image(path: Path, reconstruction: Reconstruction) -> None:
-    """Write ``image`` complex64 (frame, y, x), ``std`` where there is one, and ``record`` as JSON text."""
+    """Write ``image`` complex64 (frame, y, x), ``std`` where there is one, labels, and ``record`` as JSON text."""
     arrays = {"image": reconstruction.image.cpu().numpy(), "record": np.array(image_record(reconstruction))}
     if reconstruction.std is not None:
         arrays["std"] = reconstruction.std.cpu().numpy()
+    arrays |= label_arrays(reconstruction.labels)
     np.savez(path, **arrays)  # type: ignore[arg-type]  # the stub takes the arrays for its flag
 
 
@@ -291,6 +315,7 @@ def write_scan(path: Path, scan: Scan) -> None:
         present["matrix"] = np.array(scan.trajectory.matrix)
         if scan.trajectory.density is not None:
             present["density"] = scan.trajectory.density.cpu().numpy()
+    present |= label_arrays(scan.labels)
     np.savez(path, fourfold=np.array(scan_record(scan)), **present)
 
 

@@ -30,7 +30,8 @@ def open_scan(path: str | PathLike[str], *, check_content: bool = True, **option
     options
         Of MRD: `dataset`, the group to read; `encoding`, the index of the encoding space; `centre`, where the header's
         is wrong; `embedded`, whether calibration lines belong to the image too. Of NumPy: `trajectory`, a
-        file with the trajectory, and `matrix`, the size (ny, nx) of its image.
+        file with the trajectory, and `matrix`, the size (ny, nx) of its image. Of NumPy, cfl and fastMRI: `frames_are`,
+        the labels of the frames, such as ``slice``, ``time`` or ``slice=8,time``.
 
     Raises
     ------

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, overload
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -19,36 +19,16 @@ from fourfold.formats.orientation import axis_codes
 from fourfold.formats.stacks import find_stacks, slice_spacing
 from fourfold.formats.trajectories import extent_notes
 from fourfold.memory import array_bytes, require_memory
-from fourfold.scan import Axis, Geometry, RawScan, Scan, Source
+from fourfold.scan import Axis, FrameLabels, Geometry, RawScan, Scan, Source, check_labels
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["FrameLabels", "ScanFile"]
+__all__ = ["ScanFile"]
 
 Frames = int | slice | None
 MOST_SORTED = 100_000
 """Frames that a summary sorts into stacks."""
-
-
-class FrameLabels(Sequence[Mapping[str, int]]):
-    """The label of each frame. Labels are made on access, since a header can declare any number of frames."""
-
-    def __init__(self, frames: int, label: Callable[[int], Mapping[str, int]]) -> None:
-        self.frames, self.label = frames, label
-
-    def __len__(self) -> int:
-        return self.frames
-
-    @overload
-    def __getitem__(self, index: int) -> Mapping[str, int]: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[Mapping[str, int]]: ...
-
-    def __getitem__(self, index: int | slice) -> Mapping[str, int] | Sequence[Mapping[str, int]]:
-        chosen = range(self.frames)[index]
-        return self.label(chosen) if isinstance(chosen, int) else [self.label(each) for each in chosen]
 
 
 class ScanFile(ABC):
@@ -75,8 +55,8 @@ class ScanFile(ABC):
         For the scans' `Source`: a short name (None: the file's), and facts from the header, JSON types only.
     notes
         Sentences that the record of every image made of the file begins with, as in `Source`.
-    labels
-        What each frame is, for example ``{"slice": 3, "repetition": 0}``; None where not known.
+    stated_labels
+        Labels of all frames that the file or the user states; nothing known where they follow from the format.
     block
         Frames that one pass over the file yields at no further cost; iteration reads so many at a time.
     check_content
@@ -103,7 +83,7 @@ class ScanFile(ABC):
     simulated: bool = False
     details: dict[str, Any]
     notes: tuple[str, ...] = ()
-    labels: Sequence[Mapping[str, int]] | None = None
+    stated_labels: FrameLabels = FrameLabels()
     block: int = 1
     check_content: bool = True
     axes_unchecked: bool = False
@@ -201,13 +181,18 @@ class ScanFile(ABC):
             spacing *= abs(frames[1] - frames[0])
         return dataclasses.replace(chosen, voxel_size=(spacing, dy, dx))
 
-    def source(self, frames: Sequence[int]) -> Source:
-        """Return where these frames come from; ``details["frames"]`` labels each of them."""
-        details = dict(self.details)
-        if self.labels is not None:
-            details["frames"] = [dict(self.labels[index]) for index in frames]
+    def labels(self, frames: Sequence[int]) -> FrameLabels:
+        """Return what these frames are."""
+        return self.stated_labels.select(frames) if self.stated_labels.known else self.labels_of_format(frames)
+
+    def labels_of_format(self, frames: Sequence[int]) -> FrameLabels:  # noqa: ARG002  # most formats tell something
+        """Return what these frames are by the format's own rules, made on request: a header can declare any number."""
+        return FrameLabels()
+
+    def source(self) -> Source:
+        """Return where the frames come from."""
         label = self.path.stem if self.label is None else self.label
-        return Source(str(self.path), self.format, label, self.simulated, details, self.notes)
+        return Source(str(self.path), self.format, label, self.simulated, dict(self.details), self.notes)
 
     def restore(self, record: Mapping[str, Any]) -> None:
         """Set what `scan_record` wrote into a file by fourfold; nothing where `record` is empty."""
@@ -217,10 +202,10 @@ class ScanFile(ABC):
             self.label, self.simulated = source["label"], source["simulated"]
             self.details = dict(source["details"])
             self.notes = tuple(source.get("notes", ()))
-            labels = self.details.pop("frames", None)
             # These number the frames of another file; in this one they count from 0.
             self.details.pop("file_frames", None)
-            self.labels = labels if labels and len(labels) == self.frames else None
+            self.stated_labels = FrameLabels(record["labels"])
+            check_labels(self.stated_labels, self.frames)
 
     def raw_reference(self, index: int) -> npt.NDArray[np.float32] | None:  # noqa: ARG002  # most formats carry none
         """Return the image of frame `index` that came with the file, float32 (y, x), or None."""
@@ -335,6 +320,7 @@ class ScanFile(ABC):
             "bytes": self.path.stat().st_size,
             "dtype": self.dtype,
             "frames": self.frames,
+            "frames_by_label": self._count_labels(),
             "coils": self.coils,
             "matrix": list(self.matrix),
             "image_size": list(geometry.image_size or self.matrix),
@@ -351,9 +337,15 @@ class ScanFile(ABC):
             "details": self.details,
         }
 
+    def _count_labels(self) -> dict[str, int] | None:
+        """Return how many slices, phases and so on there are, None where that is not known, or of too many frames."""
+        return self.labels(range(self.frames)).counts or None if self.frames <= MOST_SORTED else None
+
     def _count_stacks(self) -> int | None:
         """Return the number of stacks; None of files with too many frames to sort."""
-        return len(find_stacks(self.volume, self.labels, self.frames)) if self.frames <= MOST_SORTED else None
+        if self.frames > MOST_SORTED:
+            return None
+        return len(find_stacks(self.volume, self.labels(range(self.frames)), self.frames))
 
     def __repr__(self) -> str:
         ny, nx = self.matrix

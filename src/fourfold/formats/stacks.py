@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from operator import mul
-from typing import Any
 
 import numpy as np
 
 from fourfold.memory import require_memory
-from fourfold.scan import PLACE_LABELS, Geometry, Placement, Reconstruction, Record, common_details, mean_scale
+from fourfold.scan import (
+    PLACES,
+    FrameLabels,
+    Geometry,
+    Placement,
+    Reconstruction,
+    Record,
+    common_details,
+    mean_scale,
+)
 
-__all__ = ["TURN", "Labels", "Stack", "find_stacks", "slice_spacing", "split_stacks"]
-
-Labels = Sequence[Mapping[str, Any]] | None
+__all__ = ["TURN", "Stack", "find_stacks", "slice_spacing", "split_stacks"]
 
 DEVIATION = 0.1
 """How far a slice may lie beside its place in a stack, as a part of the smallest side of a voxel."""
@@ -34,7 +40,10 @@ class Stack:
     """Frames that one volume can hold."""
 
     rows: tuple[tuple[int, ...], ...]
-    """Indices of its frames: a row for each time that its slices were imaged, in the order of their positions."""
+    """Indices of its frames: a row for each time that its slices were imaged, in the order of their positions.
+
+    Rows are in the order of their labels, so that contrasts change faster than phases, and these than repetitions.
+    """
     spacing: float | None
     """Distance of neighbouring slices in mm; None of a single slice, and where positions are not known."""
 
@@ -44,7 +53,7 @@ class Stack:
         return [frame for row in self.rows for frame in row]
 
 
-def find_stacks(geometry: Geometry, labels: Labels, frames: int) -> list[Stack]:
+def find_stacks(geometry: Geometry, labels: FrameLabels, frames: int) -> list[Stack]:
     """Sort frames into stacks by their placements, or by their labels where positions are not known.
 
     Slices that are parallel, equidistant and not shifted sideways are one stack, also where all of them were imaged
@@ -55,12 +64,11 @@ def find_stacks(geometry: Geometry, labels: Labels, frames: int) -> list[Stack]:
     geometry
         Size and place of the frames.
     labels
-        What each frame is, as in `ScanFile.labels`; None where not known.
+        What each frame is.
     frames
         Their number.
     """
     require_memory(frames * FRAME_BYTES, f"Sorting {frames} frames into stacks", "choose a part of the frames")
-    labels = labels if labels and len(labels) == frames else None
     tolerance = DEVIATION * min((size for size in geometry.voxel_size if size is not None), default=SMALL)
     columns = _columns(geometry.placements, tolerance) or [0] * frames
     known = _heights(geometry.placements, columns)
@@ -68,7 +76,7 @@ def find_stacks(geometry: Geometry, labels: Labels, frames: int) -> list[Stack]:
     volumes: dict[Hashable, list[int]] = defaultdict(list)
     counts: dict[Hashable, int] = defaultdict(int)
     for frame in range(frames):
-        time = () if labels is None else _time(labels[frame])
+        time = _time(labels, frame)
         # A frame that was imaged again, without a label for it, belongs to a separate time.
         again = counts[columns[frame], time, heights[frame]]
         counts[columns[frame], time, heights[frame]] += 1
@@ -77,20 +85,21 @@ def find_stacks(geometry: Geometry, labels: Labels, frames: int) -> list[Stack]:
     for volume in volumes.values():
         for row in _equidistant(sorted(volume, key=heights.__getitem__), heights, tolerance):
             rows[columns[row[0]], tuple(heights[frame] for frame in row)].append(row)
+    for group in rows.values():
+        group.sort(key=lambda row: _time(labels, row[0]))
     stacks = [Stack(tuple(group), _spacing(heights, group[0]) if known else None) for group in rows.values()]
     return sorted(stacks, key=lambda stack: stack.frames[0])
 
 
-def slice_spacing(geometry: Geometry, labels: Labels = None) -> float | None:
+def slice_spacing(geometry: Geometry, labels: FrameLabels | None = None) -> float | None:
     """Return the distance of neighbouring slices in mm where all frames are one stack of several, else None."""
-    stacks = find_stacks(geometry, labels, len(geometry.placements))
+    stacks = find_stacks(geometry, labels or FrameLabels(), len(geometry.placements))
     return stacks[0].spacing if len(stacks) == 1 else None
 
 
 def split_stacks(reconstruction: Reconstruction) -> list[tuple[Reconstruction, int]]:
     """Return a reconstruction's stacks, slices fastest, each with the number of its slices."""
-    labels = reconstruction.record.source.get("details", {}).get("frames")
-    stacks = find_stacks(reconstruction.geometry, labels, len(reconstruction.image))
+    stacks = find_stacks(reconstruction.geometry, reconstruction.labels, len(reconstruction.image))
     return [(_part(reconstruction, stack), len(stack.rows[0])) for stack in stacks]
 
 
@@ -111,19 +120,16 @@ def _part(reconstruction: Reconstruction, stack: Stack) -> Reconstruction:
             placements=tuple(geometry.placements[frame] for frame in frames) if geometry.placements else (),
         ),
         record=_part_of_record(reconstruction.record, frames),
+        labels=reconstruction.labels.select(frames),
     )
 
 
 def _part_of_record(record: Record, frames: Sequence[int]) -> Record:
     """Return the record with what it says of these frames; seconds and iterations stay those of all frames."""
-    source = dict(record.source)
-    if source.get("details", {}).get("frames"):
-        labels = source["details"]["frames"]
-        source["details"] = {**source["details"], "frames": [labels[frame] for frame in frames]}
     if not record.by_frame:
-        return replace(record, source=source)
+        return record
     chosen = tuple(record.by_frame[frame] for frame in frames)
-    return replace(record, source=source, by_frame=chosen, scale=mean_scale(chosen), details=common_details(chosen))
+    return replace(record, by_frame=chosen, scale=mean_scale(chosen), details=common_details(chosen))
 
 
 def _columns(placements: Sequence[Placement], tolerance: float) -> list[int]:
@@ -173,22 +179,24 @@ def _merge(heights: Sequence[float], tolerance: float) -> list[float]:
     return merged
 
 
-def _ranks(labels: Labels, frames: int) -> list[float]:
+def _ranks(labels: FrameLabels, frames: int) -> list[float]:
     """Return the places of frames in their order, counted from 0: by their labels, else one after another."""
-    if labels is None:
+    if not labels.known:
         return [float(frame) for frame in range(frames)]
-    places = [(label.get("slice", 0), label.get(_place(label), 0)) for label in labels]
+    unknown = (0,) * frames
+    places = list(zip(labels.numbers.get("slice", unknown), labels.numbers.get(_place(labels), unknown), strict=True))
     order = {place: float(rank) for rank, place in enumerate(sorted(set(places)))}
     return [order[place] for place in places]
 
 
-def _place(label: Mapping[str, Any]) -> str:
-    return next((name for name in PLACE_LABELS if name in label), "")
+def _place(labels: FrameLabels) -> str:
+    return next((name for name in PLACES if name in labels.numbers), "")
 
 
-def _time(label: Mapping[str, Any]) -> Hashable:
-    """Return a label without the place: what distinguishes times, and slabs of partitions."""
-    return tuple((name, value) for name, value in label.items() if name != _place(label))
+def _time(labels: FrameLabels, frame: int) -> tuple[int, ...]:
+    """Return the labels but for the place, the slowest first: what distinguishes times, and slabs of partitions."""
+    place = _place(labels)
+    return tuple(values[frame] for name, values in reversed([*labels.numbers.items()]) if name != place)
 
 
 def _equidistant(frames: Sequence[int], heights: Sequence[float], tolerance: float) -> Iterator[tuple[int, ...]]:

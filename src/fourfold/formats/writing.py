@@ -16,8 +16,9 @@ import numpy as np
 from fourfold.errors import InputError, as_path, check_type
 from fourfold.files.output import atomically, check_target, refusals_explained, suffix_of, write_buffer
 from fourfold.formats.registry import file_formats, format_of_suffix, image_suffixes, image_writers, scan_writers
-from fourfold.formats.stacks import Labels, find_stacks
+from fourfold.formats.stacks import find_stacks
 from fourfold.scan import (
+    FrameLabels,
     FrameRecord,
     Geometry,
     Reconstruction,
@@ -52,7 +53,7 @@ def check_writable(path: str | PathLike[str], suffixes: Sequence[str] | None = N
     return check_target(path, image_suffixes() if suffixes is None else suffixes)
 
 
-def image_paths(path: Path, geometry: Geometry, labels: Labels, frames: int) -> list[Path]:
+def image_paths(path: Path, geometry: Geometry, labels: FrameLabels, frames: int) -> list[Path]:
     """Return the files that `save` writes for frames of such a geometry: of NIfTI one for each of their stacks.
 
     Parameters
@@ -99,8 +100,7 @@ def save(reconstruction: Reconstruction, path: str | PathLike[str], *, replace: 
 
 def paths_of(reconstruction: Reconstruction, path: Path) -> list[Path]:
     """Return the files that `save` writes for this reconstruction."""
-    labels = reconstruction.record.source.get("details", {}).get("frames")
-    return image_paths(path, reconstruction.geometry, labels, len(reconstruction.image))
+    return image_paths(path, reconstruction.geometry, reconstruction.labels, len(reconstruction.image))
 
 
 def save_scan(scan: Scan, path: str | PathLike[str]) -> Path:
@@ -237,6 +237,7 @@ def join(parts: Sequence[Reconstruction]) -> Reconstruction:
         geometry=dataclasses.replace(
             first.geometry, placements=tuple(chain.from_iterable(placements)) if all(placements) else ()
         ),
+        labels=FrameLabels.join([part.labels for part in parts]),
         std=torch.cat(stds) if len(stds) == len(parts) else None,
         record=dataclasses.replace(
             first.record,
@@ -254,7 +255,7 @@ def join(parts: Sequence[Reconstruction]) -> Reconstruction:
 
 def _by_frame(part: Reconstruction) -> tuple[FrameRecord, ...]:
     record = part.record
-    whole = FrameRecord(record.iterations, record.scale, record.details)
+    whole = FrameRecord(record.iterations, record.scale, record.details, record.notes)
     return record.by_frame or (whole,) * len(part.image)
 
 
@@ -262,7 +263,4 @@ def _join_sources(records: Sequence[Record]) -> dict[str, Any]:
     source = dict(records[0].source)
     each = [record.source.get("details", {}) for record in records]
     details = {name: fact for name, fact in each[0].items() if all(other.get(name) == fact for other in each)}
-    labels = [facts.get("frames") for facts in each]
-    if all(labels):
-        details["frames"] = [label for part in labels for label in part]
     return {**source, "details": details} if details else source

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from fourfold.errors import InputError, check_type
 from fourfold.operators.fourier import ifft
-from fourfold.scan import Geometry, Placement, Reconstruction, Sampling, Scan, Source
+from fourfold.scan import FrameLabels, Geometry, Placement, Reconstruction, Sampling, Scan, Source
 
 __all__ = ["join_volume", "split_volume"]
 
@@ -57,7 +57,8 @@ def split_volume(kspace: Tensor, geometry: Geometry | None = None, source: Sourc
     for coil, samples in enumerate(kspace):
         frames[:, coil] = ifft(samples, axes=(-1,)).permute(2, 1, 0)
     placed = _along_readout(geometry or Geometry(), nz, nx)
-    return Scan(frames, Sampling(lines.mT[None]), geometry=placed, source=source or Source())
+    labels = FrameLabels({"readout": range(nx)})
+    return Scan(frames, Sampling(lines.mT[None]), geometry=placed, source=source or Source(), labels=labels)
 
 
 def join_volume(reconstruction: Reconstruction) -> Tensor:

@@ -34,6 +34,7 @@ def time_average(scan: Scan) -> Scan:
         coil_maps=_mean(scan.coil_maps),
         calibration_kspace=_mean(scan.calibration_kspace),
         geometry=scan.geometry.part(0, 1),
+        labels=scan.labels.in_common,
     )
 
 
@@ -45,6 +46,7 @@ def _joined_shots(scan: Scan, trajectory: Trajectory) -> Scan:
         coil_maps=_mean(scan.coil_maps),
         calibration_kspace=_mean(scan.calibration_kspace),
         geometry=scan.geometry.part(0, 1),
+        labels=scan.labels.in_common,
         trajectory=trajectory.joined(scan.frames),
     )
 

@@ -13,10 +13,10 @@ from pydantic import ValidationError
 
 from fourfold.errors import InputError, explain_settings
 from fourfold.methods.method_settings import MethodSettings
-from fourfold.methods.series import TIMES, Series, find_series, has_series
+from fourfold.methods.series import Series, find_series, why_no_series
 from fourfold.methods.side_by_side import solve_side_by_side
 from fourfold.methods.solution import Solution, reconstruction_of
-from fourfold.scan import Reconstruction, Scan, check_scan
+from fourfold.scan import TIMES, Reconstruction, Scan, check_scan
 
 __all__ = ["Family", "Method", "Progress", "Scope", "Solution"]
 
@@ -115,7 +115,7 @@ class Method(MethodSettings, ABC):
     @classmethod
     def suits(cls, scan: Scan) -> bool:
         """Return whether comparisons of all methods take it: those for series where the frames of `scan` are one."""
-        return cls.scope == "frame" or has_series(scan, cls.series_along)
+        return cls.scope == "frame" or not why_no_series(scan, cls.series_along)
 
     def frames_at_once(self, scan: Scan) -> int:  # noqa: ARG002  # most methods take one
         """Return how many frames `solve` is given at a time."""

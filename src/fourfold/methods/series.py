@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 from fourfold.errors import InputError
-from fourfold.scan import PLACE_LABELS, Scan
+from fourfold.scan import CONTRASTS, PLACES, FrameLabels, Scan
 
-__all__ = ["CONTRASTS", "TIMES", "Series", "find_series", "has_series"]
-
-TIMES = ("phase", "time", "time2", "repetition", "repeat")
-"""Labels that count times, the preferred one first: phases of the heart before repetitions of the whole cycle."""
-CONTRASTS = ("contrast", "echo")
-"""Labels that count echoes or other contrasts of one slice."""
+__all__ = ["Series", "find_series", "why_no_series"]
 
 
 @dataclass(frozen=True)
@@ -26,13 +21,20 @@ class Series:
     """What a reader must know of them."""
 
 
-def has_series(scan: Scan, along: Sequence[str]) -> bool:
-    """Return whether a method for series along these labels takes `scan`; see `find_series`."""
-    try:
-        find_series(scan, "", along)
-    except InputError:
-        return False
-    return True
+def why_no_series(scan: Scan, along: Sequence[str]) -> str:
+    """Return why the frames of a scan form no series along any of these labels; empty where they do."""
+    labels = scan.labels
+    if scan.frames == 1:
+        return "The scan has a single frame"
+    if not labels.known:
+        return ""
+    axis = _axis(scan, along)
+    if axis is None:
+        return _what_varies(labels, scan.frames)
+    short = next((frames[0] for frames in _groups(scan, axis) if len(frames) == 1), None)
+    if short is None:
+        return ""
+    return f"Frame {short} ({labels.words(short)}) is the only one along {axis} of its series"
 
 
 def find_series(scan: Scan, method: str, along: Sequence[str]) -> Series:
@@ -55,77 +57,63 @@ def find_series(scan: Scan, method: str, along: Sequence[str]) -> Series:
     InputError
         When there is a single frame, no label of time varies, or a series would have a single frame.
     """
-    if scan.frames == 1:
-        raise InputError(
-            f"The scan has a single frame; '{method}' works on what frames have in common: choose a method "
-            "for single frames such as 'tv' or 'wavelet'."
-        )
-    labels = _labels(scan)
-    if labels is None:
-        note = f"The data does not say what its {scan.frames} frames are; '{method}' took them for one slice in time."
-        return Series((tuple(range(scan.frames)),), (note,))
-    axis = _axis(labels, along)
+    why = why_no_series(scan, along)
+    if why:
+        advice, shared = _advice(scan, along), "frames" if scan.frames == 1 else "the frames of one slice"
+        raise InputError(f"{why}; '{method}' works on what {shared} have in common: {advice}.")
+    axis = _axis(scan, along)
     if axis is None:
-        raise InputError(_refusal(labels, method))
-    groups: dict[Hashable, list[int]] = {}
-    for frame, label in enumerate(labels):
-        groups.setdefault(_without(label, axis), []).append(frame)
-    short = next((frames[0] for frames in groups.values() if len(frames) == 1), None)
-    if short is not None:
-        raise InputError(
-            f"Frame {short} ({_words(labels[short])}) is the only one along {axis} of its series; '{method}' works on "
-            "what frames have in common: leave it out with --frames, or choose a method for single frames such as 'tv'."
+        note = (
+            f"The data does not say what its {scan.frames} frames are; '{method}' took them for one slice in time "
+            "(--frames-are slice, or Python's frames_are='slice', says that they are slices)."
         )
-    in_order = [tuple(sorted(frames, key=lambda frame: labels[frame].get(axis, 0))) for frames in groups.values()]
+        return Series((tuple(range(scan.frames)),), (note,))
+    times = scan.labels.numbers[axis]
+    in_order = tuple(tuple(sorted(frames, key=times.__getitem__)) for frames in _groups(scan, axis))
     if len(in_order) == 1:
-        return Series(tuple(in_order))
+        return Series(in_order)
+    others = [name for name in scan.labels.varying if name != axis]
     note = (
         f"'{method}' reconstructed {len(in_order)} series along {axis} of {scan.frames} frames, each on its own: one "
-        f"for each {' and '.join(_varying(labels, axis))}."
+        f"for each {' and '.join(others)}."
     )
-    return Series(tuple(in_order), (note,))
+    return Series(in_order, (note,))
 
 
-def _labels(scan: Scan) -> Sequence[Mapping[str, int]] | None:
-    """Return what each frame is, None where the scan does not say."""
-    labels = scan.source.details.get("frames") or ()
-    return labels if len(labels) == scan.frames else None
+def _groups(scan: Scan, axis: str) -> list[list[int]]:
+    """Return the frames that agree in all labels but one."""
+    groups: dict[Hashable, list[int]] = {}
+    for frame in range(scan.frames):
+        groups.setdefault(scan.labels.without(frame, (axis,)), []).append(frame)
+    return list(groups.values())
 
 
-def _axis(labels: Sequence[Mapping[str, int]], along: Sequence[str]) -> str | None:
+def _axis(scan: Scan, along: Sequence[str]) -> str | None:
     """Return the first label of `along` that differs between frames which agree in all others, None without one."""
     for name in along:
-        times: dict[Hashable, set[int | None]] = {}
-        for label in labels:
-            times.setdefault(_without(label, name), set()).add(label.get(name))
-        if any(len(values) > 1 for values in times.values()):
-            return name
+        if name in scan.labels.varying:
+            others = {scan.labels.without(frame, (name,)) for frame in range(scan.frames)}
+            if len(others) < len({scan.labels.without(frame, ()) for frame in range(scan.frames)}):
+                return name
     return None
 
 
-def _without(label: Mapping[str, int], name: str) -> Hashable:
-    return tuple(sorted((other, value) for other, value in label.items() if other != name))
+def _what_varies(labels: FrameLabels, frames: int) -> str:
+    """Return what frames are that are no series in time: slices, echoes, or whatever varies."""
+    varying = labels.varying
+    if not set(varying) & set(PLACES):
+        return f"The {frames} frames differ in {' and '.join(varying) or 'nothing'} and not in time"
+    not_places = [name for name in labels.numbers if name not in PLACES]
+    count = len({labels.without(frame, not_places) for frame in range(frames)})
+    return f"The {frames} frames lie at {count} places (slices or partitions) and not at several times"
 
 
-def _varying(labels: Sequence[Mapping[str, int]], axis: str) -> list[str]:
-    names = dict.fromkeys(name for label in labels for name in label)
-    return [name for name in names if name != axis and len({label.get(name) for label in labels}) > 1]
-
-
-def _words(label: Mapping[str, int]) -> str:
-    return ", ".join(f"{name} {value}" for name, value in label.items())
-
-
-def _refusal(labels: Sequence[Mapping[str, int]], method: str) -> str:
-    """Return why frames are no series in time: they are slices, echoes, or whatever varies."""
-    varying = _varying(labels, "")
-    places = [name for name in varying if name in PLACE_LABELS]
-    if places:
-        count = len({tuple(label.get(name) for name in PLACE_LABELS) for label in labels})
-        found = f"The {len(labels)} frames lie at {count} places (slices or partitions) and not at several times"
-    else:
-        found = f"The {len(labels)} frames differ in {' and '.join(varying) or 'nothing'} and not in time"
-    advice = "choose a method for single frames such as 'tv' or 'wavelet', or save a series in time as .npz"
-    if set(varying) & set(CONTRASTS):
-        advice += "; 'locally-low-rank' takes contrasts too"
-    return f"{found}; '{method}' works on what the frames of one slice have in common: {advice}."
+def _advice(scan: Scan, along: Sequence[str]) -> str:
+    advice = "choose a method for single frames such as 'tv' or 'wavelet'"
+    if scan.frames == 1:
+        return advice
+    if _axis(scan, along) is not None:
+        return f"leave this frame out with --frames, or {advice}"
+    if set(scan.labels.varying) & set(CONTRASTS):
+        advice += ", or 'locally-low-rank' for series of contrasts"
+    return f"{advice}, or, where frames of an npz, cfl or fastMRI file are a series, say so with --frames-are time"

@@ -79,6 +79,7 @@ def reconstruction_of(
         members=cut(_members(solutions, len(image))),
         before_data_consistency=cut(joined(before)) if before else None,
         geometry=scan.geometry.part(0, len(image)),
+        labels=scan.labels.select(range(len(image))),
     )
 
 
@@ -91,7 +92,7 @@ def _record(
     places: Sequence[int],
 ) -> Record:
     by_frame = [
-        FrameRecord(solution.iterations, solution.scale, solution.details)
+        FrameRecord(solution.iterations, solution.scale, solution.details, tuple(dict.fromkeys(solution.notes)))
         for solution in solutions
         for _ in _frames(solution.image)
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import platform
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
 
@@ -52,10 +52,10 @@ def contents(results: Results, gallery: Gallery, box: Box) -> dict[str, Any]:
         "orientation_known": bool(results.geometry.placements),
         "frames": gallery.shape[0],
         "frame_numbers": frames.tolist(),
-        "first_frame": int(frames[start]),
+        "first_frame": results.frame_name(int(frames[start])),
         "amplifications": AMPLIFICATIONS,
         "panels": _panels(results, gallery, int(frames[start])),
-        "profiles": _profiles(results, gallery) if gallery.shape[0] > 1 else None,
+        "profiles": _profiles(results, gallery, int(frames[start])) if gallery.shape[0] > 1 else None,
         "ensembles": ensembles(results, gallery, int(frames[start])),
         "metrics": results.metrics,
         "rows": _rows(results),
@@ -65,7 +65,7 @@ def contents(results: Results, gallery: Gallery, box: Box) -> dict[str, Any]:
         "same_sampling": alike,
         "sampling": pairs(samplings[0]),
         "records": [
-            _record(label, record, own_sampling=not alike)
+            _record(label, record, results, own_sampling=not alike)
             for label, record in zip(results.labels, results.records, strict=True)
         ],
         "provenance": _provenance(results, gallery),
@@ -104,7 +104,6 @@ def _data(
     return {
         "size": gallery.shape[1:],
         "frames": frames.tolist(),
-        "frame_count": gallery.shape[0],
         "start": start,
         "reference": gallery.has_reference,
         "window": gallery.window(),
@@ -125,9 +124,13 @@ def _data(
 
 
 def _place(results: Results, gallery: Gallery, frames: NDArray[np.int64]) -> dict[str, Any]:
-    """Return what the scripts need to draw a scale bar and the patient's sides, None for what is not known."""
+    """Return what the scripts need to name frames and to draw a scale bar and the patient's sides, None if unknown."""
     edges = results.edges
-    return {"pixel": gallery.pixel_size, "edges": edges and [edges[frame] for frame in frames]}
+    return {
+        "names": [results.frame_name(frame) for frame in frames.tolist()],
+        "pixel": gallery.pixel_size,
+        "edges": edges and [edges[frame] for frame in frames],
+    }
 
 
 def _facts(results: Results, gallery: Gallery, chosen: int) -> list[tuple[str, str]]:
@@ -137,8 +140,12 @@ def _facts(results: Results, gallery: Gallery, chosen: int) -> list[tuple[str, s
     facts = [("Data", source.get("label") or source.get("path") or "unnamed"), ("Image", f"{ny} × {nx}")]
     facts.append(("Pixel", _millimetres(gallery.pixel_size)))
     facts.append(("Orientation", _distinct(plane_name, results)))
+    counts = " × ".join(f"{name} {count}" for name, count in results.frame_labels.counts.items() if count > 1)
     if total > 1:
-        facts.append(("Frames", str(total) if chosen == total else f"{total}, of which {chosen} are shown"))
+        shown = "" if chosen == total else f", of which {chosen} are shown"
+        facts.append(("Frames", str(total) + (f" ({counts})" if counts else "") + shown))
+    elif results.frame_labels.known:
+        facts.append(("Frame", results.frame_labels.words(0)))
     if results.scan:
         facts.append(("Coils", str(results.scan.coils)))
     samplings = dict.fromkeys(sampling_words(record.sampling) for record in results.records)
@@ -175,10 +182,11 @@ def _panels(results: Results, gallery: Gallery, frame: int) -> list[dict[str, st
     ]
 
 
-def _profiles(results: Results, gallery: Gallery) -> dict[str, Any]:
-    """Return one column of every image over all frames (y, frame), and its errors: where the frames differ most."""
-    column, factor = gallery.column_with_most_motion(), gallery.amplification()
-    profiles = [image[:, :, column].T for image in gallery.images]
+def _profiles(results: Results, gallery: Gallery, frame: int) -> dict[str, Any]:
+    """Return one column of every image over the frames of a series (y, frame), where they differ most, and errors."""
+    frames = results.series_at(frame)
+    column, factor = gallery.column_with_most_motion(frames), gallery.amplification()
+    profiles = [image[frames][:, :, column].T for image in gallery.images]
     panels = [
         {"label": caption, "still": still(profile, *gallery.window()), "error": None}
         for caption, profile in zip(results.captions, profiles, strict=True)
@@ -186,7 +194,14 @@ def _profiles(results: Results, gallery: Gallery) -> dict[str, Any]:
     if gallery.has_reference:
         for panel, profile in zip(panels[1:], profiles[1:], strict=True):
             panel["error"] = still(np.abs(profile - profiles[0]), 0, 100 / factor)
-    return {"column": column, "amplification": factor, "panels": panels}
+    shared = results.frame_labels.select(frames).in_common
+    return {
+        "column": column,
+        "frames": len(frames),
+        "series": shared.words(0) if len(frames) < gallery.shape[0] else "",
+        "amplification": factor,
+        "panels": panels,
+    }
 
 
 def _rows(results: Results) -> list[dict[str, Any]]:
@@ -228,7 +243,7 @@ def _kspace_stills(scan: Scan, codes: NDArray[np.uint8]) -> dict[str, Any]:
     }
 
 
-def _record(label: str, record: Record, own_sampling: bool) -> dict[str, Any]:
+def _record(label: str, record: Record, results: Results, own_sampling: bool) -> dict[str, Any]:
     """Return one method's account."""
     made = {
         "method": record.method,
@@ -236,6 +251,7 @@ def _record(label: str, record: Record, own_sampling: bool) -> dict[str, Any]:
         "iterations": record.iterations,
         "intensity scale": record.scale,
     }
+    shared = set.intersection(*(set(frame.notes) for frame in record.by_frame)) if record.by_frame else set()
     return {
         "label": label,
         "notes": record.notes,
@@ -243,14 +259,24 @@ def _record(label: str, record: Record, own_sampling: bool) -> dict[str, Any]:
         "settings": pairs(record.settings),
         "sampling": pairs(record.sampling) if own_sampling else [],
         "details": pairs({name: _without_curves(fact) for name, fact in record.details.items()}),
-        "by_frame": pairs({f"frame {place}": _frame(frame) for place, frame in enumerate(record.by_frame)}),
+        "by_frame": pairs(
+            {_numbered(place, results): _frame(frame, shared) for place, frame in enumerate(record.by_frame)}
+        ),
     }
 
 
-def _frame(frame: FrameRecord) -> dict[str, Any]:
-    """Return what a page says of one frame of several that were reconstructed one by one."""
+def _numbered(frame: int, results: Results) -> str:
+    """Return the name of a frame with its number from 0 on, as notes have it."""
+    words = results.frame_labels.words(frame)
+    return f"frame {frame}" + (f" ({words})" if words else "")
+
+
+def _frame(frame: FrameRecord, shared: Collection[str]) -> dict[str, Any]:
+    """Return what a page says of one frame of several: all but the notes that they share."""
     details = {name: _without_curves(fact) for name, fact in frame.details.items()}
-    return {"iterations": frame.iterations, "intensity scale": frame.scale, **details}
+    own = [note for note in frame.notes if note not in shared]
+    notes = {"notes": " ".join(own)} if own else {}
+    return {"iterations": frame.iterations, "intensity scale": frame.scale, **details, **notes}
 
 
 def _without_curves(fact: Any) -> Any:

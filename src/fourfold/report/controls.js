@@ -35,7 +35,7 @@ function showState() {
   element("zoom-value").textContent = `${Math.round(view.zoom * 100)} %`;
   if (element("frame")) {
     element("frame").value = view.frame;
-    element("frame-value").textContent = `${page.frames[view.frame] + 1} of ${page.frame_count}`;
+    element("frame-value").textContent = page.names[view.frame];
   }
   element("map").value = view.map;
   element("amplification").value = view[amplified()];

@@ -139,9 +139,9 @@ class Gallery:
         y, x = np.unravel_index(int(np.argmax(score)), score.shape)
         return Box(int(y), int(x), height, width)
 
-    def column_with_most_motion(self) -> int:
-        """Return the column of the first image in which the frames differ most."""
-        deviation = self.images[0].std(axis=0).sum(axis=0)
+    def column_with_most_motion(self, frames: Sequence[int]) -> int:
+        """Return the column of the first image in which these frames differ most."""
+        deviation = self.images[0][list(frames)].std(axis=0).sum(axis=0)
         return int(np.argmax(ndimage.gaussian_filter1d(deviation, BEAM)))
 
     def _detail_size(self) -> tuple[int, int]:

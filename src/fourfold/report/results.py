@@ -15,7 +15,7 @@ from fourfold.methods.registry import methods
 from fourfold.metrics import Metric
 from fourfold.report.pictures import Gallery
 from fourfold.report.wording import labels
-from fourfold.scan import Geometry, Reconstruction, Record, Scan
+from fourfold.scan import TIMES, FrameLabels, Geometry, Reconstruction, Record, Scan
 from fourfold.studies import Comparison
 from fourfold.studies.ensemble import EnsembleScores
 
@@ -39,7 +39,7 @@ class Results:
     omitted
         Name of each metric that does not suit the reference, with the sentence that says why.
     failures
-        Title of each method that the data refused, with the sentence that says why.
+        Titles of the methods that the data does not suit, with the sentence that says why.
     scan
         The scan from which the images were made, or None where it is not at hand.
     ensembles
@@ -82,7 +82,7 @@ class Results:
             results.reference,
             results.reference_name,
             results.omitted,
-            tuple((_title(name), sentence) for name, sentence in results.failures),
+            tuple(results.grouped_failures(_title)),
             results.scan,
             tuple(entry.ensemble for entry in results.entries),
         )
@@ -117,6 +117,25 @@ class Results:
     def geometry(self) -> Geometry:
         """Size and place of the images."""
         return self.reconstructions[0].geometry
+
+    @property
+    def frame_labels(self) -> FrameLabels:
+        """What the frames are."""
+        return self.reconstructions[0].labels
+
+    def frame_name(self, frame: int) -> str:
+        """Return the name of one frame: its number in the image, counted from 1, and its labels where known."""
+        total, words = len(self.reconstructions[0].image), self.frame_labels.words(frame)
+        return f"{frame + 1} of {total}" + (f" ({words})" if words else "")
+
+    def series_at(self, frame: int) -> list[int]:
+        """Return the frames that differ from this one in time alone, in their order; all where no time is known."""
+        labels, every = self.frame_labels, list(range(len(self.reconstructions[0].image)))
+        axis = next((name for name in TIMES if name in labels.varying), None)
+        if axis is None:
+            return every
+        series = [each for each in every if labels.without(each, (axis,)) == labels.without(frame, (axis,))]
+        return sorted(series, key=labels.numbers[axis].__getitem__) if len(series) > 1 else every
 
     @property
     def turned(self) -> bool:

@@ -1,6 +1,7 @@
 """The two values that every method works on: `Scan` in, `Reconstruction` out."""
 
-from fourfold.scan.geometry import PLACE_LABELS, Geometry, Placement, Vector
+from fourfold.scan.frame_labels import CONTRASTS, LABELS, PLACES, TIMES, FrameLabels, check_labels
+from fourfold.scan.geometry import Geometry, Placement, Vector
 from fourfold.scan.raw_sampling import Axis, RawSampling, centre_slice, crop_centre, find_acquired
 from fourfold.scan.raw_scan import AnyScan, RawScan, Source
 from fourfold.scan.reconstruction import FrameRecord, Reconstruction, Record, common_details, mean_scale
@@ -8,9 +9,13 @@ from fourfold.scan.scan import Sampling, Scan, acquired_samples, check_scan
 from fourfold.scan.trajectory import RawTrajectory, Trajectory
 
 __all__ = [
-    "PLACE_LABELS",
+    "CONTRASTS",
+    "LABELS",
+    "PLACES",
+    "TIMES",
     "AnyScan",
     "Axis",
+    "FrameLabels",
     "FrameRecord",
     "Geometry",
     "Placement",
@@ -26,6 +31,7 @@ __all__ = [
     "Vector",
     "acquired_samples",
     "centre_slice",
+    "check_labels",
     "check_scan",
     "common_details",
     "crop_centre",

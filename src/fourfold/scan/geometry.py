@@ -9,12 +9,10 @@ from dataclasses import dataclass
 
 from fourfold.errors import InputError
 
-__all__ = ["PLACE_LABELS", "Geometry", "Placement", "Vector", "check_placements"]
+__all__ = ["Geometry", "Placement", "Vector", "check_placements"]
 
 Vector = tuple[float, float, float]
 """Coordinates or a direction along DICOM's patient axes: left, posterior, superior."""
-PLACE_LABELS = ("partition", "readout", "slice")
-"""Labels of a frame that say where it lies, the innermost first; all others say when, or how it was acquired."""
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fourfold.errors import InputError
+from fourfold.scan.frame_labels import FrameLabels, check_labels
 from fourfold.scan.geometry import Geometry, check_placements
 from fourfold.scan.kspace_checks import check_centred, check_kspace, check_mask_centre, dtype_name, host, is_finite
 from fourfold.scan.raw_sampling import AnySampling, Axis, RawSampling
@@ -39,8 +40,8 @@ class Source:
     simulated
         Whether the samples were computed from an image.
     details
-        Facts from the header, JSON types only. ``frames`` labels each frame; ``file_frames`` are their numbers in the
-        file, where a note may have to name one.
+        Facts from the header, JSON types only. ``file_frames`` are the frames' numbers in the file, where a note may
+        have to name one.
     notes
         Sentences that a reader of any image made of the scan must know: what its file leaves open or contradicts.
         They lead the notes of every reconstruction.
@@ -71,6 +72,7 @@ class AnyScan(Generic[A]):
     geometry: Geometry = field(default_factory=Geometry)
     source: Source = field(default_factory=Source)
     trajectory: AnyTrajectory[A] | None = None
+    labels: FrameLabels = field(default_factory=FrameLabels)
 
     def __post_init__(self) -> None:
         energy = check_kspace(self.kspace)
@@ -102,6 +104,7 @@ class AnyScan(Generic[A]):
         if not isinstance(self.line_axis, str) or self.line_axis not in ("ky", "kx"):
             raise InputError(f"line_axis is '{self.line_axis}'; it must be 'ky' or 'kx'.")
         check_placements(self.geometry, frames)
+        check_labels(self.labels, frames)
         if self.coil_maps is not None:
             self._check_array("coil_maps", self.coil_maps, 5)
             if self.coil_maps.shape[0] not in (1, frames) or self.coil_maps.shape[2:] != (coils, ny, nx):
@@ -250,19 +253,23 @@ class AnyScan(Generic[A]):
             return self.without_coils(np.flatnonzero(silent).tolist(), frames).select(frames)
         mask = pick(self.mask)
         assert mask is not None
-        known = {name: self.source.details.get(name) or () for name in ("frames", "file_frames")}
-        details = {
-            name: [facts[frame] for frame in frames] for name, facts in known.items() if len(facts) == self.frames
-        }
         return self.replace(
-            source=dataclasses.replace(self.source, details={**self.source.details, **details}),
+            source=self._source_of(frames),
             kspace=self.kspace[index],
             sampling=dataclasses.replace(self.sampling, mask=mask),
             coil_maps=pick(self.coil_maps),
             calibration_kspace=pick(self.calibration_kspace),
             geometry=self.geometry.select(frames),
             trajectory=self.trajectory and self.trajectory.of(frames),
+            labels=self.labels.select(frames),
         )
+
+    def _source_of(self, frames: Sequence[int]) -> Source:
+        numbers = self.source.details.get("file_frames") or ()
+        if len(numbers) != self.frames:
+            return self.source
+        details = {**self.source.details, "file_frames": [numbers[frame] for frame in frames]}
+        return dataclasses.replace(self.source, details=details)
 
     def without_coils(self, coils: Sequence[int], frames: Sequence[int] = ()) -> Self:
         """Return the scan without some of its coils.

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from fourfold.errors import InputError
+from fourfold.scan.frame_labels import FrameLabels, check_labels
 from fourfold.scan.geometry import Geometry, check_placements
 from fourfold.scan.kspace_checks import check_tensor, dtype_name, is_finite
 from fourfold.scan.raw_scan import counted
@@ -22,11 +23,12 @@ __all__ = ["FrameRecord", "Reconstruction", "Record", "common_details", "mean_sc
 
 @dataclass(frozen=True)
 class FrameRecord:
-    """What differs between the frames of a volume: iterations, scale and details, as in `Record`."""
+    """What differs between the frames of a volume: iterations, scale, details (such as the weight) and notes."""
 
     iterations: int = 0
     scale: float | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 def common_details(frames: Sequence[FrameRecord]) -> dict[str, Any]:
@@ -110,6 +112,8 @@ class Reconstruction:
         complex64, (member, frame, y, x): the images of an ensemble, or None. `image` has the mean of their magnitudes.
     before_data_consistency
         complex64, (frame, y, x): what the image was before the measured samples were put back, where they were.
+    labels
+        What each frame is: its slice, phase, contrast and so on, so far as that is known.
     """
 
     image: Tensor
@@ -118,6 +122,7 @@ class Reconstruction:
     geometry: Geometry = field(default_factory=Geometry)
     members: Tensor | None = None
     before_data_consistency: Tensor | None = None
+    labels: FrameLabels = field(default_factory=FrameLabels)
 
     def __post_init__(self) -> None:
         check_tensor("The image", self.image)
@@ -127,6 +132,7 @@ class Reconstruction:
                 "it must be complex64 of shape (frame, y, x)."
             )
         check_placements(self.geometry, len(self.image))
+        check_labels(self.labels, len(self.image))
         if not is_finite(self.image):
             raise InputError(f"The image made by '{self.record.method}' contains NaN or Inf; its settings diverge.")
 

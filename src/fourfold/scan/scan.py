@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy.typing as npt
 
 from fourfold.errors import InputError, check_type
+from fourfold.scan.frame_labels import FrameLabels
 from fourfold.scan.geometry import Geometry
 from fourfold.scan.kspace_checks import check_tensor
 from fourfold.scan.raw_sampling import AnySampling, Axis, find_acquired
@@ -78,7 +79,8 @@ class Scan(AnyScan["Tensor"]):
     ----------
     kspace
         complex64, (frame, coil, ky, kx), centred (zero frequency at index ``n // 2``), zero where not acquired;
-        with a trajectory (frame, coil, shot, sample). A slice or a volume position is a frame.
+        with a trajectory (frame, coil, shot, sample). A slice, a phase or a position in
+        a volume is a frame.
     sampling
         The acquired pattern; taken from the non-zero samples of `kspace` when None.
     line_axis
@@ -93,6 +95,8 @@ class Scan(AnyScan["Tensor"]):
         Size and place of the frames; origin.
     trajectory
         Where the samples of a non-Cartesian acquisition lie; None where they lie on the grid.
+    labels
+        What each frame is: its slice, phase, contrast and so on, so far as that is known.
 
     Raises
     ------
@@ -109,6 +113,7 @@ class Scan(AnyScan["Tensor"]):
     geometry: Geometry = field(default_factory=Geometry)
     source: Source = field(default_factory=Source)
     trajectory: Trajectory | None = None
+    labels: FrameLabels = field(default_factory=FrameLabels)
 
     _check_kind = staticmethod(check_tensor)
 
@@ -163,6 +168,7 @@ class Scan(AnyScan["Tensor"]):
             raw.geometry,
             raw.source,
             trajectory,
+            raw.labels,
         )
 
     def with_sampling(self, sampling: Sampling) -> Scan:

@@ -11,6 +11,7 @@ from torch import Tensor
 from fourfold.errors import InputError, check_type
 from fourfold.methods.method import Method, Progress
 from fourfold.methods.registry import find_method, quick_methods
+from fourfold.methods.series import why_no_series
 from fourfold.metrics import METRICS, Metric, check_magnitude, find_metric
 from fourfold.sampling import undersample
 from fourfold.scan import Reconstruction, Sampling, Scan, check_scan
@@ -18,7 +19,7 @@ from fourfold.studies.comparison import Comparison, Entry
 from fourfold.studies.ensemble import ensemble_scores
 from fourfold.studies.reference import REFERENCES, Reference, image_shape, reference_image
 
-__all__ = ["Comparison", "Entry", "compare"]
+__all__ = ["Comparison", "Entry", "compare", "series_left_out"]
 
 
 def compare(
@@ -37,7 +38,7 @@ def compare(
         Fully sampled, or undersampled as it was acquired.
     methods
         Methods, or their names for the default settings; when None all registered ones but those that take minutes
-        (`Method.slow`) or lack weights (`Method.ready`), those for series only where `scan` has several frames, those
+        (`Method.slow`) or lack weights (`Method.ready`), those for series only where frames differ in time, those
         for partial Fourier only where one side of k-space is missing. One
         that the data refuses goes to ``failures`` with its sentence, and the others go on.
     sampling
@@ -65,7 +66,7 @@ def compare(
     undersampled = _undersampled(scan, sampling)
     chosen = _methods(methods, undersampled)
     entries: list[Entry] = []
-    failures: list[tuple[str, str]] = []
+    failures = list(series_left_out(undersampled) if methods is None else ())
     for index, method in enumerate(chosen):
         try:
             reconstruction = method(undersampled, _part(progress, index, len(chosen), method.name))
@@ -76,6 +77,15 @@ def compare(
                 raise KeyboardInterrupt
             entries.append(_entry(method, reconstruction, truth, suitable))
     return Comparison(truth, truth_name, undersampled, tuple(entries), suitable, tuple(failures), omitted)
+
+
+def series_left_out(scan: Scan) -> tuple[tuple[str, str], ...]:
+    """Return the name of each method for series that does not suit the frames, with the reason; none of one frame."""
+    if scan.frames == 1:
+        return ()
+    series = {name: kind for name, kind in quick_methods().items() if kind.scope == "series"}
+    reasons = {name: why_no_series(scan, kind.series_along) for name, kind in series.items()}
+    return tuple((name, f"{why}.") for name, why in reasons.items() if why)
 
 
 def _methods(methods: Sequence[Method | str] | None, scan: Scan) -> list[Method]:

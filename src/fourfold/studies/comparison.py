@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -68,7 +68,7 @@ class Comparison:
     metrics
         The metrics of the scores, in the order of the table's columns.
     failures
-        The name of each method that refused the data, with its sentence.
+        The name of each method that refused the data or does not suit its frames, with the sentence that says why.
     omitted
         The name of each metric that does not suit the reference, with the sentence that says why.
     """
@@ -108,6 +108,7 @@ class Comparison:
         """Return all but the pixels as JSON types; infinite and undefined scores are None."""
         result = {
             "source": self.scan.source.summary(),
+            "labels": self.scan.labels.numbers,
             "simulated": self.scan.source.simulated,
             "sampling": self.scan.sampling_summary(),
             "reference": self.reference_name,
@@ -146,6 +147,13 @@ class Comparison:
         best = value == self.best(metric.name).scores[metric.name]
         return Text(f"{value:.{metric.decimals}f}", style="bold" if best and len(self.entries) > 1 else "")
 
+    def grouped_failures(self, title: Callable[[str], str] = str) -> list[tuple[str, str]]:
+        """Return the failures, those with one sentence together: their names by `title`, and the sentence."""
+        groups: dict[str, list[str]] = {}
+        for name, sentence in self.failures:
+            groups.setdefault(sentence, []).append(title(name))
+        return [(", ".join(names), sentence) for sentence, names in groups.items()]
+
     def _title(self) -> Text:
         label = self.scan.source.label or self.scan.source.path or "scan"
         simulated = " (simulated)" if self.scan.source.simulated else ""
@@ -153,7 +161,7 @@ class Comparison:
 
     def _caption(self) -> Text:
         lines = [f"Reference: {self.reference_name}."]
-        lines += [f"Not reconstructed: {name}. {sentence}" for name, sentence in self.failures]
+        lines += [f"Not reconstructed: {names}. {sentence}" for names, sentence in self.grouped_failures()]
         lines += [f"Not scored: {sentence}" for _, sentence in self.omitted]
         return Text("\n".join(lines))
 

@@ -42,8 +42,7 @@ class Replacement:
 
 def image_files(output: Path, volume: ScanFile, chosen: range) -> list[Path]:
     """Return the files of the image, and print which they are where the frames are no single stack."""
-    labels = None if volume.labels is None else [volume.labels[frame] for frame in chosen]
-    paths = image_paths(output, volume.geometry(chosen), labels, len(chosen))
+    paths = image_paths(output, volume.geometry(chosen), volume.labels(chosen), len(chosen))
     if len(paths) > 1:
         print_note(
             f"The {len(chosen)} frames are not one stack of parallel, equidistant slices but {len(paths)} stacks; "

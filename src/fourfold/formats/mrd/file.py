@@ -29,10 +29,10 @@ from fourfold.formats.mrd.lines import STEPS, Indices, read_samples, read_table,
 from fourfold.formats.mrd.placement import placement_notes, placements
 from fourfold.formats.mrd.repeat_check import check_repeats
 from fourfold.formats.mrd.repeats import Repeats, check_choice
-from fourfold.formats.scan_file import FrameLabels, ScanFile
+from fourfold.formats.scan_file import ScanFile
 from fourfold.formats.stacks import FRAME_BYTES, slice_spacing
 from fourfold.memory import require_memory
-from fourfold.scan import Geometry, RawSampling, RawScan, crop_centre
+from fourfold.scan import FrameLabels, Geometry, RawSampling, RawScan, crop_centre
 from fourfold.scan.kspace_checks import check_mask_centre
 
 __all__ = ["MRDFile"]
@@ -202,7 +202,6 @@ class MRDFile(ScanFile):
         require_memory(self.frames * FRAME_BYTES, subject, "convert the scanner's file again")
         frame_bytes = 8 * self.coils * self.matrix[0] * self.matrix[1]
         self.block = min(len(self.points), max(1, BLOCK_BYTES // frame_bytes))
-        self.labels = FrameLabels(self.frames, self._label)
         self.dtype = "complex64"
         # Siemens gives directions for images made by the forward transform. Images here are made by the inverse one,
         # which the conjugate of the samples makes up for.
@@ -212,7 +211,7 @@ class MRDFile(ScanFile):
         self.placements = placements(self.table, self.groups.lines, split)
         self.spacing = None
         self.volume = self.geometry(range(self.frames))
-        self.spacing = slice_spacing(self.volume, self.labels)
+        self.spacing = slice_spacing(self.volume, self.labels(range(self.frames)))
         self.notes += (*self.groups.notes, *field_of_view_notes(space), *placement_notes(self.placements))
 
     def _facts(self) -> dict[str, Any]:
@@ -246,6 +245,10 @@ class MRDFile(ScanFile):
         coils = self.table["active_channels"][self.roles.noise]
         return bool(coils.size) and bool((coils == self.coils).all())
 
+    def labels_of_format(self, frames: Sequence[int]) -> FrameLabels:
+        """Return the counters of the frames' lines."""
+        return FrameLabels.of_each([self._label(frame) for frame in frames])
+
     def _label(self, frame: int) -> dict[str, int]:
         group, point = divmod(frame, len(self.points))
         label = self.groups.label(group)
@@ -275,7 +278,7 @@ class MRDFile(ScanFile):
             noise = self.assembly.noise(lines, self.roles.noise) if self._has_noise() else None
         parts = [(groups[group], points[group].index(point)) for group, point in places]
         calibrations = [part.calibration_kspace[index] for part, index in parts if part.calibration_kspace is not None]
-        source = self.source(frames)
+        source = self.source()
         notes = [*source.notes, *(note for part in groups.values() for note in part.notes)]
         return RawScan(
             np.stack([part.kspace[index] for part, index in parts]),
@@ -284,6 +287,7 @@ class MRDFile(ScanFile):
             noise=noise,
             geometry=self.geometry(frames),
             source=replace(source, notes=tuple(dict.fromkeys(notes))),
+            labels=self.labels(frames),
         )
 
     def _read_group(self, lines: h5py.Dataset, group: int, points: Sequence[int]) -> FrameData:

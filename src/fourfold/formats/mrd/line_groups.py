@@ -67,7 +67,7 @@ class LineGroups:
     def label(self, group: int) -> dict[str, int]:
         """Return the counters of a group: the slice, and those that vary in the file."""
         varying = np.ptp(self.counters, axis=0) > 0
-        names = enumerate(("repeat", *COUNTERS))
+        names = enumerate(("average", *COUNTERS))
         return {name: int(self.counters[group][i]) for i, name in names if varying[i] or name == "slice"}
 
 

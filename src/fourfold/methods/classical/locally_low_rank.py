@@ -10,9 +10,9 @@ from fourfold.methods.method import Scope
 from fourfold.methods.model_based import Weight
 from fourfold.methods.regularised_sense import RegularisedSense
 from fourfold.methods.sense_problem import SenseProblem
-from fourfold.methods.series import CONTRASTS, TIMES
 from fourfold.regularisers.low_rank import LocallyLowRankPenalty
 from fourfold.regularisers.regulariser import Regulariser
+from fourfold.scan import CONTRASTS, TIMES
 
 __all__ = ["LocallyLowRank"]
 

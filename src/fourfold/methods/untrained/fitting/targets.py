@@ -16,7 +16,7 @@ from fourfold.methods.sense_problem import CoilCombination, SenseProblem
 from fourfold.operators.fourier import ifft
 from fourfold.operators.linear_operator import norm
 from fourfold.operators.sense_encoding import Encoding
-from fourfold.scan import Scan
+from fourfold.scan import FrameLabels, Scan
 
 __all__ = ["CoilImagesTarget", "FitTarget", "ImageTarget", "VirtualCoils"]
 
@@ -107,6 +107,7 @@ class CoilImagesTarget:
                 else mixed.calibration_kspace[:, :kept].transpose(0, 1),
                 noise=None,
                 geometry=replace(scan.geometry, placements=()),
+                labels=FrameLabels(),
             )
         )
 

@@ -39,6 +39,11 @@ def magnitude(image):
     return np.sqrt((np.abs(cropped(image)) ** 2).sum(0))
 
 
+def each(labels):
+    """Return the labels of each frame."""
+    return [dict(zip(labels, numbers, strict=True)) for numbers in zip(*labels.values(), strict=True)]
+
+
 def key_of(label):
     return label["phase"], label["contrast"], label["slice"]
 
@@ -48,14 +53,14 @@ def test_every_image_lands_at_its_labels(images, mrd_file, tmp_path, monkeypatch
     for output in ("image.nii", "image.npz"):
         assert main(["recon", str(mrd_file), "--method", "zero-filled", "--no-check-content", "-o", output]) == 0
     arrays = np.load("image.npz")
-    labels = json.loads(str(arrays["record"]))["source"]["details"]["frames"]
+    labels = each(json.loads(str(arrays["record"]))["labels"])
     assert {key_of(label) for label in labels} == set(images)
     for image, label in zip(arrays["image"], labels, strict=True):
         np.testing.assert_allclose(np.abs(image), magnitude(images[key_of(label)]), atol=1e-5)
     volume = nibabel.load("image.nii")
     assert volume.shape == (16, 20, SLICES, PHASES * ECHOES)
     record = json.loads(volume.header.extensions[0].get_content())
-    in_file = record["source"]["details"]["frames"]
+    in_file = each(record["labels"])
     for index, label in enumerate(in_file):
         later, place = divmod(index, SLICES)
         assert HEIGHTS[label["slice"]] == (0.0, 10.0)[place]
@@ -68,12 +73,27 @@ def test_series_run_along_the_phases_of_each_slice_and_echo(mrd_file):
     scan = file.load()
     method = KtTotalVariation(weight=0.01, iterations=2)
     whole = method(scan)
-    labels = scan.source.details["frames"]
+    labels = each(scan.labels.numbers)
     for echo, place in product(range(ECHOES), range(SLICES)):
         frames = [i for i, label in enumerate(labels) if (label["contrast"], label["slice"]) == (echo, place)]
         assert [labels[frame]["phase"] for frame in frames] == list(range(PHASES))
         chosen = file.load(slice(frames[0], frames[-1] + 1, frames[1] - frames[0]))
         assert torch.equal(whole.image[frames], method(chosen).image)
+
+
+def test_a_silent_coil_breaks_the_reading_of_no_frame(images, tmp_path):
+    lines = []
+    for (phase, echo, place), image in images.items():
+        coils = image * np.array([1, phase + echo + place > 0])[:, None, None]
+        lines += slice_lines(coils, phase=phase, contrast=echo, slice=place)
+    file = open_scan(write_mrd(tmp_path / "silent.h5", MrdHeader(), lines), check_content=False)
+    whole = file.load()
+    note = "Coil 1 contained only zeros in frame 0 and was left out."
+    for frame, scan in enumerate(file):
+        silent = frame == 0
+        assert scan.coils == (1 if silent else 2)
+        assert scan.labels == whole.labels.select([frame])
+        assert (note in scan.source.notes) == silent
 
 
 def test_slices_alone_are_refused(mrd_file):
@@ -88,5 +108,5 @@ def test_outputs_keep_the_labels(suffix, mrd_file, tmp_path):
     scan = load(mrd_file, check_content=False)
     save_scan(scan, tmp_path / f"again.{suffix}")
     again = load(tmp_path / f"again.{suffix}", check_content=False)
-    assert again.source.details["frames"] == scan.source.details["frames"]
+    assert again.labels == scan.labels
     assert save(ZeroFilled()(again), tmp_path / "image.png") == [tmp_path / "image.png"]
