@@ -79,7 +79,7 @@ from pathlib import Path
 import torch
 from fourfold.methods.classical.total_variation import TotalVariation
 from fourfold.studies.engine import run_study
-from tests.studies.test_side_by_side import study
+from tests.studies.test_workers_of_studies import study
 
 solve, calls = TotalVariation.solve, []
 
