@@ -8,12 +8,25 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["available", "peak_bytes", "read", "reset_peak_memory", "run", "seconds", "version", "write"]
+__all__ = [
+    "available",
+    "peak_bytes",
+    "read",
+    "reset_peak_memory",
+    "run",
+    "run_side_by_side",
+    "seconds",
+    "version",
+    "write",
+]
 
 # Linux counts the memory of the process that starts a program into that program's peak, so a bare interpreter
 # (9 MiB) stands between this process and BART, and takes the time as well.
@@ -86,6 +99,20 @@ def run(
         _total["seconds"] += elapsed
         _total["peak_bytes"] = max(_total["peak_bytes"], peak)
         return [read(path) for path in results]
+
+
+def run_side_by_side(
+    command: str, inputs: Sequence[tuple[NDArray[np.complex64], ...]], processes: int
+) -> list[NDArray[np.complex64]]:
+    """Return what `run` returns for each of some inputs, by several processes of one thread at a time.
+
+    The seconds are those of all of them together, with the transfer of the arrays and the start of the processes.
+    """
+    before, start = _total["seconds"], time.perf_counter()
+    with ThreadPoolExecutor(processes) as pool:
+        outputs = list(pool.map(lambda arrays: run(command, *arrays, threads=1)[0], inputs))
+    _total["seconds"] = before + time.perf_counter() - start
+    return outputs
 
 
 def _launch(arguments: list[str], threads: int) -> tuple[float, int]:

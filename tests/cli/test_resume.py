@@ -86,40 +86,46 @@ def ends_at_check(monkeypatch, number):
     monkeypatch.setattr(fit_module.EarlyStopping, "check", interrupted)
 
 
-@pytest.mark.parametrize("command", [COMMAND, CLASSICAL], ids=["convdecoder", "tv"])
-def test_a_killed_volume_goes_on(command, tmp_path, capsys, fitted):
-    """The process is killed in its second frame, in which it would stay for minutes."""
+def run_until_a_frame_is_kept(command, folder):
+    """Return the process of a command that stays in its second frame until it is ended, when the first one is kept."""
     code = f"""
 import time
 import torch
 from fourfold.cli.reconstruction import resumable_run
-from fourfold.methods.classical.total_variation import TotalVariation
 from fourfold.cli.main import main
-from fourfold.formats import writer
 from fourfold.methods.registry import find_method
 
 resumable_run.WORTH_KEEPING = 0
 kind = find_method({command[3]!r})
 solve, calls = kind.solve, []
 
-def once(*given):
-    calls.append(given)
-    if len(calls) > 1:
-        time.sleep(600)
-    return solve(*given)
+def once(method, scan, progress):
+    calls.append(scan)
+    while len(calls) > 1 and scan is not calls[0]:
+        time.sleep(0.01)
+        progress(0, "waits")
+    return solve(method, scan, progress)
 
 kind.solve = once
 torch.set_num_threads({torch.get_num_threads()})
-main({command!r})
+raise SystemExit(main({command!r}))
 """
-    process = subprocess.Popen([sys.executable, "-c", code])
+    process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True)
     end = time.monotonic() + 300
-    while not any([*folder.glob("[!.]*.npz")] for folder in kept(tmp_path)):
+    while not any([*inner.glob("[!.]*.npz")] for inner in kept(folder)):
         assert process.poll() is None
         assert time.monotonic() < end
         time.sleep(0.1)
+    return process
+
+
+@pytest.mark.parametrize("command", [COMMAND, CLASSICAL], ids=["convdecoder", "tv"])
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_killed_volume_goes_on(command, workers, tmp_path, capsys, fitted):
+    command = [*command, "--workers", workers]
+    process = run_until_a_frame_is_kept(command, tmp_path)
     process.send_signal(signal.SIGKILL)
-    process.wait()
+    process.communicate()
     assert not (tmp_path / "image.npz").exists()
 
     assert main(command) == 0
@@ -127,9 +133,36 @@ main({command!r})
     assert len(fitted) == FRAMES - 1
     assert not kept(tmp_path)
     resumed = image()
-    assert main([*command, "--force"]) == 0
+    assert main([*command[:-1], "1", "--force"]) == 0
     assert len(fitted) == 2 * FRAMES - 1
     assert np.array_equal(resumed, image())
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_ctrl_c_ends_all_workers_and_keeps_the_finished_frames(workers, tmp_path, fitted):
+    command = [*CLASSICAL, "--workers", workers]
+    process = run_until_a_frame_is_kept(command, tmp_path)
+    process.send_signal(signal.SIGINT)
+    _, printed = process.communicate(timeout=120)
+    assert process.returncode == 130
+    assert "1 of 3 frames are kept; the same command goes on" in printed
+    assert not (tmp_path / "image.npz").exists()
+    assert main(command) == 0
+    assert len(fitted) == FRAMES - 1
+
+
+@pytest.mark.parametrize("command", [COMMAND, CLASSICAL], ids=["convdecoder", "tv"])
+def test_the_number_of_workers_changes_no_bit(command, capsys, fitted):
+    images, records = [], []
+    for workers in ("1", "2", "4"):
+        assert main([*command, "--workers", workers, "--force", "--json"]) == 0
+        record = json.loads(capsys.readouterr().out)
+        records.append({name: record[name] for name in ("frames", "iterations", "notes", "by_frame")})
+        images.append(image())
+    assert len(fitted) == 3 * FRAMES
+    assert records[0] == records[1] == records[2]
+    assert np.array_equal(images[0], images[1])
+    assert np.array_equal(images[0], images[2])
 
 
 def test_ctrl_c_writes_what_was_reached_and_the_same_command_goes_on(scan, tmp_path, monkeypatch, capsys, fitted):

@@ -74,7 +74,7 @@ def test_an_interruption_ends_all_workers(scan):
 
     with pytest.raises(KeyboardInterrupt):
         CgSense()(scan, interrupt, workers=2)
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("frame")]
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("worker")]
 
 
 def test_no_workers_are_refused(scan):

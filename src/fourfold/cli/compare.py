@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from cyclopts import Group, Parameter
 
-from fourfold.cli.computer import Computer, ComputerOptions
+from fourfold.cli.computer import FrameComputer, FrameComputerOptions
 from fourfold.cli.console import print_json, print_table, progress_bar
 from fourfold.cli.files import FormatOptions, check_output, frames_in_words, select_frames
 from fourfold.cli.flags import DATA, METHODS, OUTPUT, Flag, SettingsFile
@@ -65,7 +65,7 @@ def compare(
     report: Annotated[Path | None, Parameter(group=OUTPUT)] = None,
     json: Annotated[Flag, Parameter(group=OUTPUT)] = False,
     force: Annotated[Flag, Parameter(group=OUTPUT)] = False,
-    computer: ComputerOptions = Computer(),  # noqa: B008  # frozen
+    computer: FrameComputerOptions = FrameComputer(),  # noqa: B008  # frozen
     settings: SettingsFile = None,
 ) -> None:
     """Reconstruct one slice or series with several methods and score them against the fully sampled data.
@@ -132,7 +132,13 @@ def compare(
         chosen, left_out = [method for method in chosen if method.suits(undersampled)], series_left_out(undersampled)
     with progress_bar() as show:
         comparison = compare_methods(
-            scan.to(computer.device), chosen, sampling, _names(metrics or ()) or None, reference, progress=show
+            scan.to(computer.device),
+            chosen,
+            sampling,
+            _names(metrics or ()) or None,
+            reference,
+            progress=show,
+            workers=computer.workers,
         )
     comparison = dataclasses.replace(comparison, failures=(*left_out, *comparison.failures))
     if report is not None:

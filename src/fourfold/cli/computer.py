@@ -10,7 +10,7 @@ from cyclopts import Group, Parameter
 
 from fourfold.errors import InputError
 
-__all__ = ["Computer", "ComputerOptions"]
+__all__ = ["Computer", "ComputerOptions", "FrameComputer", "FrameComputerOptions"]
 
 
 MOST_THREADS = max(64, os.cpu_count() or 1)
@@ -38,4 +38,15 @@ class Computer:
             torch.set_num_threads(self.threads)
 
 
-ComputerOptions: TypeAlias = Annotated[Computer, Parameter(name="*", group=Group("Computer", sort_key=3))]
+@dataclass(frozen=True)
+class FrameComputer(Computer):
+    """The same, with images that are reconstructed side by side."""
+
+    workers: int | Literal["auto"] = "auto"
+    """On a CPU: images reconstructed side by side, each by one core; auto: as many as cores are free and the memory
+    holds, but no more than threads. The images do not depend on it."""
+
+
+_GROUP = Parameter(name="*", group=Group("Computer", sort_key=3))
+ComputerOptions: TypeAlias = Annotated[Computer, _GROUP]
+FrameComputerOptions: TypeAlias = Annotated[FrameComputer, _GROUP]

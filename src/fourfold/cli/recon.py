@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Group, Parameter
 
-from fourfold.cli.computer import Computer, ComputerOptions
+from fourfold.cli.computer import FrameComputer, FrameComputerOptions
 from fourfold.cli.console import print_json, print_line, print_note, progress_bar
-from fourfold.cli.files import FormatOptions, check_output, image_suffixes_in_words, select_frames
+from fourfold.cli.files import FormatOptions, check_output, frames_in_words, image_suffixes_in_words, select_frames
 from fourfold.cli.flags import DATA, OUTPUT, Flag, MethodName, SettingsFile
 from fourfold.cli.reconstruction.outputs import Replacement, image_files, run_inputs
 from fourfold.cli.reconstruction.preparation import Preparation
@@ -54,16 +55,16 @@ def recon(
     json: Annotated[Flag, Parameter(group=OUTPUT)] = False,
     force: Annotated[Flag, Parameter(group=OUTPUT)] = False,
     resume: Annotated[bool, Parameter(group=OUTPUT)] = True,
-    computer: ComputerOptions = Computer(),  # noqa: B008  # frozen
+    computer: FrameComputerOptions = FrameComputer(),  # noqa: B008  # frozen
     settings: SettingsFile = None,
 ) -> None:
     """Reconstruct a raw file and write the image.
 
-    Frames (slices) are read, reconstructed and written one after the other, so a file may be larger than the memory;
-    methods for series, such as kt-tv, need all chosen frames at once. Finished frames that took longer than half a
-    second are kept in a hidden folder beside the output until the volume is written, so an interrupted command can be
-    run again and goes on. Where the method fits a network, Ctrl-C also writes the frames so far, with the best image of
-    the last one.
+    Frames (slices) are read and written one after the other and reconstructed side by side, one on each free core; a
+    file may be larger than the memory. Methods for series, such as kt-tv, need all chosen frames at once. Finished
+    frames that took longer than half a second are kept in a hidden folder beside the output until the volume is
+    written, so an interrupted command can be run again and goes on. Where the method fits a network, Ctrl-C also writes
+    the frames so far, with the best image of the last one.
     Without `--method`, a method that suits the data is chosen; the choice and its reason are printed. The settings of a
     named method are options of this command: see `fourfold recon --method tv --help`.
 
@@ -102,7 +103,9 @@ def recon(
     inputs = (volume.path, *prepare.files, (format_options or {}).get("trajectory"), settings)
     _check_names(output, report, inputs)
     computer.set_up()
-    solver, notes = _method_and_notes(volume[chosen[0]], method, method_settings, prepare)
+    first = volume[chosen[0]]
+    solver, notes = _method_and_notes(first, method, method_settings, prepare)
+    workers = _workers(computer, solver, first, len(chosen))
     output = output or Path(f"{file.name.split('.')[0]}_{solver.name}.nii.gz")
     resumable = _resumable_run(output, run_inputs(volume, solver, prepare, format_options, chosen), solver)
     replacement = Replacement(inputs, force, resumable if resume else None)
@@ -113,15 +116,17 @@ def recon(
     if resumable is not None and not resume:
         resumable.remove()
 
-    run = VolumeRun(volume, chosen, solver, prepare, computer.device, notes, resumable)
+    run = VolumeRun(volume, chosen, solver, prepare, computer.device, notes, resumable, workers)
     with run.kept_frames_announced(), writer(output, replace=replace_image) as image, progress_bar() as show:
-        frame, scan, title = _reconstruct_all(run, image, show)
+        shown, frame = _reconstruct_all(run, image, show)
         if image.parts[-1].record.interrupted:
             # Fewer frames can be other stacks, in files of other names.
             image.replace = replacement.allowed(paths_of(join(image.parts), output), image_suffixes())
     made = join(image.parts)
     if report is not None:
-        write_report([frame], report, title, scan=scan, replace=replace_report)
+        name = volume.path.name
+        title = f"{name}, {frames_in_words(shown, len(volume))}" if len(volume) > 1 else name
+        write_report([frame], report, title, scan=run.scan_of(shown), replace=replace_report)
     for note in made.record.notes[len(notes) :]:
         print_note(note)
     if resumable is not None:
@@ -152,6 +157,15 @@ def _method_and_notes(
     return chosen, (f"The method '{chosen.name}' was chosen: {reason}.", *notes)
 
 
+def _workers(computer: FrameComputer, solver: Method, first: Scan, frames: int) -> int | None:
+    """Return how many frames are reconstructed side by side; None where they are not divided."""
+    from fourfold.methods.workers import choose_workers
+
+    divided = solver.scope == "frame" and computer.device == "cpu" and frames > 1
+    number = choose_workers(computer.workers, frames if divided else 1, solver.frame_memory(first))
+    return number if divided else None
+
+
 def _resumable_run(output: Path, inputs: Mapping[str, Any], solver: Method) -> ResumableRun | None:
     """Return where finished frames are kept; None where all frames, or the only one, are made at once."""
     from fourfold.cli.reconstruction.resumable_run import ResumableRun
@@ -159,20 +173,19 @@ def _resumable_run(output: Path, inputs: Mapping[str, Any], solver: Method) -> R
     return ResumableRun(output, inputs) if solver.scope == "frame" and len(inputs["frames"]) > 1 else None
 
 
-def _reconstruct_all(run: VolumeRun, image: writer, progress: Progress) -> tuple[Reconstruction, Scan, str]:
+def _reconstruct_all(run: VolumeRun, image: writer, progress: Progress) -> tuple[range, Reconstruction]:
     """Add all frames to the image, up to an interrupted one, and return what the report shows.
 
-    This is the middle frame, or the last one before it, or the series: its reconstruction, its scan and its title.
+    This is the middle frame, or the last one before it, or the series: its frames and its reconstruction.
     """
     middle = run.frames[len(run.frames) // 2]
-    for part in run.parts():
-        result, scan = run.reconstruct(part, progress)
-        image.add(result)
-        if part.frames[0] <= middle:
-            title = f"{run.volume.path.name}, {part.name}" if len(run.volume) > 1 else run.volume.path.name
-            shown = result, scan, title
-        if result.record.interrupted:
-            break
+    with closing(run.reconstructions(progress)) as reconstructions:
+        for frames, result in reconstructions:
+            image.add(result)
+            if frames[0] <= middle:
+                shown = frames, result
+            if result.record.interrupted:
+                break
     return shown
 
 

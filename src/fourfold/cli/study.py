@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from cyclopts import Group, Parameter
 
 from fourfold.cli.compare import PATTERN, settings_of
-from fourfold.cli.computer import Computer, ComputerOptions
+from fourfold.cli.computer import FrameComputer, FrameComputerOptions
 from fourfold.cli.console import print_note
 from fourfold.cli.files import PAGES, FormatOptions, check_folder, select_frames
 from fourfold.cli.flags import DATA, OUTPUT, Flag, SettingsFile
@@ -52,7 +52,7 @@ def study(
     details: Annotated[SamplingOptions | None, Parameter(name="*", group=PATTERN)] = None,
     output: Annotated[Path, Parameter(alias="-o", group=OUTPUT)] = Path("fourfold-study"),
     json: Annotated[Flag, Parameter(group=OUTPUT)] = False,
-    computer: ComputerOptions = Computer(),  # noqa: B008  # frozen
+    computer: FrameComputerOptions = FrameComputer(),  # noqa: B008  # frozen
     settings: SettingsFile = None,  # noqa: ARG001  # read before
 ) -> None:
     """Repeat a published study on your fully sampled data: tables, figures and a page.
@@ -113,7 +113,7 @@ def study(
     design = Design(pattern, acceleration, seed, details or SamplingOptions(), reference, crop)
     chosen = list(_methods({"members": members, "iterations": iterations, "time_budget": time_budget}, method_settings))
     cases = list(_cases(data, frames, format_options or FormatOptions()))
-    carry_out(lambda: ConvDecoderStudy(cases, chosen, design, computer.device), output, json)
+    carry_out(lambda: ConvDecoderStudy(cases, chosen, design, computer.device), output, computer.workers, json)
 
 
 def _methods(shared: dict[str, Any], method_settings: Any) -> Iterator[Method]:

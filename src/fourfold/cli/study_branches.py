@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
@@ -30,6 +30,9 @@ output
     Output folder; finished results in it are reused.
 threads
     Number of processor threads; torch's default unless given.
+workers
+    On a CPU: reconstructions side by side, each by one core; auto: as many as cores are free and the memory holds, but
+    no more than threads. The results do not depend on it.
 json
     Print tables and findings on stdout as JSON, and nothing else there.
 """
@@ -44,6 +47,7 @@ def _command(name: str, kind: str) -> Callable[..., None]:
         *,
         output: Annotated[Path, Parameter(alias="-o", group=OUTPUT)] = Path("fourfold-study"),
         threads: int | None = None,
+        workers: int | Literal["auto"] = "auto",
         json: Annotated[Flag, Parameter(group=OUTPUT)] = False,
     ) -> None:
         # Loads torch, which the help does not need.
@@ -51,7 +55,8 @@ def _command(name: str, kind: str) -> Callable[..., None]:
 
         check_folder(output, PAGES)
         Computer(threads=threads).set_up()
-        carry_out(lambda: getattr(import_module(f"fourfold.studies.{name}"), kind).from_file(study), output, json)
+        make = getattr(import_module(f"fourfold.studies.{name}"), kind).from_file
+        carry_out(lambda: make(study), output, workers, json)
 
     return command
 

@@ -9,6 +9,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table as RichTable
 
 from fourfold.cli.console import print_json, print_line, print_note, print_table, progress_bar
+from fourfold.methods.workers import Workers
 from fourfold.report.study import write_study
 from fourfold.studies.engine import run_study
 from fourfold.studies.page_parts import Table
@@ -17,11 +18,11 @@ from fourfold.studies.study import Study
 __all__ = ["carry_out"]
 
 
-def carry_out(make: Callable[[], Study], folder: Path, json: bool) -> None:
+def carry_out(make: Callable[[], Study], folder: Path, workers: Workers, json: bool) -> None:
     """Do a study with progress on the screen, write its folder, and print its tables and findings."""
     with progress_bar() as show:
         try:
-            done = run_study(make(), folder, show)
+            done = run_study(make(), folder, show, workers)
         except KeyboardInterrupt:
             print_note(f"Finished results are in '{folder}'; the same command resumes the study.")
             raise

@@ -1,74 +1,152 @@
-"""Frames of a scan side by side: each worker is a thread that computes with one processor core."""
+"""Jobs side by side, such as the frames of a scan: each worker is a thread that computes with one processor core."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from threading import Event, Lock
-from typing import TypeAlias, TypeVar
+from typing import Generic, TypeAlias, TypeVar
 
 import torch
 
+from fourfold.errors import InputError
+
 __all__ = ["Report", "solve_side_by_side"]
 
+Job = TypeVar("Job")
 Result = TypeVar("Result")
 Report: TypeAlias = Callable[[float, str], None]
 """Called with the done fraction (0 to 1) and a few words on what is being done."""
 
 
 def solve_side_by_side(
-    solve: Callable[[int, Report], Result], parts: int, workers: int, progress: Report | None
-) -> list[Result]:
-    """Return the results of all parts in their order, computed by several threads.
+    solve: Callable[[Job, Report], Result],
+    jobs: Iterable[Job],
+    total: int,
+    workers: int,
+    progress: Report | None,
+    interrupted: Callable[[Result], bool] = lambda _: False,
+) -> Generator[Result, None, None]:
+    """Yield the results of all jobs in their order, computed by several threads.
 
-    Every part is computed by one core whatever the number of workers, so that the results are the same to the bit:
-    sums over several cores are rounded in another order.
+    Every job is computed by one core whatever the number of workers, so that the results are the same to the bit:
+    sums over several cores are rounded in another order. After an interruption, results go on up to the first job
+    that it ended, which may keep what it has reached.
 
     Parameters
     ----------
     solve
-        Computes the part of an index; it calls its second argument now and then, which ends it after an interruption.
-    parts
-        Number of parts, which take about the same time.
+        Computes a job; it calls its second argument now and then, which ends it after an interruption.
+    jobs
+        Taken by the calling thread, one more than there are workers, so that none waits for the next to be read.
+    total
+        Number of jobs.
     workers
         Number of threads.
     progress
         Called by one thread at a time, with the done fraction of the whole.
+    interrupted
+        Whether a result is what an interrupted job has reached.
 
     Raises
     ------
     BaseException
-        What the first part in order raises that fails, or an interruption; parts that still run are ended.
+        What the first job in order raises that fails or cannot be taken, or an interruption; jobs that still run are
+        ended.
     """
-    stop, lock, done = Event(), Lock(), [0.0] * parts
-
-    def solve_part(index: int) -> Result:
-        def report(fraction: float, words: str) -> None:
-            if stop.is_set():
-                raise KeyboardInterrupt
-            with lock:
-                done[index] = fraction
-                try:
-                    if progress is not None:
-                        progress(sum(done) / parts, words)
-                except KeyboardInterrupt:
-                    stop.set()
-                    raise
-
-        # Whether gradients are computed is a setting of each thread.
-        with torch.no_grad():
-            return solve(index, report)
-
     threads = torch.get_num_threads()
+    pool = ThreadPoolExecutor(workers, "worker", torch.set_num_threads, (1,))
+    queue = _Queue(solve, jobs, total, progress, interrupted, pool, workers + 1)
     try:
-        with ThreadPoolExecutor(workers, "frame", torch.set_num_threads, (1,)) as pool:
-            futures = [pool.submit(solve_part, index) for index in range(parts)]
-            try:
-                return [future.result() for future in futures]
-            except BaseException:
-                stop.set()
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
+        yield from queue.results()
     finally:
+        queue.stop.set()
+        pool.shutdown(cancel_futures=True)
         # A thread's setting also reaches the library of Fourier transforms, which has one for all threads.
         torch.set_num_threads(threads)
+
+
+class _Queue(Generic[Job, Result]):
+    """Jobs that wait for a worker, run, or are finished before one that comes first."""
+
+    def __init__(
+        self,
+        solve: Callable[[Job, Report], Result],
+        jobs: Iterable[Job],
+        total: int,
+        progress: Report | None,
+        interrupted: Callable[[Result], bool],
+        pool: ThreadPoolExecutor,
+        most: int,
+    ) -> None:
+        self.solve, self.jobs, self.progress, self.interrupted = solve, iter(jobs), progress, interrupted
+        self.pool = pool
+        self.most = most
+        """How many may be unfinished."""
+        self.stop, self.lock = Event(), Lock()
+        self.done = [0.0] * total
+        self.taken, self.all_taken = 0, False
+        self.futures: deque[Future[Result]] = deque()
+
+    def results(self) -> Iterator[Result]:
+        """Yield the results in order."""
+        while self._first_is_finished():
+            yield self.futures.popleft().result()
+        if self.stop.is_set():
+            raise KeyboardInterrupt
+
+    def _first_is_finished(self) -> bool:
+        """Wait until the first job is finished, and take others meanwhile; return whether there is one."""
+        while True:
+            try:
+                self._take()
+                if not self.futures or self.futures[0].done():
+                    return bool(self.futures)
+                wait(self._unfinished(), return_when=FIRST_COMPLETED)
+            except KeyboardInterrupt:
+                self.stop.set()
+
+    def _unfinished(self) -> list[Future[Result]]:
+        return [future for future in self.futures if not future.done()]
+
+    def _take(self) -> None:
+        """Hand jobs to the workers, as many as may be unfinished."""
+        while not self.all_taken and not self.stop.is_set() and len(self._unfinished()) < self.most:
+            try:
+                job = next(self.jobs)
+            except StopIteration:
+                self.all_taken = True
+            except InputError as refusal:
+                # It is raised in its place, after the results of earlier jobs.
+                self.all_taken = True
+                refused: Future[Result] = Future()
+                refused.set_exception(refusal)
+                self.futures.append(refused)
+            else:
+                self.futures.append(self.pool.submit(self._run, self.taken, job))
+                self.taken += 1
+
+    def _run(self, index: int, job: Job) -> Result:
+        def report(fraction: float, words: str) -> None:
+            self._end_if_interrupted()
+            with self.lock:
+                self.done[index] = fraction
+                if self.progress is not None:
+                    self.progress(sum(self.done) / len(self.done), words)
+
+        try:
+            self._end_if_interrupted()
+            # Whether gradients are computed is a setting of each thread.
+            with torch.no_grad():
+                result = self.solve(job, report)
+        except KeyboardInterrupt:
+            self.stop.set()
+            raise
+        if self.interrupted(result):
+            self.stop.set()
+        return result
+
+    def _end_if_interrupted(self) -> None:
+        if self.stop.is_set():
+            raise KeyboardInterrupt

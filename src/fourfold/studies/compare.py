@@ -12,6 +12,7 @@ from fourfold.errors import InputError, check_type
 from fourfold.methods.method import Method, Progress
 from fourfold.methods.registry import find_method, quick_methods
 from fourfold.methods.series import why_no_series
+from fourfold.methods.workers import Workers, check_workers
 from fourfold.metrics import METRICS, Metric, check_magnitude, find_metric
 from fourfold.sampling import undersample
 from fourfold.scan import Reconstruction, Sampling, Scan, check_scan
@@ -29,6 +30,7 @@ def compare(
     metrics: Sequence[str] | None = None,
     reference: Tensor | Reference | None = None,
     progress: Progress | None = None,
+    workers: Workers | None = None,
 ) -> Comparison:
     """Undersample a scan, reconstruct it with several methods, and score the images.
 
@@ -53,14 +55,17 @@ def compare(
         for a fully sampled scan, and no reference and no scores for an undersampled one. No method sees it.
     progress
         Called with the done fraction of the whole and a few words.
+    workers
+        On a CPU: frames that are reconstructed side by side, as for a `Method`.
 
     Raises
     ------
     InputError
-        For an unknown method, metric or reference, a sampling or reference that does not fit the scan, and a
-        metric requested by name that does not suit the reference.
+        For less than one worker, an unknown method, metric or reference, a sampling or reference that does not fit the
+        scan, and a metric requested by name that does not suit the reference.
     """
     check_scan(scan)
+    check_workers(workers)
     truth, truth_name = _reference(scan, reference)
     suitable, omitted = _metrics(metrics, truth)
     undersampled = _undersampled(scan, sampling)
@@ -69,7 +74,7 @@ def compare(
     failures = list(series_left_out(undersampled) if methods is None else ())
     for index, method in enumerate(chosen):
         try:
-            reconstruction = method(undersampled, _part(progress, index, len(chosen), method.name))
+            reconstruction = method(undersampled, _part(progress, index, len(chosen), method.name), workers)
         except InputError as refusal:
             failures.append((method.name, str(refusal)))
         else:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 from fourfold.errors import InputError
 from fourfold.methods.method import Method, Progress
-from fourfold.result_cache import ResultCache
+from fourfold.methods.side_by_side import solve_side_by_side
+from fourfold.methods.workers import Workers, choose_workers
+from fourfold.result_cache import CacheKey, ResultCache
 from fourfold.scan import Reconstruction
 from fourfold.studies.contenders import Contender, Failure, TrainingRun
 from fourfold.studies.scores import Evaluation
 from fourfold.studies.study import Study
-from fourfold.studies.test_set import ExampleSet, TestSet
+from fourfold.studies.test_set import ExampleSet, TestImage, TestSet
 from fourfold.training.train import finetune, is_finished, train
 from fourfold.weights.find import find_weights
 from fourfold.weights.load_network import load_reconstructor
@@ -46,7 +49,9 @@ class StudyResults:
         return images.network_image(_weights(contender, self.folder), index, self.study.device)
 
 
-def run_study(study: AnyStudy, folder: Path, progress: Progress = lambda *_: None) -> AnyStudy:
+def run_study(
+    study: AnyStudy, folder: Path, progress: Progress = lambda *_: None, workers: Workers = "auto"
+) -> AnyStudy:
     """Do all jobs of a study: train, reconstruct and score; return the study with its results.
 
     Each result is saved as soon as it exists. A later call reuses the results with the same data, settings and version
@@ -60,27 +65,47 @@ def run_study(study: AnyStudy, folder: Path, progress: Progress = lambda *_: Non
         Output folder: networks below ``networks/``, results below ``finished/``.
     progress
         Called with the completed fraction and a short description.
+    workers
+        On a CPU: reconstructions side by side, each by one core; auto: as many as cores are free and the memory holds.
+        The results do not depend on it.
 
     Raises
     ------
     InputError
-        When the folder holds a network that was trained with other settings.
+        When the folder holds a network that was trained with other settings, or for less than one worker or more than
+        the memory holds.
     KeyboardInterrupt
         When the user interrupts it; finished results are kept.
     """
-    StudyRunner(study, folder, progress).run()
+    StudyRunner(study, folder, progress, workers).run()
     return study
 
 
-class StudyRunner:
-    """Does the jobs of a study one after another; the parameters are those of `run_study`."""
+@dataclass(frozen=True, eq=False)
+class _Job:
+    """A reconstruction of an image by a method."""
 
-    def __init__(self, study: Study, folder: Path, progress: Progress) -> None:
-        self.study, self.folder, self.progress = study, folder, progress
+    method: Method
+    images: TestSet
+    index: int
+    """Of the image."""
+    image: TestImage
+    key: CacheKey
+    """Where the result is kept."""
+
+
+class StudyRunner:
+    """Does the jobs of a study: trainings one after another, reconstructions side by side.
+
+    The parameters are those of `run_study`.
+    """
+
+    def __init__(self, study: Study, folder: Path, progress: Progress, workers: Workers) -> None:
+        self.study, self.folder, self.progress, self.workers = study, folder, progress, workers
         self.cache = _cache(folder)
+        # Trainings, and all methods on a test set, count as one each.
         self.total = len(study.runs) + len(study.test_sets) * len(study.methods)
-        # Number of completed jobs, and the weight of the current job.
-        self.done, self.weight = 0.0, 1.0
+        self.done = 0
         self.evaluations: dict[tuple[Contender, str], dict[int, Evaluation]] = {}
         self.failures: list[Failure] = []
 
@@ -91,13 +116,7 @@ class StudyRunner:
             for name in run.test_on:
                 self.evaluations[run, name] = self._test(run, name)
             self.done += 1
-        for images in self.study.test_sets.values():
-            # Image by image, so that its data is read once for all methods.
-            self.weight = 1 / len(images)
-            for index in range(len(images)):
-                for method in self.study.methods:
-                    self._reconstruct(method, images, index)
-                    self.done += self.weight
+        self._reconstruct_all()
         self.study.results = StudyResults(self.study, self.folder, self.evaluations, tuple(self.failures))
 
     def _train(self, run: TrainingRun) -> None:
@@ -129,30 +148,59 @@ class StudyRunner:
         self.cache.keep(key, [evaluations[index] for index in range(len(images))])
         return evaluations
 
-    def _reconstruct(self, method: Method, images: TestSet, index: int) -> None:
-        """Score a method on one image."""
-        key = images.key(method, index)
+    def _reconstruct_all(self) -> None:
+        """Score all methods on all images."""
+        jobs = sum(len(images) for images in self.study.test_sets.values()) * len(self.study.methods)
+        if not jobs:
+            return
+
+        def show(fraction: float, description: str) -> None:
+            self.progress((self.done + fraction * (self.total - self.done)) / self.total, description)
+
+        with closing(solve_side_by_side(self._reconstruct, self._jobs(), jobs, self._workers(jobs), show)) as results:
+            for job, outcome in results:
+                if isinstance(outcome, Failure):
+                    self.failures.append(outcome)
+                else:
+                    self.evaluations.setdefault((job.method, job.images.name), {})[job.index] = outcome
+
+    def _workers(self, jobs: int) -> int:
+        """Return how many of the reconstructions are made side by side, as the first image's memory allows."""
+        if self.study.device != "cpu":
+            return 1
+        first = next(images for images in self.study.test_sets.values() if len(images))[0].scan
+        return choose_workers(self.workers, jobs, max(method.frame_memory(first) for method in self.study.methods))
+
+    def _jobs(self) -> Iterator[_Job]:
+        """Yield all reconstructions, image by image, so that its data is read once for all methods."""
+        for images in self.study.test_sets.values():
+            for index in range(len(images)):
+                for method in self.study.methods:
+                    yield _Job(method, images, index, images[index], images.key(method, index))
+
+    def _reconstruct(self, job: _Job, progress: Progress) -> tuple[_Job, Evaluation | Failure]:
+        """Return the scores of a method on an image, or why it refuses it."""
         try:
-            evaluation = self.cache.scores(key)
+            evaluation = self.cache.scores(job.key)
             if evaluation is None:
-                reconstruction = method(
-                    images[index].scan.to(self.study.device), self._part(f"{key.scan}, {method.name}")
+                name = f"{job.key.scan}, {job.method.name}"
+                reconstruction = job.method(
+                    job.image.scan.to(self.study.device), lambda fraction, words: progress(fraction, f"{name}: {words}")
                 )
                 if reconstruction.record.interrupted:
                     raise KeyboardInterrupt
-                evaluation = images.evaluate(reconstruction, index)
-                self.cache.keep(key, evaluation, reconstruction)
+                evaluation = job.images.evaluate(reconstruction, job.index, job.image.reference)
+                self.cache.keep(job.key, evaluation, reconstruction)
         except InputError as refusal:
-            self.failures.append(Failure(method, images.name, images.image_name(index), str(refusal)))
-        else:
-            self.evaluations.setdefault((method, images.name), {})[index] = evaluation
+            return job, Failure(job.method, job.images.name, job.images.image_name(job.index), str(refusal))
+        progress(1.0, job.key.scan)
+        return job, evaluation
 
     def _part(self, name: str) -> Progress:
         """Return the progress callback of the next job."""
 
         def show(fraction: float, description: str) -> None:
-            done = self.done + self.weight * fraction
-            self.progress(min(1.0, done / self.total), f"{name}: {description}")
+            self.progress(min(1.0, (self.done + fraction) / self.total), f"{name}: {description}")
 
         return show
 

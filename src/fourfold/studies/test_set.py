@@ -92,9 +92,19 @@ class TestSet(ABC):
             self._last = index, self.read(index)
         return self._last[1]
 
-    def evaluate(self, reconstruction: Reconstruction, index: int) -> Evaluation:
-        """Return the scores of image, image before data consistency, and members; and the seconds."""
-        reference, before = self[index].reference.cpu(), reconstruction.before_data_consistency
+    def evaluate(self, reconstruction: Reconstruction, index: int, reference: Tensor) -> Evaluation:
+        """Return the scores of image, image before data consistency, and members; and the seconds.
+
+        Parameters
+        ----------
+        reconstruction
+            Of an image.
+        index
+            Of the image.
+        reference
+            The image's, float32, (frame, y, x).
+        """
+        reference, before = reference.cpu(), reconstruction.before_data_consistency
         metrics = [metric for metric in self.metrics if metric.name not in self.unsuitable.get(index, ())]
         members = reconstruction.members
         ensemble = None if members is None or len(members) == 1 else ensemble_scores(members.cpu(), reference, metrics)

@@ -1,8 +1,8 @@
-"""Reconstructs the frames of a file one after the other, or all at once where the method takes a series."""
+"""Reconstructs the frames of a file side by side, or all at once where the method takes a series."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
@@ -13,6 +13,7 @@ from fourfold.cli.reconstruction.resumable_run import ResumableRun
 from fourfold.errors import InputError
 from fourfold.formats import ScanFile
 from fourfold.methods.method import Method, Progress
+from fourfold.methods.side_by_side import solve_side_by_side
 from fourfold.scan import Reconstruction, Scan
 
 __all__ = ["Part", "VolumeRun"]
@@ -28,8 +29,6 @@ class Part:
     """Their indices in the file."""
     scan: Scan
     """Their data."""
-    number: int
-    """How many parts come before."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +49,8 @@ class VolumeRun:
     """Sentences that the record of each image begins with."""
     resumable: ResumableRun | None
     """Frames that an earlier call has finished, and where finished frames are kept; None where nothing is kept."""
+    workers: int | None
+    """Frames side by side, each by one core; None: one part after the other, each by all free cores."""
 
     def parts(self) -> Iterator[Part]:
         """Yield each frame, or for a method for series all at once.
@@ -64,24 +65,42 @@ class VolumeRun:
         frames, total = self.frames, len(self.volume)
         if self.solver.scope == "series":
             scan = self.volume.load(slice(frames.start, frames.stop, frames.step))
-            yield Part(frames_in_words(frames, total), frames, scan, 0)
+            yield Part(frames_in_words(frames, total), frames, scan)
             return
         scans = self.volume if len(frames) == total else (self.volume[index] for index in frames)
-        for number, (index, scan) in enumerate(zip(frames, scans, strict=True)):
+        for index, scan in zip(frames, scans, strict=True):
             frame = range(index, index + 1)
-            yield Part(frames_in_words(frame, total), frame, scan, number)
+            yield Part(frames_in_words(frame, total), frame, scan)
 
-    def reconstruct(self, part: Part, progress: Progress) -> tuple[Reconstruction, Scan]:
-        """Return the reconstruction of a part, kept or made now, and its scan as it was prepared."""
+    def reconstructions(self, progress: Progress) -> Generator[tuple[range, Reconstruction], None, None]:
+        """Yield the frames of each part and their reconstruction, kept or made now, in the order of the file."""
+        if self.workers is None:
+            total = len(self.frames)
+            for number, part in enumerate(self.parts()):
+                yield self._reconstruct(part, part_of(progress, number, total // len(part.frames), part.name))
+            return
+
+        def solve(part: Part, report: Progress) -> tuple[range, Reconstruction]:
+            return self._reconstruct(part, part_of(report, 0, 1, part.name))
+
+        def interrupted(result: tuple[range, Reconstruction]) -> bool:
+            return result[1].record.interrupted
+
+        yield from solve_side_by_side(solve, self.parts(), len(self.frames), self.workers, progress, interrupted)
+
+    def scan_of(self, frames: range) -> Scan:
+        """Return the scan of some of the frames, as it is prepared."""
+        return self.prepare(self.volume.load(slice(frames.start, frames.stop, frames.step))).to(self.device)
+
+    def _reconstruct(self, part: Part, progress: Progress) -> tuple[range, Reconstruction]:
         prepared = self.prepare(part.scan).to(self.device)
         result = self.resumable.frame(part.name, prepared) if self.resumable is not None else None
         if result is None:
-            parts = len(self.frames) // len(part.frames)
-            result = self.solver(prepared, part_of(progress, part.number, parts, part.name))
+            result = self.solver(prepared, progress)
             if self.resumable is not None and not result.record.interrupted:
                 self.resumable.keep(part.name, prepared, result)
         record = replace(result.record, notes=(*self.notes, *result.record.notes))
-        return replace(result, record=record), prepared
+        return part.frames, replace(result, record=record)
 
     @contextmanager
     def kept_frames_announced(self) -> Iterator[None]:
