@@ -54,7 +54,7 @@ def total_variation_image(encoding: RealEncoding, rhs: Tensor, weight: float) ->
     field = torch.zeros_like(torch.stack([rhs, rhs]))
     state = torch.zeros(1, dtype=torch.int64, device=rhs.device), *(rhs.clone() for _ in range(3)), field, field.clone()
     if torch.compiler.is_exporting():
-        state = torch.while_loop(lambda number, *_: (number < TOTAL_VARIATION_ITERATIONS).all(), iterate, state)
+        state = torch.while_loop(lambda number, *_: (number < TOTAL_VARIATION_ITERATIONS).all(), iterate, state)  # type: ignore[no-untyped-call]
     else:
         for _ in range(TOTAL_VARIATION_ITERATIONS):
             state = iterate(*state)
@@ -71,7 +71,6 @@ def _factors(weight: float) -> Iterator[tuple[float, ...]]:
             grown = grow(momentum)
             ahead.append(1 + (momentum - 1) / grown)
             momentum = grown
-        assert not isinstance(step.size, Tensor)
         yield step.inertia, step.lift, step.previous_size, step.size, _UNIT * weight * step.size, *ahead
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from torch import Tensor
 
@@ -14,6 +15,8 @@ from fourfold.regularisers.regulariser import Regulariser
 from fourfold.regularisers.warm import for_one_solve
 
 __all__ = ["PogmStep", "grow", "pogm_steps", "proximal_gradient", "proximal_gradient_iterates"]
+
+Value = TypeVar("Value", float, Tensor)
 
 
 def proximal_gradient(
@@ -77,16 +80,16 @@ def proximal_gradient_iterates(
 
 
 @dataclass(frozen=True)
-class PogmStep:
+class PogmStep(Generic[Value]):
     """What an iteration of the proximal optimised gradient method does with its gradient step (Kim & Fessler 2018)."""
 
-    inertia: float | Tensor
+    inertia: Value
     """Factor of the difference between this gradient step and the previous one."""
-    lift: float | Tensor
+    lift: Value
     """Factor of the gradient step itself."""
-    previous_size: float | Tensor
+    previous_size: Value
     """The size of the previous iteration."""
-    size: float | Tensor
+    size: Value
     """Factor of the regulariser's weight in the proximal map."""
 
     def extrapolate(
@@ -111,7 +114,7 @@ class PogmStep:
         )
 
 
-def pogm_steps() -> Iterator[PogmStep]:
+def pogm_steps() -> Iterator[PogmStep[float]]:
     """Yield the steps of the proximal optimised gradient method without end; they do not depend on the data."""
     momentum = size = 1.0
     while True:
