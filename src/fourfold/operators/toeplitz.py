@@ -7,6 +7,7 @@ import math
 import torch
 from torch import Tensor
 
+from fourfold.operators.axes import Axes, own_frames
 from fourfold.operators.linear_operator import LinearOperator
 from fourfold.operators.nufft import grid_values
 from fourfold.scan import Trajectory
@@ -40,6 +41,7 @@ class Toeplitz(LinearOperator):
         self.spectra = torch.stack([self._spectra(trajectory, weights, frame) for frame in range(frames)])
         self.phases = _half_steps(self.matrix, self.size, weights.device)
         self.conjugate = self.phases.conj().resolve_conj()
+        self.domain = self.codomain = Axes(frame=own_frames(frames), coil=None, y=self.matrix[0], x=self.matrix[1])
 
     def _spectra(self, trajectory: Trajectory, weights: Tensor, frame: int) -> Tensor:
         """Return the spectrum of the point-spread function, float32 (4, y, x): even and odd frequencies by axis."""
@@ -55,13 +57,11 @@ class Toeplitz(LinearOperator):
         spectrum = torch.fft.fft2(wrapped).real / (4 * ny * nx)
         return torch.stack([spectrum[odd_y::2, odd_x::2] for odd_y in (0, 1) for odd_x in (0, 1)])
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return Fᴴ W F x."""
+    def _forward(self, x: Tensor) -> Tensor:
         return torch.stack([self.convolve(images, frame) for frame, images in enumerate(x)])
 
-    def adjoint(self, y: Tensor) -> Tensor:
-        """Return the same as `forward`."""
-        return self.forward(y)
+    def _adjoint(self, y: Tensor) -> Tensor:
+        return self._forward(y)
 
     def convolve(self, images: Tensor, frame: int) -> Tensor:
         """Return Fᴴ W F of the images (coil, y, x) of one frame."""
