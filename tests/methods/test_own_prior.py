@@ -113,7 +113,11 @@ class OwnScore(CoilMapSettings, Method):
 @pytest.fixture
 def own_prior(tmp_path, monkeypatch):
     """The three files, found like fourfold's own."""
-    for name, text in {"own_objective": OBJECTIVE, "networks/own_network": NETWORK, "methods/own_method": METHOD}.items():
+    for name, text in {
+        "own_objective": OBJECTIVE,
+        "networks/own_network": NETWORK,
+        "methods/own_method": METHOD,
+    }.items():
         path = tmp_path / f"{name}.py"
         path.parent.mkdir(exist_ok=True)
         path.write_text(text)

@@ -25,9 +25,10 @@ def export(
 ) -> None:
     """Write a trained network as an ONNX file.
 
-    Inputs are k-space, mask and coil maps; a VarNet that estimates coil maps takes the calibration lines instead. The
-    output is the image. The last axis of complex arrays is real and imaginary part. The arrays are described in the
-    output of this command and in the file's metadata.
+    Inputs are k-space, mask and coil maps; a VarNet that estimates coil maps takes the calibration lines instead, and
+    one of the denoising form, such as brain-varnet, the noise level as well. The output is the image. A denoiser takes
+    an image and its noise level. The last axis of complex arrays is real and imaginary part. The arrays are described
+    in the output of this command and in the file's metadata.
 
     For example:
 

@@ -13,10 +13,10 @@ from fourfold.noise.calibration_noise import calibration_noise_variance
 from fourfold.noise.outer_kspace_noise import outer_noise_std
 from fourfold.operators.sense_encoding import Encoding
 
-__all__ = ["DenoisingSteps"]
+__all__ = ["DENOISING_STEP_ITERATIONS", "DenoisingSteps", "is_undersampled_along_x", "noise_std_of_frames"]
 
-# Conjugate-gradient iterations of each step.
-_ITERATIONS = 4
+DENOISING_STEP_ITERATIONS = 4
+"""Conjugate-gradient iterations of each step."""
 
 
 class DenoisingSteps(nn.Module):
@@ -44,8 +44,8 @@ class DenoisingSteps(nn.Module):
 
     def forward(self, kspace: Tensor, mask: Tensor, maps: Tensor, calibration: Tensor | None) -> Tensor:
         """Return the images; see `fourfold.networks.reconstructor.Reconstructor.forward`."""
-        noise = _noise(kspace, mask, calibration)
-        if _is_undersampled_along_x(mask):
+        noise = noise_std_of_frames(kspace, mask, calibration)
+        if bool(is_undersampled_along_x(mask)):
             # The denoiser always gets aliasing along the same axis.
             return self._images(kspace.mT.contiguous(), mask.mT.contiguous(), maps.mT.contiguous(), noise).mT
         return self._images(kspace, mask, maps, noise)
@@ -59,16 +59,22 @@ class DenoisingSteps(nn.Module):
             image = regularised_least_squares_image(encoding, rhs, rhs.real.new_tensor(INITIAL_WEIGHT))
         for level, weight in self.schedule(noise):
             denoised = self.denoiser(image[:, 0], level)[:, None]
-            image = data_consistency_step(encoding, rhs, denoised, weight[:, None, None, None], _ITERATIONS)
+            weight = weight[:, None, None, None]
+            image = data_consistency_step(encoding, rhs, denoised, weight, DENOISING_STEP_ITERATIONS)
         return image[:, 0]
 
 
 @torch.no_grad()
-def _noise(kspace: Tensor, mask: Tensor, calibration: Tensor | None) -> Tensor:
-    """Return the standard deviation of each frame's noise, float32 (frame,).
+def noise_std_of_frames(kspace: Tensor, mask: Tensor, calibration: Tensor | None) -> Tensor:
+    """Return the standard deviation of the complex noise of each frame, √E|n|², float32 (frame,).
 
     Remaining signal makes both estimates too large, for example with a single coil, or with signal up to the edge of
     k-space. The smaller one is returned.
+
+    Parameters
+    ----------
+    kspace, mask, calibration
+        As in `fourfold.networks.reconstructor.Reconstructor.forward`; the result is in the unit of the k-space.
     """
     outermost = outer_noise_std(kspace, mask)
     if calibration is None:
@@ -83,6 +89,6 @@ def _without_padding(calibration: Tensor) -> Tensor:
     return calibration[:, nonzero.any(dim=1)][:, :, nonzero.any(dim=0)]
 
 
-def _is_undersampled_along_x(mask: Tensor) -> bool:
-    """Return whether some columns of k-space were acquired completely and all others not at all."""
-    return bool((mask == mask[:, :1]).all()) and not bool(mask.all())
+def is_undersampled_along_x(mask: Tensor) -> Tensor:
+    """Return whether some columns of k-space were acquired completely and all others not at all, as a bool tensor."""
+    return (mask == mask[:, :1]).all() & ~mask.all()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from torch import Tensor
 
@@ -12,7 +14,9 @@ from fourfold.optimize.least_squares import LeastSquares, least_squares, real_in
 from fourfold.regularisers.regulariser import Regulariser
 from fourfold.regularisers.warm import for_one_solve
 
-__all__ = ["proximal_gradient", "proximal_gradient_iterates"]
+__all__ = ["PogmStep", "grow", "pogm_steps", "proximal_gradient", "proximal_gradient_iterates"]
+
+Value = TypeVar("Value", float, Tensor)
 
 
 def proximal_gradient(
@@ -75,30 +79,66 @@ def proximal_gradient_iterates(
     yield from _fista(data, regulariser, weight, x)
 
 
+@dataclass(frozen=True)
+class PogmStep(Generic[Value]):
+    """What an iteration of the proximal optimised gradient method does with its gradient step (Kim & Fessler 2018)."""
+
+    inertia: Value
+    """Factor of the difference between this gradient step and the previous one."""
+    lift: Value
+    """Factor of the gradient step itself."""
+    previous_size: Value
+    """The size of the previous iteration."""
+    size: Value
+    """Factor of the regulariser's weight in the proximal map."""
+
+    def extrapolate(
+        self, descended: Tensor, previous_descended: Tensor, previous: Tensor, extrapolated: Tensor
+    ) -> Tensor:
+        """Return the argument of the proximal map.
+
+        Parameters
+        ----------
+        descended, previous_descended
+            x − ∇f(x) at the previous x, and at the one before.
+        previous
+            The previous x.
+        extrapolated
+            The argument of the previous proximal map.
+        """
+        return (
+            (1 + self.inertia + self.lift) * descended
+            - self.inertia * previous_descended
+            - (self.lift + self.inertia / self.previous_size) * previous
+            + (self.inertia / self.previous_size) * extrapolated
+        )
+
+
+def pogm_steps() -> Iterator[PogmStep[float]]:
+    """Yield the steps of the proximal optimised gradient method without end; they do not depend on the data."""
+    momentum = size = 1.0
+    while True:
+        grown = grow(momentum)
+        inertia, lift = (momentum - 1) / grown, momentum / grown
+        previous_size, size = size, (2 * momentum + grown - 1) / grown
+        yield PogmStep(inertia, lift, previous_size, size)
+        momentum = grown
+
+
 def _pogm_until_increase(
     data: LeastSquares[float], regulariser: Regulariser, weight: float, x: Tensor
 ) -> Generator[Iterate, None, Tensor]:
     """Yield POGM's iterates (Kim & Fessler 2018) up to the first where its momentum points uphill; return that."""
     descended = extrapolated = x
-    momentum = step = 1.0
-    uphill = False
-    while not uphill:
+    for step in pogm_steps():
         previous, previous_descended = x, descended
         descended = x - data.gradient(x)
-        grown = _grow(momentum)
-        inertia, lift = (momentum - 1) / grown, momentum / grown
-        extrapolated = (
-            (1 + inertia + lift) * descended
-            - inertia * previous_descended
-            - (lift + inertia / step) * previous
-            + (inertia / step) * extrapolated
-        )
-        step = (2 * momentum + grown - 1) / grown
-        x = regulariser.prox(extrapolated, weight * step)
-        downhill = (descended - previous).add_(x - extrapolated, alpha=1 / step)
-        uphill = real_inner(downhill, descended - previous_descended) < 0
-        momentum = grown
-        yield _iterate(x, extrapolated, step, regulariser)
+        extrapolated = step.extrapolate(descended, previous_descended, previous, extrapolated)
+        x = regulariser.prox(extrapolated, weight * step.size)
+        yield _iterate(x, extrapolated, step.size, regulariser)
+        downhill = (descended - previous).add_(x - extrapolated, alpha=1 / step.size)
+        if real_inner(downhill, descended - previous_descended) < 0:
+            break
     return x
 
 
@@ -110,7 +150,7 @@ def _fista(data: LeastSquares[float], regulariser: Regulariser, weight: float, x
         previous, x = x, regulariser.prox(descended, weight)
         if real_inner(point - x, x - previous) > 0:
             momentum = 1.0
-        grown = _grow(momentum)
+        grown = grow(momentum)
         point = x + (momentum - 1) / grown * (x - previous)
         momentum = grown
         yield _iterate(x, descended, 1.0, regulariser)
@@ -121,5 +161,6 @@ def _iterate(x: Tensor, before: Tensor, step: float, regulariser: Regulariser) -
     return Iterate(x[None], lambda: regulariser.value(x), lambda: (before - x)[None] / step)
 
 
-def _grow(momentum: float) -> float:
+def grow(momentum: float) -> float:
+    """Return Nesterov's momentum of the next iteration."""
     return (1 + math.sqrt(1 + 4 * momentum**2)) / 2
