@@ -13,7 +13,7 @@ from benchmarks.harness import Rows, machine
 from benchmarks.sizes import SIZES
 from benchmarks.table import RESULTS, describe_machine, grids
 
-TIMES = ("espirit", "poisson_disc", "grappa", "iterative", "volume", "scaling")
+TIMES = ("espirit", "poisson_disc", "grappa", "iterative", "volume", "scaling", "noncartesian")
 NAMES = (*TIMES, "methods", "series", "loading", "networks")
 
 

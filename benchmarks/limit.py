@@ -24,7 +24,7 @@ from fourfold.methods.registry import find_method
 from fourfold.methods.sense_problem import SenseProblem
 from fourfold.scan import Scan
 
-__all__ = ["overview"]
+__all__ = ["overview", "table"]
 
 SIZES = ("medium", "large")
 ITERATIONS, REPEATS = 8, 7

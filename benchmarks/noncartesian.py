@@ -20,8 +20,9 @@ from numpy.typing import NDArray
 
 from benchmarks import bart
 from benchmarks.cases import DATA
-from benchmarks.harness import Contender, Task, compare_contenders
+from benchmarks.harness import Contender, Task, absent, compare_contenders
 from benchmarks.problems import head
+from benchmarks.solvers import import_torchvision
 from fourfold.coils.calibration import estimate_maps
 from fourfold.formats import open_scan
 from fourfold.methods.registry import find_method
@@ -143,6 +144,9 @@ def with_sigpy(title: str) -> Callable[[], Image]:
 
 def with_mri_nufft(title: str) -> Callable[[], Image]:
     """Prepare mri-nufft's LSQR, conjugate gradient on the normal equations, with finufft and Pipe & Menon's weights."""
+    if not absent("torchvision"):
+        # mri-nufft imports it where it is installed.
+        import_torchvision()
     from mrinufft import get_operator
 
     scan = load(title)[0]
