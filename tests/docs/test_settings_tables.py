@@ -8,7 +8,7 @@ from pydantic_core import PydanticUndefined
 from tests.helpers.settings_tables import DOCS, sections, wrong_defaults
 
 from fourfold.datasets.settings import Augmentation, DataSettings, Images, Masks, RawData, Simulation, Split
-from fourfold.networks.build import NETWORKS, complete_settings
+from fourfold.networks.build import complete_settings, networks
 from fourfold.studies.image_groups import ImageGroupSettings
 from fourfold.studies.losses import LossesSettings
 from fourfold.studies.shift import ShiftSettings
@@ -42,7 +42,7 @@ def stated_settings(page: str) -> dict[str, dict[str, str]]:
     return {section.anchor: section.settings() for section in sections(page)}
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", networks())
 def test_settings_of_networks(name):
     (section,) = (each for each in sections("networks.md") if each.title.endswith(f"(`{name}`)"))
     assert set(section.settings()) == set(complete_settings(name, {}))

@@ -1,6 +1,7 @@
 """Weights of tiny networks for the tests: drawn at random, not trained."""
 
-from fourfold.networks.build import build, complete_settings
+from fourfold.networks.build import build, complete_settings, find_network
+from fourfold.networks.reconstructor import Reconstructor
 from fourfold.weights.reference_output import reference_output
 from fourfold.weights.state_dict import write_weights
 
@@ -10,7 +11,9 @@ SMALL = {
     "cascade": {"subnetworks": 2, "channels": 4, "layers": 2},
     "varnet": {"cascades": 2, "channels": 4, "pools": 2, "sensitivity_channels": 4, "sensitivity_pools": 2},
     "kspace-cnn": {"channels": 4, "layers": 2},
+    "denoiser": {"channels": 4, "pools": 2},
 }
+RECONSTRUCTORS = [name for name in SMALL if issubclass(find_network(name), Reconstructor)]
 
 
 def write_small(folder, network, name="small", settings=None, **more):

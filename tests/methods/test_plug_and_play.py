@@ -21,6 +21,7 @@ from fourfold.optimize.least_squares import least_squares
 from fourfold.optimize.plug_and_play import plug_and_play
 from fourfold.sampling import undersample
 from fourfold.simulation.simulate import phantom, simulate
+from fourfold.weights.load_network import load_denoiser
 
 PAGE = (Path(__file__).parents[2] / "docs" / "methods.md").read_text()
 
@@ -134,3 +135,14 @@ def test_measured_heads_come_out_better_than_with_total_variation(raw, name):
 
     # 1 dB and more were measured.
     assert error(PlugAndPlay(noise_std=0.02)) < 0.9 * error(TotalVariation())
+
+
+def test_trained_denoisers_are_taken_by_name_and_named_in_the_record(scan):
+    result = PlugAndPlay(denoiser="brain-varnet", noise_std=0.01, iterations=3)(scan)
+    assert result.record.settings["denoiser"] == "brain-varnet"
+    assert result.record.details["weights"]["name"] == "brain-varnet"
+    network = load_denoiser("brain-varnet")
+    own = PlugAndPlay(denoiser=network, noise_std=0.01, iterations=3)(scan)
+    assert torch.equal(own.image, result.image)
+    with pytest.raises(InputError, match="'cascade', which has no denoiser"):
+        PlugAndPlay(denoiser="natural-cascade", noise_std=0.01)(scan)

@@ -7,14 +7,14 @@ import types
 
 import pytest
 import torch
-from tests.helpers.trained_weights import SMALL, write_small
+from tests.helpers.trained_weights import RECONSTRUCTORS, SMALL, write_small
 
 import fourfold as ff
 from fourfold.coils.calibration import central_calibration, estimate_maps
 from fourfold.errors import InputError
 from fourfold.kspace.intensity_scale import intensity_scale
 from fourfold.methods.registry import find_method, methods, quick_methods
-from fourfold.networks.build import NETWORKS
+from fourfold.networks.build import networks
 from fourfold.operators.fourier import fft, ifft
 from fourfold.sampling import radial, undersample
 from fourfold.scan import Geometry
@@ -23,7 +23,7 @@ from fourfold.studies import compare
 from fourfold.weights import find
 from fourfold.weights.load_network import load_network
 
-each = pytest.mark.parametrize("name", NETWORKS)
+each = pytest.mark.parametrize("name", RECONSTRUCTORS)
 
 
 @pytest.fixture(autouse=True)
@@ -56,9 +56,9 @@ def test_bfloat16_is_used_where_it_is_asked_for(method, scan):
     assert 1e-5 < float((images[1] - images[0]).norm() / images[0].norm()) < 0.03
 
 
-def test_there_is_a_method_for_every_network():
+def test_there_is_a_method_for_every_reconstructor():
     trained = {name: kind for name, kind in methods().items() if kind.family == "trained"}
-    assert set(trained) == set(NETWORKS)
+    assert set(trained) == set(RECONSTRUCTORS)
 
 
 @each
@@ -334,4 +334,4 @@ def test_comparisons_take_trained_methods_whose_weights_ship(nothing_ships, full
 
 
 def test_small_networks_cover_all():
-    assert set(SMALL) == set(NETWORKS)
+    assert set(SMALL) == set(networks())

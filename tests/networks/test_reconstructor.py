@@ -4,13 +4,13 @@ import json
 
 import pytest
 import torch
-from tests.helpers.trained_weights import SMALL
+from tests.helpers.trained_weights import RECONSTRUCTORS, SMALL
 
 from fourfold.errors import InputError
-from fourfold.networks.build import NETWORKS, build, complete_settings
+from fourfold.networks.build import build, complete_settings, networks
 from fourfold.operators.fourier import fft, ifft
 
-each = pytest.mark.parametrize("name", NETWORKS)
+each = pytest.mark.parametrize("name", networks())
 
 
 @pytest.fixture
@@ -24,9 +24,9 @@ def problem():
     return torch.where(mask[:, None], fft(maps * images), 0), mask, maps
 
 
-@each
+@pytest.mark.parametrize("name", RECONSTRUCTORS)
 @torch.no_grad()
-def test_every_network_is_called_alike(name, problem):
+def test_every_reconstructor_is_called_alike(name, problem):
     kspace, mask, maps = problem
     network = build(name, SMALL[name]).eval()
     several = network(kspace, mask, maps)
@@ -61,7 +61,7 @@ def test_wrong_networks_and_settings_are_refused_in_a_sentence():
 
 
 def test_only_a_varnet_with_sensitivity_estimation_makes_its_own_maps():
-    estimating = {name for name in NETWORKS if build(name, SMALL[name]).estimates_maps}
+    estimating = {name for name in networks() if build(name, SMALL[name]).estimates_maps}
     assert estimating == {"varnet"}
     assert not build("varnet", {**SMALL["varnet"], "sensitivity_channels": 0}).estimates_maps
 

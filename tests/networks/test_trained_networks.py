@@ -18,6 +18,7 @@ from fourfold.networks.layers.channels import as_channels, as_complex, channels_
 from fourfold.networks.layers.conv_stack import ConvStack
 from fourfold.networks.layers.instance_norm import normalised_leaky_relu_
 from fourfold.networks.layers.seeded import draw_weights
+from fourfold.networks.network_denoiser import NetworkDenoiser
 from fourfold.networks.noise_schedule import NoiseSchedule
 from fourfold.networks.normalised_unet import NormalisedUNet
 from fourfold.networks.resnet import ResNet
@@ -523,3 +524,10 @@ def test_varnet_is_fastmris(fastmri_models, problem):
     output = peer(torch.view_as_real(kspace), peers_mask.expand(2, -1, -1, -1, -1))
     expected = from_fastmri(gradients(peer, output, weights))
     assert_same_gradients(gradients(ours, ours(kspace, mask, calibration=calibration).abs(), weights), expected)
+
+
+def test_a_network_as_a_denoiser_gets_the_noise_of_the_complex_image():
+    """A `Denoiser` is told the noise of real and imaginary part, a network that of the complex number."""
+    denoise = NetworkDenoiser(lambda images, levels: images * levels[:, None, None])
+    images = torch.ones(2, 3, 4, 5, dtype=torch.complex64)
+    assert torch.allclose(denoise(images, 0.5), images * 0.5 * math.sqrt(2))

@@ -1,6 +1,5 @@
-"""Laws that every linear operator obeys, over shapes, odd sizes and batches."""
+"""What single operators are: transforms, differences and wavelets against other libraries and known results."""
 
-import copy
 import math
 
 import numpy as np
@@ -8,201 +7,20 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.helpers.operator_examples import gaussian
 
-from fourfold.coils.joint_model import SmoothMaps
 from fourfold.errors import InputError
-from fourfold.operators.aliasing import Aliasing
 from fourfold.operators.finite_differences import FiniteDifferences, SymmetrisedDifferences
 from fourfold.operators.fourier import Fourier, fft, ifft
-from fourfold.operators.linear_operator import Identity, inner
-from fourfold.operators.noncartesian_encoding import NonCartesianEncoding
-from fourfold.operators.sense_encoding import CoilMaps, Encoding, Mask
+from fourfold.operators.linear_operator import Identity
+from fourfold.operators.sense_encoding import Encoding
 from fourfold.operators.wavelets import OrthogonalWavelet, UndecimatedWavelet
-from fourfold.regularisers.analysis import FirstOf
-from fourfold.regularisers.sum import SumPenalty
-from fourfold.regularisers.total_generalised_variation import TotalGeneralisedVariationPenalty
-from fourfold.regularisers.total_variation import CountedDifferences, TotalVariationPenalty
-from fourfold.regularisers.wavelet import CycleSpunPenalty
-from fourfold.sampling import radial
 
 SIZES = st.integers(2, 41)
-PATTERNS = st.sampled_from(["ky", "kx", "both", "full"])
-
-
-def gaussian(*shape, seed=0):
-    return torch.randn(*shape, dtype=torch.complex64, generator=torch.Generator().manual_seed(seed))
-
-
-def pattern(kind, frames, ny, nx, seed=0):
-    """A mask that varies along the named axes, with at least one sample a frame."""
-    sizes = {"ky": (ny, 1), "kx": (1, nx), "both": (ny, nx), "full": (1, 1)}[kind]
-    mask = torch.rand(frames, *sizes, generator=torch.Generator().manual_seed(seed)) < 0.4
-    mask[:, sizes[0] // 2, sizes[1] // 2] = True
-    return mask.expand(frames, ny, nx).contiguous()
-
-
-@st.composite
-def operators(draw):
-    """An operator and a point of its domain."""
-    frames, sets, coils, ny, nx = (
-        draw(s) for s in (st.integers(1, 3), st.integers(1, 2), st.integers(1, 4), SIZES, SIZES)
-    )
-    mask = pattern(draw(PATTERNS), draw(st.sampled_from([1, frames])), ny, nx)
-    maps = gaussian(draw(st.sampled_from([1, frames])), sets, coils, ny, nx, seed=1)
-    image, kspace = gaussian(frames, sets, ny, nx, seed=2), gaussian(frames, coils, ny, nx, seed=3)
-    encoding = Encoding(mask, maps)
-    return draw(
-        st.sampled_from(
-            [
-                (Fourier(), kspace),
-                (Fourier((-1,)), kspace),
-                (Mask(mask), kspace),
-                (CoilMaps(maps), image),
-                (encoding, image),
-                (encoding.H, kspace),
-                ((1 - 2j) * encoding, image),
-                (encoding + encoding, image),
-                (Fourier() @ (Identity() + FiniteDifferences().H @ FiniteDifferences()), image),
-                (FiniteDifferences(), image),
-                (SymmetrisedDifferences(), FiniteDifferences().forward(image)),
-                (OrthogonalWavelet((ny, nx), "db4"), image),
-                (OrthogonalWavelet((ny, nx), "haar", 9), image),
-                (UndecimatedWavelet((ny, nx), "sym4", 3), image),
-                (Aliasing(mask[0]), kspace),
-                (SmoothMaps((ny, nx), kspace), SmoothMaps((ny, nx), kspace).adjoint(kspace[0])),
-                (FirstOf(UndecimatedWavelet((ny, nx), "haar", 2)), image[:1]),
-                (CountedDifferences(mask[0]), image[:1]),
-                (two_penalties((ny, nx)).analysis().operator, image[:1]),
-                (TotalGeneralisedVariationPenalty(mask[0]).analysis().operator, gaussian(3, 1, ny, nx, seed=7)),
-            ]
-        )
-    )
-
-
-def two_penalties(size):
-    return SumPenalty(1, TotalVariationPenalty(), 0.5, CycleSpunPenalty(UndecimatedWavelet(size, "haar", 2)))
 
 
 def close(a, b, tolerance=1e-5):
     assert float(torch.linalg.vector_norm(a - b)) <= tolerance * float(torch.linalg.vector_norm(b)) + 1e-30
-
-
-@settings(max_examples=150, deadline=None)
-@given(operators())
-def test_adjoint(random_operator):
-    operator, x = random_operator
-    ax = operator.forward(x)
-    y = gaussian(*ax.shape, seed=4)
-    difference = abs(complex(inner(ax, y)) - complex(inner(x, operator.adjoint(y))))
-    assert difference < 1e-5 * float(torch.linalg.vector_norm(ax) * torch.linalg.vector_norm(y))
-
-
-@settings(max_examples=100, deadline=None)
-@given(operators())
-def test_no_call_needs_another_before_it_or_changes_its_argument(random_operator):
-    operator, x = random_operator
-    fresh, kept = copy.deepcopy(operator), x.clone()
-    y = gaussian(*operator.forward(x).shape, seed=4)
-    kept_y = y.clone()
-    back = fresh.adjoint(y)
-    assert torch.equal(back, operator.adjoint(y))
-    for call in (operator.forward, operator.normal, operator):
-        assert torch.equal(call(x), call(x))
-        assert torch.equal(x, kept)
-    assert torch.equal(y, kept_y)
-
-
-@settings(max_examples=100, deadline=None)
-@given(operators())
-def test_what_is_returned_belongs_to_the_caller(random_operator):
-    """Writing into a result changes neither the argument nor what the operator returns later."""
-    operator, x = random_operator
-    y = operator.forward(x).clone()
-    for call, argument in ((operator.forward, x), (operator.normal, x), (operator.adjoint, y)):
-        before, first = argument.clone(), call(argument).clone()
-        call(argument).fill_(float("nan"))
-        assert torch.equal(argument, before)
-        assert torch.equal(call(argument), first)
-
-
-@settings(max_examples=100, deadline=None)
-@given(operators())
-def test_normal_is_adjoint_of_forward(random_operator):
-    operator, x = random_operator
-    close(operator.normal(x), operator.adjoint(operator.forward(x)))
-
-
-@settings(max_examples=60, deadline=None)
-@given(operators())
-def test_linear(random_operator):
-    operator, x = random_operator
-    y = gaussian(*x.shape, seed=5)
-    close(operator(x + (2 - 1j) * y), operator(x) + (2 - 1j) * operator(y))
-
-
-@settings(max_examples=40, deadline=None)
-@given(operators())
-def test_gradient_is_the_true_adjoint(random_operator):
-    operator, x = random_operator
-    x = x.clone().requires_grad_()
-    y = gaussian(*operator.forward(x.detach()).shape, seed=6)
-    (gradient,) = torch.autograd.grad((operator(x) - y).abs().square().sum() / 2, x)
-    close(gradient, operator.adjoint(operator.forward(x.detach()) - y))
-
-
-WAYS = ["forward", "adjoint", "normal", "composed", "added"]
-
-
-def applied(way, encoding, x, y):
-    return {
-        "forward": lambda: encoding(x),
-        "adjoint": lambda: encoding.H(y),
-        "normal": lambda: encoding.normal(x),
-        "composed": lambda: (FiniteDifferences() @ encoding.H @ (2j * encoding))(x),
-        "added": lambda: (encoding + encoding).H(y),
-    }[way]()
-
-
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("kind", ["Cartesian", "radial"])
-def test_gradients_reach_image_samples_and_coil_maps(kind, way):
-    """Against how much the result changes along a random direction."""
-    trajectory, mask = None, pattern("ky", 1, 12, 12)
-    if kind == "radial":
-        pytest.importorskip("finufft", reason="finufft is not installed")
-        trajectory = radial((12, 12), 9)
-        mask = torch.ones(1, trajectory.shots, trajectory.samples, dtype=torch.bool)
-    maps = gaussian(1, 1, 3, 12, 12, seed=1)
-    maps /= maps.abs().square().sum(dim=2, keepdim=True).sqrt()
-    x, y = gaussian(1, 1, 12, 12, seed=2), gaussian(1, 3, *mask.shape[1:], seed=3)
-    weights = gaussian(
-        *((2,) if way == "composed" else ()),
-        1,
-        3 if way == "forward" else 1,
-        *(mask.shape[1:] if way == "forward" else (12, 12)),
-        seed=4,
-    )
-
-    def value(x, y, maps):
-        encoding = Encoding(mask, maps) if trajectory is None else NonCartesianEncoding(trajectory, mask, maps)
-        return (applied(way, encoding, x, y) * weights).real.sum()
-
-    steps = [0.01 * gaussian(*tensor.shape, seed=5 + index) for index, tensor in enumerate((x, y, maps))]
-    differentiable = (0, 2) if way in ("forward", "normal", "composed") else (1, 2)
-    tensors = [tensor.clone().requires_grad_(index in differentiable) for index, tensor in enumerate((x, y, maps))]
-    gradients = torch.autograd.grad(value(*tensors), [tensors[index] for index in differentiable])
-    for index, gradient in zip(differentiable, gradients, strict=True):
-        forwards, backwards = [x, y, maps], [x, y, maps]
-        forwards[index] = forwards[index] + steps[index]
-        backwards[index] = backwards[index] - steps[index]
-        change = float(value(*forwards) - value(*backwards)) / 2
-        assert change == pytest.approx(float((gradient.conj() * steps[index]).real.sum()), rel=2e-2, abs=2e-3)
-
-
-def test_second_derivative_passes_through():
-    operator = Fourier()
-    x = gaussian(1, 1, 4, 5).to(torch.complex128).requires_grad_()
-    assert torch.autograd.gradgradcheck(lambda v: operator(v).abs().square().sum(), x)
 
 
 @settings(max_examples=30, deadline=None)

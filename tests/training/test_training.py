@@ -7,9 +7,10 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -25,6 +26,8 @@ from fourfold.datasets import Examples, training_set, validation_set
 from fourfold.errors import InputError
 from fourfold.metrics import score
 from fourfold.networks.build import build
+from fourfold.networks.objectives.denoising import Denoising
+from fourfold.networks.objectives.objective import NetworkInput
 from fourfold.networks.reconstructor import zero_filled
 from fourfold.report.training import write_training
 from fourfold.simulation.simulate import phantom
@@ -35,12 +38,12 @@ from fourfold.training.optimisers import Adam, AdamW, RmsProp
 from fourfold.training.presets import preset, presets, read_settings
 from fourfold.training.schedules import Constant, Cosine, OneCycle, Steps
 from fourfold.training.settings import TrainingSettings
-from fourfold.training.stages import NetworkInput, plan_stages
+from fourfold.training.stages import plan_stages
 from fourfold.training.supervision import ReferenceSupervision, SelfSupervision, supervision
 from fourfold.training.task import Task
 from fourfold.training.train import finetune, train
 from fourfold.weights.half_precision import to_half_precision
-from fourfold.weights.load_network import load_network
+from fourfold.weights.load_network import load_denoiser, load_network, load_reconstructor
 from fourfold.weights.weight_files import read_manifest
 
 SIZE = 32
@@ -432,46 +435,108 @@ def test_subnetworks_learn_one_after_another_then_all(settings, tmp_path):
     assert steps == list(range(1, 13))
 
 
+@dataclass
+class SeenImages:
+    """A batch that keeps the images whose loss or scores are asked for."""
+
+    inputs: NetworkInput
+    images: torch.Tensor | None = None
+
+    def network_input(self, estimates_maps):
+        assert not estimates_maps
+        return self.inputs
+
+    def losses(self, images):
+        self.images = images
+        return {"loss": images.abs().sum()}
+
+    scores = losses
+
+
 def test_a_subnetwork_is_trained_on_the_papers_input(settings):
     """Dar & Çukur 2017, Eqs. 9 and 10: on f_DC(C_1(x)), without a gradient to C_1, before data consistency."""
     chosen = cascade_settings(settings, stages=[{"train": "subnetworks", "epochs": 1}])
     network = build("cascade", chosen.network_settings)
     second = plan_stages(chosen, network, EXAMPLES)[1]
     example = training_set(chosen.data)[0]
-    inputs = NetworkInput(example.kspace[None], example.mask[None], example.maps[None], None)
-    weights = second.trainable_weights(network)
-    image = second.trained_image(network, inputs)
+    judged = SeenImages(NetworkInput(example.kspace[None], example.mask[None], example.maps[None], None))
+    network.requires_grad_(False)
+    weights = list(second.objective.trained_part(network, second.part).requires_grad_(True).parameters())
+    second.objective.losses(network, second.part, judged, torch.Generator())
+    image, inputs = judged.images, judged.inputs
     first = network.refined(zero_filled(inputs.kspace, inputs.maps), 0)
     consistent = network.consistency[0](first[:, None], inputs.kspace, inputs.mask)[:, 0]
     assert torch.allclose(image, network.refined(consistent, 1), atol=1e-6)
     image.abs().sum().backward()
     assert all(weight.grad is not None for weight in weights)
     assert all(weight.grad is None for weight in network.subnetworks[0].parameters())
-    validated = second.validation_image(network, inputs)
-    assert torch.allclose(validated, network(*inputs), atol=1e-6), "the last sub-network's result is the cascade's"
+    second.objective.scores(network, second.part, judged)
+    assert torch.allclose(judged.images, network(*inputs), atol=1e-6), "the last sub-network's result is the cascade's"
 
 
 DENOISING = {"kind": "varnet", "form": "denoising", "cascades": 2, "channels": 4, "pools": 1, "sensitivity_channels": 0}
 
 
 def test_a_denoiser_learns_alone_then_the_whole_network(settings, tmp_path):
-    stages = [{"train": "denoiser", "epochs": 25, "noise_std": [0.05, 0.2], "learning_rate": 5e-3}, {"epochs": 1}]
+    denoising = {"kind": "denoising", "noise_std": [0.05, 0.2]}
+    stages = [{"train": denoising, "epochs": 25, "learning_rate": 5e-3}, {"epochs": 1}]
     chosen = TrainingSettings(**settings(network=DENOISING, losses=["psnr"], stages=stages))
     train(chosen, tmp_path / "out")
     first = build("varnet", chosen.network_settings).state_dict()
-    names = ("1-denoiser", "2-end-to-end")
+    names = ("1-denoising", "2-end-to-end")
     second, third = (read_checkpoint(tmp_path / "out" / "checkpoints" / name / LAST).network for name in names)
     assert all(torch.equal(first[name], second[name]) != name.startswith("denoising.denoiser.") for name in first)
     assert all(not torch.equal(second[name], third[name]) for name in first)
     network, examples = build("varnet", chosen.network_settings), training_set(chosen.data)
-    stage = plan_stages(chosen, network, EXAMPLES)[0]
-    network.load_state_dict(second)
     reference = torch.stack([examples[index].reference for index in range(EXAMPLES)])
+    noise = 0.1 * torch.randn(reference.shape, dtype=torch.complex64, generator=torch.Generator().manual_seed(5))
+    network.load_state_dict(second)
     with torch.no_grad():
-        clean = stage.denoised(network, reference, torch.Generator().manual_seed(5))
-        network.load_state_dict(first)  # takes nothing off
-        noisy = stage.denoised(network, reference, torch.Generator().manual_seed(5))
-    assert float((clean - reference).norm()) < 0.8 * float((noisy - reference).norm())
+        denoised = network.denoiser(reference + noise, torch.full((EXAMPLES,), 0.1))
+    assert float((denoised - reference).norm()) < 0.8 * float(noise.norm())
+    rows = read_rows(tmp_path / "out" / "losses.csv")
+    assert {(row["denoising"] == "", row["psnr"] == "") for row in rows} == {(False, True), (True, False)}
+    scores = read_rows(tmp_path / "out" / "scores.csv")
+    assert {(row["denoising-error"] == "", row["psnr"] == "") for row in scores} == {(False, True), (True, False)}
+
+
+def denoiser_settings(settings, **given):
+    return TrainingSettings(**settings(network={"kind": "denoiser", "channels": 4, "pools": 1}, losses=[], **given))
+
+
+def test_a_prior_is_trained_on_images_alone_and_states_its_errors(settings, tmp_path):
+    chosen = denoiser_settings(settings, stages=[{"epochs": 60, "learning_rate": 1e-2}])
+    manifest = train(chosen, tmp_path / "out")
+    levels, errors = (manifest.measurements[name] for name in ("noise_std", "mean_squared_error"))
+    assert len(levels) == len(errors) == 20
+    assert (levels[0], levels[-1]) == (0.002, 1.0)
+    assert errors == sorted(errors)
+    assert errors[-1] < 0.8, "noise of variance 1 is partly removed"
+    scores = [float(row["denoising-error"]) for row in read_rows(tmp_path / "out" / "scores.csv")]
+    assert scores[-1] < 0.8 * scores[0]
+    assert manifest.scores["denoising-error validation"] == pytest.approx(min(scores))
+    denoise = load_denoiser(str(tmp_path / "out"))
+    image = training_set(chosen.data)[0].reference[None]
+    noise = 0.5 * torch.randn(image.shape, dtype=torch.complex64, generator=torch.Generator().manual_seed(1))
+    assert denoise.weights["sha256"] == manifest.sha256
+    assert float((denoise(image + noise, 0.5 / math.sqrt(2)) - image).norm()) < 0.9 * float(noise.norm())
+    with pytest.raises(InputError, match="'denoiser', which does not reconstruct k-space"):
+        load_reconstructor(str(tmp_path / "out"))
+
+
+def test_the_denoising_loss_is_least_for_the_posterior_mean():
+    """For pixels that are N(0, 1), the posterior mean scales by 1 / (1 + σ²)."""
+    objective = Denoising(noise_std=(0.5, 0.5), weight_power=0.0)
+    images = torch.randn(64, 32, 32, dtype=torch.complex64, generator=torch.Generator().manual_seed(0))
+    judged = SimpleNamespace(reference=lambda: images)
+
+    def loss(factor):
+        network = SimpleNamespace(denoiser=lambda noisy, level: factor * noisy)  # noqa: ARG005
+        return float(objective.losses(network, 0, judged, torch.Generator().manual_seed(1))["denoising"])
+
+    losses = {factor: loss(factor) for factor in (0.75, 0.8, 0.85)}
+    assert losses[0.8] == min(losses.values())
+    assert losses[0.8] == pytest.approx(0.25 / 1.25, rel=0.02)
 
 
 # Several processes
@@ -687,13 +752,23 @@ def test_finetuning_begins_with_the_weights(settings, tmp_path):
             r"'optimiser.adam.learning_rate' of the training is -1; input should be greater than 0",
         ),
         ({"stages": [{"epochs": 1, "steps": 1}]}, "either 'epochs' or 'steps'"),
-        ({"stages": [{"train": "subnetworks", "epochs": 1}]}, "'unet' has none of"),
-        ({"stages": [{"noise_std": [0.1, 0.2], "epochs": 1}]}, "'train: all' adds no noise"),
-        ({"stages": [{"train": "denoiser", "epochs": 1}]}, "'unet' has none of; choose a varnet"),
+        ({"stages": [{"train": "subnetworks", "epochs": 1}]}, "this 'unet' is not trained by; choose one of all"),
+        ({"stages": [{"train": {"kind": "all", "noise_std": [1, 2]}, "epochs": 1}]}, "no setting 'noise_std'"),
+        ({"stages": [{"train": "denoising", "epochs": 1}]}, "this 'unet' is not trained by; choose one of all"),
         (
-            {"network": DENOISING, "supervision": "self", "losses": [], "stages": [{"train": "denoiser", "epochs": 1}]},
-            "references with noise",
+            {"stages": [{"train": {"kind": "denoising", "noise_std": [2, 1]}, "epochs": 1}], "network": DENOISING},
+            "smaller",
         ),
+        (
+            {
+                "network": DENOISING,
+                "supervision": "self",
+                "losses": [],
+                "stages": [{"train": "denoising", "epochs": 1}],
+            },
+            "which needs references",
+        ),
+        ({"network": "denoiser"}, "has a loss of its own; leave 'losses' out"),
         ({"metrics": ["snr"]}, r"no metric 'snr'"),
         ({"supervision": "self"}, "has its loss on held-out samples"),
         ({"supervision": "self", "losses": [], "network": {**SMALL, "complex": False}}, "does not learn the phase"),
@@ -781,12 +856,12 @@ def test_a_file_goes_on_top_of_its_preset(tmp_path):
         read_settings(tmp_path / "none.yaml")
 
 
-@pytest.mark.parametrize("place", [0, 1], ids=["whole", "preset"])
+@pytest.mark.parametrize("place", [0, 1, 2], ids=["whole", "prior", "preset"])
 def test_the_settings_on_the_page_are_right(place, tmp_path):
     page = (Path(__file__).parents[2] / "docs" / "training.md").read_text()
     file = tmp_path / "settings.yaml"
     file.write_text(re.findall(r"```yaml\n(.*?)```", page, flags=re.DOTALL)[place])
-    assert TrainingSettings(**read_settings(file)).network["kind"] in ("varnet", "cascade")
+    assert TrainingSettings(**read_settings(file)).network["kind"] in ("varnet", "cascade", "denoiser")
 
 
 def test_every_setting_is_on_the_page():

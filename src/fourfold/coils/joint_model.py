@@ -11,6 +11,7 @@ from torch import Tensor
 from fourfold.coils.calibration_size import axis_without_neighbours
 from fourfold.errors import InputError
 from fourfold.operators.aliasing import Aliasing
+from fourfold.operators.axes import Axes
 from fourfold.operators.fourier import ifft
 from fourfold.operators.linear_operator import LinearOperator
 
@@ -59,13 +60,13 @@ class SmoothMaps(LinearOperator):
         squared = (orders_y[:, None] / shape[0]) ** 2 + (orders_x / shape[1]) ** 2
         self.weights = ((1 + _SCALE * squared) ** -_POWER).to(device=like.device, dtype=like.real.dtype)
         self.along_y, self.along_x = _waves(shape[0], orders_y).to(like), _waves(shape[1], orders_x).to(like)
+        self.domain = Axes(coil=None, my=len(orders_y), mx=len(orders_x))
+        self.codomain = Axes(coil=None, y=shape[0], x=shape[1])
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the maps (coil, y, x) of coefficients (coil, my, mx)."""
+    def _forward(self, x: Tensor) -> Tensor:
         return self.along_y @ (self.weights * x) @ self.along_x.mT
 
-    def adjoint(self, y: Tensor) -> Tensor:
-        """Return the adjoint: coefficients (coil, my, mx) of maps (coil, y, x)."""
+    def _adjoint(self, y: Tensor) -> Tensor:
         return self.weights * (self.along_y.mH @ y @ self.along_x.conj())
 
 

@@ -18,7 +18,7 @@ from torch import Tensor
 from fourfold.errors import InputError
 from fourfold.export.real_network import RealNetwork
 from fourfold.files.output import atomically
-from fourfold.weights.load_network import load_network
+from fourfold.weights.load_network import load_reconstructor
 from fourfold.weights.manifest import Manifest
 
 __all__ = ["export_onnx"]
@@ -68,7 +68,7 @@ def export_onnx(
         import onnxscript  # noqa: F401
     except ImportError:
         raise InputError("ONNX files need onnx and onnxscript; install them: pip install 'fourfold[export]'") from None
-    network, manifest = load_network(weights)
+    network, manifest = load_reconstructor(weights)
     real = RealNetwork(network).eval()
     multiple = 1 if size else _multiple(manifest)
     third = "calibration" if real.takes_calibration else "maps"

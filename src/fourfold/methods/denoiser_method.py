@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from dataclasses import replace
 from typing import ClassVar
 
 from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt
 
 from fourfold.denoisers.denoiser import Denoiser
+from fourfold.methods.denoiser_setting import denoiser_details
 from fourfold.methods.model_based import DEFAULT_CONTROL, ModelBasedMethod, SolverControl
 from fourfold.methods.sense_problem import SenseProblem
 from fourfold.optimize.minimum import Minimum
@@ -34,9 +36,10 @@ class DenoiserMethod(ModelBasedMethod):
 
     def minimise(self, problem: SenseProblem, weight: float, control: SolverControl = DEFAULT_CONTROL) -> Minimum:
         """Return the fixed point (frame, set, y, x) of plug and play for one noise level."""
-        return plug_and_play(
+        denoiser = self.new_denoiser(problem)
+        minimum = plug_and_play(
             problem.data_term,
-            self.new_denoiser(problem),
+            denoiser,
             weight,
             penalty=self.penalty,
             start=control.start,
@@ -45,3 +48,4 @@ class DenoiserMethod(ModelBasedMethod):
             support=problem.support,
             callback=control.callback,
         )
+        return replace(minimum, details={**minimum.details, **denoiser_details(denoiser)})

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from pydantic import NonNegativeFloat
 from torch import Tensor, nn
@@ -10,6 +12,9 @@ from torch import Tensor, nn
 from fourfold.kspace.data_consistency import DataConsistency
 from fourfold.networks.layers.channels import as_channels, as_complex
 from fourfold.networks.layers.conv_stack import ConvStack
+from fourfold.networks.objectives.end_to_end import EndToEnd
+from fourfold.networks.objectives.objective import Objective
+from fourfold.networks.objectives.subnetworks import Subnetworks
 from fourfold.networks.reconstructor import Reconstructor, require_maps, zero_filled
 from fourfold.networks.untrained.sizes import Channels, Count, Seed
 
@@ -37,6 +42,8 @@ class Cascade(Reconstructor):
         Seed of the initial weights.
     """
 
+    name: ClassVar[str] = "cascade"
+
     def __init__(
         self,
         subnetworks: Count = 5,
@@ -52,6 +59,11 @@ class Cascade(Reconstructor):
         )
         weight = math.inf if consistency_weight is None else consistency_weight
         self.consistency = nn.ModuleList(DataConsistency(weight, learned_consistency) for _ in range(subnetworks))
+
+    @classmethod
+    def objectives(cls, settings: Mapping[str, Any]) -> tuple[type[Objective], ...]:  # noqa: ARG003  # part of the interface
+        """Return end to end, and one sub-network after another."""
+        return (EndToEnd, Subnetworks)
 
     def refined(self, image: Tensor, stage: int) -> Tensor:
         """Return C_p(x): the output of sub-network `stage` for images (frame, y, x), without data consistency."""

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
 import torch
 from torch import Tensor, nn
 
 from fourfold.networks.layers.channels import as_channels, as_complex
+from fourfold.networks.network import Network
+from fourfold.networks.objectives.denoising import Denoising
+from fourfold.networks.objectives.objective import Objective
 from fourfold.networks.unet import UNet
+from fourfold.networks.untrained.sizes import Channels, Pools, Seed
+from fourfold.operators.fourier import ifft
 
 __all__ = ["DenoisingUNet"]
 
 
-class DenoisingUNet(nn.Module):
+class DenoisingUNet(Network):
     """A U-Net without normalisation and bias; its input is real and imaginary part and a map of the noise level.
 
     The noise map makes one network suitable for all levels (Zhang et al. 2022, IEEE TPAMI 44:6360). Without
@@ -24,9 +32,27 @@ class DenoisingUNet(nn.Module):
         As in `fourfold.networks.unet.UNet`.
     """
 
-    def __init__(self, channels: int = 32, pools: int = 3, seed: int = 0) -> None:
+    name: ClassVar[str] = "denoiser"
+
+    def __init__(self, channels: Channels = 32, pools: Pools = 3, seed: Seed = 0) -> None:
         super().__init__()
         self.unet = UNet(3, 2, channels, pools, homogeneous=True, seed=seed)
+
+    @classmethod
+    def objectives(cls, settings: Mapping[str, Any]) -> tuple[type[Objective], ...]:  # noqa: ARG003  # part of the interface
+        """Return denoising."""
+        return (Denoising,)
+
+    @property
+    def denoiser(self) -> nn.Module:
+        """The network itself."""
+        return self
+
+    def test_output(self, kspace: Tensor, mask: Tensor) -> Tensor:  # noqa: ARG002  # part of the interface
+        """Return the denoised zero-filled image, as if its noise were a tenth of its largest pixel."""
+        images = ifft(kspace)[:, 0]
+        denoised: Tensor = self(images, 0.1 * images.abs().amax(dim=(1, 2)))
+        return denoised
 
     def forward(self, images: Tensor, level: Tensor) -> Tensor:
         """Return denoised images.

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
 import torch
 from torch import Tensor, nn
 
@@ -12,7 +15,7 @@ from fourfold.networks.resnet import ResNet
 from fourfold.networks.unet import Pooling, UNet
 from fourfold.networks.untrained.sizes import Channels, Count, Pools, Seed
 
-__all__ = ["ImageNetwork", "resnet", "unet"]
+__all__ = ["ImageNetwork", "ResNetReconstructor", "UNetReconstructor"]
 
 
 class ImageNetwork(Reconstructor):
@@ -45,6 +48,11 @@ class ImageNetwork(Reconstructor):
         self.network = network
         self.complex, self.residual = complex, residual
         self.consistency = DataConsistency() if consistency else None
+
+    @classmethod
+    def learns_phase(cls, settings: Mapping[str, Any]) -> bool:
+        """Return whether the network has two channels."""
+        return bool(settings["complex"])
 
     def forward(
         self,
@@ -82,28 +90,38 @@ class ImageNetwork(Reconstructor):
         return x + y if self.residual else y
 
 
-def unet(
-    channels: Channels = 32,
-    pools: Pools = 4,
-    pooling: Pooling = "average",
-    complex: bool = True,  # noqa: A002  # the setting's name
-    residual: bool = True,
-    consistency: bool = False,
-    seed: Seed = 0,
-) -> ImageNetwork:
-    """Return an `ImageNetwork` with a `fourfold.networks.unet.UNet`; see both for the parameters."""
-    parts = 2 if complex else 1
-    return ImageNetwork(UNet(parts, parts, channels, pools, pooling, seed=seed), complex, residual, consistency)
+class UNetReconstructor(ImageNetwork):
+    """An `ImageNetwork` with a `fourfold.networks.unet.UNet`; see both for the parameters."""
+
+    name: ClassVar[str] = "unet"
+
+    def __init__(
+        self,
+        channels: Channels = 32,
+        pools: Pools = 4,
+        pooling: Pooling = "average",
+        complex: bool = True,  # noqa: A002  # the setting's name
+        residual: bool = True,
+        consistency: bool = False,
+        seed: Seed = 0,
+    ) -> None:
+        parts = 2 if complex else 1
+        super().__init__(UNet(parts, parts, channels, pools, pooling, seed=seed), complex, residual, consistency)
 
 
-def resnet(
-    blocks: Count = 4,
-    channels: Channels = 32,
-    complex: bool = True,  # noqa: A002  # the setting's name
-    residual: bool = True,
-    consistency: bool = False,
-    seed: Seed = 0,
-) -> ImageNetwork:
-    """Return an `ImageNetwork` with a `fourfold.networks.resnet.ResNet`; see both for the parameters."""
-    parts = 2 if complex else 1
-    return ImageNetwork(ResNet(parts, parts, blocks, channels, seed), complex, residual, consistency)
+class ResNetReconstructor(ImageNetwork):
+    """An `ImageNetwork` with a `fourfold.networks.resnet.ResNet`; see both for the parameters."""
+
+    name: ClassVar[str] = "resnet"
+
+    def __init__(
+        self,
+        blocks: Count = 4,
+        channels: Channels = 32,
+        complex: bool = True,  # noqa: A002  # the setting's name
+        residual: bool = True,
+        consistency: bool = False,
+        seed: Seed = 0,
+    ) -> None:
+        parts = 2 if complex else 1
+        super().__init__(ResNet(parts, parts, blocks, channels, seed), complex, residual, consistency)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from torch import Tensor
 
 from fourfold.networks.layers.channels import as_channels, as_complex
@@ -23,6 +25,8 @@ class KspaceCnn(Reconstructor):
     channels, layers, seed
         As in `fourfold.networks.layers.conv_stack.ConvStack`.
     """
+
+    name: ClassVar[str] = "kspace-cnn"
 
     def __init__(self, channels: Channels = 64, layers: Count = 4, seed: Seed = 0) -> None:
         super().__init__()

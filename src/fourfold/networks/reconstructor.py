@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from fourfold.errors import InputError
+from fourfold.networks.network import Network
+from fourfold.networks.objectives.end_to_end import EndToEnd
+from fourfold.networks.objectives.objective import Objective
 from fourfold.operators.fourier import ifft
 
 __all__ = ["Reconstructor", "require_maps", "zero_filled"]
 
 
-class Reconstructor(nn.Module, ABC):
+class Reconstructor(Network):
     """A network from undersampled k-space to images, with the same interface for training and inference."""
 
-    @property
-    def estimates_maps(self) -> bool:
-        """Whether the network estimates coil maps from the calibration k-space when no maps are given.
+    @classmethod
+    def objectives(cls, settings: Mapping[str, Any]) -> tuple[type[Objective], ...]:  # noqa: ARG003  # for subclasses
+        """Return what a network with these settings can be trained by: end to end."""
+        return (EndToEnd,)
 
-        Such a network gets calibration k-space only: maps would bypass its sensitivity estimation.
-        """
-        return False
+    def test_output(self, kspace: Tensor, mask: Tensor) -> Tensor:
+        """Return the reconstructed image."""
+        image: Tensor = self(kspace, mask)
+        return image
 
     def coil_maps(self, calibration: Tensor, shape: tuple[int, int]) -> Tensor:
         """Return the coil maps that the network estimates, complex64 (frame, coil, y, x).

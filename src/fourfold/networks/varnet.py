@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
 
 import torch
 from pydantic import NonNegativeFloat
@@ -14,6 +15,9 @@ from fourfold.networks.denoising_steps import DenoisingSteps
 from fourfold.networks.initial_image import INITIAL_WEIGHT, regularised_least_squares_image, total_variation_image
 from fourfold.networks.layers.seeded import draw_weights
 from fourfold.networks.normalised_unet import NormalisedUNet
+from fourfold.networks.objectives.denoising import Denoising
+from fourfold.networks.objectives.end_to_end import EndToEnd
+from fourfold.networks.objectives.objective import Objective
 from fourfold.networks.reconstructor import Reconstructor
 from fourfold.networks.sensitivity import Grid, SensitivityNetwork
 from fourfold.networks.untrained.sizes import Channels, Count, Pools, Seed
@@ -76,6 +80,8 @@ class VarNet(Reconstructor):
         For a form that does not start from a total-variation image.
     """
 
+    name: ClassVar[str] = "varnet"
+
     def __init__(
         self,
         cascades: Count = 12,
@@ -124,6 +130,21 @@ class VarNet(Reconstructor):
         return torch.tensor(
             [*([] if self.total_variation else [INITIAL_WEIGHT]), *[_INITIAL_STEP_WEIGHT] * cascades]
         ).log()
+
+    @classmethod
+    def objectives(cls, settings: Mapping[str, Any]) -> tuple[type[Objective], ...]:
+        """Return end to end, and for the denoising form its denoiser alone."""
+        return (EndToEnd, Denoising) if settings["form"] == "denoising" else (EndToEnd,)
+
+    @classmethod
+    def learns_phase(cls, settings: Mapping[str, Any]) -> bool:
+        """Return whether the form is not ``"kspace"``."""
+        return bool(settings["form"] != "kspace")
+
+    @property
+    def denoiser(self) -> nn.Module | None:
+        """The U-Net of the denoising form; None for the other forms."""
+        return self.denoising.denoiser if self.form == "denoising" else None
 
     @property
     def estimates_maps(self) -> bool:

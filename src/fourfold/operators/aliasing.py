@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from fourfold.operators.axes import Axes
 from fourfold.operators.linear_operator import LinearOperator
 
 __all__ = ["Aliasing"]
@@ -28,18 +29,16 @@ class Aliasing(LinearOperator):
         for axis, does in varies.items():
             spectrum = spectrum if does else spectrum.amax(dim=axis, keepdim=True)
         self.spectrum = spectrum.float()
+        self.domain = self.codomain = Axes(batch=..., y=mask.shape[0], x=mask.shape[1])
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the aliased images."""
+    def _forward(self, x: Tensor) -> Tensor:
         if not self.axes:
             return x * self.spectrum
         spectrum = torch.fft.fftn(x, dim=self.axes).mul_(self.spectrum)
         return torch.fft.ifftn(spectrum, dim=self.axes, out=spectrum)
 
-    def adjoint(self, y: Tensor) -> Tensor:
-        """Return the same as `forward`."""
-        return self.forward(y)
+    def _adjoint(self, y: Tensor) -> Tensor:
+        return self._forward(y)
 
-    def normal(self, x: Tensor) -> Tensor:
-        """Return the same as `forward`."""
-        return self.forward(x)
+    def _normal(self, x: Tensor) -> Tensor:
+        return self._forward(x)

@@ -7,6 +7,7 @@ import math
 import torch
 from torch import Tensor
 
+from fourfold.operators.axes import Axes
 from fourfold.operators.linear_operator import LinearOperator
 
 __all__ = ["FiniteDifferences", "SymmetrisedDifferences"]
@@ -20,26 +21,29 @@ class FiniteDifferences(LinearOperator):
     """
 
     SQUARED_NORM = 8.0
+    domain = Axes(batch=..., y=None, x=None)
+    codomain = Axes(direction=2, batch=..., y=None, x=None)
 
-    def forward(self, x: Tensor, out: Tensor | None = None) -> Tensor:
-        """Return the differences of `x`; `out` takes the result where given."""
-        result = torch.empty((2, *x.shape), dtype=x.dtype, device=x.device) if out is None else out
-        torch.sub(x[..., 1:, :], x[..., :-1, :], out=result[0, ..., :-1, :])
-        torch.sub(x[..., :, 1:], x[..., :, :-1], out=result[1, ..., :, :-1])
-        result[0, ..., -1:, :] = 0
-        result[1, ..., :, -1:] = 0
-        return result
+    def _forward(self, x: Tensor) -> Tensor:
+        return self.forward_into(x, torch.empty((2, *x.shape), dtype=x.dtype, device=x.device))
 
-    def adjoint(self, y: Tensor, out: Tensor | None = None) -> Tensor:
-        """Return the negative divergence of the field `y`; `out` takes the result where given.
+    def forward_into(self, x: Tensor, out: Tensor) -> Tensor:
+        """Write D x into `out` and return it, for loops that reuse their memory; not differentiable."""
+        torch.sub(x[..., 1:, :], x[..., :-1, :], out=out[0, ..., :-1, :])
+        torch.sub(x[..., :, 1:], x[..., :, :-1], out=out[1, ..., :, :-1])
+        out[0, ..., -1:, :] = 0
+        out[1, ..., :, -1:] = 0
+        return out
+
+    def _adjoint(self, y: Tensor) -> Tensor:
+        """Return the negative divergence of the field `y`.
 
         The last row of ``y[0]`` and the last column of ``y[1]`` have no effect.
         """
-        result = torch.empty_like(y[0]) if out is None else out
-        return self.add_adjoint_(result.zero_(), y)
+        return self.add_adjoint_(torch.zeros_like(y[0]), y)
 
     def add_adjoint_(self, x: Tensor, y: Tensor, factor: float = 1.0) -> Tensor:
-        """Add `factor` times the negative divergence of the field `y` to the image `x` in place; return it."""
+        """Add `factor` times Dᴴ y to the image `x` in place and return it; not differentiable."""
         down, right = y[0, ..., :-1, :], y[1, ..., :, :-1]
         x[..., 1:, :].add_(down, alpha=factor)
         x[..., :-1, :].sub_(down, alpha=factor)
@@ -57,10 +61,11 @@ class SymmetrisedDifferences(LinearOperator):
     """
 
     SQUARED_NORM = 8.0
+    domain = Axes(direction=2, batch=..., y=None, x=None)
+    codomain = Axes(entry=3, batch=..., y=None, x=None)
 
-    def forward(self, x: Tensor, out: Tensor | None = None) -> Tensor:
-        """Return the symmetrised differences of the field `x`; `out` takes the result where given."""
-        result = torch.empty((3, *x.shape[1:]), dtype=x.dtype, device=x.device) if out is None else out
+    def _forward(self, x: Tensor) -> Tensor:
+        result = torch.empty((3, *x.shape[1:]), dtype=x.dtype, device=x.device)
         torch.sub(x[0, ..., 1:, :], x[0, ..., :-1, :], out=result[0, ..., 1:, :])
         torch.sub(x[1, ..., :, 1:], x[1, ..., :, :-1], out=result[1, ..., :, 1:])
         torch.sub(x[0, ..., :, 1:], x[0, ..., :, :-1], out=result[2, ..., :, 1:])
@@ -71,14 +76,16 @@ class SymmetrisedDifferences(LinearOperator):
         result[2].mul_(math.sqrt(0.5))
         return result
 
-    def adjoint(self, y: Tensor, out: Tensor | None = None) -> Tensor:
-        """Return the field Eᴴ y; `out` takes the result where given."""
-        result = torch.empty((2, *y.shape[1:]), dtype=y.dtype, device=y.device) if out is None else out
+    def _adjoint(self, y: Tensor) -> Tensor:
+        return self.adjoint_into(y, torch.empty((2, *y.shape[1:]), dtype=y.dtype, device=y.device))
+
+    def adjoint_into(self, y: Tensor, out: Tensor) -> Tensor:
+        """Write the field Eᴴ y into `out` and return it, for loops that reuse their memory; not differentiable."""
         off_diagonal = y[2] * math.sqrt(0.5)
-        for component, along_y, along_x in ((result[0], y[0], off_diagonal), (result[1], off_diagonal, y[1])):
+        for component, along_y, along_x in ((out[0], y[0], off_diagonal), (out[1], off_diagonal, y[1])):
             component.zero_()
             component[..., 1:, :] += along_y[..., 1:, :]
             component[..., :-1, :] -= along_y[..., 1:, :]
             component[..., :, 1:] += along_x[..., :, 1:]
             component[..., :, :-1] -= along_x[..., :, 1:]
-        return result
+        return out

@@ -8,6 +8,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from fourfold.operators.axes import Axes
 from fourfold.operators.linear_operator import LinearOperator
 
 __all__ = ["Fourier", "centring_phases", "fft", "ifft"]
@@ -58,15 +59,15 @@ class Fourier(LinearOperator):
 
     def __init__(self, axes: tuple[int, ...] = IMAGE_AXES) -> None:
         self.axes = axes
+        self.domain = self.codomain = Axes(batch=..., **{f"axis {axis}": None for axis in range(min(axes), 0)})
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the k-space of image `x`."""
+    def _forward(self, x: Tensor) -> Tensor:
         return fft(x, self.axes)
 
-    def adjoint(self, y: Tensor) -> Tensor:
-        """Return the image of k-space `y`; the adjoint is the inverse."""
+    def _adjoint(self, y: Tensor) -> Tensor:
+        """Return the inverse transform of k-space `y`."""
         return ifft(y, self.axes)
 
-    def normal(self, x: Tensor) -> Tensor:
+    def _normal(self, x: Tensor) -> Tensor:
         """Return a copy of `x`: the transform is unitary."""
         return x.clone()

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor
 
 from fourfold.errors import InputError
+from fourfold.operators.axes import Axes, own_frames
 from fourfold.operators.density_compensation import density_weights
-from fourfold.operators.linear_operator import Adjoint, LinearOperator
+from fourfold.operators.linear_operator import LinearOperator
 from fourfold.operators.nufft import Nufft
 from fourfold.operators.sense_encoding import CoilMaps
 from fourfold.operators.toeplitz import Toeplitz
@@ -43,6 +46,8 @@ class NonCartesianEncoding(LinearOperator):
         When trajectory and maps differ in size, or finufft is not installed.
     """
 
+    torch_differentiates: ClassVar[bool] = True
+
     def __init__(self, trajectory: Trajectory, mask: Tensor, coil_maps: Tensor) -> None:
         if trajectory.matrix != tuple(coil_maps.shape[-2:]):
             raise InputError(
@@ -56,40 +61,28 @@ class NonCartesianEncoding(LinearOperator):
         largest = _MARGIN * _largest_eigenvalue(self._toeplitz, coil_maps.any(dim=2).any(dim=1, keepdim=True))
         self._toeplitz.spectra /= largest
         self._roots = (weights / largest).sqrt_()[:, None]
+        frames = own_frames(trajectory.frames, mask.shape[0], coil_maps.shape[0])
+        sets, coils, ny, nx = coil_maps.shape[1:]
+        self.domain = Axes(frame=frames, set=sets, y=ny, x=nx)
+        self.codomain = Axes(frame=frames, coil=coils, shot=mask.shape[1], sample=mask.shape[2])
 
     def weighted(self, kspace: Tensor) -> Tensor:
         """Return measured samples (frame, coil, shot, sample) as `forward` gives them: times √W."""
         return kspace * self._roots
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the weighted samples of image `x`."""
+    def _forward(self, x: Tensor) -> Tensor:
         return self._fourier.forward(self._coils.forward(x)).mul_(self._roots)
 
-    def adjoint(self, y: Tensor) -> Tensor:
-        """Return the matched combination of the coil images of weighted samples `y`."""
+    def _adjoint(self, y: Tensor) -> Tensor:
         return self._coils.adjoint(self._fourier.adjoint(y * self._roots))
 
-    def __call__(self, x: Tensor) -> Tensor:
-        """Return the weighted samples of image `x`, differentiable in `x` and in the coil maps."""
-        return self._fourier(self._coils(x)) * self._roots
-
-    @property
-    def H(self) -> LinearOperator:  # noqa: N802
-        """The adjoint, differentiable in the coil maps too."""
-        return _Adjoint(self)
-
-    def adjoint_call(self, y: Tensor) -> Tensor:
-        """Return what `adjoint` does, differentiable in `y` and in the coil maps."""
-        return self._coils.H(self._fourier.H(y * self._roots))
-
-    def normal(self, x: Tensor) -> Tensor:
-        """Return AᴴA x by FFTs; differentiable in `x` and in the coil maps."""
-        if torch.is_grad_enabled() and (x.requires_grad or self.coil_maps.requires_grad):
-            return self._coils.H(self._toeplitz(self._coils(x)))
-        return self._normal(x)
-
-    @torch.no_grad()
     def _normal(self, x: Tensor) -> Tensor:
+        """Return AᴴA x by FFTs, block by block of coils unless a gradient is asked for."""
+        if torch.is_grad_enabled() and (x.requires_grad or self.coil_maps.requires_grad):
+            return self._coils.adjoint(self._toeplitz.forward(self._coils.forward(x)))
+        return self._normal_in_blocks(x)
+
+    def _normal_in_blocks(self, x: Tensor) -> Tensor:
         """Return AᴴA x, block by block of coils."""
         result = torch.zeros_like(x)
         block = max(1, _BLOCK_BYTES.get(x.device.type, 1 << 19) // (x[0, 0].numel() * x.element_size()))
@@ -122,17 +115,6 @@ class NonCartesianEncoding(LinearOperator):
         weights = self._roots[frame % self._roots.shape[0]] ** 2
         measured = self._fourier.frame_images(y * weights, frame)
         return measured.add_(coils).sub_(self._toeplitz.convolve(coils, frame))
-
-
-class _Adjoint(Adjoint):
-    """The adjoint of the encoding."""
-
-    def __init__(self, encoding: NonCartesianEncoding) -> None:
-        super().__init__(encoding)
-        self.encoding = encoding
-
-    def __call__(self, x: Tensor) -> Tensor:
-        return self.encoding.adjoint_call(x)
 
 
 def _largest_eigenvalue(toeplitz: Toeplitz, support: Tensor) -> float:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from fourfold.errors import InputError
+from fourfold.operators.axes import Axes, own_frames
 from fourfold.operators.linear_operator import LinearOperator
 from fourfold.scan import Trajectory
 
@@ -40,15 +41,17 @@ class Nufft(LinearOperator):
     """
 
     def __init__(self, trajectory: Trajectory, mask: Tensor) -> None:
-        self.trajectory, self.mask = trajectory, mask
+        self.points, self.matrix, self.mask = trajectory.points, trajectory.matrix, mask
         self.scale = 1 / math.sqrt(math.prod(trajectory.matrix))
+        frames = own_frames(trajectory.frames, mask.shape[0])
+        self.domain = Axes(frame=frames, coil=None, y=trajectory.matrix[0], x=trajectory.matrix[1])
+        self.codomain = Axes(frame=frames, coil=None, shot=mask.shape[1], sample=mask.shape[2])
         _library(trajectory.points.device)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the samples of images `x`, zero outside the mask."""
+    def _forward(self, x: Tensor) -> Tensor:
         return torch.stack([self.frame_samples(images, frame) for frame, images in enumerate(x)])
 
-    def adjoint(self, y: Tensor) -> Tensor:
+    def _adjoint(self, y: Tensor) -> Tensor:
         """Return the sum of the samples' waves; weight `y` by the density for an image of the right contrast."""
         return torch.stack([self.frame_images(samples, frame) for frame, samples in enumerate(y)])
 
@@ -62,13 +65,12 @@ class Nufft(LinearOperator):
     def frame_images(self, samples: Tensor, frame: int) -> Tensor:
         """Return the images (coil, y, x) of the samples (coil, shot, sample) of one frame."""
         points, mask = self._points(frame)
-        matrix = self.trajectory.matrix
-        return grid_values(samples[:, mask], points, matrix, matrix) * self.scale
+        return grid_values(samples[:, mask], points, self.matrix, self.matrix) * self.scale
 
     def _points(self, frame: int) -> tuple[Tensor, Tensor]:
         """Return the points (sample, 2) that count in a frame, and where they stand, bool (shot, sample)."""
         mask = self.mask[frame % self.mask.shape[0]]
-        return self.trajectory.points[frame % self.trajectory.frames][mask], mask
+        return self.points[frame % self.points.shape[0]][mask], mask
 
 
 def sample_values(images: Tensor, points: Tensor, tolerance: float = TOLERANCE) -> Tensor:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from fourfold.errors import InputError
+from fourfold.operators.axes import Axes, own_frames
 from fourfold.operators.fourier import Fourier, centring_phases, ifft
 from fourfold.operators.linear_operator import LinearOperator
 
@@ -33,18 +34,17 @@ class Mask(LinearOperator):
 
     def __init__(self, mask: Tensor) -> None:
         self.mask = mask[:, None]
+        frames, ny, nx = mask.shape
+        self.domain = self.codomain = Axes(batch=..., frame=own_frames(frames), coil=None, ky=ny, kx=nx)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return `x` with the samples outside the mask set to zero."""
+    def _forward(self, x: Tensor) -> Tensor:
         return torch.where(self.mask, x, 0)
 
-    def adjoint(self, y: Tensor) -> Tensor:
-        """Return the same as `forward`."""
-        return self.forward(y)
+    def _adjoint(self, y: Tensor) -> Tensor:
+        return self._forward(y)
 
-    def normal(self, x: Tensor) -> Tensor:
-        """Return the same as `forward`: the mask is a projection."""
-        return self.forward(x)
+    def _normal(self, x: Tensor) -> Tensor:
+        return self._forward(x)
 
 
 class CoilMaps(LinearOperator):
@@ -60,13 +60,14 @@ class CoilMaps(LinearOperator):
 
     def __init__(self, maps: Tensor) -> None:
         self.maps = maps
+        frames, sets, coils, ny, nx = maps.shape
+        self.domain = Axes(frame=own_frames(frames), set=sets, y=ny, x=nx)
+        self.codomain = Axes(frame=own_frames(frames), coil=coils, y=ny, x=nx)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the coil images of `x`."""
+    def _forward(self, x: Tensor) -> Tensor:
         return (self.maps * x[:, :, None]).sum(dim=1)
 
-    def adjoint(self, y: Tensor) -> Tensor:
-        """Return the coil images `y` combined with the conjugate maps."""
+    def _adjoint(self, y: Tensor) -> Tensor:
         return (self.maps.conj() * y[:, None]).sum(dim=2)
 
 
@@ -75,8 +76,8 @@ class Encoding(LinearOperator):
 
     The normal operator works along the undersampled axes alone. Along a fully sampled readout the Fourier transform
     and its inverse cancel, and so do the shifts that centre the others (a shift is a phase, which commutes with
-    the mask); solvers that need only ``AᴴA x`` and ``Aᴴ y`` therefore transform the readout once. All three are
-    differentiable in the coil maps too.
+    the mask); solvers that need only ``AᴴA x`` and ``Aᴴ y`` therefore transform the readout once. Gradients of
+    `normal` are not differentiable again.
 
     Parameters
     ----------
@@ -102,12 +103,20 @@ class Encoding(LinearOperator):
         self.mask, self.coil_maps = mask, coil_maps
         self._operator = Mask(mask) @ Fourier() @ CoilMaps(coil_maps)
         self._plan: _NormalPlan | None = None
+        frames, (sets, coils, ny, nx) = own_frames(mask.shape[0], coil_maps.shape[0]), coil_maps.shape[1:]
+        self.domain = Axes(frame=frames, set=sets, y=ny, x=nx)
+        self.codomain = Axes(frame=frames, coil=coils, ky=ny, kx=nx)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the acquired k-space of image `x`."""
+    def to(self, device: torch.device | str) -> Self:
+        """Return the encoding with mask and maps on `device`; what AᴴA needs is laid out there anew."""
+        moved = super().to(device)
+        moved._plan = None
+        return moved
+
+    def _forward(self, x: Tensor) -> Tensor:
         return self._operator.forward(x)
 
-    def adjoint(self, y: Tensor) -> Tensor:
+    def _adjoint(self, y: Tensor) -> Tensor:
         """Return the matched combination of the zero-filled coil images of k-space `y`, one coil after the other."""
         (before_y, after_y), (before_x, after_x) = (centring_phases(size, y) for size in y.shape[-2:])
         sampled = self.mask * (before_y[:, None] * before_x)
@@ -118,8 +127,8 @@ class Encoding(LinearOperator):
             image.addcmul_(self.coil_maps[:, :, coil], coil_image.conj_physical_()[:, None])
         return image.conj_physical_().mul_(after_y[:, None] * after_x)
 
-    def normal(self, x: Tensor) -> Tensor:
-        """Return AᴴA x without transforming the readout; differentiable in `x` and in the coil maps.
+    def _normal(self, x: Tensor) -> Tensor:
+        """Return AᴴA x without transforming the readout.
 
         The derivative transforms the coils again rather than keep them, so that it needs no memory of their size
         beyond that of the maps' own derivative.

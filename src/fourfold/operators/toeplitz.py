@@ -7,6 +7,7 @@ import math
 import torch
 from torch import Tensor
 
+from fourfold.operators.axes import Axes, own_frames
 from fourfold.operators.linear_operator import LinearOperator
 from fourfold.operators.nufft import grid_values
 from fourfold.scan import Trajectory
@@ -42,6 +43,7 @@ class Toeplitz(LinearOperator):
         self.along_y, self.along_x = (
             _half_step(pixels, size, weights.device) for pixels, size in zip(self.matrix, self.size, strict=True)
         )
+        self.domain = self.codomain = Axes(frame=own_frames(frames), coil=None, y=self.matrix[0], x=self.matrix[1])
 
     def _spectra(self, trajectory: Trajectory, weights: Tensor, frame: int) -> Tensor:
         """Return the spectrum of the point-spread function, float32 (2, 2, x, y): even and odd frequencies by axis."""
@@ -58,13 +60,11 @@ class Toeplitz(LinearOperator):
         parities = [torch.stack([spectrum[odd_y::2, odd_x::2].mT for odd_y in (0, 1)]) for odd_x in (0, 1)]
         return torch.stack(parities)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return Fᴴ W F x."""
+    def _forward(self, x: Tensor) -> Tensor:
         return torch.stack([self.convolve(images, frame) for frame, images in enumerate(x)])
 
-    def adjoint(self, y: Tensor) -> Tensor:
-        """Return the same as `forward`."""
-        return self.forward(y)
+    def _adjoint(self, y: Tensor) -> Tensor:
+        return self._forward(y)
 
     def convolve(self, images: Tensor, frame: int) -> Tensor:
         """Return Fᴴ W F of the images (coil, y, x) of one frame."""

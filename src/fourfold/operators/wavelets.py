@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from fourfold.errors import InputError, nearest
+from fourfold.operators.axes import Axes
 from fourfold.operators.linear_operator import LinearOperator
 
 __all__ = ["OrthogonalWavelet", "UndecimatedWavelet", "deepest_level"]
@@ -68,6 +69,7 @@ class OrthogonalWavelet(LinearOperator):
         self.filters = (low, _high_pass(low))
         self.shape = shape
         self.levels = deepest_level(shape, wavelet, levels)
+        self.domain = self.codomain = Axes(batch=..., y=shape[0], x=shape[1])
 
     def _boxes(self) -> list[tuple[int, int]]:
         """Return the size of the approximation before each level."""
@@ -77,8 +79,7 @@ class OrthogonalWavelet(LinearOperator):
             boxes.append((ny - ny // 2, nx - nx // 2))
         return boxes
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the wavelet coefficients of image `x`."""
+    def _forward(self, x: Tensor) -> Tensor:
         result = x.clone()
         for ny, nx in self._boxes():
             box = result[..., :ny, :nx]
@@ -86,8 +87,8 @@ class OrthogonalWavelet(LinearOperator):
             box.copy_(self._analyse(along_x.mT.contiguous()))
         return result
 
-    def adjoint(self, y: Tensor) -> Tensor:
-        """Return the image of coefficients `y`; the adjoint is the inverse."""
+    def _adjoint(self, y: Tensor) -> Tensor:
+        """Return the inverse transform of coefficients `y`."""
         result = y.clone()
         for ny, nx in reversed(self._boxes()):
             box = result[..., :ny, :nx]
@@ -95,7 +96,7 @@ class OrthogonalWavelet(LinearOperator):
             box.copy_(self._synthesise(along_y.mT.contiguous()).mT)
         return result
 
-    def normal(self, x: Tensor) -> Tensor:
+    def _normal(self, x: Tensor) -> Tensor:
         """Return a copy of `x`: the transform is orthonormal."""
         return x.clone()
 
@@ -192,26 +193,26 @@ class UndecimatedWavelet(LinearOperator):
         self.responses = [
             torch.from_numpy(np.outer(along_y, along_x).astype(np.complex64)).to(device) for along_y, along_x in pairs
         ]
+        self.domain = Axes(batch=..., y=shape[0], x=shape[1])
+        self.codomain = Axes(band=len(pairs), batch=..., y=shape[0], x=shape[1])
 
     def scale(self, band: int) -> float:
         """Return the factor by which coefficients of `band` are smaller than those of the orthonormal transform."""
         level = self.levels if band == 0 else (band - 1) // 3 + 1
         return float(2**level)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the coefficients of `x` in all bands."""
+    def _forward(self, x: Tensor) -> Tensor:
         spectrum = torch.fft.fft2(x)
         return torch.stack([torch.fft.ifft2(spectrum * response) for response in self.responses])
 
-    def adjoint(self, y: Tensor) -> Tensor:
-        """Return the image that the bands `y` add up to."""
+    def _adjoint(self, y: Tensor) -> Tensor:
         spectrum = torch.zeros_like(y[0])
         for band, response in zip(y, self.responses, strict=True):
             spectrum += torch.fft.fft2(band) * response.conj()
         image: Tensor = torch.fft.ifft2(spectrum)
         return image
 
-    def normal(self, x: Tensor) -> Tensor:
+    def _normal(self, x: Tensor) -> Tensor:
         """Return a copy of `x`: the frame is tight."""
         return x.clone()
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from fourfold.operators.linear_operator import LinearOperator
+from fourfold.operators.axes import Axes
+from fourfold.operators.linear_operator import LinearOperator, Stack
 from fourfold.regularisers.regulariser import Analysis
 
 __all__ = ["FirstOf", "length", "shrink", "sum_of_analyses"]
@@ -34,7 +36,7 @@ def _energy(v: Tensor) -> Tensor:
 
 def sum_of_analyses(parts: Sequence[tuple[float, Analysis]]) -> Analysis:
     """Return Σ factor · R of regularisers without auxiliary images: K stacks theirs."""
-    operator = _Stack([part.operator for _, part in parts], [part.coefficients for _, part in parts])
+    operator = Stack([part.operator for _, part in parts], [part.coefficients for _, part in parts])
 
     def shrink_all(v: Tensor, threshold: float) -> Tensor:
         pieces = operator.split(v)
@@ -59,37 +61,17 @@ def sum_of_analyses(parts: Sequence[tuple[float, Analysis]]) -> Analysis:
 class FirstOf(LinearOperator):
     """An operator on the only image of a state (1, …)."""
 
+    torch_differentiates: ClassVar[bool] = True
+
     def __init__(self, operator: LinearOperator) -> None:
         self.operator = operator
+        self.domain, self.codomain = Axes(state=1, batch=...), operator.codomain
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return A x[0]."""
+    def _forward(self, x: Tensor) -> Tensor:
         return self.operator.forward(x[0])
 
-    def adjoint(self, y: Tensor) -> Tensor:
-        """Return Aᴴ y as a state."""
+    def _adjoint(self, y: Tensor) -> Tensor:
         return self.operator.adjoint(y)[None]
 
-    def normal(self, x: Tensor) -> Tensor:
-        """Return AᴴA x[0] as a state."""
+    def _normal(self, x: Tensor) -> Tensor:
         return self.operator.normal(x[0])[None]
-
-
-class _Stack(LinearOperator):
-    """Several operators on one state, their coefficients one after the other along the first axis: so many of each."""
-
-    def __init__(self, operators: Sequence[LinearOperator], sizes: Sequence[int]) -> None:
-        self.operators, self.sizes = operators, list(sizes)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return torch.cat([operator.forward(x) for operator in self.operators])
-
-    def adjoint(self, y: Tensor) -> Tensor:
-        first, *others = (operator.adjoint(part) for operator, part in zip(self.operators, self.split(y), strict=True))
-        for other in others:
-            first = first + other
-        return first
-
-    def split(self, y: Tensor) -> tuple[Tensor, ...]:
-        """Return the coefficients of each operator."""
-        return torch.split(y, self.sizes)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-__all__ = ["MOST_MOMENTUM", "bound_", "counted", "dual_floor", "dual_iterations", "modulus", "planes_of"]
+__all__ = ["MOST_MOMENTUM", "bound_", "counted", "dual_floor", "dual_iterations", "modulus", "planes_of", "size_of"]
 
 # Dual ascents keep some momentum from one proximal map to the next; more would overshoot, for each asks for another
 # minimiser. On two heads and a knee at weights of 0.003 and 0.03, 1 takes up to twice the time and 8 may not settle.
@@ -39,6 +39,11 @@ def dual_floor(support: Tensor | None) -> Tensor | None:
     inside[..., :-1, :] &= support[..., 1:, :]
     inside[..., :, :-1] &= support[..., :, 1:]
     return torch.where(inside, 1.0, torch.inf)
+
+
+def size_of(support: Tensor | None) -> tuple[int | None, int | None]:
+    """Return the size (ny, nx) of the images that a support is for; None where there is no support."""
+    return (None, None) if support is None else (support.shape[-2], support.shape[-1])
 
 
 def bound_(dual: Tensor, floor: Tensor | None) -> Tensor:

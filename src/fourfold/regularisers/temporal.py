@@ -69,7 +69,7 @@ class SeriesTotalVariationPenalty:
         torch.sub(planes[:, 1:], planes[:, :-1], out=out[0, :, :-1])
         out[0, :, -1] = 0
         if self.space:
-            self._differences.forward(planes, out=out[1:]).mul_(self.space)
+            self._differences.forward_into(planes, out[1:]).mul_(self.space)
         return out
 
     def _primal(self, planes: Tensor, dual: Tensor, factor: float, out: Tensor) -> Tensor:

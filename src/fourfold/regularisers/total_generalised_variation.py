@@ -8,10 +8,20 @@ from typing import ClassVar, Self
 import torch
 from torch import Tensor
 
+from fourfold.operators.axes import Axes
 from fourfold.operators.finite_differences import FiniteDifferences, SymmetrisedDifferences
 from fourfold.operators.linear_operator import LinearOperator
 from fourfold.regularisers.analysis import length, shrink
-from fourfold.regularisers.fields import MOST_MOMENTUM, bound_, counted, dual_floor, dual_iterations, modulus, planes_of
+from fourfold.regularisers.fields import (
+    MOST_MOMENTUM,
+    bound_,
+    counted,
+    dual_floor,
+    dual_iterations,
+    modulus,
+    planes_of,
+    size_of,
+)
 from fourfold.regularisers.regulariser import Analysis, Regulariser
 from fourfold.regularisers.total_variation import CountedDifferences
 from fourfold.regularisers.warm import settled
@@ -140,7 +150,8 @@ class TotalGeneralisedVariationPenalty:
         momentum = min(state.momentum, MOST_MOMENTUM)
         for _ in range(iterations):
             if not fixed:
-                torch.sub(planes, self._differences.adjoint(first_point, out=image), alpha=weight, out=image)
+                self._differences.add_adjoint_(image.zero_(), first_point)
+                torch.sub(planes, image, alpha=weight, out=image)
             self._pull(state, first_point, second_point, weight, out=field)
             first_updated = self._differences.forward(image).sub_(field).mul_(FIRST_STEP / weight).add_(first_point)
             second_updated = self._symmetrised.forward(field).mul_(SECOND_STEP / weight).add_(second_point)
@@ -155,7 +166,7 @@ class TotalGeneralisedVariationPenalty:
 
     def _pull(self, state: _State, first: Tensor, second: Tensor, weight: float, out: Tensor) -> Tensor:
         """Return the field w that belongs to the duals: w′ − weight · (Eᵀ second − first)."""
-        self._symmetrised.adjoint(second, out=out).sub_(first)
+        self._symmetrised.adjoint_into(second, out).sub_(first)
         return torch.sub(state.field, out, alpha=weight, out=out)
 
     def _inside_(self, differences: Tensor) -> Tensor:
@@ -193,13 +204,16 @@ class _SecondOrder(LinearOperator):
     """(x, w) ↦ (D x − w, E w): state (3, …) to (5, …)."""
 
     def __init__(self, support: Tensor | None) -> None:
+        ny, nx = size_of(support)
+        self.domain = Axes(state=3, batch=..., y=ny, x=nx)
+        self.codomain = Axes(coefficient=5, batch=..., y=ny, x=nx)
         self._first = CountedDifferences(support)
         self._second = SymmetrisedDifferences()
 
-    def forward(self, x: Tensor) -> Tensor:
+    def _forward(self, x: Tensor) -> Tensor:
         return torch.cat([self._rest_(self._first.forward(x[:1]) - x[1:]), self._second.forward(x[1:])])
 
-    def adjoint(self, y: Tensor) -> Tensor:
+    def _adjoint(self, y: Tensor) -> Tensor:
         first = self._rest_(y[:2].clone())
         return torch.cat([self._first.adjoint(first), self._second.adjoint(y[2:]) - first])
 

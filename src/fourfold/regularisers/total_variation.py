@@ -7,10 +7,20 @@ from typing import ClassVar, Self
 import torch
 from torch import Tensor
 
+from fourfold.operators.axes import Axes
 from fourfold.operators.finite_differences import FiniteDifferences
 from fourfold.operators.linear_operator import LinearOperator
 from fourfold.regularisers.analysis import length, shrink
-from fourfold.regularisers.fields import MOST_MOMENTUM, bound_, counted, dual_floor, dual_iterations, modulus, planes_of
+from fourfold.regularisers.fields import (
+    MOST_MOMENTUM,
+    bound_,
+    counted,
+    dual_floor,
+    dual_iterations,
+    modulus,
+    planes_of,
+    size_of,
+)
 from fourfold.regularisers.regulariser import Analysis, Regulariser
 from fourfold.regularisers.warm import settled
 
@@ -132,7 +142,7 @@ class _DualAscent:
         """Return the minimiser, in a tensor that the next call overwrites."""
         self._momentum = min(self._momentum, MOST_MOMENTUM)
         for _ in range(self.iterations):
-            self._differences.forward(self._primal(planes, self._point), out=self._updated).add_(self._point)
+            self._differences.forward_into(self._primal(planes, self._point), self._updated).add_(self._point)
             for group in groups_of(self._updated, self.isotropic):
                 bound_(group, self._floor)
             self._advance()
@@ -155,16 +165,16 @@ class CountedDifferences(LinearOperator):
     """The differences of the image in a state (1, …), zero where they leave the support: (2, …)."""
 
     def __init__(self, support: Tensor | None) -> None:
-        floor = dual_floor(support)
+        floor, (ny, nx) = dual_floor(support), size_of(support)
+        self.domain = Axes(state=1, batch=..., y=ny, x=nx)
+        self.codomain = Axes(direction=2, batch=..., y=ny, x=nx)
         self._dropped = None if floor is None else floor.isinf()
         self._differences = FiniteDifferences()
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the differences of x[0]."""
+    def _forward(self, x: Tensor) -> Tensor:
         return self.drop_(self._differences.forward(x[0]))
 
-    def adjoint(self, y: Tensor) -> Tensor:
-        """Return the negative divergence of what counts of `y`, as a state."""
+    def _adjoint(self, y: Tensor) -> Tensor:
         return self._differences.adjoint(self.drop_(y.clone()))[None]
 
     def drop_(self, y: Tensor) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -99,7 +100,7 @@ def _charts(rows: Rows, names: Sequence[str]) -> list[dict[str, str]]:
     borders = [step for step, stage, before in zip(steps[1:], stages[1:], stages, strict=False) if stage != before]
     charts = []
     for name in names:
-        values = [float(row[name]) for row in rows]
+        values = [_number(row[name]) for row in rows]
         figure = history_chart(
             _title(name), steps, values, borders, logarithmic=name not in (*METRICS, "learning_rate")
         )
@@ -108,20 +109,26 @@ def _charts(rows: Rows, names: Sequence[str]) -> list[dict[str, str]]:
 
 
 def _stages(rows: Rows, names: Sequence[str]) -> list[tuple[str, str, list[str]]]:
-    """Return stage, step and scores of the best validation of each stage, by the first score."""
+    """Return stage, step and scores of the best validation of each stage, by its first score."""
     best: dict[str, dict[str, str]] = {}
     for row in rows:
         held = best.get(row["stage"])
-        if held is None or _better(names[0], float(row[names[0]]), float(held[names[0]])):
+        first = next(name for name in names if row[name])
+        if held is None or _better(first, float(row[first]), float(held[first])):
             best[row["stage"]] = row
     return [
-        (stage, f"{row['step']} (epoch {row['epoch']})", [_score(name, float(row[name])) for name in names])
+        (stage, f"{row['step']} (epoch {row['epoch']})", [_score(name, row[name]) for name in names])
         for stage, row in best.items()
     ]
 
 
-def _score(name: str, value: float) -> str:
-    return decimal(value, METRICS[name].decimals if name in METRICS else 4)
+def _number(cell: str) -> float:
+    """Return the number in a cell; NaN for a quantity that this stage has not."""
+    return float(cell) if cell else math.nan
+
+
+def _score(name: str, cell: str) -> str:
+    return decimal(float(cell), METRICS[name].decimals if name in METRICS else 4) if cell else "–"
 
 
 def _better(name: str, value: float, other: float) -> bool:

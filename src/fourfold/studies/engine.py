@@ -17,7 +17,7 @@ from fourfold.studies.study import Study
 from fourfold.studies.test_set import ExampleSet, TestSet
 from fourfold.training.train import finetune, is_finished, train
 from fourfold.weights.find import find_weights
-from fourfold.weights.load_network import load_network
+from fourfold.weights.load_network import load_reconstructor
 from fourfold.weights.weight_files import read_manifest
 
 __all__ = ["StudyResults", "StudyRunner", "run_study"]
@@ -122,7 +122,7 @@ class StudyRunner:
             return dict(enumerate(known))
         evaluations: dict[int, Evaluation] = {}
         for index, evaluation in images.evaluate_network(
-            load_network(weights, device=self.study.device)[0], self.study.device
+            load_reconstructor(weights, device=self.study.device)[0], self.study.device
         ):
             evaluations[index] = evaluation
             show(len(evaluations) / len(images), f"tested on {len(evaluations)} of {len(images)} images of {name}")

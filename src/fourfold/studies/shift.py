@@ -16,7 +16,7 @@ from fourfold.studies.page_parts import Figure, Table, metric_column
 from fourfold.studies.settings import GroupStudySettings, Named, refuse_unknown
 from fourfold.training.base import Settings
 from fourfold.training.presets import with_preset
-from fourfold.weights.load_network import load_network
+from fourfold.weights.load_network import load_reconstructor
 
 __all__ = ["GivenWeights", "ShiftSettings", "ShiftStudy"]
 
@@ -83,7 +83,7 @@ class ShiftStudy(NetworkStudy):
             for name, each in settings.networks.items()
         ]
         for each in settings.networks.values():
-            load_network(each.weights)
+            load_reconstructor(each.weights)
         self.runs = (*trained, *existing)
         refuse_shared_subjects(*([self.groups[name] for name in names] for names in (settings.train_on, test_on)))
 

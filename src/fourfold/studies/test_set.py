@@ -22,7 +22,7 @@ from fourfold.result_cache import CacheKey
 from fourfold.scan import Reconstruction, Record, Sampling, Scan, Source
 from fourfold.studies.ensemble import ensemble_scores
 from fourfold.studies.scores import Evaluation
-from fourfold.weights.load_network import load_network
+from fourfold.weights.load_network import load_reconstructor
 
 __all__ = ["ExampleSet", "TestImage", "TestSet"]
 
@@ -156,7 +156,7 @@ class ExampleSet(TestSet):
 
     def network_image(self, weights: str, index: int, device: str) -> Reconstruction:
         """Return the reconstruction of an image by the network with these weights."""
-        network, manifest = load_network(weights, device=device)
+        network, manifest = load_reconstructor(weights, device=device)
         image = _images(network, collate([self.examples[index]]).to(device)).to(torch.complex64).cpu()
         return Reconstruction(image, Record(manifest.network, {"weights": manifest.name}, source=self._source))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from fourfold.files.output import atomically, refusals_explained
@@ -43,18 +43,30 @@ class Log:
         position
             Stage, and epoch and step of the whole training.
         values
-            Numbers by name; all rows of a file have the same names.
+            Numbers by name. A column of another stage stays empty.
         """
         path = self._folder / name
-        is_new = not path.exists()
+        columns = _with_columns(path, [*position, *values])
+        row = dict(position) | {key: f"{value:.8g}" for key, value in values.items()}
         with refusals_explained(path), path.open("a", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            if is_new:
-                writer.writerow([*position, *values])
-            writer.writerow([*position.values(), *(f"{value:.8g}" for value in values.values())])
+            csv.DictWriter(file, columns).writerow(row)
         for key, value in values.items():
             self._board.add_scalar(f"{Path(name).stem}/{key}", value, int(position["step"]))
         self._board.flush()
+
+
+def _with_columns(path: Path, names: Sequence[str]) -> list[str]:
+    """Return the columns of a CSV file that has at least these; create or extend it where it has fewer."""
+    header: list[str] = []
+    rows: list[list[str]] = []
+    if path.exists():
+        with path.open(newline="", encoding="utf-8") as file:
+            header, *rows = csv.reader(file)
+    missing = [name for name in names if name not in header]
+    if missing:
+        with atomically(path, ".csv") as new, new.open("w", newline="", encoding="utf-8") as file:
+            csv.writer(file).writerows([header + missing, *(row + [""] * len(missing) for row in rows)])
+    return header + missing
 
 
 def _remove_rows_after(path: Path, step: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Annotated, Any, Literal, Self, TypeAlias
 
 from pydantic import (
@@ -17,8 +18,9 @@ from pydantic import (
 from fourfold.datasets import DataSettings
 from fourfold.errors import InputError, explain_settings
 from fourfold.losses.weighted_sum import AnyLoss
-from fourfold.networks.build import complete_settings
+from fourfold.networks.build import complete_settings, find_network
 from fourfold.networks.layers.precision import Precision
+from fourfold.networks.objectives.objective import Objective
 from fourfold.training.base import MetricNames, Settings, by_kind
 from fourfold.training.optimisers import Adam, AnyOptimiser
 from fourfold.training.schedules import AnySchedule, Constant
@@ -32,13 +34,10 @@ NamedLoss: TypeAlias = Annotated[AnyLoss, BeforeValidator(by_kind)]
 class StageSettings(Settings):
     """One stage of a training."""
 
-    train: Literal["all", "subnetworks", "denoiser"] = "all"
-    """all: the whole network, end to end. subnetworks: the sub-networks of a cascade one after another, each on the
-    output of those before it (Dar & Çukur 2017, Eqs. 9 and 10), with this number of epochs or steps each. denoiser: the
-    denoiser of a VarNet of the denoising form alone, on references with added noise."""
-    noise_std: tuple[PositiveFloat, PositiveFloat] | None = None
-    """For `train: denoiser`: smallest and largest standard deviation of the added noise, relative to bright tissue;
-    0.002 and 0.15 by default."""
+    train: Annotated[dict[str, Any], BeforeValidator(by_kind)] | None = None
+    """Name of an objective of the network, or a mapping of its ``kind`` and settings. all: the whole network, end to
+    end. subnetworks: the sub-networks of a cascade one after another, with this number of epochs or steps each.
+    denoising: the denoiser of the network, on references with added noise. By default the network's first objective."""
     epochs: PositiveInt | None = None
     """Number of epochs; give either this or `steps`."""
     steps: PositiveInt | None = None
@@ -52,8 +51,6 @@ class StageSettings(Settings):
     def _has_an_end(self) -> Self:
         if (self.epochs is None) == (self.steps is None):
             raise InputError("A stage of the training needs either 'epochs' or 'steps'; give one of them.")
-        if self.noise_std is not None and self.train != "denoiser":
-            raise InputError(f"A stage with 'train: {self.train}' adds no noise; leave 'noise_std' out.")
         return self
 
 
@@ -157,6 +154,9 @@ class TrainingSettings(Settings):
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         supervised = self.supervision.kind == "reference"
+        self._check_objectives(supervised)
+        if not any(objective.compares_images for objective in self.objectives):
+            return self
         if supervised and not self.losses:
             raise InputError("There is no loss to train by; give 'losses', such as 'losses: [l1]'.")
         if not supervised and self.losses:
@@ -170,33 +170,49 @@ class TrainingSettings(Settings):
             raise InputError(
                 f"This {self.network['kind']} does not learn the phase of its images; set 'compare: magnitude'."
             )
-        if any(stage.train == "subnetworks" for stage in self.stages) and self.network["kind"] != "cascade":
-            raise InputError(
-                f"A stage trains sub-networks, which '{self.network['kind']}' has none of; choose the network "
-                "'cascade', or 'train: all'."
-            )
-        if any(stage.train == "denoiser" for stage in self.stages):
-            self._check_denoiser()
         return self
 
-    def _check_denoiser(self) -> None:
-        if self.network.get("form") != "denoising":
-            raise InputError(
-                f"A stage trains a denoiser, which this '{self.network['kind']}' has none of; choose a varnet with "
-                "'form: denoising', or 'train: all'."
-            )
-        if self.supervision.kind != "reference":
-            raise InputError(
-                "A stage trains the denoiser on references with noise, and self-supervised training has none; leave "
-                "that stage out."
-            )
+    def _check_objectives(self, supervised: bool) -> None:
+        """Refuse objectives that the network or the data do not allow, and losses that nothing uses."""
+        for objective in self.objectives:
+            if objective.needs_reference and not supervised:
+                raise InputError(
+                    f"A stage has the objective '{objective.kind}', which needs references, and self-supervised "
+                    "training has none; leave that stage out."
+                )
+        if self.losses and not any(objective.compares_images for objective in self.objectives):
+            raise InputError(f"The objective '{self.objectives[0].kind}' has a loss of its own; leave 'losses' out.")
+
+    @cached_property
+    def objectives(self) -> tuple[Objective, ...]:
+        """The objective of each stage."""
+        offered = find_network(self.network["kind"]).objectives(self.network_settings)
+        return tuple(_objective(stage.train, offered, self.network["kind"]) for stage in self.stages)
 
     @property
     def learns_phase(self) -> bool:
         """Whether the phase of the network's images has a gradient."""
-        return self.network.get("form") != "kspace" and self.network.get("complex") is not False
+        return find_network(self.network["kind"]).learns_phase(self.network_settings)
 
     @property
     def network_settings(self) -> dict[str, Any]:
         """The network's settings, without its kind."""
         return {name: value for name, value in self.network.items() if name != "kind"}
+
+
+def _objective(wanted: dict[str, Any] | None, offered: tuple[type[Objective], ...], network: str) -> Objective:
+    """Return the objective of a stage; InputError where the network is not trained so, or a setting is wrong."""
+    if wanted is None:
+        return offered[0]()
+    settings = dict(wanted)
+    kinds = {each.kind: each for each in offered}
+    kind = settings.pop("kind", None)
+    if kind not in kinds:
+        raise InputError(
+            f"A stage says 'train: {kind}', which this '{network}' is not trained by; choose one of "
+            f"{', '.join(kinds)}, or another network or form."
+        )
+    try:
+        return kinds[kind](**settings)
+    except ValidationError as error:
+        raise InputError(explain_settings(error, "objective", kind, kinds[kind].model_fields)) from None

@@ -13,13 +13,13 @@ from fourfold.datasets import Batch, Example, collate
 from fourfold.errors import InputError
 from fourfold.losses.weighted_sum import WeightedSum
 from fourfold.metrics import score
+from fourfold.networks.objectives.objective import NetworkInput
 from fourfold.networks.reconstructor import require_maps
 from fourfold.operators.fourier import fft
 from fourfold.sampling.hold_out import hold_out
 from fourfold.training.settings import SelfSupervisedSettings, TrainingSettings
-from fourfold.training.stages import NetworkInput
 
-__all__ = ["ReferenceSupervision", "SelfSupervision", "Supervision", "reference_of", "supervision"]
+__all__ = ["ReferenceSupervision", "SelfSupervision", "SupervisedBatch", "Supervision", "reference_of", "supervision"]
 
 HELD_OUT = "held-out-error"
 """Name of the validation score of self-supervised training."""
@@ -49,20 +49,51 @@ class Supervision(Protocol):
 
 
 @dataclass(frozen=True)
+class SupervisedBatch:
+    """A batch and its supervision: the `fourfold.networks.objectives.objective.TrainingBatch` of an objective."""
+
+    batch: Any
+    supervision: Supervision
+
+    def network_input(self, estimates_maps: bool) -> NetworkInput:
+        """Return the network's input, without coil maps where the network estimates them."""
+        return self.supervision.network_input(self.batch, estimates_maps)
+
+    def reference(self) -> Tensor:
+        """Return the fully sampled images (frame, y, x); raises InputError where there are none."""
+        return reference_of(self.batch)
+
+    def losses(self, images: Tensor) -> dict[str, Tensor]:
+        """Return the terms of the loss, scalars by name, of images (frame, y, x)."""
+        with _full_precision(images):
+            return self.supervision.losses(images, self.batch)
+
+    def scores(self, images: Tensor) -> dict[str, list[float]]:
+        """Return the validation scores of each image, by name."""
+        with _full_precision(images):
+            return self.supervision.score_images(images, self.batch)
+
+
+def _full_precision(images: Tensor) -> torch.autocast:
+    """Return the context of losses and scores, which no precision of the network changes."""
+    return torch.autocast(images.device.type, enabled=False)
+
+
+@dataclass(frozen=True)
 class ReferenceSupervision:
     """Losses and metrics against the fully sampled image.
 
     Attributes
     ----------
     loss
-        The sum of losses that is minimised.
+        The sum of losses that is minimised; None where the objective has its own.
     metrics
         Metrics of the magnitude images. Every image is a volume of its own.
     magnitude
         Compare magnitudes. References without phase are always compared so.
     """
 
-    loss: WeightedSum
+    loss: WeightedSum | None
     metrics: tuple[str, ...]
     magnitude: bool
 
@@ -81,6 +112,7 @@ class ReferenceSupervision:
 
     def losses(self, images: Tensor, batch: Batch) -> dict[str, Tensor]:
         """Return each loss times its weight."""
+        assert self.loss is not None
         reference = reference_of(batch)
         if self.magnitude or not reference.is_complex():
             return self.loss.parts(images.abs(), reference.abs())
@@ -205,4 +237,5 @@ def supervision(settings: TrainingSettings) -> Supervision:
     """Return the supervision that the settings describe."""
     if isinstance(settings.supervision, SelfSupervisedSettings):
         return SelfSupervision(settings.supervision, settings.seed)
-    return ReferenceSupervision(WeightedSum(settings.losses), settings.metrics, settings.compare == "magnitude")
+    loss = WeightedSum(settings.losses) if settings.losses else None
+    return ReferenceSupervision(loss, settings.metrics, settings.compare == "magnitude")

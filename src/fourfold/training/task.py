@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from fourfold.errors import InputError
 from fourfold.methods.method import Progress
 from fourfold.metrics import find_metric
 from fourfold.networks.layers.precision import computing
-from fourfold.networks.reconstructor import Reconstructor
+from fourfold.networks.network import Network
 from fourfold.training.averaging import averaged_copy, update_average
 from fourfold.training.batch_order import BatchOrder, ExamplesByEpoch
 from fourfold.training.checkpoint import Best, Checkpoint, keep_as_best, write_checkpoint
@@ -29,7 +29,7 @@ from fourfold.training.lightning_messages import suppress_lightning_messages
 from fourfold.training.log import LOSSES, SCORES, Log
 from fourfold.training.settings import TrainingSettings
 from fourfold.training.stages import Stage
-from fourfold.training.supervision import HELD_OUT, reference_of, supervision
+from fourfold.training.supervision import SupervisedBatch, supervision
 
 __all__ = ["Data", "Task"]
 
@@ -66,7 +66,7 @@ class Task(pl.LightningModule):
 
     def __init__(
         self,
-        network: Reconstructor,
+        network: Network,
         stage: Stage,
         settings: TrainingSettings,
         data: Data,
@@ -111,7 +111,9 @@ class Task(pl.LightningModule):
 
     def configure_optimizers(self) -> Optimizer:
         """Return the optimiser of the trainable weights, in the state of the checkpoint."""
-        optimiser = self.settings.optimiser.build(self.stage.trainable_weights(self.network))
+        self.network.requires_grad_(False)
+        trained = self.stage.objective.trained_part(self.network, self.stage.part).requires_grad_(True)
+        optimiser = self.settings.optimiser.build(list(trained.parameters()))
         if self.optimiser_state is not None:
             optimiser.load_state_dict(self.optimiser_state)
         return optimiser
@@ -179,12 +181,10 @@ class Task(pl.LightningModule):
 
     def _losses(self, batch: Any) -> dict[str, Tensor]:
         with computing(self.settings.precision, self.device):
-            if self.stage.noise_std is not None:
-                images = self.stage.denoised(self.network, reference_of(batch), self._generator())
-            else:
-                inputs = self.supervision.network_input(batch, self.network.estimates_maps)
-                images = self.stage.trained_image(self.network, inputs)
-        return self.supervision.losses(images, batch)
+            return self.stage.objective.losses(self.network, self.stage.part, self._batch(batch), self._generator())
+
+    def _batch(self, batch: Any) -> SupervisedBatch:
+        return SupervisedBatch(batch, self.supervision)
 
     def _generator(self) -> torch.Generator:
         """Return the random generator of this step in this process: a function of seed, step and rank."""
@@ -263,8 +263,8 @@ class Task(pl.LightningModule):
         return list(self.best.scores.items())[:1] if self.best else []
 
     def _is_better(self, scores: Mapping[str, float]) -> bool:
-        first = self.supervision.scores[0]
-        sign = 1 if first != HELD_OUT and find_metric(first).higher_is_better else -1
+        first = self._score_names[0]
+        sign = 1 if first in self.settings.metrics and find_metric(first).higher_is_better else -1
         return self.best is None or sign * scores[first] > sign * self.best.scores[first]
 
     def _save(self, best: bool) -> None:
@@ -285,6 +285,11 @@ class Task(pl.LightningModule):
         if best:
             keep_as_best(folder)
 
+    @property
+    def _score_names(self) -> tuple[str, ...]:
+        """The scores of validation: errors, unless they are metrics."""
+        return self.stage.objective.own_scores or self.supervision.scores
+
     @torch.no_grad()
     def validate(self) -> dict[str, float]:
         """Return the mean of every score over the validation images of all processes."""
@@ -293,9 +298,9 @@ class Task(pl.LightningModule):
             indices = range(self.trainer.global_rank, len(self.data.validation), self.trainer.world_size)
             self.validation_loader = self._loader(self.data.validation, [[(0, index)] for index in indices])
         network = self.network if self.average is None else self.average
-        assert isinstance(network, Reconstructor)
+        assert isinstance(network, Network)
         network.eval()
-        names = self.supervision.scores
+        names = self._score_names
         sums = torch.zeros(len(names) + 1, dtype=torch.float64)
         for batch in self.validation_loader:
             scores = self._batch_scores(network, self.transfer_batch_to_device(batch, self.device, 0))
@@ -304,12 +309,10 @@ class Task(pl.LightningModule):
         sums = self.trainer.strategy.reduce(sums.to(self.device), reduce_op="sum").cpu()
         return dict(zip(names, (sums[:-1] / sums[-1]).tolist(), strict=True))
 
-    def _batch_scores(self, network: Reconstructor, batch: Any) -> dict[str, list[float]]:
-        with computing(self.settings.precision, self.device):
-            inputs = self.supervision.network_input(batch, network.estimates_maps)
-            images = self.stage.validation_image(network, inputs)
+    def _batch_scores(self, network: Network, batch: Any) -> Mapping[str, Sequence[float]]:
         try:
-            return self.supervision.score_images(images, batch)
+            with computing(self.settings.precision, self.device):
+                return self.stage.objective.scores(network, self.stage.part, self._batch(batch))
         except InputError as error:
             names = ", ".join(self.supervision.names(batch))
             raise InputError(f"Validation after step {self.step} of {self.stage.name}, {names}: {error}") from None

@@ -20,13 +20,15 @@ from fourfold.errors import InputError
 from fourfold.files.documents import read_settings
 from fourfold.files.output import atomically, write_text
 from fourfold.methods.method import Progress
-from fourfold.networks.build import Reconstructor, build
+from fourfold.networks.build import build
+from fourfold.networks.network import Network
 from fourfold.training.checkpoint import BEST, LAST, Checkpoint, read_checkpoint
 from fourfold.training.lightning_messages import no_lightning_messages
 from fourfold.training.progress_relay import relayed_progress
 from fourfold.training.scan_statistics import scan_statistics_of_examples
 from fourfold.training.settings import TrainingSettings
 from fourfold.training.stages import Stage, plan_stages
+from fourfold.training.supervision import SupervisedBatch, supervision
 from fourfold.weights.find import find_weights
 from fourfold.weights.half_precision import to_half_precision
 from fourfold.weights.manifest import Manifest, ScanStatistics, TrainingData
@@ -172,7 +174,7 @@ def _finished_checkpoint(stage: Stage, folder: Path) -> Checkpoint | None:
 
 
 def _fit(
-    network: Reconstructor,
+    network: Network,
     stage: Stage,
     settings: TrainingSettings,
     data: Data,
@@ -245,7 +247,7 @@ def _interrupt_kept() -> Iterator[None]:
 
 def _write(
     settings: TrainingSettings,
-    network: Reconstructor,
+    network: Network,
     folder: Path,
     stage: Stage,
     data: Data,
@@ -268,10 +270,21 @@ def _write(
             "training": {**_training_record(settings), "start": base and f"{base.name}, SHA-256 {base.sha256}"},
             "scores": {f"{name} validation": value for name, value in scores.items()},
             "licence": settings.licence,
-            "scan_statistics": _scan_statistics(data.training),
+            "measurements": _measurements(settings, network.eval(), stage, data.validation),
+            "scan_statistics": _scan_statistics(data.training) if stage.objective.compares_images else None,
             "reference_output": reference_output(network.eval()),
         },
     )
+
+
+def _measurements(
+    settings: TrainingSettings, network: Network, stage: Stage, validation: Examples | None
+) -> dict[str, Any]:
+    """Return what the objective of the last stage measures on the validation images."""
+    judge = supervision(settings)
+    examples = () if validation is None else (validation[index] for index in range(len(validation)))
+    batches = (SupervisedBatch(judge.batch([(0, example)]), judge) for example in examples)
+    return stage.objective.measurements(network, batches)
 
 
 def _training_data(settings: TrainingSettings, images: int) -> tuple[TrainingData, ...]:

@@ -62,6 +62,9 @@ class Manifest(BaseModel):
     """Settings of the training."""
     scores: dict[str, float]
     """Scores on subjects that were not trained on, by the name of the metric and the data."""
+    measurements: dict[str, Any] = {}
+    """What the objective of the training measured on the validation images: for denoising the mean squared error of
+    each noise level."""
     licence: str = Field(min_length=1)
     """Licence of the weights."""
     scan_statistics: ScanStatistics | None = None

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from fourfold.errors import InputError
-from fourfold.networks.build import Reconstructor
+from fourfold.networks.network import Network
 from fourfold.operators.fourier import fft
 from fourfold.scan import centre_slice
 from fourfold.simulation.simulate import phantom
@@ -23,8 +23,8 @@ _TOLERANCE = 1e-3
 
 
 @torch.no_grad()
-def reference_output(network: Reconstructor) -> tuple[float, ...]:
-    """Return eight pixels, real and imaginary parts alternating, of a network's image of a phantom.
+def reference_output(network: Network) -> tuple[float, ...]:
+    """Return eight pixels, real and imaginary parts alternating, of what a network makes of a phantom.
 
     The phantom has a smooth phase and one coil. Every third line and ten lines in the centre are acquired.
 
@@ -33,12 +33,12 @@ def reference_output(network: Reconstructor) -> tuple[float, ...]:
     network
         In evaluation mode.
     """
-    image = network(*_reference_input())[0]
+    image = network.test_output(*_reference_input())[0]
     pixels = torch.view_as_real(image.flatten()[:: image.numel() // _SAMPLES][:_SAMPLES]).flatten()
     return tuple(float(f"{value:.6g}") for value in pixels.tolist())
 
 
-def check_reference_output(network: Reconstructor, expected: Sequence[float], name: str) -> None:
+def check_reference_output(network: Network, expected: Sequence[float], name: str) -> None:
     """Raise InputError where a network's reference output is not the `expected` one of the weights called `name`."""
     actual, target = torch.tensor(reference_output(network)), torch.tensor(expected)
     if actual.shape != target.shape or float((actual - target).abs().max()) > _TOLERANCE * float(target.abs().max()):

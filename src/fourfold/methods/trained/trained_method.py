@@ -17,12 +17,12 @@ from fourfold.kspace.intensity_scale import intensity_scale
 from fourfold.methods.coil_map_settings import CoilMapSettings
 from fourfold.methods.method import Family, Method, Progress, Solution
 from fourfold.methods.sense_problem import CoilCombination, measured_image
-from fourfold.networks.build import Reconstructor
 from fourfold.networks.layers.precision import Precision, computing
+from fourfold.networks.reconstructor import Reconstructor
 from fourfold.operators.sense_encoding import Encoding
 from fourfold.scan import Scan
 from fourfold.weights.find import choose_weights
-from fourfold.weights.load_network import load_network
+from fourfold.weights.load_network import load_reconstructor
 from fourfold.weights.manifest import Manifest
 from fourfold.weights.out_of_distribution import out_of_distribution_notes, training_subject_notes
 from fourfold.weights.training_noise import training_noise_notes
@@ -108,7 +108,7 @@ class TrainedMethod(CoilMapSettings, Method):
                 f"No weights for '{self.name}' ship with this fourfold; train some with 'fourfold train' and give "
                 "their folder as weights, or name some on the hub as hf://owner/name."
             )
-        return load_network(weights, self.name)
+        return load_reconstructor(weights, self.name)
 
     def frames_at_once(self, scan: Scan) -> int:
         """Return how many frames fit into `gpu_memory` on a GPU; one on a CPU."""
