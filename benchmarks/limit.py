@@ -1,9 +1,10 @@
 """One iteration beside its limit, the Fourier transforms and the memory traffic: ``python -m benchmarks.limit``.
 
-One thread. An iteration is the difference between a reconstruction of twice the iterations and one of `ITERATIONS`,
-over their number. The transforms are those of all coils there and back along the undersampled axis, of strips of an
-array that stay in the processor's cache. The memory traffic is every image (y, x) that must be read or written once,
-by the speed at which an array as large as the coil maps is copied.
+Processor time of one thread, so that other programs matter little. An iteration is the difference between a
+reconstruction of twice the iterations and one of `ITERATIONS`, over their number. The transforms are those of all coils
+there and back along the undersampled axis, of strips of an array that stay in the processor's cache. The memory traffic
+is every image (y, x) that must be read or written once, by the speed at which an array as large as the coil maps is
+copied.
 """
 
 from __future__ import annotations
@@ -113,13 +114,13 @@ def copied_per_second(array: torch.Tensor) -> float:
 
 
 def fastest(work: Callable[[], Any]) -> float:
-    """Return the seconds of the fastest of several runs after a warm-up: what the machine can do, undisturbed."""
+    """Return the processor seconds of the fastest of several runs after a warm-up: what the machine can do."""
     work()
     times = []
     for _ in range(REPEATS):
-        start = time.perf_counter()
+        start = time.thread_time()
         work()
-        times.append(time.perf_counter() - start)
+        times.append(time.thread_time() - start)
     return min(times)
 
 
