@@ -151,7 +151,7 @@ def with_mri_nufft(title: str) -> Callable[[], Image]:
 
     scan = load(title)[0]
     kspace, maps = scan.kspace[0].flatten(1).numpy(), _maps(scan)
-    points = (_points(scan) / np.float32(SHAPE)).reshape(-1, 2)
+    points = (_points(scan) / np.array(SHAPE, np.float32)).reshape(-1, 2)
 
     def work() -> Image:
         operator = get_operator("finufft")(
