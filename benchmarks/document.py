@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from benchmarks import quality, weights
+from benchmarks import limit, quality, weights
 from benchmarks.table import describe_machine, grids, stored_results
 
 __all__ = ["DOCUMENT", "fill"]
@@ -33,11 +33,12 @@ def main() -> None:
     argparse.ArgumentParser(prog="python -m benchmarks.document", description=__doc__).parse_args()
     text = DOCUMENT.read_text(encoding="utf-8")
     tables = {}
+    overviews = {"weights": weights.overview, "limit": limit.overview}
     for name in re.findall(r"<!-- table: ([\w-]+) -->", text):
         stored = stored_results(name)
         if name == "quality" and stored_results("methods"):
             tables[name] = "\n".join(grid.markdown() for grid in quality.tables())
-        elif name == "weights" and (overview := weights.overview()):
+        elif name in overviews and (overview := overviews[name]()):
             tables[name] = overview.markdown()
         elif stored:
             shown = "\n".join(grid.markdown() for grid in grids(stored["rows"]))

@@ -58,7 +58,7 @@ __all__ = [
 THREADS = 2
 LIMIT_SECONDS = 1800.0
 ENOUGH_SECONDS = 10.0
-PACKAGES = ("fourfold", "torch", "numpy", "scipy", "sigpy", "pygrappa", "mrpro", "deepinv")
+PACKAGES = ("fourfold", "torch", "numpy", "scipy", "sigpy", "pygrappa", "mrpro", "deepinv", "mri-nufft")
 # BART sets its own count: its threads and those of its BLAS must not multiply (see bart.py).
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
 

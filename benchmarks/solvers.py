@@ -20,7 +20,17 @@ from benchmarks.objective import LEVELS, WAVELET
 from fourfold.operators.fourier import fft, ifft
 from fourfold.scan import Sampling, Scan
 
-__all__ = ["BUILDERS", "Image", "Solve", "with_bart", "with_deepinv", "with_fourfold", "with_mrpro", "with_sigpy"]
+__all__ = [
+    "BUILDERS",
+    "Image",
+    "Solve",
+    "import_torchvision",
+    "with_bart",
+    "with_deepinv",
+    "with_fourfold",
+    "with_mrpro",
+    "with_sigpy",
+]
 
 Image = NDArray[np.complex64]
 Solve = Callable[[int], Image]
@@ -122,7 +132,7 @@ def with_sigpy(scan: Scan, method: str, weight: float) -> Solve:
 
 def with_mrpro(scan: Scan, method: str, weight: float) -> Solve:
     """By mrpro's operators and optimisers; TV that also counts the last pixels' fall to zero (PDHG); db2 (FISTA)."""
-    _import_torchvision()
+    import_torchvision()
     from mrpro.algorithms.optimizers import cg, pdhg, pgd
     from mrpro.operators import FiniteDifferenceOp, LinearOperatorMatrix, WaveletOp
     from mrpro.operators.functionals import L1Norm, L2NormSquared
@@ -190,7 +200,7 @@ def _mrpro_problem(scan: Scan) -> tuple[Any, torch.Tensor]:
 
 def with_deepinv(scan: Scan, method: str, weight: float) -> Solve:
     """By deepinv's physics and FISTA; TV (3 inner iterations) and db2, zero-padded."""
-    _import_torchvision()
+    import_torchvision()
     from deepinv.models import TVDenoiser, WaveletDenoiser
     from deepinv.optim import FISTA, L2
     from deepinv.optim.linear import conjugate_gradient
@@ -237,7 +247,7 @@ def with_deepinv(scan: Scan, method: str, weight: float) -> Solve:
     return solve
 
 
-def _import_torchvision() -> None:
+def import_torchvision() -> None:
     """Import torchvision, which mrpro and deepinv want, also where its operators were built for another torch.
 
     Beside a CPU torch, torchvision's wheel for GPUs does not load its operators, and then fails to import for want

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from benchmarks import plots, quality
+from benchmarks import limit, noncartesian, plots, quality
 from benchmarks.__main__ import read, save
 from benchmarks.document import fill
 from benchmarks.iterative import Search
@@ -93,3 +93,17 @@ def test_the_search_finds_the_fewest_iterations_that_reach_the_objective(needed)
     search.run()
     assert needed <= search.iterations_needed <= needed * 7 / 6 + 1
     assert any(search.is_converged(point) for point in search.points)
+
+
+def test_the_table_of_the_limit_divides_an_iteration_by_its_transforms_and_its_memory_traffic():
+    times = {"iteration": 6.0, "transforms": 3.0, "traffic": 1.0}
+    grid = limit.table([{"problem": "12×320×320", "method": "CG-SENSE", **times}])
+    assert grid.lines == [["CG-SENSE, 12×320×320", "6", "3", "1", "1.50×"]]
+
+
+def test_the_score_of_non_cartesian_images_does_not_depend_on_their_scale(monkeypatch):
+    truth = np.random.default_rng(0).random(noncartesian.SHAPE).astype(np.float32)
+    monkeypatch.setattr(noncartesian, "load", {"any": (None, truth)}.get)
+    near = truth + 0.01
+    assert noncartesian.score("any", 7 * near) == pytest.approx(noncartesian.score("any", near))
+    assert noncartesian.score("any", near)["PSNR dB"] > 40

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from typing import Any, ClassVar, Self
 
 import torch
@@ -15,7 +17,7 @@ from fourfold.operators.linear_operator import LinearOperator
 
 __all__ = ["CoilMaps", "Encoding", "Mask"]
 
-# A block of coils that stays in the second-level cache of one core makes the normal operator fastest on CPUs.
+# On CPUs the normal operator is fastest on blocks of coils, or strips of one, that stay in a core's second-level cache.
 _CACHE_BYTES = 1 << 20
 
 
@@ -166,7 +168,11 @@ class Encoding(LinearOperator):
 
 
 class _NormalPlan:
-    """Everything that AᴴA needs again and again, laid out so that one block of coils stays in the cache."""
+    """Everything that AᴴA needs again and again, laid out so that what is transformed at once stays in the cache.
+
+    Where one axis is transformed the rows have nothing to do with one another, and large images are taken strip by
+    strip; small ones several coils at once.
+    """
 
     def __init__(self, mask: Tensor, coil_maps: Tensor) -> None:
         varies_y = bool((mask != mask[:, :1]).any())
@@ -180,9 +186,11 @@ class _NormalPlan:
             spectrum = spectrum.amax(dim=-1 if self.swap else -2, keepdim=True)
         self.spectrum = self._lay_out(spectrum)
         self.maps = self._lay_out(coil_maps)
-        coil_bytes = self.maps[0, 0, 0].numel() * self.maps.element_size()
-        fits = _CACHE_BYTES // coil_bytes if self.maps.device.type == "cpu" else self.maps.shape[2]
-        self.block = min(max(1, fits), self.maps.shape[2])
+        coils, rows = self.maps.shape[2:4]
+        in_cache = max(1, _CACHE_BYTES // (self.maps.shape[-1] * self.maps.element_size()))
+        strips = 1 if len(self.axes) > 1 else math.ceil(rows / in_cache)
+        self.rows = math.ceil(rows / strips)
+        self.block = min(max(1, in_cache // self.rows), coils)
 
     def _lay_out(self, array: Tensor) -> Tensor:
         return (array.mT if self.swap else array).contiguous()
@@ -201,20 +209,22 @@ class _NormalPlan:
         coils = self.maps[:, 0] * x[:, 0, None]
         for extra in range(1, self.maps.shape[1]):
             coils.addcmul_(self.maps[:, extra], x[:, extra, None])
-        if not self.identity:
-            self._filter(coils, self.spectrum[:, None])
-        return coils
+        return coils if self.identity else self._filter(coils, self.spectrum[:, None])
+
+    def _parts(self) -> Iterator[tuple[slice, slice]]:
+        """Yield the coils and the rows of laid-out images that are transformed at once on a CPU."""
+        for start in range(0, self.maps.shape[-2], self.rows):
+            for first in range(0, self.maps.shape[2], self.block):
+                yield slice(first, first + self.block), slice(start, start + self.rows)
 
     def _in_blocks(self, x: Tensor) -> Tensor:
-        """Return AᴴA of laid-out images, a block of coils after the other."""
+        """Return AᴴA of laid-out images, a part after the other."""
         result = torch.zeros_like(x)
-        scratch = x.new_empty((self.block, *x.shape[-2:]))
         for frame in range(x.shape[0]):
             maps = self.maps[frame % self.maps.shape[0]]
             spectrum = self.spectrum[frame % self.spectrum.shape[0]]
-            for start in range(0, maps.shape[1], self.block):
-                block = slice(start, start + self.block)
-                self._add_block(x[frame], maps[:, block], spectrum, scratch, result[frame])
+            for block, rows in self._parts():
+                self._add_part(x[frame, :, rows], maps[:, block, rows], spectrum, result[frame, :, rows])
         return result.conj_physical_()
 
     def maps_gradient(self, x: Tensor, gradient: Tensor) -> Tensor:
@@ -236,51 +246,48 @@ class _NormalPlan:
         return total if self.maps.shape[0] == total.shape[0] else total.sum(dim=0, keepdim=True)
 
     def _maps_gradient_in_blocks(self, x: Tensor, gradient: Tensor) -> Tensor:
-        """Return the derivative for laid-out images, see `maps_gradient`, a block of coils after the other."""
+        """Return the derivative for laid-out images, see `maps_gradient`, a part after the other."""
         result = torch.zeros_like(self.maps)
-        scratch = x.new_empty((self.block, *x.shape[-2:]))
         for frame in range(x.shape[0]):
             maps = self.maps[frame % self.maps.shape[0]]
             total = result[frame % self.maps.shape[0]]
             spectrum = self.spectrum[frame % self.spectrum.shape[0]]
-            for start in range(0, maps.shape[1], self.block):
-                block = slice(start, start + self.block)
-                for one, other in ((x[frame], gradient[frame]), (gradient[frame], x[frame])):
-                    coils = self._acquired_coils(one, maps[:, block], spectrum, scratch)
-                    total[:, block].addcmul_(other.conj()[:, None], coils)
+            for block, rows in self._parts():
+                pair = x[frame, :, rows], gradient[frame, :, rows]
+                for one, other in (pair, pair[::-1]):
+                    coils = self._acquired_coils(one, maps[:, block, rows], spectrum)
+                    total[:, block, rows].addcmul_(other.conj()[:, None], coils)
         return result
 
     def without_acquired(self, image: Tensor, frame: int) -> Tensor:
         """Return an image (y, x) without what its acquired samples contribute: (1 − F⁻¹ mask F) image."""
-        laid_out = self._lay_out(image).clone()
-        self._filter(laid_out, 1 - self.spectrum[frame % self.spectrum.shape[0]])
-        return laid_out.mT if self.swap else laid_out
+        others = self._filter(self._lay_out(image), 1 - self.spectrum[frame % self.spectrum.shape[0]])
+        return others.mT if self.swap else others
 
-    def _filter(self, images: Tensor, spectrum: Tensor) -> None:
-        """Multiply the spectra of laid-out images by `spectrum` in place, along the undersampled axes."""
-        torch.fft.fftn(images, dim=self.axes, out=images)
-        images.mul_(spectrum)
-        torch.fft.ifftn(images, dim=self.axes, out=images)
+    def _filter(self, images: Tensor, spectrum: Tensor) -> Tensor:
+        """Return laid-out images whose spectra along the undersampled axes are multiplied by `spectrum`.
 
-    def _add_block(self, x: Tensor, maps: Tensor, spectrum: Tensor, scratch: Tensor, result: Tensor) -> None:
-        """Add the conjugate of Σ over the block's coils of conj(maps) · F⁻¹ mask F (maps · x) to `result`, in place.
+        On CPUs torch transforms into new memory even where it is told where to put the result, and then copies.
+        """
+        filtered: Tensor = torch.fft.ifftn(torch.fft.fftn(images, dim=self.axes).mul_(spectrum), dim=self.axes)
+        return filtered
+
+    def _add_part(self, x: Tensor, maps: Tensor, spectrum: Tensor, result: Tensor) -> None:
+        """Add the conjugate of Σ over the part's coils of conj(maps) · F⁻¹ mask F (maps · x) to `result`, in place.
 
         Conjugating the coils while they are in the cache spares a second copy of the maps.
         """
-        coils = self._acquired_coils(x, maps, spectrum, scratch).conj_physical_()
+        coils = self._acquired_coils(x, maps, spectrum).conj_physical_()
         for index in range(maps.shape[0]):
             for coil in range(coils.shape[0]):
                 result[index].addcmul_(maps[index, coil], coils[coil])
 
-    def _acquired_coils(self, x: Tensor, maps: Tensor, spectrum: Tensor, scratch: Tensor) -> Tensor:
-        """Return F⁻¹ mask F (maps · x) of a block of coils, in `scratch`."""
-        coils = scratch[: maps.shape[1]]
-        torch.mul(maps[0], x[0], out=coils)
+    def _acquired_coils(self, x: Tensor, maps: Tensor, spectrum: Tensor) -> Tensor:
+        """Return F⁻¹ mask F (maps · x) of a part of the coils and rows."""
+        coils = maps[0] * x[0]
         for extra in range(1, maps.shape[0]):
             coils.addcmul_(maps[extra], x[extra])
-        if not self.identity:
-            self._filter(coils, spectrum)
-        return coils
+        return coils if self.identity else self._filter(coils, spectrum)
 
 
 class _Normal(torch.autograd.Function):

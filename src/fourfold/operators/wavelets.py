@@ -83,7 +83,8 @@ class OrthogonalWavelet(LinearOperator):
         result = x.clone()
         for ny, nx in self._boxes():
             box = result[..., :ny, :nx]
-            box.copy_(self._analyse(self._analyse(box).mT).mT)
+            along_x = self._analyse(box.mT.contiguous())
+            box.copy_(self._analyse(along_x.mT.contiguous()))
         return result
 
     def _adjoint(self, y: Tensor) -> Tensor:
@@ -91,7 +92,8 @@ class OrthogonalWavelet(LinearOperator):
         result = y.clone()
         for ny, nx in reversed(self._boxes()):
             box = result[..., :ny, :nx]
-            box.copy_(self._synthesise(self._synthesise(box.mT).mT))
+            along_y = self._synthesise(box)
+            box.copy_(self._synthesise(along_y.mT.contiguous()).mT)
         return result
 
     def _normal(self, x: Tensor) -> Tensor:
@@ -106,48 +108,48 @@ class OrthogonalWavelet(LinearOperator):
             yield y[..., half_y:ny, :nx]
 
     def _analyse(self, x: Tensor) -> Tensor:
-        """One level along the last axis: [approximation, details]."""
-        even = x.shape[-1] // 2 * 2
+        """One level along the last axis but one: [approximation, details]. Whole rows are added, which is fast."""
+        even = x.shape[-2] // 2 * 2
         half = even // 2
         if half == 0:
             return x.clone()
         taps = len(self.filters[0])
-        wrapped = _periodic(x[..., :even], taps - 2)
+        wrapped = _periodic(x[..., :even, :], taps - 2)
         bands = []
         for filter_ in self.filters:
-            band = filter_[0] * wrapped[..., 0:even:2]
+            band = filter_[0] * wrapped[..., 0:even:2, :]
             for tap in range(1, taps):
-                band.add_(wrapped[..., tap : tap + 2 * half - 1 : 2], alpha=filter_[tap])
+                band.add_(wrapped[..., tap : tap + 2 * half - 1 : 2, :], alpha=filter_[tap])
             bands.append(band)
-        return torch.cat([bands[0], x[..., even:], bands[1]], dim=-1)
+        return torch.cat([bands[0], x[..., even:, :], bands[1]], dim=-2)
 
     def _synthesise(self, y: Tensor) -> Tensor:
         """Transpose of `_analyse`."""
-        size = y.shape[-1]
+        size = y.shape[-2]
         half = size // 2
         if half == 0:
             return y.clone()
         taps = len(self.filters[0])
-        bands = (y[..., :half], y[..., size - half :])
-        wrapped = y.new_zeros((*y.shape[:-1], 2 * half + taps - 2))
+        bands = (y[..., :half, :], y[..., size - half :, :])
+        wrapped = y.new_zeros((*y.shape[:-2], 2 * half + taps - 2, y.shape[-1]))
         for filter_, band in zip(self.filters, bands, strict=True):
             for tap in range(taps):
-                wrapped[..., tap : tap + 2 * half - 1 : 2].add_(band, alpha=filter_[tap])
-        return torch.cat([_fold_periodic(wrapped, 2 * half), y[..., half : size - half]], dim=-1)
+                wrapped[..., tap : tap + 2 * half - 1 : 2, :].add_(band, alpha=filter_[tap])
+        return torch.cat([_fold_periodic(wrapped, 2 * half), y[..., half : size - half, :]], dim=-2)
 
 
 def _periodic(x: Tensor, extra: int) -> Tensor:
-    """Return `x` continued periodically by `extra` samples, which may exceed its size."""
-    repeats = 1 + -(-extra // x.shape[-1])
-    return torch.cat([x] * repeats, dim=-1)[..., : x.shape[-1] + extra]
+    """Return `x` continued periodically by `extra` rows, which may exceed its own."""
+    repeats = 1 + -(-extra // x.shape[-2])
+    return torch.cat([x] * repeats, dim=-2)[..., : x.shape[-2] + extra, :]
 
 
 def _fold_periodic(x: Tensor, size: int) -> Tensor:
-    """Transpose of `_periodic`: add everything beyond `size` back to where it repeats."""
-    result = x[..., :size].clone()
-    for start in range(size, x.shape[-1], size):
-        tail = x[..., start : start + size]
-        result[..., : tail.shape[-1]] += tail
+    """Transpose of `_periodic`: add all rows beyond `size` back to where they repeat."""
+    result = x[..., :size, :].clone()
+    for start in range(size, x.shape[-2], size):
+        tail = x[..., start : start + size, :]
+        result[..., : tail.shape[-2], :] += tail
     return result
 
 
