@@ -13,8 +13,8 @@ from benchmarks.harness import Rows, machine
 from benchmarks.sizes import SIZES
 from benchmarks.table import RESULTS, describe_machine, grids
 
-TIMES = ("espirit", "poisson_disc", "grappa", "iterative", "volume", "frames", "scaling", "noncartesian")
-NAMES = (*TIMES, "methods", "series", "loading", "networks")
+TIMES = ("espirit", "poisson_disc", "grappa", "iterative", "volume", "scaling", "noncartesian")
+NAMES = (*TIMES, "frames", "methods", "series", "loading", "networks")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
