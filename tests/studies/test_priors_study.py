@@ -16,6 +16,7 @@ from fourfold.simulation.simulate import phantom, simulate
 from fourfold.studies.engine import run_study
 from fourfold.studies.object_scores import OBJECT_PSNR, interval_coverage
 from fourfold.studies.priors import MaskSettings, PriorsSettings, PriorsStudy
+from fourfold.training.presets import read_settings
 
 SIZE = (48, 44)
 
@@ -103,6 +104,14 @@ def test_the_centre_of_random_lines_is_that_of_fastmri():
     assert MaskSettings(kind="random").options(8) == {"centre": 0.04}
     assert MaskSettings(kind="random", lines=12).options(8) == {"lines": 12}
     assert MaskSettings(kind="regular").options(8) == {}
+
+
+def test_the_example_in_the_documentation_is_valid():
+    example = Path(__file__).parents[2] / "docs" / "settings" / "priors.yaml"
+    settings = PriorsSettings(**read_settings(example))
+    assert [method.name for method in settings.methods] == [
+        method.name for method in PriorsSettings(groups={"a": ["b"]}).methods
+    ]
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations, product
 from string import ascii_lowercase
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple, cast
 
 import torch
 from pydantic import BeforeValidator, Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
@@ -55,7 +55,7 @@ class MaskSettings(Settings):
         given = self.model_dump(exclude={"kind"}, exclude_none=True)
         if self.kind in _CENTRED and not {"centre", "lines"} & set(given):
             given["centre"] = _CENTRE / acceleration
-        return SamplingOptions(**given)
+        return cast("SamplingOptions", given)
 
 
 class PriorsSettings(FileSettings):
