@@ -488,3 +488,18 @@ def test_a_fault_of_fourfold_keeps_its_traceback(full, monkeypatch):
 def test_recon_works_on_real_files(name, data, capsys):
     out, _ = run(capsys, "recon", data / "formats" / name, "--method", "zero-filled", "--json")
     assert nibabel.load(json.loads(out)["output"]).get_fdata().max() > 0
+
+
+def test_all_members_are_written_as_the_fourth_dimension(full, tmp_path, capsys):
+    raw = tmp_path / "raw.npz"
+    save_scan(undersample(full, "random", 2, seed=0, centre=0.2), raw)
+    command = ["recon", str(raw), "--method", "diffusion", "--denoiser", "tv", "--members", "2", "--steps", "2"]
+    output, members = tmp_path / "image.nii.gz", tmp_path / "members.nii.gz"
+    assert main([*command, "-o", str(output), "--members-file", str(members)]) == 0
+    image, each = (nibabel.load(path).get_fdata() for path in (output, members))
+    assert image.shape == (48, 64, 3)
+    assert each.shape == (48, 64, 3, 2)
+    assert np.allclose(each.mean(axis=3), image, rtol=1e-4, atol=1e-5 * image.max())
+    assert not np.allclose(each[..., 0], each[..., 1], rtol=1e-2)
+    assert main([*command, "--point", "--members-file", str(tmp_path / "none.nii.gz")]) == 2
+    assert "makes one image, with these settings, and no members" in capsys.readouterr().err

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,6 +15,7 @@ from fourfold.cli.files import FormatOptions, check_output, frames_in_words, ima
 from fourfold.cli.flags import DATA, OUTPUT, Flag, MethodName, SettingsFile
 from fourfold.cli.reconstruction.outputs import Replacement, image_files, run_inputs
 from fourfold.cli.reconstruction.preparation import Preparation
+from fourfold.errors import InputError
 from fourfold.formats import open_scan, writer
 from fourfold.formats.registry import image_suffixes
 from fourfold.formats.writing import join, paths_of
@@ -52,6 +53,7 @@ def recon(
     prepare: Annotated[Preparation, Parameter(name="*", group=DATA)] = Preparation(),  # noqa: B008  # frozen
     output: Annotated[Path | None, Parameter(alias="-o", group=OUTPUT, help=OUTPUT_HELP)] = None,
     report: Annotated[Path | None, Parameter(group=OUTPUT)] = None,
+    members_file: Annotated[Path | None, Parameter(group=OUTPUT)] = None,
     json: Annotated[Flag, Parameter(group=OUTPUT)] = False,
     force: Annotated[Flag, Parameter(group=OUTPUT)] = False,
     resume: Annotated[bool, Parameter(group=OUTPUT)] = True,
@@ -88,6 +90,8 @@ def recon(
         One frame (3) or a range without its end (2:5, or every fourth frame 0:40:4), counted from 0; all unless given.
     report
         HTML page to write about the middle frame, or about the series that a method for series makes.
+    members_file
+        Image to write of all members of an ensemble, such as those of diffusion; members are NIfTI's fourth dimension.
     json
         Print how the image was made on stdout as JSON, and nothing else there.
     force
@@ -101,15 +105,18 @@ def recon(
     volume = open_scan(file, **(format_options or {}))
     chosen = select_frames(frames, len(volume))
     inputs = (volume.path, *prepare.files, (format_options or {}).get("trajectory"), settings)
-    _check_names(output, report, inputs)
+    _check_names(output, members_file, report, inputs)
     computer.set_up()
     first = volume[chosen[0]]
     solver, notes = _method_and_notes(first, method, method_settings, prepare)
+    if members_file is not None:
+        _check_members(solver)
     workers = _workers(computer, solver, first, len(chosen))
     output = output or Path(f"{file.name.split('.')[0]}_{solver.name}.nii.gz")
     resumable = _resumable_run(output, run_inputs(volume, solver, prepare, format_options, chosen), solver)
     replacement = Replacement(inputs, force, resumable if resume else None)
     replace_image = replacement.allowed(image_files(output, volume, chosen), image_suffixes())
+    replace_members = members_file is not None and replacement.allowed([members_file], image_suffixes())
     replace_report = report is not None and replacement.allowed([report], (".html",))
     for note in notes:
         print_note(note)
@@ -117,8 +124,13 @@ def recon(
         resumable.remove()
 
     run = VolumeRun(volume, chosen, solver, prepare, computer.device, notes, resumable, workers)
-    with run.kept_frames_announced(), writer(output, replace=replace_image) as image, progress_bar() as show:
-        shown, frame = _reconstruct_all(run, image, show)
+    with ExitStack() as stack:
+        stack.enter_context(run.kept_frames_announced())
+        image = stack.enter_context(writer(output, replace=replace_image))
+        members = None
+        if members_file is not None:
+            members = stack.enter_context(writer(members_file, replace=replace_members))
+        shown, frame = _reconstruct_all(run, image, members, stack.enter_context(progress_bar()))
         if image.parts[-1].record.interrupted:
             # Fewer frames can be other stacks, in files of other names.
             image.replace = replacement.allowed(paths_of(join(image.parts), output), image_suffixes())
@@ -130,16 +142,25 @@ def recon(
     for note in made.record.notes[len(notes) :]:
         print_note(note)
     if resumable is not None:
-        _close(resumable, made, [*image.written, report])
+        _close(resumable, made, [*image.written, *(members.written if members else ()), report])
     _print_result(made, output, image.written, chosen, json)
 
 
-def _check_names(output: Path | None, report: Path | None, inputs: Sequence[Path | None]) -> None:
+def _check_members(solver: Method) -> None:
+    """Raise InputError for a method that makes no members."""
+    if solver.ensemble_size < 2:
+        raise InputError(
+            f"The method '{solver.name}' makes one image, with these settings, and no members; leave out "
+            "--members-file, or take a method such as 'diffusion' with several."
+        )
+
+
+def _check_names(output: Path | None, members: Path | None, report: Path | None, inputs: Sequence[Path | None]) -> None:
     """Raise InputError for names of outputs that no choice of method or frames makes possible.
 
     Whether outputs that exist may be replaced depends on the method, which may depend on the data.
     """
-    for path, suffixes in ((output, image_suffixes()), (report, (".html",))):
+    for path, suffixes in ((output, image_suffixes()), (members, image_suffixes()), (report, (".html",))):
         if path is not None:
             check_output(path, suffixes, inputs, force=True)
 
@@ -173,15 +194,19 @@ def _resumable_run(output: Path, inputs: Mapping[str, Any], solver: Method) -> R
     return ResumableRun(output, inputs) if solver.scope == "frame" and len(inputs["frames"]) > 1 else None
 
 
-def _reconstruct_all(run: VolumeRun, image: writer, progress: Progress) -> tuple[range, Reconstruction]:
-    """Add all frames to the image, up to an interrupted one, and return what the report shows.
+def _reconstruct_all(
+    run: VolumeRun, image: writer, members: writer | None, progress: Progress
+) -> tuple[range, Reconstruction]:
+    """Add all frames to the image, and their members to another one, up to an interrupted one.
 
-    This is the middle frame, or the last one before it, or the series: its frames and its reconstruction.
+    Returns frames and reconstruction that the report shows: the middle frame, or the last one before it, or the series.
     """
     middle = run.frames[len(run.frames) // 2]
     with closing(run.reconstructions(progress)) as reconstructions:
         for frames, result in reconstructions:
             image.add(result)
+            if members is not None:
+                members.add(result.of_members())
             if frames[0] <= middle:
                 shown = frames, result
             if result.record.interrupted:

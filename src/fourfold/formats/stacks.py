@@ -181,8 +181,9 @@ def _merge(heights: Sequence[float], tolerance: float) -> list[float]:
 
 def _ranks(labels: FrameLabels, frames: int) -> list[float]:
     """Return the places of frames in their order, counted from 0: by their labels, else one after another."""
-    if not labels.known:
-        return [float(frame) for frame in range(frames)]
+    if set(labels.numbers) <= {"member"}:
+        members = labels.numbers.get("member", (0,) * frames)
+        return [float(members[:frame].count(member)) for frame, member in enumerate(members)]
     unknown = (0,) * frames
     places = list(zip(labels.numbers.get("slice", unknown), labels.numbers.get(_place(labels), unknown), strict=True))
     order = {place: float(rank) for rank, place in enumerate(sorted(set(places)))}

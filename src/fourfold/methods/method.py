@@ -127,6 +127,11 @@ class Method(MethodSettings, ABC):
         """Return whether comparisons of all methods take it: those for series where the frames of `scan` are one."""
         return cls.scope == "frame" or not why_no_series(scan, cls.series_along)
 
+    @property
+    def ensemble_size(self) -> int:
+        """How many members an image has; 1 for methods that make one image."""
+        return 1
+
     def frame_memory(self, scan: Scan) -> int:
         """Return roughly how many bytes a frame of `scan` takes on a CPU while it is reconstructed."""
         return MEMORY_FACTOR * scan.kspace.numel() * scan.kspace.itemsize // scan.frames

@@ -29,10 +29,11 @@ LABELS = {
     "shift": "chemical shift",
     "level": "level of a multi-resolution image",
     "batch": "independent scan",
+    "member": "member of an ensemble of images",
 }
 """Labels and their meanings, in the order in which frames are sorted, the one that changes fastest first.
 
-The counters of MRD (https://doi.org/10.1002/mrm.26089), and those dimensions of BART that MRD does not have.
+The counters of MRD (https://doi.org/10.1002/mrm.26089), those dimensions of BART that MRD does not have, and members.
 """
 PLACES = ("readout", "partition", "slice")
 """Labels that say where a frame lies, the innermost first; all others say when, or how it was acquired."""

@@ -136,6 +136,39 @@ class Reconstruction:
         if not is_finite(self.image):
             raise InputError(f"The image made by '{self.record.method}' contains NaN or Inf; its settings diverge.")
 
+    def of_members(self) -> Reconstruction:
+        """Return the images of all members as frames with the label ``member``, those of the first frame first.
+
+        Raises
+        ------
+        InputError
+            Where there are no members.
+        """
+        if self.members is None:
+            raise InputError(
+                f"The image made by '{self.record.method}' has no members; a method such as 'diffusion' with several "
+                "members has."
+            )
+        number = len(self.members)
+        frames = [frame for frame in range(len(self.image)) for _ in range(number)]
+        numbers = {**self.labels.select(frames).numbers, "member": list(range(number)) * len(self.image)}
+        placements = self.geometry.placements
+        return dataclasses.replace(
+            self,
+            image=self.members.transpose(0, 1).flatten(0, 1),
+            std=None,
+            members=None,
+            before_data_consistency=None,
+            geometry=dataclasses.replace(
+                self.geometry, placements=tuple(placements[frame] for frame in frames) if placements else ()
+            ),
+            labels=FrameLabels(numbers),
+            record=dataclasses.replace(
+                self.record,
+                by_frame=tuple(self.record.by_frame[frame] for frame in frames) if self.record.by_frame else (),
+            ),
+        )
+
     def __repr__(self) -> str:
         """Return the facts in one line."""
         frames, ny, nx = self.image.shape

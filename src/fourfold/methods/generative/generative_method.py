@@ -129,6 +129,11 @@ class GenerativeMethod(CoilMapSettings, Method):
         last = self.last_level * max(noise_std, 1e-3)
         return falling_levels(max(self.first_level, last), last, self.steps)
 
+    @property
+    def ensemble_size(self) -> int:
+        """How many members are drawn."""
+        return len(self.seeds())
+
     def seeds(self) -> Sequence[int]:
         """Return the seed of each member."""
         return range(self.seed, self.seed + self.members)

@@ -116,6 +116,11 @@ class UntrainedMethod(CoilMapSettings, Method):
         # Measured: 0.5 to 1.1 of the estimate is taken, and a fit of all coils' images has more outputs.
         return super().frame_memory(scan) + 2 * torch.float32.itemsize * one.numbers_kept
 
+    @property
+    def ensemble_size(self) -> int:
+        """How many fits are wanted."""
+        return self.members
+
     def solve(self, scan: Scan, progress: Progress) -> Solution:
         """Reconstruct one frame."""
         progress(0.0, "coil maps")
