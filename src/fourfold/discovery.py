@@ -9,10 +9,12 @@ from collections.abc import Iterator
 from inspect import cleandoc
 from pathlib import Path
 
-__all__ = ["classes_in", "named_classes", "named_classes_in_source", "network_studies"]
+__all__ = ["classes_in", "named_classes", "named_classes_in_source", "studies_with_settings"]
 
 _CLASS = re.compile(r"^class (\w+)\b.*?(?=^\S|\Z)", re.MULTILINE | re.DOTALL)
-_STUDY = re.compile(r'^class (\w+)\(NetworkStudy\):\n    """(.*?)"""', re.MULTILINE | re.DOTALL)
+_STUDY = re.compile(
+    r'^class (\w+)\(\w+\):\n    """((?:(?!""").)*)"""\n(?:(?!^\S).)*?^    settings_type = ', re.MULTILINE | re.DOTALL
+)
 _NAME = re.compile(r"^    name: ClassVar\[str\] = ", re.MULTILINE)
 
 
@@ -51,8 +53,10 @@ def named_classes_in_source(folder: Path) -> dict[str, str]:
     }
 
 
-def network_studies(folder: Path = Path(__file__).parent / "studies") -> dict[str, tuple[str, str]]:
+def studies_with_settings(folder: Path = Path(__file__).parent / "studies") -> dict[str, tuple[str, str]]:
     """Return the class and its docstring of each study that a settings file describes, by the name of its module.
+
+    Such a class names its `settings_type`.
 
     Reads the source instead of importing it, which would take seconds.
     """

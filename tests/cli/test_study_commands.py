@@ -5,37 +5,41 @@ import importlib
 import pytest
 
 from fourfold.cli.main import main
-from fourfold.discovery import network_studies
+from fourfold.discovery import studies_with_settings
 from fourfold.studies.network_study import NetworkStudy
+from fourfold.studies.study import SettingsStudy
 
 
 def test_every_study_is_found_without_being_imported():
     found = {
         name: getattr(importlib.import_module(f"fourfold.studies.{name}"), kind)
-        for name, (kind, _) in network_studies().items()
+        for name, (kind, _) in studies_with_settings().items()
     }
-    assert {"losses", "shift", "transfer"} <= set(found)
-    assert set(found.values()) == set(NetworkStudy.__subclasses__())
+    assert {"losses", "priors", "shift", "transfer"} <= set(found)
+    declared = {*NetworkStudy.__subclasses__(), *SettingsStudy.__subclasses__()} - {NetworkStudy}
+    assert set(found.values()) == declared
 
 
 def test_a_new_file_is_a_new_study(tmp_path):
-    (tmp_path / "masks.py").write_text('class MasksStudy(NetworkStudy):\n    """Compare masks.\n\n    More.\n    """\n')
+    (tmp_path / "masks.py").write_text(
+        'class MasksStudy(NetworkStudy):\n    """Compare masks.\n\n    More.\n    """\n\n    settings_type = int\n'
+    )
     (tmp_path / "other.py").write_text('class Other(Study):\n    """No such study."""\n')
-    assert network_studies(tmp_path) == {"masks": ("MasksStudy", "Compare masks.\n\nMore.")}
+    assert studies_with_settings(tmp_path) == {"masks": ("MasksStudy", "Compare masks.\n\nMore.")}
 
 
-@pytest.mark.parametrize("name", network_studies())
+@pytest.mark.parametrize("name", studies_with_settings())
 def test_the_help_is_the_docstring_of_the_class(name, capsys):
     assert main(["study", name, "--help"]) == 0
     printed = " ".join(capsys.readouterr().out.split())
-    assert network_studies()[name][1].splitlines()[0] in printed
+    assert studies_with_settings()[name][1].splitlines()[0] in printed
     assert f"fourfold study {name} {name}.yaml" in printed
 
 
 def test_the_overview_names_every_study(capsys):
     assert main(["--help"]) == 0
     printed = capsys.readouterr().out
-    assert all(name in printed for name in network_studies())
+    assert all(name in printed for name in studies_with_settings())
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from fourfold.datasets.settings import Augmentation, DataSettings, Images, Masks
 from fourfold.networks.build import complete_settings, networks
 from fourfold.studies.image_groups import ImageGroupSettings
 from fourfold.studies.losses import LossesSettings
+from fourfold.studies.priors import PriorsSettings
 from fourfold.studies.shift import ShiftSettings
 from fourfold.studies.transfer import TransferSettings
 from fourfold.training.optimisers import Adam, AdamW, RmsProp
@@ -77,3 +78,9 @@ def test_settings_of_studies(study, model):
     (own,) = (settings for anchor, settings in stated.items() if anchor.endswith(f"fourfold-study-{study}"))
     assert set(own) | set(stated["settings-of-the-studies-that-train-networks"]) == set(model.model_fields)
     assert set(stated["image-groups"]) == set(ImageGroupSettings.model_fields)
+
+
+def test_settings_of_the_study_of_priors():
+    assert set(stated_settings("studies.md")["generative-priors-fourfold-study-priors"]) == set(
+        PriorsSettings.model_fields
+    )

@@ -13,7 +13,7 @@ from cyclopts import CycloptsError
 from fourfold.cli.flags import Tokens, new_app, run
 from fourfold.cli.text import accept_any_encoding, print_line
 from fourfold.cli.usage_errors import explain
-from fourfold.discovery import network_studies
+from fourfold.discovery import studies_with_settings
 from fourfold.errors import InputError
 from fourfold.memory import is_out_of_memory
 
@@ -26,7 +26,7 @@ Raw Cartesian k-space is read from fastMRI HDF5, MRD (ISMRMRD), BART cfl/hdr and
 Exit status: 0 done, 1 a fault in fourfold itself, 2 the input or the options do not fit, 130 interrupted.
 """
 
-_STUDIES = tuple(network_studies())
+_STUDIES = tuple(studies_with_settings())
 # The commands' modules are imported when they run, so that this list is shown at once.
 _COMMANDS = {
     "info": "Show what a raw file holds and how `recon` would reconstruct it.",

@@ -15,7 +15,7 @@ from fourfold.cli.console import print_note
 from fourfold.cli.files import PAGES, FormatOptions, check_folder, select_frames
 from fourfold.cli.flags import DATA, OUTPUT, Flag, SettingsFile
 from fourfold.cli.study_run import carry_out
-from fourfold.discovery import network_studies
+from fourfold.discovery import studies_with_settings
 from fourfold.errors import InputError, nearest
 from fourfold.formats import ScanFile, open_scan
 from fourfold.methods.method import Method
@@ -65,7 +65,7 @@ def study(
     `finished/` every reconstruction. The same command reuses these results where data and settings are the
     same: it resumes an interrupted study, and reconstructs only new scans.
 
-    The other studies train networks and take a settings file; see `fourfold study transfer --help` and its like.
+    The other studies take a settings file; see `fourfold study transfer --help` and its like.
 
     For example:
 
@@ -102,7 +102,7 @@ def study(
     json
         Print everything but the pixels on stdout as JSON, and nothing else there.
     """
-    with_settings_file = tuple(network_studies())
+    with_settings_file = tuple(studies_with_settings())
     known = (SUBJECT, *with_settings_file)
     if preset not in known:
         raise InputError(f"There is no study '{preset}'; there are {', '.join(known)}.{nearest(preset, known)}")

@@ -12,12 +12,12 @@ from cyclopts import Parameter
 from fourfold.cli.computer import Computer
 from fourfold.cli.files import PAGES, check_folder
 from fourfold.cli.flags import OUTPUT, Flag
-from fourfold.discovery import network_studies
+from fourfold.discovery import studies_with_settings
 
 _HELP = """
 
 The folder of the output then holds `index.html` with tables, figures and findings, these as CSV and PNG, `scores.csv`
-with the scores of every image, and in `networks/` the weights of every network that was trained. The same command
+with the scores of every image, and in `networks/` the weights of every network that the study trained. The same command
 resumes an interrupted study. For example:
 
     fourfold study {name} {name}.yaml -o study
@@ -61,6 +61,6 @@ def _command(name: str, kind: str) -> Callable[..., None]:
     return command
 
 
-for _name, (_kind, _description) in network_studies().items():
+for _name, (_kind, _description) in studies_with_settings().items():
     globals()[f"study_{_name}"] = _function = _command(_name, _kind)
     _function.__doc__ = _description + _HELP.format(name=_name)

@@ -19,9 +19,9 @@ __all__ = [
     "chart_png",
     "curve_chart",
     "history_chart",
+    "line_chart",
     "residual_chart",
     "score_chart",
-    "tuning_chart",
 ]
 
 SIZE = (3.5, 2.5)
@@ -133,30 +133,36 @@ def history_chart(
     return figure
 
 
-def tuning_chart(
-    title: str, images: Sequence[int], curves: Mapping[str, Sequence[float]], lines: Mapping[str, float]
+def line_chart(
+    title: str,
+    axis: str,
+    numbers: Sequence[float],
+    curves: Mapping[str, Sequence[float]],
+    lines: Mapping[str, float],
 ) -> Figure:
-    """Return the chart of a score against the number of images for tuning.
+    """Return the chart of a score against a few numbers.
 
     Parameters
     ----------
     title
         What the score is.
-    images
-        Numbers of images, evenly spaced in the chart whatever lies between them.
+    axis
+        What the numbers are.
+    numbers
+        Evenly spaced in the chart whatever lies between them.
     curves
-        Scores by label.
+        Scores by label; NaN leaves a gap.
     lines
         Scores to compare with, by label, drawn as dashed lines.
     """
-    figure, axes = _new(title, "images for tuning")
-    places = range(len(images))
+    figure, axes = _new(title, axis)
+    places = range(len(numbers))
     for place, (label, values) in enumerate(curves.items()):
         axes.plot(places, values, "o-", color=MEMBERS[place % len(MEMBERS)], lw=1.2, ms=3.5, label=label)
     for place, (label, value) in enumerate(lines.items()):
         colour = MEMBERS[(len(curves) + place) % len(MEMBERS)]
         axes.axhline(value, color=colour, lw=1, ls="--", label=label)
-    axes.set_xticks(list(places), [str(each) for each in images])
+    axes.set_xticks(list(places), [f"{each:g}" for each in numbers])
     _legend(axes)
     return figure
 

@@ -14,13 +14,13 @@ from fourfold.errors import InputError
 from fourfold.files.csv_rows import write_csv
 from fourfold.files.documents import plain
 from fourfold.files.output import atomically, write_text
-from fourfold.report.charts import chart_png, score_chart, tuning_chart
+from fourfold.report.charts import chart_png, line_chart, score_chart
 from fourfold.report.encoding import data_url
 from fourfold.report.figures import figure
 from fourfold.report.results import Results
 from fourfold.report.template import part, render
 from fourfold.report.wording import pairs, sampling_words
-from fourfold.studies.page_parts import Figure, Finding, MemberChart, MissingFigure, SideBySide, Table, TuningChart
+from fourfold.studies.page_parts import Figure, Finding, LineChart, MemberChart, MissingFigure, SideBySide, Table
 from fourfold.studies.study import Study
 
 __all__ = ["FigureFile", "StudyPage", "write_study"]
@@ -124,7 +124,7 @@ def _draw(shown: Figure, folder: Path) -> FigureFile:
     return FigureFile(shown.name, shown.caption, path, chart=isinstance(shown, MemberChart))
 
 
-def _chart(shown: TuningChart | MemberChart) -> Any:
+def _chart(shown: LineChart | MemberChart) -> Any:
     if isinstance(shown, MemberChart):
         return score_chart(shown.title, shown.averaged, shown.single, shown.best)
-    return tuning_chart(shown.title, shown.images, shown.curves, shown.lines)
+    return line_chart(shown.title, shown.axis, shown.numbers, shown.curves, shown.lines)

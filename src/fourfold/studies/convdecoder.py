@@ -27,7 +27,7 @@ from fourfold.studies.page_parts import (
     metric_column,
 )
 from fourfold.studies.reference import REFERENCES
-from fourfold.studies.scan_set import Case, Design, ScanSet
+from fourfold.studies.scan_set import Case, Design, ScanSet, simulation_note, unsuitable_metrics
 from fourfold.studies.scores import Evaluation, ImageIndex, Kind, ensemble_of, format_number
 from fourfold.studies.study import Fact, Study
 
@@ -121,8 +121,7 @@ class ConvDecoderStudy(Study):
     @property
     def simulation_note(self) -> str:  # type: ignore[override]
         """What the page says of simulated k-space."""
-        simulated = any(each.simulated for each in self.test_sets.values())
-        return "Some of this k-space was computed from an image; it was not measured by a scanner." if simulated else ""
+        return simulation_note(self.test_sets.values())
 
     @property
     def shown_metric(self) -> Metric:
@@ -150,9 +149,7 @@ class ConvDecoderStudy(Study):
         return list(dict.fromkeys(f"Not scored: {label}: {sentence}" for label, sentence in self._not_scored()))
 
     def _not_scored(self) -> Iterator[tuple[str, str]]:
-        for images in self.test_sets.values():
-            for index, unsuitable in images.unsuitable.items():
-                yield from ((images.cases[index].label, sentence) for sentence in unsuitable.values())
+        return unsuitable_metrics(self.test_sets.values())
 
     def tables(self) -> list[Table]:
         """Return the scores with and without data consistency, what it brings, and the scores on each data set."""

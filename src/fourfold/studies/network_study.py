@@ -1,26 +1,24 @@
-"""Base of the studies that a settings file describes: image groups, trainings, figures."""
+"""Base of the studies that train networks: image groups, trainings, figures."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 from fourfold.metrics import find_metric
 from fourfold.studies.contenders import Contender, TrainingRun
 from fourfold.studies.image_groups import ImageGroup, ImageGroupSettings
 from fourfold.studies.page_parts import SideBySide
-from fourfold.studies.scores import Scores
 from fourfold.studies.settings import StudySettings
-from fourfold.studies.study import Study
+from fourfold.studies.study import SettingsStudy
 from fourfold.studies.test_set import ExampleSet
-from fourfold.training.presets import read_settings
 from fourfold.training.settings import TrainingSettings
 
 __all__ = ["NetworkStudy"]
 
 
-class NetworkStudy(Study):
-    """Base of the studies that a settings file describes.
+class NetworkStudy(SettingsStudy):
+    """Base of the studies that train networks.
 
     Parameters
     ----------
@@ -36,6 +34,7 @@ class NetworkStudy(Study):
 
     settings_type: ClassVar[type[StudySettings]]
     settings: StudySettings
+    whole_test_sets = True
 
     def __init__(
         self,
@@ -59,11 +58,6 @@ class NetworkStudy(Study):
         if any(source.kind == "images" for each in groups.values() for source in each.sources):
             self.simulation_note = "The k-space was computed from images; it was not measured by a scanner."
 
-    @classmethod
-    def from_file(cls, path: Any) -> Self:
-        """Return the study that a settings file describes."""
-        return cls(cls.settings_type(**read_settings(path)))  # type: ignore[call-arg]
-
     def training(
         self,
         name: str,
@@ -86,12 +80,6 @@ class NetworkStudy(Study):
                 **overrides,
             }
         )
-
-    def scores(self, contender: Contender, test_set: str | None = None) -> Scores:
-        """Return the scores of a contender; none on a test set where a method failed on some of the images."""
-        failed = {each.test_set for each in self.results.failures if each.method == contender}
-        evaluations = super().scores(contender, test_set).evaluations
-        return Scores({image: each for image, each in evaluations.items() if image[0] not in failed})
 
     def scored(self, test_set: str | None = None) -> list[tuple[Contender, str]]:
         """Return who has scores on which test set: on all or on one, networks first."""

@@ -17,11 +17,11 @@ __all__ = [
     "Column",
     "Figure",
     "Finding",
+    "LineChart",
     "MemberChart",
     "MissingFigure",
     "SideBySide",
     "Table",
-    "TuningChart",
     "metric_column",
 ]
 
@@ -137,13 +137,15 @@ class SideBySide:
 
 
 @dataclass(frozen=True)
-class TuningChart:
-    """A chart of a score against the number of images for tuning: curves and dashed lines by their labels."""
+class LineChart:
+    """A chart of a score against a few numbers: curves and dashed lines by their labels."""
 
     name: str
     caption: str
     title: str
-    images: Sequence[int]
+    axis: str
+    """What the numbers are."""
+    numbers: Sequence[float]
     curves: Mapping[str, Sequence[float]]
     lines: Mapping[str, float]
 
@@ -172,5 +174,5 @@ class MissingFigure:
     caption: str
 
 
-Figure: TypeAlias = SideBySide | TuningChart | MemberChart | MissingFigure
+Figure: TypeAlias = SideBySide | LineChart | MemberChart | MissingFigure
 """A figure of a study."""

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from fourfold.errors import InputError
+from fourfold.formats import open_scan
 from fourfold.metrics import Metric
 from fourfold.result_cache import fingerprint
 from fourfold.sampling import SamplingOptions, undersample
@@ -15,7 +18,7 @@ from fourfold.scan import Scan
 from fourfold.studies.reference import Reference, reference_image
 from fourfold.studies.test_set import TestImage, TestSet
 
-__all__ = ["Case", "Design", "ScanSet"]
+__all__ = ["Case", "Design", "ScanSet", "frames_of_group", "simulation_note", "unsuitable_metrics"]
 
 
 @dataclass(frozen=True)
@@ -126,3 +129,46 @@ class ScanSet(TestSet):
             "data": fingerprint(full),
         }
         return TestImage(scan, reference, inputs)
+
+
+def frames_of_group(group: str, names: Sequence[str], frame: int | None) -> Iterator[Case]:
+    """Yield a frame of each file of a group.
+
+    Parameters
+    ----------
+    group
+        Name of the group, the data set of its cases.
+    names
+        Files; the last part of a name may hold ``*``.
+    frame
+        Number of the frame; None for the middle one of each file.
+
+    Raises
+    ------
+    InputError
+        For a name without a file, a file that cannot be read, and one without the frame.
+    """
+    for name in map(Path, names):
+        paths = sorted(name.parent.glob(name.name))
+        if not paths:
+            raise InputError(f"The group '{group}' names '{name}', and there is no such file: correct the name.")
+        for path in paths:
+            file = open_scan(path)
+            chosen = len(file) // 2 if frame is None else frame
+            if chosen >= len(file):
+                raise InputError(f"'{path}' has {len(file)} frame(s) and no frame {chosen}: give a smaller 'frame'.")
+            label = path.name if len(file) == 1 else f"{path.name}, frame {chosen}"
+            yield Case(group, label, partial(file.load, slice(chosen, chosen + 1)))
+
+
+def simulation_note(sets: Iterable[ScanSet]) -> str:
+    """Return what the page says of simulated k-space; empty where all that was read was measured."""
+    simulated = any(each.simulated for each in sets)
+    return "Some of this k-space was computed from an image; it was not measured by a scanner." if simulated else ""
+
+
+def unsuitable_metrics(sets: Iterable[ScanSet]) -> Iterator[tuple[str, str]]:
+    """Yield which scans that were read a metric does not suit, and why."""
+    for images in sets:
+        for index, unsuitable in images.unsuitable.items():
+            yield from ((images.cases[index].label, sentence) for sentence in unsuitable.values())

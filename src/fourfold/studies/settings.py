@@ -1,4 +1,4 @@
-"""Settings shared by the studies that train networks."""
+"""Settings that studies share."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from fourfold.methods.registry import find_method
 from fourfold.studies.image_groups import ImageGroupSettings
 from fourfold.training.base import MetricNames, Settings
 
-__all__ = ["GroupStudySettings", "Methods", "Named", "StudySettings", "refuse_placed", "refuse_unknown"]
+__all__ = ["FileSettings", "GroupStudySettings", "Methods", "Named", "StudySettings", "refuse_placed", "refuse_unknown"]
 
 Named = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9-]*$")]
 """A name that folders can have: letters, digits and hyphens."""
@@ -36,8 +36,19 @@ Methods = Annotated[tuple[Method, ...], BeforeValidator(_methods)]
 """Methods with their settings; in a file by name, or as ``kind`` and settings."""
 
 
-class StudySettings(Settings):
+class FileSettings(Settings):
     """Base of the settings of a study; the module of the subclass has the study's name."""
+
+    def __init__(self, **settings: Any) -> None:
+        try:
+            super().__init__(**settings)
+        except ValidationError as error:
+            study = type(self).__module__.rpartition(".")[2]
+            raise InputError(explain_settings(error, "study", study, type(self).model_fields)) from None
+
+
+class StudySettings(FileSettings):
+    """Base of the settings of a study that trains networks."""
 
     name: str = Field(default="study", pattern=r"^[a-z0-9][a-z0-9-]*$")
     """Name with which those of the study's weights begin."""
@@ -49,13 +60,6 @@ class StudySettings(Settings):
     """Methods to compare with, by name or as ``kind`` and settings."""
     metrics: MetricNames = ("fastmri-ssim", "psnr")
     """Scores."""
-
-    def __init__(self, **settings: Any) -> None:
-        try:
-            super().__init__(**settings)
-        except ValidationError as error:
-            study = type(self).__module__.rpartition(".")[2]
-            raise InputError(explain_settings(error, "study", study, type(self).model_fields)) from None
 
     @property
     def device(self) -> str:

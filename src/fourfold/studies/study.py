@@ -5,7 +5,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeAlias
 
 from fourfold.methods.method import Method
 from fourfold.metrics import Metric
@@ -15,11 +16,13 @@ from fourfold.studies.contenders import Contender, TrainingRun, label
 from fourfold.studies.page_parts import Figure, Finding, MemberChart, SideBySide, Table
 from fourfold.studies.scores import ImageIndex, Scores, Spread
 from fourfold.studies.test_set import TestSet
+from fourfold.training.base import Settings
+from fourfold.training.presets import read_settings
 
 if TYPE_CHECKING:
     from fourfold.studies.engine import StudyResults
 
-__all__ = ["Fact", "Study"]
+__all__ = ["Fact", "SettingsStudy", "Study"]
 
 Fact: TypeAlias = tuple[str, str | Sequence[Mapping[str, Any]]]
 """A name, and a text or summaries of samplings."""
@@ -48,6 +51,8 @@ class Study(ABC):
     """Text before the tables."""
     reference_name: str = "fully sampled image"
     """Description of the reference in the figures."""
+    whole_test_sets: ClassVar[bool] = False
+    """Whether a contender has no scores on a test set where it failed on some of the images."""
     first_table: ClassVar[int | None] = 1
     """Number of the first table; None leaves the tables without numbers."""
     results: StudyResults
@@ -129,8 +134,9 @@ class Study(ABC):
 
     def scores(self, contender: Contender, test_set: str | None = None) -> Scores:
         """Return the scores of a contender on a test set, or on all."""
+        failed = {each.test_set for each in self.results.failures if self.whole_test_sets and each.method == contender}
         by_set = {name: self.results.evaluations.get((contender, name), {}) for name in self.test_sets}
-        wanted = {name: each for name, each in by_set.items() if test_set in (None, name)}
+        wanted = {name: each for name, each in by_set.items() if test_set in (None, name) and name not in failed}
         return Scores({(name, index): each[index] for name, each in wanted.items() for index in sorted(each)})
 
     def difference(self, one: Contender, other: Contender, test_set: str, metric: Metric) -> Spread:
@@ -183,3 +189,14 @@ class Study(ABC):
         one, other = (self.scores(each, claim.test_set) for each in (claim.one, claim.other))
         subjects = {self.test_sets[name].subject(index) for name, index in one.evaluations}
         return claim.check(one, other, len(subjects))
+
+
+class SettingsStudy(Study):
+    """A study that a settings file describes. A subclass takes its settings as its one parameter."""
+
+    settings_type: ClassVar[type[Settings]]
+
+    @classmethod
+    def from_file(cls, path: str | Path) -> Self:
+        """Return the study that a settings file describes."""
+        return cls(cls.settings_type(**read_settings(path)))  # type: ignore[call-arg]

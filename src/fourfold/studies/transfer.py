@@ -14,7 +14,7 @@ from fourfold.studies.claims import Claim
 from fourfold.studies.contenders import Contender, TrainingRun
 from fourfold.studies.image_groups import refuse_shared_subjects
 from fourfold.studies.network_study import NetworkStudy
-from fourfold.studies.page_parts import Figure, Finding, Table, TuningChart, metric_column
+from fourfold.studies.page_parts import Figure, Finding, LineChart, Table, metric_column
 from fourfold.studies.scores import Spread
 from fourfold.studies.settings import GroupStudySettings
 from fourfold.training.presets import merged, with_preset
@@ -264,7 +264,7 @@ class TransferStudy(NetworkStudy):
         ]
         return [*runs, self.network(group)] if self.has_trained(group) else runs
 
-    def _curves(self, group: str, metric: Metric, number: str) -> TuningChart:
+    def _curves(self, group: str, metric: Metric, number: str) -> LineChart:
         """Return a score against the number of images for tuning, a curve for each number of images for training."""
         settings = self.settings
 
@@ -283,7 +283,8 @@ class TransferStudy(NetworkStudy):
             f"{metric.title} of the {settings.source}-trained network on {group} against the number of images for "
             "tuning, a curve for each number of images for training; dashed what it is compared with."
         )
-        return TuningChart(number, caption, f"{metric.title} on {group}", settings.tunings, curves, lines)
+        title, axis = f"{metric.title} on {group}", "images for tuning"
+        return LineChart(number, caption, title, axis, settings.tunings, curves, lines)
 
     def claims(self) -> Iterator[Claim | Finding]:
         """Yield the claims of the paper for each test group."""
