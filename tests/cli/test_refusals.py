@@ -395,7 +395,7 @@ def test_a_damaged_data_set_inside_a_whole_file(refused, full):
         ("recon scan.npz -m tv -m wavelet", "-m is given more than once: give it once."),
         ("recon scan.npz --coils many", "--coils is 'many'; it must be a whole number."),
         ("mask --shape 8x8 -o mask.npz --acceleration four", "--acceleration is 'four'; it must be a number."),
-        ("info scan.npz --frames 3", "Unknown option: --frames; 'fourfold info --help' shows those that there are."),
+        ("info scan.npz --frames 3", "Unknown option: --frames. Did you mean --frames-are?"),
         ("compare scan.npz tv wavlet", "Did you mean 'wavelet'?"),
     ],
 )

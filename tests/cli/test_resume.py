@@ -88,13 +88,16 @@ def ends_at_check(monkeypatch, number):
 
 def run_until_a_frame_is_kept(command, folder):
     """Return the process of a command that stays in its second frame until it is ended, when the first one is kept."""
+    # A program that was started in the background ignores Ctrl-C, and so do its children.
     code = f"""
+import signal
 import time
 import torch
 from fourfold.cli.reconstruction import resumable_run
 from fourfold.cli.main import main
 from fourfold.methods.registry import find_method
 
+signal.signal(signal.SIGINT, signal.default_int_handler)
 resumable_run.WORTH_KEEPING = 0
 kind = find_method({command[3]!r})
 solve, calls = kind.solve, []

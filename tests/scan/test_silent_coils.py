@@ -26,6 +26,7 @@ SMALL = {
     "channels": 4,
     "layers": 3,
     "precision": "float32",
+    "steps": 3,
 }
 
 
