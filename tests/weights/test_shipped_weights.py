@@ -58,7 +58,11 @@ def test_manifests_name_open_data_scores_and_what_the_weights_are_for(name):
     assert manifest.name == name
     assert manifest.licence == "CC-BY-4.0"
     assert manifest.scores
-    assert manifest.scan_statistics is not None
+    if manifest.network == "denoiser":
+        # It sees no scans; samplers are told its errors.
+        assert len(manifest.measurements["mean_squared_error"]) == 20
+    else:
+        assert manifest.scan_statistics is not None
     assert all(source.licence.startswith(OPEN) for source in manifest.training_data)
 
 
