@@ -368,13 +368,13 @@ class PriorsStudy(SettingsStudy):
 
 
 def _distinct(methods: Sequence[Method]) -> list[str]:
-    """Return the titles; of methods of one kind those with settings that are not the defaults."""
-    titles = [method.title for method in methods]
+    """Return the methods' names; where one occurs again, with the settings that are not the defaults."""
+    kinds = [method.name for method in methods]
     names = []
     for method in methods:
-        given = method.model_dump(mode="json", exclude_defaults=True) if titles.count(method.title) > 1 else {}
+        given = method.model_dump(mode="json", exclude_defaults=True) if kinds.count(method.name) > 1 else {}
         settings = ", ".join(key if value is True else f"{key} {value}" for key, value in given.items())
-        names.append(f"{method.title} ({settings})" if settings else method.title)
+        names.append(f"{method.name} ({settings})" if settings else method.name)
     return names
 
 
