@@ -23,8 +23,8 @@ SMALLEST_NOISE = 1e-3
 """Less noise than this part of the brightness counts as this much: the solver's errors are of that size."""
 # Without density compensation the centre of k-space, where shots are dense, makes the system ill-conditioned.
 _EFFORT = 3
-# Fewest calibration samples along an axis whose singular values show the noise. On brain8 the estimate is .98 of that of
-# 24 lines with 18 lines, .96 with 14, .64 with 12 and .13 with 9.
+# Fewest calibration samples along an axis whose singular values show the noise. On brain8, against 24 lines, the
+# estimate is .98 with 18 lines, .96 with 14, .64 with 12 and .13 with 9.
 _FEWEST = 16
 
 
