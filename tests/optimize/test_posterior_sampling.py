@@ -20,7 +20,13 @@ from fourfold.methods.generative.posterior.measurement import measurement
 from fourfold.methods.sense_problem import SenseProblem
 from fourfold.operators.nufft import Nufft
 from fourfold.operators.sense_encoding import Encoding
-from fourfold.optimize.posterior_sampling import balanced_langevin_steps, falling_levels, gaussian_steps, langevin_steps
+from fourfold.optimize.posterior_sampling import (
+    SamplingTask,
+    balanced_langevin_steps,
+    falling_levels,
+    gaussian_steps,
+    langevin_steps,
+)
 from fourfold.sampling import radial
 from fourfold.scan import Sampling, Scan
 from fourfold.simulation.random_coils import random_maps
@@ -38,7 +44,7 @@ def drawn(sampler, measured, denoise, levels, shape, members=MEMBERS, seed=0):
     """Return the members (member, pixel) in double precision."""
     generators = [torch.Generator().manual_seed(seed + index) for index in range(members)]
     start = torch.zeros(shape, dtype=torch.complex64)
-    *_, (_, images) = sampler(measured, denoise, levels, start, generators)
+    *_, (_, images) = sampler(SamplingTask(measured, denoise, levels, start, generators))
     return images.flatten(1).to(torch.complex128)
 
 
@@ -65,11 +71,11 @@ def case():
 @pytest.mark.parametrize("name", SAMPLERS)
 def test_gaussian_prior_is_sampled_exactly(name, case):
     exact, members = case[1], drawn_of(*SAMPLERS[name], case)
-    largest = {"diffusion": 1.08, "langevin": 1.15}[name]
+    largest, lowest, highest = {"diffusion": (1.06, 0.88, 0.92), "langevin": (1.15, 0.88, 0.94)}[name]
     assert 0.95 < exact.std_ratio(members, measured=True) < largest
     assert 0.95 < exact.std_ratio(members, measured=False) < largest
     assert exact.loss_of_mean(members) < 0.1
-    assert 0.87 < exact.coverage(members) < 0.94
+    assert lowest < exact.coverage(members) < highest
 
 
 def test_the_mean_in_place_of_the_draw_is_no_sampler(case):
@@ -135,9 +141,9 @@ def test_radial_samples_are_no_exception():
     exact = ExactPosterior(PRIOR, problem, measured)
     levels = falling_levels(0.5, NOISE / problem.scale / 2, 30)
     members = drawn(gaussian_steps, measured, PRIOR.denoiser(problem), levels, problem.rhs.shape[1:])
-    assert 0.95 < exact.std_ratio(members) < 1.08
+    assert 0.95 < exact.std_ratio(members) < 1.06
     assert exact.loss_of_mean(members) < 0.1
-    assert 0.87 < exact.coverage(members) < 0.94
+    assert 0.88 < exact.coverage(members) < 0.92
     # The truth is as likely under the exact posterior as it should be: this is the right one.
     left = (truth.flatten() / problem.scale - exact.mean).to(torch.complex128)
     distance = (left.conj() @ torch.linalg.solve(exact.covariance, left)).real / (2 * len(left))

@@ -21,6 +21,7 @@ from fourfold.optimize.least_squares import LeastSquares
 
 __all__ = [
     "Measurement",
+    "SamplingTask",
     "Stage",
     "balanced_langevin_steps",
     "falling_levels",
@@ -30,8 +31,8 @@ __all__ = [
 ]
 
 _TINY = torch.finfo(torch.float32).tiny
-# Side of a neighbourhood, whose mean is taken twice, and the smallest part of the noise's variance that counts.
-_NEIGHBOURHOOD, _SMALLEST_SHARE = 9, 1e-2
+# Side of a neighbourhood, whose mean is taken twice, and the smallest variance of a pixel, relative to the noise's.
+_NEIGHBOURHOOD, _SMALLEST_VARIANCE = 9, 1e-2
 
 Stage: TypeAlias = tuple[float, Tensor]
 """A noise level that is done, and the images (member, set, y, x) at its end, without that noise."""
@@ -49,6 +50,26 @@ class Measurement:
     """Draws Aᴴ n (member, set, y, x) for n of standard deviation 1, each member from its generator."""
     effort: int = 1
     """How many times as many iterations a solver needs for A as for Cartesian samples."""
+
+
+@dataclass(frozen=True, eq=False)
+class SamplingTask:
+    """What is drawn, the same for every sampler."""
+
+    measured: Measurement
+    """The measurement that the images explain."""
+    denoise: Denoiser
+    """The prior's denoiser."""
+    levels: Sequence[float]
+    """The noise levels."""
+    start: Tensor
+    """complex64, (set, y, x): an image whose error is well below the first level."""
+    generators: Sequence[Generator]
+    """One for each member."""
+
+    def first_images(self) -> Tensor:
+        """Return the members (member, set, y, x) with the noise of the first level."""
+        return self.start + self.levels[0] * white_images(self.generators, self.start)
 
 
 def falling_levels(first: float, last: float, count: int) -> list[float]:
@@ -69,11 +90,7 @@ def white_images(generators: Sequence[Generator], like: Tensor) -> Tensor:
 
 
 def gaussian_steps(
-    measured: Measurement,
-    denoise: Denoiser,
-    levels: Sequence[float],
-    start: Tensor,
-    generators: Sequence[Generator],
+    task: SamplingTask,
     *,
     perturbed: bool = True,
     renoised: bool = True,
@@ -84,7 +101,7 @@ def gaussian_steps(
     At each level σ the prior of an image, given its noisy version xₜ, is taken as N(D(xₜ, σ), r²). Together with the
     measurement this is a Gaussian, from which an image is drawn exactly; noise of the next level is added to it. This
     is DAPS (Zhang et al. 2024, arXiv:2407.01521) with an exact draw in place of its inner Langevin iterations, and
-    with a variance r² of each pixel that the denoiser tells (`_prior_std`) in place of σ².
+    with a variance r² of each pixel that follows from the denoiser (`_prior_std`) in place of σ².
 
     With the mean in place of the draw (`perturbed` off) and r = σ it is DiffPIR (Zhu et al. 2023, arXiv:2305.08995)
     with λ = ζ = 1, whose spread is too small. Without the added noise too (`renoised` off) all members are one image,
@@ -92,16 +109,8 @@ def gaussian_steps(
 
     Parameters
     ----------
-    measured
-        The measurement.
-    denoise
-        D.
-    levels
-        The noise levels.
-    start
-        complex64, (set, y, x): an image whose error is well below the first level.
-    generators
-        One for each member.
+    task
+        Measurement, denoiser D, levels and members.
     perturbed
         Whether images are drawn; otherwise each is the mean.
     renoised
@@ -109,24 +118,21 @@ def gaussian_steps(
     iterations
         Conjugate-gradient iterations of a draw.
     """
-    x = start.expand(len(generators), -1, -1, -1)
-    for level in levels:
+    x = task.start.expand(len(task.generators), -1, -1, -1)
+    for level in task.levels:
+        std: float | Tensor = level
         if renoised:
-            noise = white_images(generators, x)
-            near = denoise(x + level * noise, level)
-            std = _prior_std(noise, near - x, level) if perturbed else torch.tensor(level)
+            noise = white_images(task.generators, x)
+            near = task.denoise(x + level * noise, level)
+            std = _prior_std(noise, near - x, level) if perturbed else level
         else:
-            near, std = denoise(x, level), torch.tensor(level)
-        x = _conditional(measured, near, std, generators, float(perturbed), iterations)
+            near = task.denoise(x, level)
+        x = _conditional(task, near, std, float(perturbed), iterations)
         yield level, x
 
 
 def langevin_steps(
-    measured: Measurement,
-    denoise: Denoiser,
-    levels: Sequence[float],
-    start: Tensor,
-    generators: Sequence[Generator],
+    task: SamplingTask,
     *,
     step_size: float = 0.5,
     steps: int = 1,
@@ -140,28 +146,23 @@ def langevin_steps(
 
     Parameters
     ----------
-    measured, denoise, levels, start, generators, iterations
+    task, iterations
         As in `gaussian_steps`.
     step_size
         γ, between 0 and 1.
     steps
         Steps at each level.
     """
-    x = start + levels[0] * white_images(generators, start)
-    for level in levels:
+    x = task.first_images()
+    for level in task.levels:
         for _ in range(steps):
-            near, strength = denoise(x, level), math.sqrt(2 / step_size)
-            drawn = _conditional(measured, near, torch.tensor(level), generators, strength, iterations)
+            drawn = _conditional(task, task.denoise(x, level), level, math.sqrt(2 / step_size), iterations)
             x = x + step_size * (drawn - x)
         yield level, x
 
 
 def balanced_langevin_steps(
-    measured: Measurement,
-    denoise: Denoiser,
-    levels: Sequence[float],
-    start: Tensor,
-    generators: Sequence[Generator],
+    task: SamplingTask,
     *,
     step_size: float,
     steps: int,
@@ -174,7 +175,7 @@ def balanced_langevin_steps(
 
     Parameters
     ----------
-    measured, denoise, levels, start, generators
+    task
         As in `gaussian_steps`; the noise of the measurement does not count.
     step_size
         γ.
@@ -183,15 +184,15 @@ def balanced_langevin_steps(
     data_weight
         Norm of w g relative to that of the score.
     """
-    x = start + levels[0] * white_images(generators, start)
-    for level in levels:
+    data, x = task.measured.data, task.first_images()
+    for level in task.levels:
         step = step_size * level**2
         for _ in range(steps):
-            score = (denoise(x, level) - x) / level**2
-            gradient = measured.data.rhs - measured.data.normal(x)
+            score = (task.denoise(x, level) - x) / level**2
+            gradient = data.rhs - data.normal(x)
             ratio = inner_of_each(score, score) / inner_of_each(gradient, gradient).clamp_min(_TINY)
             x = x + step * (score + data_weight * ratio.sqrt() * gradient)
-            x = x + math.sqrt(2 * step) * white_images(generators, start)
+            x = x + math.sqrt(2 * step) * white_images(task.generators, task.start)
         yield level, x
 
 
@@ -213,22 +214,20 @@ def _prior_std(noise: Tensor, change: Tensor, level: float) -> Tensor:
     level
         σ.
     """
-    told = _local_sum((noise.conj() * change).real) / level
-    share = (told / _local_sum(noise.abs().square())).clamp(_SMALLEST_SHARE, 1.0)
-    return level * share**0.25
+    along_noise = _local_mean((noise.conj() * change).real) / level
+    jacobian = (along_noise / _local_mean(noise.abs().square())).clamp(_SMALLEST_VARIANCE, 1.0)
+    return level * jacobian**0.25
 
 
-def _local_sum(values: Tensor) -> Tensor:
-    """Return the sum over the neighbourhood of each pixel, with a smooth border; values (member, set, y, x)."""
+def _local_mean(values: Tensor) -> Tensor:
+    """Return the mean over the neighbourhood of each pixel, with a smooth border; values (member, set, y, x)."""
     rows = values.flatten(0, 1)[:, None]
     for _ in range(2):
         rows = avg_pool2d(rows, _NEIGHBOURHOOD, stride=1, padding=_NEIGHBOURHOOD // 2)
     return rows[:, 0].view(values.shape)
 
 
-def _conditional(
-    measured: Measurement, near: Tensor, std: Tensor, generators: Sequence[Generator], strength: float, iterations: int
-) -> Tensor:
+def _conditional(task: SamplingTask, near: Tensor, std: float | Tensor, strength: float, iterations: int) -> Tensor:
     """Return draws from N(m, strength² P): P = (AᴴA/s² + 1/r²)⁻¹, m = P (Aᴴy/s² + near/r²).
 
     The prior's mean and the data are perturbed by their own noise, and the mean is solved for (Papandreou & Yuille
@@ -239,17 +238,17 @@ def _conditional(
     std
         r, a number or (member, set, y, x).
     """
-    std = std.to(near.device)
+    measured = task.measured
     rhs, noise = measured.data.rhs, measured.noise_std
     if strength:
-        rhs = rhs + strength * noise * measured.noise_images(generators)
-        near = near + strength * std * white_images(generators, near)
+        rhs = rhs + strength * noise * measured.noise_images(task.generators)
+        near = near + strength * std * white_images(task.generators, near)
     change = conjugate_gradient_steps(
         lambda z: std * measured.data.normal(std * z),
         inner_of_each,
         std * (rhs - measured.data.normal(near)),
         torch.zeros_like(near),
-        torch.tensor(noise**2),
+        noise**2,
         measured.effort * iterations,
     )
     return near + std * change

@@ -173,15 +173,20 @@ class TrainingSettings(Settings):
         return self
 
     def _check_objectives(self, supervised: bool) -> None:
-        """Refuse objectives that the network or the data do not allow, and losses that nothing uses."""
+        """Refuse objectives that the network or the data do not allow, and settings that they leave unused."""
         for objective in self.objectives:
             if objective.needs_reference and not supervised:
                 raise InputError(
                     f"A stage has the objective '{objective.kind}', which needs references, and self-supervised "
                     "training has none; leave that stage out."
                 )
-        if self.losses and not any(objective.compares_images for objective in self.objectives):
-            raise InputError(f"The objective '{self.objectives[0].kind}' has a loss of its own; leave 'losses' out.")
+        if any(objective.compares_images for objective in self.objectives):
+            return
+        for name in ("losses", "metrics", "compare"):
+            if getattr(self, name) != type(self).model_fields[name].default:
+                raise InputError(
+                    f"The objective '{self.objectives[0].kind}' has a loss and a score of its own; leave '{name}' out."
+                )
 
     @cached_property
     def objectives(self) -> tuple[Objective, ...]:

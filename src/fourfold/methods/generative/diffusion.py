@@ -6,11 +6,9 @@ from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
 from pydantic import PositiveInt
-from torch import Generator, Tensor
 
-from fourfold.denoisers.denoiser import Denoiser
 from fourfold.methods.generative.generative_method import GenerativeMethod
-from fourfold.optimize.posterior_sampling import Measurement, Stage, gaussian_steps
+from fourfold.optimize.posterior_sampling import SamplingTask, Stage, gaussian_steps
 
 __all__ = ["Diffusion"]
 
@@ -19,8 +17,8 @@ class Diffusion(GenerativeMethod):
     """Draws images that explain the samples from a prior learned by a denoiser; their spread is the uncertainty.
 
     At falling noise levels, an image is drawn from the Gaussian around the denoised one together with the measured
-    data, and noise of the next level is added (Zhang et al. 2024, arXiv:2407.01521, with exact draws). The denoiser
-    itself tells how wide the Gaussian is at each pixel (Efron 2011, JASA 106:1602).
+    data, and noise of the next level is added (Zhang et al. 2024, arXiv:2407.01521, with exact draws). The width of
+    the Gaussian at each pixel follows from the denoiser (Efron 2011, JASA 106:1602).
     """
 
     name: ClassVar[str] = "diffusion"
@@ -39,21 +37,10 @@ class Diffusion(GenerativeMethod):
         """Return the noise levels; half as many for a point image."""
         return super().levels(noise_std)[1::2] if self.point and self.steps > 1 else super().levels(noise_std)
 
-    def stages(
-        self,
-        measured: Measurement,
-        denoise: Denoiser,
-        levels: Sequence[float],
-        start: Tensor,
-        generators: Sequence[Generator],
-    ) -> Iterator[Stage]:
+    def stages(self, task: SamplingTask) -> Iterator[Stage]:
         """Yield the images of a group of members at each noise level."""
         return gaussian_steps(
-            measured,
-            denoise,
-            levels,
-            start,
-            generators,
+            task,
             perturbed=not self.point,
             renoised=not self.point,
             iterations=self.solver_iterations,

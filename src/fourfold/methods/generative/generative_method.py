@@ -11,16 +11,15 @@ from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
 from torch import Generator, Tensor
 
 from fourfold.denoisers.checked import checked
-from fourfold.denoisers.denoiser import Denoiser
 from fourfold.methods.classical.total_variation import TotalVariation
 from fourfold.methods.coil_map_settings import CoilMapSettings
 from fourfold.methods.denoiser_setting import DenoiserSetting, denoiser_details, new_denoiser
-from fourfold.methods.generative.posterior.measurement import measurement, relative_noise
+from fourfold.methods.generative.posterior.measurement import SMALLEST_NOISE, measurement, relative_noise
 from fourfold.methods.generative.posterior.member_run import MemberRun, Plan
 from fourfold.methods.mean_image import mean_image
 from fourfold.methods.method import Family, Method, Progress, Solution
 from fourfold.methods.sense_problem import CoilCombination, SenseProblem
-from fourfold.optimize.posterior_sampling import Measurement, Stage, falling_levels
+from fourfold.optimize.posterior_sampling import SamplingTask, Stage, falling_levels
 from fourfold.regularisers.warm import for_one_solve
 from fourfold.scan import Scan
 from fourfold.weights.find import shipped
@@ -79,29 +78,8 @@ class GenerativeMethod(CoilMapSettings, Method):
         return PRIOR in shipped()
 
     @abstractmethod
-    def stages(
-        self,
-        measured: Measurement,
-        denoise: Denoiser,
-        levels: Sequence[float],
-        start: Tensor,
-        generators: Sequence[Generator],
-    ) -> Iterator[Stage]:
-        """Yield the images of a group of members at each noise level.
-
-        Parameters
-        ----------
-        measured
-            The measurement.
-        denoise
-            The prior's denoiser, for these members alone.
-        levels
-            The noise levels.
-        start
-            complex64, (set, y, x).
-        generators
-            One for each member.
-        """
+    def stages(self, task: SamplingTask) -> Iterator[Stage]:
+        """Yield the images of a group of members at each noise level."""
 
     def solve(self, scan: Scan, progress: Progress) -> Solution:
         """Reconstruct one frame."""
@@ -116,7 +94,7 @@ class GenerativeMethod(CoilMapSettings, Method):
         denoiser = new_denoiser(self.denoiser, problem.rhs.device, problem.support)
 
         def stages(generators: Sequence[Generator]) -> Iterator[Stage]:
-            return self.stages(measured, checked(for_one_solve(denoiser)), levels, start, generators)
+            return self.stages(SamplingTask(measured, checked(for_one_solve(denoiser)), levels, start, generators))
 
         samples = scan.coils * int(scan.mask.sum())
         run = MemberRun(self._plan(problem, len(levels)), measured, samples, stages, progress)
@@ -126,7 +104,7 @@ class GenerativeMethod(CoilMapSettings, Method):
 
     def levels(self, noise_std: float) -> list[float]:
         """Return the noise levels for samples with noise of `noise_std`, relative to the brightness of the image."""
-        last = self.last_level * max(noise_std, 1e-3)
+        last = self.last_level * max(noise_std, SMALLEST_NOISE)
         return falling_levels(max(self.first_level, last), last, self.steps)
 
     @property

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Annotated, ClassVar
 
 from pydantic import Field, PositiveFloat, PositiveInt
-from torch import Generator, Tensor
 
-from fourfold.denoisers.denoiser import Denoiser
 from fourfold.methods.generative.generative_method import GenerativeMethod
-from fourfold.optimize.posterior_sampling import Measurement, Stage, balanced_langevin_steps, falling_levels
+from fourfold.optimize.posterior_sampling import SamplingTask, Stage, balanced_langevin_steps, falling_levels
 
 __all__ = ["Jalal2021"]
 
@@ -46,21 +44,10 @@ class Jalal2021(GenerativeMethod):
         """Return the noise levels, whatever the noise of the samples."""
         return falling_levels(max(self.first_level, self.last_level), self.last_level, self.steps)
 
-    def stages(
-        self,
-        measured: Measurement,
-        denoise: Denoiser,
-        levels: Sequence[float],
-        start: Tensor,
-        generators: Sequence[Generator],
-    ) -> Iterator[Stage]:
+    def stages(self, task: SamplingTask) -> Iterator[Stage]:
         """Yield the images of a group of members at each noise level."""
         return balanced_langevin_steps(
-            measured,
-            denoise,
-            levels,
-            start,
-            generators,
+            task,
             step_size=self.step_size,
             steps=self.steps_per_level,
             data_weight=self.data_weight,

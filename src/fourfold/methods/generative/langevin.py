@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Annotated, ClassVar
 
 from pydantic import Field, PositiveInt
-from torch import Generator, Tensor
 
-from fourfold.denoisers.denoiser import Denoiser
 from fourfold.methods.generative.generative_method import GenerativeMethod
-from fourfold.optimize.posterior_sampling import Measurement, Stage, langevin_steps
+from fourfold.optimize.posterior_sampling import SamplingTask, Stage, langevin_steps
 
 __all__ = ["Langevin"]
 
@@ -35,21 +33,10 @@ class Langevin(GenerativeMethod):
     solver_iterations: PositiveInt = 8
     """Conjugate-gradient iterations at each step."""
 
-    def stages(
-        self,
-        measured: Measurement,
-        denoise: Denoiser,
-        levels: Sequence[float],
-        start: Tensor,
-        generators: Sequence[Generator],
-    ) -> Iterator[Stage]:
+    def stages(self, task: SamplingTask) -> Iterator[Stage]:
         """Yield the images of a group of members at each noise level."""
         return langevin_steps(
-            measured,
-            denoise,
-            levels,
-            start,
-            generators,
+            task,
             step_size=self.step_size,
             steps=self.steps_per_level,
             iterations=self.solver_iterations,
