@@ -1,6 +1,8 @@
-"""What all tests share: real data where it is at hand, and how many threads torch has in each worker."""
+"""What all tests share: real data where it is at hand, torch's threads in each worker and its compiled networks."""
 
+import getpass
 import os
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +15,14 @@ DATA = Path(__file__).parents[2] / "shared" / "data"
 
 
 def pytest_configure():
-    """One thread each, since there are several workers; OMP_NUM_THREADS asks for more."""
+    """One thread each, since there are several workers; OMP_NUM_THREADS asks for more.
+
+    torch's cache of compiled networks does not say which vector instructions they need: each kind has its own folder.
+    """
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
+    instructions = torch.backends.cpu.get_cpu_capability().replace(" ", "_")
+    folder = Path(tempfile.gettempdir()) / f"fourfold-tests-{getpass.getuser()}-{instructions}"
+    os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(folder))
 
 
 @pytest.fixture
