@@ -51,8 +51,9 @@ MAY_IMPORT = {
     "methods": METHODS,
     "datasets": IMAGING | {"files", "formats", "simulation"},
     "training": TRAINING,
-    "studies": TRAINING | {"result_cache"},
-    "report": TRAINING | {"studies"},
+    "confidence": METHODS,
+    "studies": TRAINING | {"result_cache", "confidence"},
+    "report": TRAINING | {"studies", "confidence"},
 }
 UNRESTRICTED = {"__init__", "cli"}
 

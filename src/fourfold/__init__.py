@@ -19,6 +19,8 @@ from fourfold.lazy import on_first_use
 if TYPE_CHECKING:
     # For editors and type checkers only; `make names` writes these lines.
     # begin names
+    from fourfold.confidence.choose import choose_method as choose_method
+    from fourfold.confidence.trust import trust as trust
     from fourfold.errors import InputError as InputError
     from fourfold.formats import load as load
     from fourfold.formats import open_scan as open_scan
@@ -26,7 +28,6 @@ if TYPE_CHECKING:
     from fourfold.formats import save_scan as save_scan
     from fourfold.kspace.split_volume import join_volume as join_volume
     from fourfold.kspace.split_volume import split_volume as split_volume
-    from fourfold.methods.choose import choose_method as choose_method
     from fourfold.methods.classical.cg_sense import CgSense as CgSense
     from fourfold.methods.classical.custom import Custom as Custom
     from fourfold.methods.classical.dictionary import Dictionary as Dictionary
@@ -80,7 +81,7 @@ _OTHERS = {
     "Sampling": "scan",
     "Scan": "scan",
     "Trajectory": "scan",
-    "choose_method": "methods.choose",
+    "choose_method": "confidence.choose",
     "compare": "studies",
     "gfactor": "studies",
     "join_volume": "kspace.split_volume",
@@ -90,6 +91,7 @@ _OTHERS = {
     "save": "formats",
     "save_scan": "formats",
     "split_volume": "kspace.split_volume",
+    "trust": "confidence.trust",
     "undersample": "sampling",
     "write_report": "report",
 }

@@ -147,9 +147,9 @@ def test_recon_of_some_frames(text, frames, full, capsys):
     torch.testing.assert_close(image_of("image.npz"), ZeroFilled()(full).image[frames])
 
 
-def test_recon_without_a_method_says_which_and_why_and_writes_nifti(under, capsys):
+def test_quick_recon_without_a_method_says_which_and_why_and_writes_nifti(under, capsys):
     save_scan(under.frame(0), "scan.npz")
-    out, err = run(capsys, "recon", "scan.npz")
+    out, err = run(capsys, "recon", "scan.npz", "--quick")
     assert re.match(r"The method 'wavelet' was chosen: 4 coils at 2\.0× with calibration lines", err)
     assert "scan_wavelet.nii.gz" in out
     image = np.asarray(nibabel.load("scan_wavelet.nii.gz").dataobj)

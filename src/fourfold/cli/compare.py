@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from cyclopts import Group, Parameter
 
 from fourfold.cli.computer import FrameComputer, FrameComputerOptions
-from fourfold.cli.console import print_json, print_table, progress_bar
+from fourfold.cli.console import print_json, print_note, print_table, progress_bar
 from fourfold.cli.files import FormatOptions, check_output, frames_in_words, select_frames
 from fourfold.cli.flags import DATA, METHODS, OUTPUT, Flag, SettingsFile
 from fourfold.errors import InputError
@@ -62,6 +62,7 @@ def compare(
     details: Annotated[SamplingOptions | None, Parameter(name="*", group=PATTERN)] = None,
     mask: Annotated[Path | None, Parameter(group=PATTERN)] = None,
     metrics: Annotated[list[str] | None, Parameter(group=OUTPUT)] = None,
+    trust: Annotated[bool | None, Parameter(group=OUTPUT)] = None,
     report: Annotated[Path | None, Parameter(group=OUTPUT)] = None,
     json: Annotated[Flag, Parameter(group=OUTPUT)] = False,
     force: Annotated[Flag, Parameter(group=OUTPUT)] = False,
@@ -71,7 +72,8 @@ def compare(
     """Reconstruct one slice or series with several methods and score them against the fully sampled data.
 
     The data is undersampled by a pattern, 4× at random with 8 % of the lines at the centre by default.
-    A file that is undersampled already is reconstructed as it is; without a reference there are then no scores.
+    A file that is undersampled already is reconstructed as it is. Without a reference there are then no scores, and the
+    methods are ranked by samples that are held back from them, with the probability that the ranking is right.
     Methods that the data does not suit are listed with the reason.
 
     For example:
@@ -109,6 +111,9 @@ def compare(
         Take the pattern from this file instead.
     metrics
         Scores to compute, separated by commas; all that suit the images unless given.
+    trust
+        Say how far to believe each image, which takes six more reconstructions of each; `--no-trust` leaves out the
+        ranking by held-back samples too.
     report
         HTML page to write, with images, error maps and provenance.
     json
@@ -139,6 +144,8 @@ def compare(
             reference,
             progress=show,
             workers=computer.workers,
+            trust=trust,
+            seed=seed,
         )
     comparison = dataclasses.replace(comparison, failures=(*left_out, *comparison.failures))
     if report is not None:
@@ -148,6 +155,11 @@ def compare(
         print_json(comparison.to_json())
     else:
         print_table(comparison.render())
+        for entry in comparison.entries:
+            if entry.trust is not None:
+                print_table(entry.trust.render())
+    for sentence in dict.fromkeys(sentence for entry in comparison.entries for sentence in entry.warnings):
+        print_note(sentence)
 
 
 def _frames(frames: str | None, count: int, series: bool) -> range:

@@ -32,6 +32,7 @@ _COMMANDS = {
     "info": "Show what a raw file holds and how `recon` would reconstruct it.",
     "recon": "Reconstruct a raw file slice by slice and write the image.",
     "compare": "Reconstruct one slice with several methods and score them against the fully sampled data.",
+    "trust": "Say how far to believe a method's image, without a reference.",
     "study": f"Do a published study on data of your own: {', '.join(('convdecoder', *_STUDIES))}.",
     "train": "Train a network as a settings file says, and write its weights.",
     "finetune": "Train on from weights.",

@@ -56,6 +56,9 @@ class Method(MethodSettings, ABC):
     """Of methods for series: the labels that a series may run along, the preferred one first."""
     slow: ClassVar[bool] = False
     """Whether a frame takes minutes: comparisons of all methods leave it out unless it is named."""
+    checked: ClassVar[bool] = False
+    """Whether `recon` compares it with simpler methods by held-back samples: it can be worse than these without a sign
+    in its own data term."""
     cartesian_only: ClassVar[bool] = True
     """Whether scans with a trajectory (radial, spiral) are refused."""
 
