@@ -29,7 +29,7 @@ from fourfold.scan import Scan
 from fourfold.simulation.simulate import phantom, simulate
 from fourfold.studies import compare
 
-COMMANDS = ("info", "recon", "compare", "study", "train", "finetune", "gfactor", "mask", "methods", "demo")
+COMMANDS = ("info", "recon", "compare", "study", "train", "finetune", "gfactor", "trust", "mask", "methods", "demo")
 
 
 @pytest.fixture(scope="module")
@@ -372,7 +372,7 @@ def test_progress_off_a_terminal_is_a_line_every_ten_seconds(capsys, monkeypatch
 def test_a_settings_file_is_an_option_where_it_applies(command, capsys):
     """Commands whose argument is a settings file, and those without settings, have none beside it."""
     printed = run(capsys, command, "--help")[0]
-    assert ("--settings" in printed) == (command in ("recon", "compare", "study", "gfactor", "mask"))
+    assert ("--settings" in printed) == (command in ("recon", "compare", "study", "gfactor", "trust", "mask"))
 
 
 def test_compare_takes_names_as_words_as_options_and_from_a_file(full, capsys):

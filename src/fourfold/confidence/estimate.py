@@ -46,7 +46,8 @@ class ErrorEstimate:
 
     The error is taken relative to the energy of each unit, which falls by orders of magnitude from the centre outwards.
     It grows with the distance from the centre and with the spacing of the units around (`Units.spacing`), since
-    held-back units lie in wider gaps than missing ones: a product of two powers is fitted to the held-back units.
+    held-back units lie in wider gaps than missing ones: a product of two powers is fitted to the held-back units. Lines
+    of the centre of a regular pattern are too few and too near for that; missing lines then err in the same proportion.
 
     Parameters
     ----------
@@ -73,6 +74,7 @@ class ErrorEstimate:
     ) -> None:
         self._held = held
         self._law = _SAMPLES if units.axis is None else _LINES
+        self._proportional = units.in_centre is not None
         distance, missing = units.distance.clamp_min(_SMALLEST_DISTANCE), ~units.acquired
         profile = EnergyProfile(distance[units.acquired], energy[units.acquired])
         self._expected = profile(distance[missing])
@@ -98,6 +100,8 @@ class ErrorEstimate:
 
     def _totals(self, errors: Tensor, weights: Tensor) -> Tensor:
         """Return the estimate (draw,) for errors (held unit,) that count by the weights (draw, held unit)."""
+        if self._proportional:
+            return (weights @ errors) / (weights @ self._held_energy) * self.energy
         counts = weights @ self._cells
         error, energy = ((weights * each) @ self._cells for each in (errors, self._held_energy))
         relative = (error / energy.clamp_min(_TINY)).clamp_min(_SMALLEST_RELATIVE).log()

@@ -68,8 +68,8 @@ def warnings(score: Score, others: Sequence[Score]) -> tuple[str, ...]:
         difference, probability = worse_than(score, other)
         if difference >= _DIFFERENCE and probability >= _SURE:
             sentences.append(
-                f"Do not trust this image: '{score.method}' predicts held-back {score.frames[0].units.noun} "
-                f"{difference:.1f} dB worse than '{other.method}', which is simpler; take that instead."
+                f"'{score.method}' predicts held-back {score.frames[0].units.noun} {difference:.1f} dB worse than "
+                f"'{other.method}', which is simpler: do not trust its image, and take that method instead."
             )
     return tuple(sentences)
 
