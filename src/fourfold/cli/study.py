@@ -135,7 +135,7 @@ def _cases(data: Sequence[Path], frames: str | None, options: FormatOptions) -> 
         dataset = str(folder) if names.count(folder.name) > 1 else folder.name
         middle = len(file) // 2
         for frame in range(middle, middle + 1) if frames is None else select_frames(frames, len(file)):
-            name = path.name if len(file) == 1 else f"{path.name}, frame {frame}"
+            name = path.name if len(file) == 1 else f"{path.name}, {file.frame_name(frame)}"
             yield Case(dataset, name, partial(file.load, slice(frame, frame + 1)))
 
 
