@@ -108,7 +108,8 @@ def compare(
     mask
         Take the pattern from this file instead.
     metrics
-        Scores to compute, separated by commas; all that suit the images unless given.
+        Scores to compute, separated by commas; all that suit the images unless given, but for object-psnr and
+        object-ssim, which leave the air out.
     report
         HTML page to write, with images, error maps and provenance.
     json
