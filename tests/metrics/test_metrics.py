@@ -187,7 +187,9 @@ def test_known_values():
 @pytest.mark.parametrize("name", NAMES)
 def test_reference_scores_best_against_itself(name, smooth):
     image, reference = smooth
-    perfect = {"psnr": math.inf, "snr-db": math.inf, "object-psnr": math.inf}.get(name, 1.0 if METRICS[name].higher_is_better else 0.0)
+    perfect = {"psnr": math.inf, "snr-db": math.inf, "object-psnr": math.inf}.get(
+        name, 1.0 if METRICS[name].higher_is_better else 0.0
+    )
     assert score(reference, reference, name) == pytest.approx(perfect, abs=1e-9)
     sign = 1 if METRICS[name].higher_is_better else -1
     assert sign * score(image, reference, name) < sign * score(reference, reference, name)

@@ -144,7 +144,7 @@ def test_nothing_can_be_said_of_few_or_equal_values():
     assert math.isnan(bootstrap_interval(np.array([1.0, 2.0]))[0])
     assert bootstrap_interval(np.ones(5)) == (1, 1)
     # Friedman's test of two methods is the sign test; the paired test decides.
-    two = analyse(table(np.random.default_rng(0).normal(size=(9, 2)) + [0, 3]))
+    two = analyse(table(np.random.default_rng(0).normal([0, 3], size=(9, 2))))
     assert two.friedman is None
     assert two.significant_pairs == [("method 0", "method 1")]
 

@@ -121,7 +121,7 @@ class Analysis:
         }
 
 
-def analyse(table: ScoreTable, choices: Choices = Choices()) -> Analysis:  # noqa: B008  # frozen
+def analyse(table: ScoreTable, choices: Choices = Choices()) -> Analysis:  # frozen
     """Return summaries and tests of one score.
 
     Parameters

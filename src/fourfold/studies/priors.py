@@ -13,12 +13,12 @@ from pydantic import BeforeValidator, Field, NonNegativeFloat, NonNegativeInt, P
 
 from fourfold.errors import InputError
 from fourfold.methods.method import Method
-from fourfold.metrics import find_metric
+from fourfold.metrics import Metric, find_metric
 from fourfold.metrics.object_psnr import OBJECT_PSNR
 from fourfold.metrics.object_ssim import OBJECT_SSIM
 from fourfold.sampling import SamplingOptions, make_sampling
 from fourfold.scan import Reconstruction
-from fourfold.studies.contenders import Contender
+from fourfold.studies.contenders import Contender, distinct_names
 from fourfold.studies.coverage import COVERAGE, CoverageScanSet
 from fourfold.studies.page_parts import Column, Figure, Finding, LineChart, SideBySide, Table, metric_column
 from fourfold.studies.reference import REFERENCES, Reference
@@ -127,7 +127,7 @@ class PriorsStudy(SettingsStudy):
         on_gpu = settings.device == "cuda" or (settings.device == "auto" and torch.cuda.is_available())
         self.device = "cuda" if on_gpu else "cpu"
         self.title = f"Priors: {', '.join(settings.groups)}"
-        self.names = dict(zip(self.methods, _distinct(self.methods), strict=True))
+        self.names = distinct_names(self.methods, lambda method: method.name)
         self.accelerations = sorted(settings.accelerations)
         self.reference_name = settings.reference
         self.introduction = (
@@ -152,6 +152,15 @@ class PriorsStudy(SettingsStudy):
         for shape in {case.load().shape for case in cases}:
             make_sampling(mask.kind, shape, acceleration, seed=given.seed, **design.options)
         return images
+
+    @property
+    def analysed_metrics(self) -> list[Metric]:
+        """PSNR in the object."""
+        return [OBJECT_PSNR]
+
+    def statistics_names(self) -> dict[Contender, str]:
+        """Return the methods' names, with the settings where a method is listed twice."""
+        return self.names
 
     @property
     def simulation_note(self) -> str:  # type: ignore[override]
@@ -367,17 +376,6 @@ class PriorsStudy(SettingsStudy):
                     COVERAGE: None if math.isnan(evaluation[COVERAGE]) else evaluation[COVERAGE],
                     "seconds": evaluation["seconds"],
                 }
-
-
-def _distinct(methods: Sequence[Method]) -> list[str]:
-    """Return the methods' names; where one occurs again, with the settings that are not the defaults."""
-    kinds = [method.name for method in methods]
-    names = []
-    for method in methods:
-        given = method.model_dump(mode="json", exclude_defaults=True) if kinds.count(method.name) > 1 else {}
-        settings = ", ".join(key if value is True else f"{key} {value}" for key, value in given.items())
-        names.append(f"{method.name} ({settings})" if settings else method.name)
-    return names
 
 
 def _drawn(curves: Mapping[str, Sequence[float]]) -> dict[str, Sequence[float]]:
