@@ -24,7 +24,7 @@ __all__ = [
     "select_frames",
 ]
 
-PAGES = ("index.html", "scores.csv", "scores.json")
+PAGES = ("index.html", "scores.csv", "scores.json", "statistics.csv", "pairs.csv")
 """Files that every study writes into its folder, the page first."""
 
 GENERATOR = b'<meta name="generator" content="fourfold '

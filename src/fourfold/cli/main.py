@@ -33,6 +33,7 @@ _COMMANDS = {
     "recon": "Reconstruct a raw file slice by slice and write the image.",
     "compare": "Reconstruct one slice with several methods and score them against the fully sampled data.",
     "study": f"Do a published study on data of your own: {', '.join(('convdecoder', *_STUDIES))}.",
+    "stats": "Test scores of several methods: summaries, normality, Friedman, pairs, effect sizes.",
     "train": "Train a network as a settings file says, and write its weights.",
     "finetune": "Train on from weights.",
     "gfactor": "Map how much a method amplifies the noise.",
