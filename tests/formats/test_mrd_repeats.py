@@ -11,7 +11,7 @@ from tests.helpers.mrd import MrdHeader, make_image, numpy_fft, slice_lines, vol
 from fourfold.cli.main import main
 from fourfold.errors import InputError
 from fourfold.formats import open_scan
-from fourfold.formats.mrd.repeats import NOTED_DIFFERENCE, difference, ranks
+from fourfold.formats.lines.repeats import NOTED_DIFFERENCE, difference, ranks
 from fourfold.operators.fourier import ifft
 from fourfold.simulation.simulate import loop_maps, phantom
 

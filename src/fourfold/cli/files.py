@@ -11,7 +11,7 @@ from typing import TypedDict
 from fourfold.errors import InputError
 from fourfold.files.output import files_of
 from fourfold.formats import check_writable
-from fourfold.formats.mrd.repeats import Repeats
+from fourfold.formats.lines.repeats import Repeats
 from fourfold.formats.registry import image_suffixes
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""Where the frames of an MRD file lie in the patient."""
+"""Where the frames of a raw file lie in the patient."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from fourfold.formats.mrd.grid import VolumeSplit
-from fourfold.formats.mrd.lines import Indices, Table
-from fourfold.formats.mrd.vectors import as_triple, unit_vector
+from fourfold.formats.lines.grid import VolumeSplit
+from fourfold.formats.lines.table import Indices, Table
+from fourfold.formats.lines.vectors import as_triple, unit_vector
 from fourfold.scan import Placement
 
 __all__ = ["placement_notes", "placements"]

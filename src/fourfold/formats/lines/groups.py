@@ -1,4 +1,4 @@
-"""The imaging lines of an MRD file by frame, or by volume in three dimensions."""
+"""The imaging lines of a raw file by frame, or by volume in three dimensions."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fourfold.formats.mrd.lines import STEPS, Indices, Table
-from fourfold.formats.mrd.repeats import Repeats, describe, ranks
-from fourfold.formats.mrd.vectors import known_or_nan
+from fourfold.formats.lines.repeats import Repeats, describe, ranks
+from fourfold.formats.lines.table import STEPS, Indices, Table
+from fourfold.formats.lines.vectors import known_or_nan
 from fourfold.formats.stacks import TURN
 
 __all__ = ["LineGroups"]
