@@ -2,6 +2,7 @@
 
 from fourfold.scan.frame_labels import CONTRASTS, LABELS, PLACES, TIMES, FrameLabels, check_labels
 from fourfold.scan.geometry import Geometry, Placement, Vector
+from fourfold.scan.protocol import Protocol
 from fourfold.scan.raw_sampling import Axis, RawSampling, centre_slice, crop_centre, find_acquired
 from fourfold.scan.raw_scan import AnyScan, RawScan, Source
 from fourfold.scan.reconstruction import FrameRecord, Reconstruction, Record, common_details, mean_scale
@@ -19,6 +20,7 @@ __all__ = [
     "FrameRecord",
     "Geometry",
     "Placement",
+    "Protocol",
     "RawSampling",
     "RawScan",
     "RawTrajectory",
