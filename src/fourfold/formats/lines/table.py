@@ -20,6 +20,7 @@ __all__ = [
     "LINES_AT_ONCE",
     "NAVIGATION",
     "NOISE",
+    "NOT_FOR_IMAGES",
     "PHASE_CORRECTION",
     "REVERSE",
     "STEPS",
