@@ -401,7 +401,7 @@ def test_file_is_pickled_and_read_elsewhere(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"trajectory": "radial"}, "trajectory 'radial'; fourfold reads Cartesian lines and EPI .* save .* an .npz"),
+        ({"trajectory": "radial"}, "trajectories of 0 dimensions, though the header calls the scan 'radial'"),
         ({"centre": (3, 0)}, "kspace_encode_step_1 from 0 to 19, not fitting the 20 steps"),
         (
             {"matrix": (24, 20, 1)},

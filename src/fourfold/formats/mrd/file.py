@@ -9,16 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
-import h5py
 import numpy as np
 
-from fourfold.errors import InputError
 from fourfold.files.hdf5 import is_hdf5, open_hdf5, read_dataset
 from fourfold.formats.lines.file import LineFile
 from fourfold.formats.lines.repeats import Repeats
 from fourfold.formats.lines.table import LineReader
+from fourfold.formats.mrd.groups import choose_group, line_groups
 from fourfold.formats.mrd.header import parse_header
 from fourfold.formats.mrd.reader import read_samples, read_table
 
@@ -47,7 +46,7 @@ class MRDFile(LineFile):
         if not is_hdf5(path):
             return False
         with open_hdf5(path) as file:
-            return bool(_groups(file))
+            return bool(line_groups(file))
 
     def __init__(
         self,
@@ -60,18 +59,10 @@ class MRDFile(LineFile):
     ) -> None:
         self.path = path
         with open_hdf5(path) as file:
-            self.group = self._choose_group(_groups(file), dataset)
+            self.group = choose_group(line_groups(file), dataset, path)
             header = parse_header(np.asarray(read_dataset(file[self.group]["xml"], path)).item(), path)
             table = read_table(file[self.group]["data"], path)
         self.arrange(header, table, encoding=encoding, repeats=repeats, centre=centre, embedded=embedded)
-
-    def _choose_group(self, groups: list[str], dataset: str | None) -> str:
-        if dataset is None and len(groups) == 1:
-            return groups[0]
-        if dataset in groups:
-            return dataset
-        problem = "has no such group" if dataset else "has several groups with lines"
-        raise InputError(f"'{self.path}' {problem}: choose one with dataset='…' of {', '.join(groups)}.")
 
     @contextmanager
     def open_lines(self) -> Iterator[LineReader]:
@@ -79,13 +70,3 @@ class MRDFile(LineFile):
         with open_hdf5(self.path) as file:
             lines = file[self.group]["data"]
             yield lambda indices: read_samples(lines, self.table, indices, self.path)
-
-
-def _groups(file: h5py.File) -> list[str]:
-    """Return the groups that hold a header and lines."""
-
-    def has_lines(group: Any) -> bool:
-        data = group.get("data") if isinstance(group, h5py.Group) and "xml" in group else None
-        return isinstance(data, h5py.Dataset) and data.size > 0 and "head" in (data.dtype.names or ())
-
-    return [name for name in file if has_lines(file[name])]
