@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 from xml.etree import ElementTree
 
 from fourfold.errors import InputError
+from fourfold.formats.mrd.facts import identity_of, protocol_of
+from fourfold.scan import Identity, Protocol
 
 __all__ = [
     "Encoding",
@@ -103,10 +105,14 @@ def _turn(values: tuple[Number, Number, Number]) -> tuple[Number, Number, Number
 
 @dataclass(frozen=True)
 class Header:
-    """The encodings, and facts about scanner and sequence as JSON types."""
+    """The encodings, facts about scanner and sequence as JSON types, and whose scan it is."""
 
     encodings: tuple[Encoding, ...]
     facts: dict[str, Any]
+    protocol: Protocol = field(default_factory=Protocol)
+    identity: Identity = field(default_factory=Identity)
+    notes: tuple[str, ...] = ()
+    """What a reader must know of values that were left out."""
 
 
 def parse_header(xml: bytes | str, path: Path) -> Header:
@@ -117,6 +123,8 @@ def parse_header(xml: bytes | str, path: Path) -> Header:
             element.tag = element.tag.rpartition("}")[2]
         encodings = tuple(_encoding(element) for element in root.findall("encoding"))
         facts = _facts(root)
+        protocol, protocol_notes = protocol_of(root)
+        identity, identity_notes = identity_of(root)
     # A header that names another text encoding than its own raises LookupError.
     except (ElementTree.ParseError, ValueError, LookupError) as error:
         raise InputError(
@@ -124,7 +132,7 @@ def parse_header(xml: bytes | str, path: Path) -> Header:
         ) from None
     if not encodings:
         raise InputError(f"The ISMRMRD header of '{path}' describes no encoding: convert the scanner's file again.")
-    return Header(encodings, facts)
+    return Header(encodings, facts, protocol, identity, (*protocol_notes, *identity_notes))
 
 
 def check_limits(limits: Limits | None, step: str, path: Path) -> None:
