@@ -24,7 +24,6 @@ from fourfold.errors import InputError
 from fourfold.formats import open_scan
 from fourfold.formats.lines import table as mrd_lines
 from fourfold.formats.mrd.reader import read_samples
-from fourfold.formats.orientation import affine
 from fourfold.methods.classical.zero_filled import ZeroFilled
 from fourfold.operators.fourier import ifft
 from fourfold.scan import FrameLabels, Geometry
@@ -272,7 +271,7 @@ def test_position_and_directions_place_every_voxel(tmp_path):
     y, x = np.unravel_index(int(magnitude.argmax()), magnitude.shape)
     # Both the full grid and the cut one are centred on the same voxel.
     for shape, (row, column) in ((scan.shape, (y, x)), ((10, 16), (y - 5, x))):
-        place = affine(scan.geometry, shape) @ (column, row, 0, 1)
+        place = scan.geometry.ras_affine(shape) @ (column, row, 0, 1)
         expected = np.array(geometry["position"]) + 5 * 4 * axes[0] - 3 * 3 * axes[1]
         np.testing.assert_allclose(place[:3], expected * (-1, -1, 1), atol=1e-4)
 
@@ -307,7 +306,7 @@ def test_a_place_that_is_not_known_is_not_invented(tmp_path):
     for direction in ((0, 0, 0), (float("nan"), 0, 0)):
         path = tmp_path / f"{direction[0]}.h5"
         turned = open_scan(write_mrd(path, MrdHeader(), slice_lines(image, geometry={"read_dir": direction})))
-        assert turned[0].geometry == Geometry((5.0, 3.0, 4.0), (20, 16))
+        assert turned[0].geometry == Geometry((5.0, 3.0, 4.0), (20, 16), slice_thickness=5.0, phase_axis="y")
         assert turned.summary()["orientation"] is None
         assert ["orientation not known" in note for note in turned.notes] == [True]
 

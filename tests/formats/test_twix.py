@@ -12,9 +12,8 @@ from tests.helpers.twix import Line, mark, measurement_bytes, slice_lines, write
 
 from fourfold.errors import InputError
 from fourfold.formats import load, open_scan
-from fourfold.formats.orientation import affine
 from fourfold.operators.fourier import ifft
-from fourfold.scan import FrameLabels, Protocol
+from fourfold.scan import FrameLabels, Identity, Protocol
 
 
 def siemens_kspace(image):
@@ -62,19 +61,33 @@ def test_protocol_values(tmp_path, kspace):
     }
     lines = slice_lines(kspace) + slice_lines(kspace, counters={"eco": 1})
     scan = load(write_twix(tmp_path / "a.dat", lines, changes=changes))
-    assert Protocol.of(scan.source.details) == Protocol(
+    assert scan.protocol == Protocol(
         vendor="SIEMENS",
         model="Skyra",
-        field_strength_T=2.89362,
+        software="syngo MR E11",
+        field_strength=2.89362,
         patient_position="HFS",
-        name="a test",
+        protocol="a test",
         sequence="gre",
-        repetition_times_ms=(2000.0,),
-        echo_times_ms=(4.5, 9.25),
-        inversion_times_ms=(900.0,),
-        flip_angles_deg=(15.0,),
+        acquisition="2D",
+        repetition_times=(2000.0,),
+        echo_times=(4.5, 9.25),
+        inversion_times=(900.0,),
+        flip_angles=(15.0,),
+        parallel_acceleration=(1.0, 1.0),
     )
     assert scan.labels == FrameLabels({"slice": [0, 0], "contrast": [0, 1]})
+
+
+def test_patient_and_study(tmp_path, kspace):
+    names = {"PatientName": "Doe^Jo", "PatientID": "xxxxx", "FrameOfReference": "1.3.12.2.1107.0.0.0"}
+    parameters = "".join(f'<ParamString."{name}"> {{ "{value}" }}\n' for name, value in names.items())
+    parameters += '<ParamLong."PatientSex"> { 1 }\n<ParamDouble."flUsedPatientWeight"> { <Precision> 6 72.500000 }\n'
+    scan = load(write_twix(tmp_path / "a.dat", slice_lines(kspace), parameters=parameters))
+    assert scan.identity == Identity(
+        patient_name="Doe^Jo", sex="F", weight=72.5, frame_of_reference_uid="1.3.12.2.1107.0.0.0"
+    )
+    assert not any("Doe" in str(value) for value in open_scan(tmp_path / "a.dat").summary().values())
 
 
 def test_noise_lines_become_the_noise_scan(tmp_path, kspace):
@@ -199,7 +212,7 @@ def test_every_voxel_has_its_place_in_the_patient(tmp_path):
     scan = load(write_twix(tmp_path / "a.dat", lines))
     magnitude = ifft(scan.kspace)[0, 0].abs()
     y, x = np.unravel_index(int(magnitude.argmax()), magnitude.shape)
-    place = affine(scan.geometry, scan.shape) @ (x, y, 0, 1)
+    place = scan.geometry.ras_affine(scan.shape) @ (x, y, 0, 1)
     expected = np.array((11.0, -7.0, 30.0)) + 5 * 3 * read - 3 * 3 * phase
     np.testing.assert_allclose(place[:3], expected * (-1, -1, 1), atol=1e-4)
 

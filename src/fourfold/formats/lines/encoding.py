@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from fourfold.errors import InputError
 from fourfold.formats.lines.ramp import Ramp
+from fourfold.scan import Identity, Protocol
 
 __all__ = ["Encoding", "Header", "Limits", "Size", "Vector", "check_limits", "field_of_view_notes", "voxel_size"]
 
@@ -69,10 +70,14 @@ def _turn(values: tuple[Number, Number, Number]) -> tuple[Number, Number, Number
 
 @dataclass(frozen=True)
 class Header:
-    """The encodings, and facts about scanner and sequence as JSON types."""
+    """The encodings, facts about scanner and sequence as JSON types, and whose scan it is."""
 
     encodings: tuple[Encoding, ...]
     facts: dict[str, Any]
+    protocol: Protocol = field(default_factory=Protocol)
+    identity: Identity = field(default_factory=Identity)
+    notes: tuple[str, ...] = ()
+    """What a reader must know of values that were left out."""
 
 
 def check_limits(limits: Limits | None, step: str, path: Path) -> None:

@@ -203,11 +203,17 @@ class LineFile(ScanFile):
         conjugate = "siemens" in header.facts.get("vendor", "").lower()
         self.assembly = Assembly(self.line_places, split, self.coils, conjugate)
         self.details = {**header.facts, **self._facts(), **self._noise_facts()}
+        self.protocol, self.identity = header.protocol, header.identity
         self.placements = placements(self.table, self.groups.lines, split)
         self.spacing = None
         self.volume = self.geometry(range(self.frames))
         self.spacing = slice_spacing(self.volume, self.labels(range(self.frames)))
-        self.notes += (*self.groups.notes, *field_of_view_notes(space), *placement_notes(self.placements))
+        self.notes += (
+            *header.notes,
+            *self.groups.notes,
+            *field_of_view_notes(space),
+            *placement_notes(self.placements),
+        )
 
     def _facts(self) -> dict[str, Any]:
         """Return facts about the lines and the grid."""
@@ -259,7 +265,13 @@ class LineFile(ScanFile):
         """Return where the frames lie, from the headers of their first lines."""
         voxel = self.assembly.split.voxel_size
         known = tuple(place for place in (self.placements[frame] for frame in frames) if place is not None)
-        geometry = Geometry(voxel, self.image_size, known if len(known) == len(frames) else ())
+        geometry = Geometry(
+            voxel,
+            self.image_size,
+            known if len(known) == len(frames) else (),
+            slice_thickness=voxel[0],
+            phase_axis=None if self.by_readout else "y",
+        )
         spacing = slice_spacing(geometry) or self.spacing or voxel[0]
         return replace(geometry, voxel_size=(spacing, *voxel[1:]))
 

@@ -15,6 +15,7 @@ from xml.etree import ElementTree
 from fourfold.errors import InputError
 from fourfold.formats.lines.encoding import Encoding, Header, Limits, Size, Vector
 from fourfold.formats.lines.ramp import Ramp
+from fourfold.formats.mrd.facts import identity_of, protocol_of
 
 __all__ = ["parse_header", "write_header"]
 
@@ -53,6 +54,8 @@ def parse_header(xml: bytes | str, path: Path) -> Header:
             element.tag = element.tag.rpartition("}")[2]
         encodings = tuple(_encoding(element) for element in root.findall("encoding"))
         facts = _facts(root)
+        protocol, protocol_notes = protocol_of(root)
+        identity, identity_notes = identity_of(root)
     # A header that names another text encoding than its own raises LookupError.
     except (ElementTree.ParseError, ValueError, LookupError) as error:
         raise InputError(
@@ -60,7 +63,7 @@ def parse_header(xml: bytes | str, path: Path) -> Header:
         ) from None
     if not encodings:
         raise InputError(f"The ISMRMRD header of '{path}' describes no encoding: convert the scanner's file again.")
-    return Header(encodings, facts)
+    return Header(encodings, facts, protocol, identity, (*protocol_notes, *identity_notes))
 
 
 def _facts(root: ElementTree.Element) -> dict[str, Any]:

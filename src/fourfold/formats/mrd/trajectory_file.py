@@ -149,13 +149,19 @@ class MRDTrajectoryFile(ScanFile):
             "encoded_matrix": list(self.space.matrix),
             "lines": {"imaging": self.roles.imaging.size, "noise": self.roles.noise.size},
         }
+        self.protocol, self.identity = header.protocol, header.identity
         split = VolumeSplit(grid, by_readout=False)
         self.placements = placements(self.table, self.groups.lines, split)
         known = tuple(place for place in self.placements if place is not None)
-        volume = Geometry(split.voxel_size, self.image_size, known if len(known) == self.frames else ())
+        volume = Geometry(
+            split.voxel_size,
+            self.image_size,
+            known if len(known) == self.frames else (),
+            slice_thickness=split.voxel_size[0],
+        )
         spacing = slice_spacing(volume, self.labels(range(self.frames))) or split.voxel_size[0]
         self.volume = replace(volume, voxel_size=(spacing, *split.voxel_size[1:]))
-        self.notes = placement_notes(self.placements)
+        self.notes = (*header.notes, *placement_notes(self.placements))
 
     def labels_of_format(self, frames: Sequence[int]) -> FrameLabels:
         """Return the counters of the frames' lines."""

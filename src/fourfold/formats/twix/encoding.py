@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -11,6 +10,13 @@ from fourfold.errors import InputError
 from fourfold.formats.lines.encoding import Encoding, Header, Limits
 from fourfold.formats.lines.ramp import Ramp
 from fourfold.formats.lines.table import STEPS, Table, is_reversed
+from fourfold.formats.twix.facts import (
+    MOST_CONTRASTS,
+    THREE_DIMENSIONAL,
+    facts_of,
+    identity_of,
+    protocol_of,
+)
 from fourfold.formats.twix.measurements import ProtocolText
 
 __all__ = ["dwell_times_us", "header_of", "noise_dwell_us"]
@@ -18,17 +24,10 @@ __all__ = ["dwell_times_us", "header_of", "noise_dwell_us"]
 TRAJECTORIES = {2: "radial", 4: "spiral", 8: "blade (PROPELLER)"}
 CALIBRATION_MODES = {2: "embedded", 4: "separate", 8: "separate", 16: "interleaved", 32: "interleaved"}
 CALIBRATION_MODES[64] = "interleaved"
-THREE_DIMENSIONAL = 4
 NO_REGRIDDING, TRAPEZOID = 1, 2
-MOST_CONTRASTS = 128
 SAME_FIELD_OF_VIEW = 1e-3
 # The noise scan has 130 Hz per sample of the line; its dwell time is a multiple of 0.1 µs.
 NOISE_BANDWIDTH_HZ = 130
-TEXTS = {
-    "model": "ManufacturersModelName",
-    "patient_position": "tPatientPosition",
-    "software": "SoftwareVersions",
-}
 LARGEST = 2**16 - 1
 
 
@@ -83,7 +82,9 @@ def header_of(protocol: ProtocolText, imaging: Table, centres: tuple[int, int], 
         calibration_mode=CALIBRATION_MODES.get(int(protocol.number("sPat.ucRefScanMode", 0) or 0)),
         ramp=ramp,
     )
-    return Header((encoding,), _facts(protocol))
+    values, protocol_notes = protocol_of(protocol)
+    identity, identity_notes = identity_of(protocol)
+    return Header((encoding,), facts_of(values), values, identity, (*protocol_notes, *identity_notes))
 
 
 def _check_kind(protocol: ProtocolText, path: Path) -> None:
@@ -183,35 +184,3 @@ def noise_dwell_us(protocol: ProtocolText, samples: int) -> float:
     if "XA" in software:
         return 0.0
     return int(1e7 / (NOISE_BANDWIDTH_HZ * samples)) / 10
-
-
-def _facts(protocol: ProtocolText) -> dict[str, Any]:
-    facts: dict[str, Any] = {"vendor": "SIEMENS"}
-    for name, parameter in TEXTS.items():
-        words = protocol.parameter(parameter, "Dicom", "Meas", "Config")
-        if words:
-            facts[name] = " ".join(words)
-    strength = protocol.parameter_numbers("flMagneticFieldStrength", "Dicom", "Meas")
-    nominal = protocol.number("sProtConsistencyInfo.flNominalB0")
-    if strength or nominal:
-        facts["field_strength_T"] = strength[0] if strength else nominal
-    if protocol.values.get("tProtocolName"):
-        facts["protocol"] = protocol.values["tProtocolName"]
-    if protocol.values.get("tSequenceFileName"):
-        facts["sequence"] = protocol.values["tSequenceFileName"].replace("\\", "/").rpartition("/")[2]
-    contrasts = max(1, min(MOST_CONTRASTS, int(protocol.number("lContrasts", 1) or 1)))
-    _add_times(facts, "TR_ms", protocol.numbers("alTR", 1))
-    _add_times(facts, "TE_ms", protocol.numbers("alTE", contrasts))
-    # The inversion time stands in the protocol of every scan; only these pulses make use of it.
-    if protocol.number("sPrepPulses.ucInversion", 0) in (1, 2):
-        _add_times(facts, "TI_ms", protocol.numbers("alTI", 1))
-    flip = protocol.number("adFlipAngleDegree[0]")
-    if flip:
-        facts["flip_angle_deg"] = flip
-    return facts
-
-
-def _add_times(facts: dict[str, Any], name: str, microseconds: list[float]) -> None:
-    times = [time / 1000 for time in microseconds]
-    if all(times):
-        facts[name] = times[0] if len(times) == 1 else times
