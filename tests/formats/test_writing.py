@@ -15,7 +15,7 @@ from PIL import Image
 
 from fourfold.errors import InputError
 from fourfold.formats import check_writable, load, open_scan, save, save_scan, writer, writing
-from fourfold.formats.orientation import View, affine, axis_codes, orient_for_display
+from fourfold.formats.orientation import View, axis_codes, orient_for_display
 from fourfold.formats.registry import image_writers
 from fourfold.methods.classical.zero_filled import ZeroFilled
 from fourfold.operators.fourier import fft
@@ -219,7 +219,7 @@ def test_affine_puts_the_centre_voxel_at_the_centre(ny, nx, seed):
     rng = np.random.default_rng(seed)
     axes, _ = np.linalg.qr(rng.normal(size=(3, 3)))
     placement = Placement(*map(tuple, axes), centre=tuple(rng.normal(size=3)))
-    matrix = affine(Geometry((4.0, 2.0, 1.5), placements=(placement,)), (ny, nx))
+    matrix = Geometry((4.0, 2.0, 1.5), placements=(placement,)).ras_affine((ny, nx))
     to_ras = np.array([-1, -1, 1])
     np.testing.assert_allclose((matrix @ (nx // 2, ny // 2, 0, 1))[:3], to_ras * placement.centre)
     np.testing.assert_allclose(matrix[:3, :3], (to_ras * axes * [[1.5], [2], [4]]).T)

@@ -11,7 +11,6 @@ from pathlib import Path
 
 from fourfold.files.output import suffix_of
 from fourfold.formats.metadata import image_record
-from fourfold.formats.orientation import affine
 from fourfold.formats.registry import FileFormat
 from fourfold.formats.stacks import split_stacks
 from fourfold.scan import Reconstruction
@@ -51,7 +50,7 @@ def _write_stack(path: Path, reconstruction: Reconstruction, slices: int) -> Non
     _, ny, nx = magnitude.shape
     geometry = reconstruction.geometry
     array = magnitude.reshape(-1, slices, ny, nx).transpose(3, 2, 1, 0)
-    place = affine(geometry, (ny, nx))
+    place = geometry.part(0, slices).ras_affine((ny, nx))
     image = nibabel.Nifti1Image(array if array.shape[3] > 1 else array[..., 0], place)
     header = image.header
     zooms = [size or 1.0 for size in reversed(geometry.voxel_size)]

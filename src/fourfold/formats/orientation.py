@@ -1,4 +1,4 @@
-"""Orientation of images: affine matrix, letters of the axes, and how images are turned for display."""
+"""Orientation of images: letters of the axes, and how images are turned for display."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from fourfold.scan import Geometry, Placement, Vector
 
-__all__ = ["View", "affine", "axis_codes", "orient_for_display", "plane_name", "views"]
+__all__ = ["View", "axis_codes", "orient_for_display", "plane_name", "views"]
 
 # The ends of DICOM's patient axes: (towards lower, towards higher) coordinates in mm.
 ENDS = (("R", "L"), ("A", "P"), ("I", "S"))
@@ -22,32 +22,6 @@ PLANES = ("sagittal", "coronal", "axial")
 STRAIGHT = math.cos(math.radians(1))
 # Cosine beyond which an oblique direction is named after a side of the patient: up to 70° from it.
 OBLIQUE = math.cos(math.radians(70))
-
-
-def affine(geometry: Geometry, shape: tuple[int, int]) -> npt.NDArray[np.float64] | None:
-    """Return the 4×4 map from voxel (x, y, frame) to millimetres in NIfTI's axes (right, anterior, superior).
-
-    Parameters
-    ----------
-    geometry
-        Size and place of a stack of frames.
-    shape
-        (ny, nx) of the images, whose centre voxel ``(ny // 2, nx // 2)`` lies at the first placement's centre.
-
-    Returns
-    -------
-    ndarray or None
-        None unless voxel size, position and orientation are all known.
-    """
-    if None in geometry.voxel_size or not geometry.placements or geometry.placements[0].centre is None:
-        return None
-    first = geometry.placements[0]
-    axes = np.array([first.x_axis, first.y_axis, first.slice_axis])
-    columns = axes.T * np.array(geometry.voxel_size[::-1], float)
-    result = np.eye(4)
-    result[:3, :3] = columns
-    result[:3, 3] = np.array(first.centre) - columns @ (shape[1] // 2, shape[0] // 2, 0)
-    return np.diag([-1.0, -1.0, 1.0, 1.0]) @ result
 
 
 def axis_codes(placement: Placement) -> str:

@@ -22,16 +22,17 @@ def open_scan(path: str | PathLike[str], *, check_content: bool = True, **option
     Parameters
     ----------
     path
-        fastMRI HDF5, MRD (ISMRMRD) HDF5, NumPy npz or npy, BART cfl (either file of the pair, or their common name), or
-        another format of `fourfold.formats.registry.readers`.
+        fastMRI HDF5, MRD (ISMRMRD) HDF5, Siemens twix, NumPy npz or npy, BART cfl (either file of the pair, or their
+        common name), or another format of `fourfold.formats.registry.readers`.
     check_content
         Refuse frames that do not look like k-space: axes in another order, images, data that are transformed along one
         axis, the centre in another place. Noise passes; False takes everything.
     options
         Of MRD: `dataset`, the group to read; `encoding`, the index of the encoding space; `centre`, where the header's
-        is wrong; `embedded`, whether calibration lines belong to the image too. Of NumPy: `trajectory`, a
-        file with the trajectory, and `matrix`, the size (ny, nx) of its image. Of NumPy, cfl and fastMRI: `frames_are`,
-        the labels of the frames, such as ``slice``, ``time`` or ``slice=8,time``.
+        is wrong; `embedded`, whether calibration lines belong to the image too; `repeats`, what becomes of lines that
+        were acquired more than once. Of twix: the last three, and `measurement`, which one to read. Of NumPy:
+        `trajectory`, a file with the trajectory, and `matrix`, the size (ny, nx) of its image. Of NumPy, cfl and
+        fastMRI: `frames_are`, the labels of the frames, such as ``slice``, ``time`` or ``slice=8,time``.
 
     Raises
     ------

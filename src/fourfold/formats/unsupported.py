@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import struct
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -32,14 +31,6 @@ def _nifti(path: Path) -> bool:
 
 def _dicom(path: Path) -> bool:
     return first_bytes(path, 132)[128:] == b"DICM"
-
-
-def _twix(path: Path) -> bool:
-    start = first_bytes(path, 32)
-    if len(start) < 32:
-        return False
-    first, measurements, _, _, offset = struct.unpack("<IIIIQ", start[:24])
-    return (first == 0 and 1 <= measurements <= 64 and offset == 10240) or start[8:14] == b"Config"
 
 
 def _pfile(path: Path) -> bool:
@@ -71,7 +62,6 @@ def _our_image(path: Path) -> bool:
 
 
 FORMATS: tuple[tuple[str, Callable[[Path], bool], str], ...] = (
-    ("a Siemens twix file", _twix, "convert it with siemens_to_ismrmrd and open the result"),
     ("a GE P-file", _pfile, "convert it with ge_to_ismrmrd and open the result"),
     ("a GE ScanArchive", _scan_archive, "convert it with ge_to_ismrmrd and open the result"),
     ("part of a Bruker experiment", _bruker, "convert the experiment with bruker_to_ismrmrd and open the result"),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from itertools import chain
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
@@ -228,15 +227,12 @@ def join(parts: Sequence[Reconstruction]) -> Reconstruction:
 
     first = dataclasses.replace(parts[0], members=None, before_data_consistency=None)
     records = [part.record for part in parts]
-    placements = [part.geometry.placements for part in parts]
     stds = [part.std for part in parts if part.std is not None]
     by_frame = [frame for part in parts for frame in _by_frame(part)]
     return dataclasses.replace(
         first,
         image=torch.cat([part.image for part in parts]),
-        geometry=dataclasses.replace(
-            first.geometry, placements=tuple(chain.from_iterable(placements)) if all(placements) else ()
-        ),
+        geometry=Geometry.join([part.geometry for part in parts]),
         labels=FrameLabels.join([part.labels for part in parts]),
         std=torch.cat(stds) if len(stds) == len(parts) else None,
         record=dataclasses.replace(
