@@ -45,8 +45,9 @@ export class Order {
       // Behind the other one when it comes from before it; the pointer must be past the middle, so that nothing jumps.
       const follows = item.compareDocumentPosition(other) & Node.DOCUMENT_POSITION_FOLLOWING;
       const past = at.clientX > box.left + box.width / 2;
-      if (follows && past) other.after(item);
-      else if (!follows && !past) other.before(item);
+      // The others move: an element that is moved itself would lose the pointer.
+      if (follows && past) while (item.compareDocumentPosition(other) & Node.DOCUMENT_POSITION_FOLLOWING) item.before(item.nextElementSibling);
+      else if (!follows && !past) while (item.compareDocumentPosition(other) & Node.DOCUMENT_POSITION_PRECEDING) item.after(item.previousElementSibling);
     };
     const end = (at) => {
       button.removeEventListener("pointermove", move);
