@@ -53,7 +53,8 @@ MAY_IMPORT = {
     "datasets": IMAGING | {"files", "formats", "simulation"},
     "training": TRAINING,
     "studies": TRAINING | {"result_cache", "statistics"},
-    "report": TRAINING | {"studies", "statistics"},
+    "reader_study": VALUES | {"files", "formats", "statistics"},
+    "report": TRAINING | {"studies", "statistics", "reader_study"},
 }
 UNRESTRICTED = {"__init__", "cli"}
 
