@@ -109,7 +109,7 @@ def test_axes_that_do_not_fit_are_refused(tmp_path, axes, message):
 
 
 def test_wrong_axes_are_found_by_the_content(tmp_path):
-    head = (phantom((64, 64)) * loop_maps((64, 64), 4)).squeeze().numpy()
+    head = (phantom((128, 128)) * loop_maps((128, 128), 4)).squeeze().numpy()
     write_hdf5(tmp_path / "a.h5", data=numpy_fft(head).transpose(1, 2, 0))
     with pytest.raises(InputError, match="stands for the coils looks like one of k-space"):
         open_scan(tmp_path / "a.h5", dataset="data", axes="coil,ky,kx")[0]
