@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy.io import savemat
+from tests.helpers.ge import write_pfile
 from tests.helpers.mrd import MrdHeader, make_image, mrd_line, numpy_fft, write_mrd
 from tests.helpers.twix import slice_lines, write_twix
 
@@ -123,6 +124,8 @@ def write_kind(path):
             file["mask"] = np.ones(16, bool)
     elif path.suffix == ".dat":
         write_twix(path, slice_lines(numpy_fft(make_image((2, 20, 32)))))
+    elif path.suffix == ".7":
+        write_pfile(path, np.ones((1, 2, 16, 16), np.complex64))
     elif path.suffix == ".mat":
         savemat(path, {"k": KSPACE[0]}, do_compression=path.stem == "packed")
     elif path.suffix == ".mrd":
@@ -152,7 +155,9 @@ def scan_or_sentence(path):
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("name", ["a.h5", "a.npy", "a.npz", "packed.npz", "a.dat", "a.mrd", "a.mat", "packed.mat"])
+@pytest.mark.parametrize(
+    "name", ["a.h5", "a.npy", "a.npz", "packed.npz", "a.dat", "a.mrd", "a.mat", "packed.mat", "P1.7"]
+)
 @settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(places=st.lists(st.tuples(st.floats(0, 1), st.integers(0, 255)), min_size=1, max_size=20), cut=st.floats(0.5, 2))
 def test_any_damage_is_read_as_it_stands_or_refused_in_one_sentence(tmp_path, name, places, cut):
@@ -197,7 +202,6 @@ def nifti_header():
 
 
 FOREIGN = {
-    "a GE P-file: convert it with ge_to_ismrmrd": struct.pack("<f", 26.002) + bytes(100) + b"GE_MED_NMR" + bytes(500),
     "a NIfTI image: it holds images and no k-space": nifti_header(),
     "a NIfTI image": gzip.compress(nifti_header()),
     "a DICOM image: it holds images and no k-space": bytes(128) + b"DICM" + bytes(20),
@@ -219,7 +223,6 @@ def test_our_own_images_are_not_taken_for_kspace(tmp_path):
 @pytest.mark.parametrize(
     ("name", "sentence"),
     [
-        ("ge_pfile/P*.7", "is a GE P-file: convert it with ge_to_ismrmrd"),
         ("ge_pfile/*.h5", "is a GE ScanArchive: convert it with ge_to_ismrmrd"),
         ("bruker/flash_100/fid", "is part of a Bruker experiment: convert the experiment with bruker_to_ismrmrd"),
         ("bruker/flash_100/pdata/1/2dseq", "is part of a Bruker experiment"),

@@ -33,11 +33,6 @@ def _dicom(path: Path) -> bool:
     return first_bytes(path, 132)[128:] == b"DICM"
 
 
-def _pfile(path: Path) -> bool:
-    start = first_bytes(path, 512)
-    return b"GE_MED" in start or b"INVALIDNMR" in start
-
-
 def _scan_archive(path: Path) -> bool:
     if not is_hdf5(path):
         return False
@@ -58,7 +53,6 @@ def _our_image(path: Path) -> bool:
 
 
 FORMATS: tuple[tuple[str, Callable[[Path], bool], str], ...] = (
-    ("a GE P-file", _pfile, "convert it with ge_to_ismrmrd and open the result"),
     ("a GE ScanArchive", _scan_archive, "convert it with ge_to_ismrmrd and open the result"),
     ("part of a Bruker experiment", _bruker, "convert the experiment with bruker_to_ismrmrd and open the result"),
     ("a NIfTI image", _nifti, NO_KSPACE),
