@@ -39,7 +39,11 @@ class FormatOptions(TypedDict, total=False):
     """Refuse frames that do not look like k-space: images, axes in another order, the centre in another place."""
 
     dataset: str
-    """Group to read of an MRD file that holds several."""
+    """Group to read of an MRD file that holds several; array with k-space of a MATLAB or HDF5 file, or two, the real
+    and the imaginary part: kspace, or re,im."""
+    axes: str
+    """Axes of that array in their order, such as coil,ky,kx or slice,coil,ky,kx,complex: real and imaginary part are
+    the axis complex, others are labels of frames. Of MATLAB files in MATLAB's order."""
     encoding: int
     """Encoding space to read of an MRD file that holds several, counted from 0."""
     centre: str
