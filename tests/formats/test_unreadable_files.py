@@ -231,7 +231,7 @@ def test_our_own_images_are_not_taken_for_kspace(tmp_path):
     ("name", "sentence"),
     [
         ("ge_pfile/*.h5", "is a GE ScanArchive: convert it with ge_to_ismrmrd"),
-        ("bruker/flash_100/fid", "is part of a Bruker experiment: convert the experiment with bruker_to_ismrmrd"),
+        ("bruker/flash_100/acqp", "is part of a Bruker experiment: open the experiment's file 'fid'"),
         ("bruker/flash_100/pdata/1/2dseq", "is part of a Bruker experiment"),
         ("nifti_dicom/*.nii.gz", "is a NIfTI image: it holds images and no k-space"),
         ("nifti_dicom/*.dcm", "is a DICOM image: it holds images and no k-space"),

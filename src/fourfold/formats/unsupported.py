@@ -61,7 +61,11 @@ def _our_image(path: Path) -> bool:
 
 FORMATS: tuple[tuple[str, Callable[[Path], bool], str], ...] = (
     ("a GE ScanArchive", _scan_archive, "convert it with ge_to_ismrmrd and open the result"),
-    ("part of a Bruker experiment", _bruker, "convert the experiment with bruker_to_ismrmrd and open the result"),
+    (
+        "part of a Bruker experiment",
+        _bruker,
+        "open the experiment's file 'fid', or convert it with bruker_to_ismrmrd where it has none",
+    ),
     (
         "part of a Philips raw scan (.raw, .lab, .sin), whose layout is not public",
         _philips_raw,
