@@ -24,7 +24,7 @@ __all__ = [
     "select_frames",
 ]
 
-PAGES = ("index.html", "scores.csv", "scores.json")
+PAGES = ("index.html", "scores.csv", "scores.json", "statistics.csv", "pairs.csv")
 """Files that every study writes into its folder, the page first."""
 
 GENERATOR = b'<meta name="generator" content="fourfold '
@@ -33,10 +33,14 @@ _HEAD = 4096
 
 
 class FormatOptions(TypedDict, total=False):
-    """Options of reading; all but `check_content` are those of some formats alone."""
+    """Options of reading; all but `check_content` and `orientation` are those of some formats alone."""
 
     check_content: bool
     """Refuse frames that do not look like k-space: images, axes in another order, the centre in another place."""
+
+    orientation: str
+    """Sides of the patient to which columns, rows and slices count, where the file does not say it, such as LPS: one
+    letter of each of L or R, A or P, S or I."""
 
     dataset: str
     """Group to read of an MRD file that holds several; array with k-space of a MATLAB or HDF5 file, or two, the real
@@ -74,7 +78,7 @@ def image_suffixes_in_words() -> str:
 def check_output(path: Path, suffixes: Sequence[str], inputs: Iterable[Path | None] = (), force: bool = False) -> None:
     """Raise InputError where `path` cannot be written, is one of the `inputs`, or exists without `force`."""
     check_writable(path, suffixes)
-    taken = [file for file in files_of(path) if os.path.lexists(file)]
+    taken = [file for file in files_of(path) if os.path.lexists(file) and not _is_empty_folder(file)]
     for source in inputs:
         read = () if source is None else files_of(source)
         if any(_same_file(file, each) for file in taken for each in read):
@@ -98,6 +102,10 @@ def check_folder(folder: Path, names: Sequence[str]) -> None:
         raise InputError(
             f"The folder '{folder}' holds '{foreign[0]}', which fourfold has not written: name another folder."
         )
+
+
+def _is_empty_folder(path: Path) -> bool:
+    return path.is_dir() and not any(path.iterdir())
 
 
 def _same_file(first: Path, second: Path) -> bool:

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from fourfold.errors import InputError
 from fourfold.scan import Geometry, Placement, Vector
 
-__all__ = ["View", "axis_codes", "orient_for_display", "plane_name", "views"]
+__all__ = ["View", "axis_codes", "orient_for_display", "placement_of_codes", "plane_name", "views"]
 
 # The ends of DICOM's patient axes: (towards lower, towards higher) coordinates in mm.
 ENDS = (("R", "L"), ("A", "P"), ("I", "S"))
@@ -27,6 +28,30 @@ OBLIQUE = math.cos(math.radians(70))
 def axis_codes(placement: Placement) -> str:
     """Return the letters towards which x, y and the frame index grow, such as ``LPS``."""
     return "".join(_letter(axis) for axis in (placement.x_axis, placement.y_axis, placement.slice_axis))
+
+
+def placement_of_codes(codes: str) -> Placement:
+    """Return a placement, without a position, from the letters towards which x, y and the slice index grow.
+
+    Raises
+    ------
+    InputError
+        For text that is not one letter of each of L or R, A or P, S or I.
+    """
+    letters = codes.upper()
+    lines = sorted(index for letter in letters for index, ends in enumerate(ENDS) if letter in ends)
+    if len(letters) != 3 or lines != [0, 1, 2]:
+        raise InputError(
+            f"The orientation is '{codes}'; give the sides of the patient to which x (columns), y (rows) and slices "
+            "count, one letter of each of L or R, A or P, S or I, such as LPS."
+        )
+    x_axis, y_axis, slice_axis = (_direction(letter) for letter in letters)
+    return Placement(x_axis, y_axis, slice_axis)
+
+
+def _direction(letter: str) -> Vector:
+    left, back, head = ((letter == ends[1]) - (letter == ends[0]) for ends in ENDS)
+    return float(left), float(back), float(head)
 
 
 def plane_name(placement: Placement) -> str:

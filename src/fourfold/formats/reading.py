@@ -17,7 +17,9 @@ from fourfold.scan import Scan
 __all__ = ["find_reader", "load", "open_scan"]
 
 
-def open_scan(path: str | PathLike[str], *, check_content: bool = True, **options: Any) -> ScanFile:
+def open_scan(
+    path: str | PathLike[str], *, check_content: bool = True, orientation: str | None = None, **options: Any
+) -> ScanFile:
     """Open a raw file of any known format, recognised by its content; frames are read on demand.
 
     Parameters
@@ -28,6 +30,9 @@ def open_scan(path: str | PathLike[str], *, check_content: bool = True, **option
     check_content
         Refuse frames that do not look like k-space: axes in another order, images, data that are transformed along one
         axis, the centre in another place. Noise passes; False takes everything.
+    orientation
+        The sides of the patient to which x, y and slices count, such as ``LPS``, where the file does not say it: one
+        letter of each of L or R, A or P, S or I. The position stays unknown; the middle of the volume is put at 0.
     options
         Of MRD: `dataset`, the group to read; `encoding`, the index of the encoding space; `centre`, where the header's
         is wrong; `embedded`, whether calibration lines belong to the image too; `repeats`, what becomes of lines that
@@ -56,6 +61,8 @@ def open_scan(path: str | PathLike[str], *, check_content: bool = True, **option
             )
     opened: ScanFile = reader(path, **options)  # type: ignore[call-arg]  # every format takes a path and its options
     opened.check_content = check_content
+    if orientation is not None:
+        opened.orient(orientation)
     return opened
 
 

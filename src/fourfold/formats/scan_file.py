@@ -15,7 +15,7 @@ from fourfold.errors import InputError, SilentCoils, check_type
 from fourfold.formats.content import SHORTEST, check_axes, check_centre, check_frames, energy_of, object_note
 from fourfold.formats.line_direction import check_direction
 from fourfold.formats.metadata import geometry_from, protocol_from
-from fourfold.formats.orientation import axis_codes
+from fourfold.formats.orientation import axis_codes, placement_of_codes
 from fourfold.formats.stacks import find_stacks, slice_spacing
 from fourfold.formats.trajectories import extent_notes
 from fourfold.memory import array_bytes, require_memory
@@ -184,6 +184,37 @@ class ScanFile(ABC):
         elif spacing is not None and len(frames) > 1:
             spacing *= abs(frames[1] - frames[0])
         return dataclasses.replace(chosen, voxel_size=(spacing, dy, dx))
+
+    def orient(self, codes: str) -> None:
+        """State the orientation of a file that does not say it, as in `open_scan`.
+
+        Raises
+        ------
+        InputError
+            For codes that are none, for a file that knows its orientation, and where the places of slices do not
+            follow from voxel size and labels.
+        """
+        placement = placement_of_codes(codes)
+        if any(each for each in (self.volume.placements, self.geometry([0]).placements)):
+            raise InputError(f"'{self.path}' says itself how its frames lie: leave out the orientation.")
+        numbers = self.labels(range(self.frames)).numbers
+        slices = numbers.get("slice", (0,) * self.frames if numbers or self.frames == 1 else ())
+        spacing = self.volume.voxel_size[0] or (None if len(set(slices)) > 1 else 0.0)
+        if not slices or spacing is None or {"partition", "readout"} & set(numbers):
+            raise InputError(
+                f"The places of the {self.frames} frames of '{self.path}' do not follow from its slice spacing and "
+                "slice numbers, which an orientation needs: say what the frames are (--frames-are), and store "
+                "voxel_size."
+            )
+        middle = (max(slices) + min(slices)) / 2
+        central = dataclasses.replace(placement, centre=(0.0, 0.0, 0.0))
+        placed = tuple(central.moved((number - middle) * spacing) for number in slices)
+        self.volume = dataclasses.replace(self.volume, placements=placed)
+        self.notes = (
+            *self.notes,
+            f"The orientation {codes.upper()} was stated by the user. The position in the scanner is not known: the "
+            "middle of the volume was put at 0.",
+        )
 
     def labels(self, frames: Sequence[int]) -> FrameLabels:
         """Return what these frames are."""

@@ -1,4 +1,4 @@
-"""Scores in the object alone: PSNR, and how often the reference lies in a method's interval."""
+"""How often the reference lies in a method's interval, in the object alone."""
 
 from __future__ import annotations
 
@@ -7,41 +7,18 @@ import math
 import torch
 from torch import Tensor
 
-from fourfold.metrics import Metric
-from fourfold.metrics.psnr import psnr
+from fourfold.metrics.object_pixels import object_pixels
 from fourfold.scan import Reconstruction
-from fourfold.simulation.simulate import in_object
 from fourfold.studies.scan_set import ScanSet
 from fourfold.studies.scores import Evaluation
 
-__all__ = ["COVERAGE", "OBJECT_PSNR", "ObjectScanSet", "interval_coverage"]
+__all__ = ["COVERAGE", "CoverageScanSet", "interval_coverage"]
 
 # Of a normal distribution, 90 % lie within so many standard deviations of the mean.
 _DEVIATIONS = 1.645
 
 COVERAGE = "coverage"
 """Name of the coverage among the scores of an image."""
-
-
-def _object_psnr(image: Tensor, reference: Tensor, peak: float) -> float:
-    inside = in_object(reference)
-    return psnr(image[inside], reference[inside], peak)
-
-
-OBJECT_PSNR = Metric(
-    name="object-psnr",
-    title="PSNR in the object (dB)",
-    statement=(
-        "10·log10(L²/MSE) in dB; L is the maximum of the reference, MSE the squared error averaged over the pixels "
-        "where the reference exceeds a tenth of L. In air a root-sum-of-squares reference holds noise alone."
-    ),
-    needs="Any size; a reference that is not zero everywhere.",
-    higher_is_better=True,
-    measure=_object_psnr,
-    decimals=2,
-    pooled=True,
-)
-"""PSNR of the object's pixels."""
 
 
 def interval_coverage(image: Tensor, std: Tensor, reference: Tensor) -> float:
@@ -54,12 +31,12 @@ def interval_coverage(image: Tensor, std: Tensor, reference: Tensor) -> float:
     image, std, reference
         float32, (frame, y, x). The object is where the reference exceeds a tenth of its maximum.
     """
-    inside = in_object(reference)
+    inside = object_pixels(reference, float(reference.max()))
     covered = (image - reference).abs() <= _DEVIATIONS * std
     return float(covered[inside].float().mean())
 
 
-class ObjectScanSet(ScanSet):
+class CoverageScanSet(ScanSet):
     """Scans whose scores hold the coverage, NaN for a method without a standard deviation."""
 
     @torch.no_grad()
