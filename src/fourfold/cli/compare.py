@@ -14,13 +14,13 @@ from fourfold.cli.console import print_json, print_table, progress_bar
 from fourfold.cli.files import FormatOptions, check_output, frames_in_words, select_frames
 from fourfold.cli.flags import DATA, METHODS, OUTPUT, Flag, SettingsFile
 from fourfold.errors import InputError
-from fourfold.formats import open_scan
+from fourfold.formats import load_image, open_scan
 from fourfold.methods.method import Method
 from fourfold.methods.registry import find_method, quick_methods
 from fourfold.methods.registry import methods as known_methods
 from fourfold.report import write_report
 from fourfold.sampling import SamplingOptions, read_sampling, undersample
-from fourfold.scan import Sampling, Scan
+from fourfold.scan import Reconstruction, Sampling, Scan
 from fourfold.studies import compare as compare_methods
 from fourfold.studies.compare import series_left_out
 from fourfold.studies.reference import Reference
@@ -56,6 +56,7 @@ def compare(
     frames: Annotated[str | None, Parameter(alias="--frame", group=DATA)] = None,
     format_options: Annotated[FormatOptions | None, Parameter(name="*", group=DATA)] = None,
     reference: Annotated[Reference | None, Parameter(group=DATA)] = None,
+    reference_file: Annotated[Path | None, Parameter(group=DATA)] = None,
     pattern: Annotated[str | None, Parameter(group=PATTERN)] = None,
     acceleration: Annotated[float | None, Parameter(group=PATTERN)] = None,
     seed: Annotated[int, Parameter(group=PATTERN)] = 0,
@@ -99,6 +100,9 @@ def compare(
         methods that are named and work on series.
     reference
         How the reference is made: rss (root-sum-of-squares, the default) or matched (sensitivity-weighted).
+    reference_file
+        Image to score against instead, in the units of the reconstructions: NIfTI, DICOM, or a folder of DICOM files.
+        It is turned to the axes of the scan where the place of both is known.
     pattern
         random, equispaced, gaussian, regular, poisson-disc, regular-2d or kt-interleaved.
     acceleration
@@ -136,7 +140,7 @@ def compare(
             chosen,
             sampling,
             _names(metrics or ()) or None,
-            reference,
+            reference if reference_file is None else _read_reference(reference_file, reference, indices, len(volume)),
             progress=show,
             workers=computer.workers,
         )
@@ -148,6 +152,23 @@ def compare(
         print_json(comparison.to_json())
     else:
         print_table(comparison.render())
+
+
+def _read_reference(path: Path, made: Reference | None, indices: range, count: int) -> Reconstruction:
+    """Return the image in a file; of one whose place is not known, the frames that are compared."""
+    if made is not None:
+        raise InputError(
+            f"Both a way to make the reference, '{made}', and the file '{path}' were given; give one of them."
+        )
+    image = load_image(path)
+    if image.geometry.placements or len(image.image) != count:
+        return image
+    return dataclasses.replace(
+        image,
+        image=image.image[list(indices)],
+        geometry=image.geometry.select(indices),
+        labels=image.labels.select(indices),
+    )
 
 
 def _frames(frames: str | None, count: int, series: bool) -> range:

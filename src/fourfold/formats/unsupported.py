@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import struct
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -10,28 +9,15 @@ from pathlib import Path
 from fourfold.errors import InputError
 from fourfold.files.hdf5 import is_hdf5, open_hdf5
 from fourfold.files.input import first_bytes
+from fourfold.formats.dicom.reading import is_dicom
+from fourfold.formats.nifti_reading import is_nifti
 
 __all__ = ["refuse"]
 
 NO_KSPACE = (
     "it holds images and no k-space, which fourfold cannot start from: take the scanner's raw data (or make k-space "
-    "from the images, and save it as 'kspace' in an .npz file)"
+    "of it in Python: fourfold.simulate(fourfold.load_image(path)))"
 )
-
-
-def _nifti(path: Path) -> bool:
-    start = first_bytes(path, 348)
-    if start[:2] == b"\x1f\x8b":
-        try:
-            with gzip.open(path) as file:
-                start = file.read(348)
-        except (OSError, EOFError):
-            return False
-    return start[344:347] in (b"n+1", b"ni1") or start[4:7] in (b"n+2", b"ni2")
-
-
-def _dicom(path: Path) -> bool:
-    return first_bytes(path, 132)[128:] == b"DICM"
 
 
 def _twix(path: Path) -> bool:
@@ -75,8 +61,8 @@ FORMATS: tuple[tuple[str, Callable[[Path], bool], str], ...] = (
     ("a GE P-file", _pfile, "convert it with ge_to_ismrmrd and open the result"),
     ("a GE ScanArchive", _scan_archive, "convert it with ge_to_ismrmrd and open the result"),
     ("part of a Bruker experiment", _bruker, "convert the experiment with bruker_to_ismrmrd and open the result"),
-    ("a NIfTI image", _nifti, NO_KSPACE),
-    ("a DICOM image", _dicom, NO_KSPACE),
+    ("a NIfTI image", is_nifti, NO_KSPACE),
+    ("a DICOM image", is_dicom, NO_KSPACE),
     ("an HDF5 file with a reconstruction", _our_image, NO_KSPACE),
     (
         "a MATLAB file",

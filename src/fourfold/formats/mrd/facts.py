@@ -6,7 +6,7 @@ import math
 from typing import Any
 from xml.etree.ElementTree import Element
 
-from fourfold.errors import InputError
+from fourfold.formats.header_values import fitting, left_out_note
 from fourfold.scan import Identity, Protocol
 
 __all__ = ["identity_of", "protocol_of"]
@@ -60,7 +60,8 @@ def protocol_of(root: Element) -> tuple[Protocol, tuple[str, ...]]:
     values["echo_spacing"] = _first(root, ECHO_SPACING)
     factors = [_first(root, f"{FACTORS}{step}") for step in (1, 2)]
     values["parallel_acceleration"] = tuple(factor for factor in factors if factor is not None)
-    return _fitting(Protocol, values, "protocol")
+    protocol, unfit = fitting(Protocol, values)
+    return protocol, left_out_note("protocol", unfit)
 
 
 def identity_of(root: Element) -> tuple[Identity, tuple[str, ...]]:
@@ -70,23 +71,8 @@ def identity_of(root: Element) -> tuple[Identity, tuple[str, ...]]:
     for name in ("birth_date", "study_date"):
         values[name] = (values[name] or "").replace("-", "") or None
     values["study_time"] = (values["study_time"] or "").replace(":", "") or None
-    return _fitting(Identity, values, "identity")
-
-
-def _fitting(kind: type[Any], values: dict[str, Any], what: str) -> tuple[Any, tuple[str, ...]]:
-    """Return the values that fit their fields, and a note on the others, which does not quote them."""
-    known: dict[str, Any] = {}
-    unfit = []
-    for name, value in values.items():
-        if value in (None, ()):
-            continue
-        try:
-            kind(**{name: value})
-            known[name] = value
-        except InputError:
-            unfit.append(name.replace("_", " "))
-    notes = f"The header's {what} holds values that make no sense, which were left out: {', '.join(unfit)}."
-    return kind(**known), (notes,) if unfit else ()
+    identity, unfit = fitting(Identity, values)
+    return identity, left_out_note("identity", unfit)
 
 
 def _text(root: Element, path: str) -> str | None:
