@@ -40,6 +40,7 @@ MAY_IMPORT = {
     "coils": VALUES | {"sampling", "operators", "noise"},
     "kspace": VALUES | {"sampling", "operators", "noise", "coils"},
     "simulation": IMAGING,
+    "statistics": {"errors", "files"},
     "regularisers": {"errors", "discovery", "operators"},
     "denoisers": {"errors", "discovery"},
     "optimize": {"errors", "operators", "regularisers", "denoisers"},
@@ -51,8 +52,9 @@ MAY_IMPORT = {
     "methods": METHODS,
     "datasets": IMAGING | {"files", "formats", "simulation"},
     "training": TRAINING,
-    "studies": TRAINING | {"result_cache"},
-    "report": TRAINING | {"studies"},
+    "studies": TRAINING | {"result_cache", "statistics"},
+    "reader_study": VALUES | {"files", "formats", "statistics"},
+    "report": TRAINING | {"studies", "statistics", "reader_study"},
 }
 UNRESTRICTED = {"__init__", "cli"}
 

@@ -91,7 +91,7 @@ class ResultCache:
         """Write scores of JSON types, and the reconstruction where there is one; the file appears when it is whole."""
         self.folder.mkdir(parents=True, exist_ok=True)
         record = None if made is None else json.loads(image_record(made))
-        facts = {"inputs": plain(key.inputs), "record": record, "scores": scores}
+        facts = {"scan": key.scan, "inputs": plain(key.inputs), "record": record, "scores": scores}
         arrays = {name: getattr(made, name, None) for name in _ARRAYS}
         present = {name: array.cpu().numpy() for name, array in arrays.items() if array is not None}
         with atomically(self.folder / key.file_name, ".npz") as file:

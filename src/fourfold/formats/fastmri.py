@@ -21,9 +21,10 @@ from fourfold.files.hdf5 import check_dataset, is_hdf5, open_hdf5, read_dataset
 from fourfold.files.output import late_refusal
 from fourfold.formats.content import to_complex64
 from fourfold.formats.labels import label_arrays, labels_of_arrays, labels_of_axes
+from fourfold.formats.lines.encoding import Encoding, Limits, check_limits, voxel_size
 from fourfold.formats.masks import acquired, as_bool, check_mask, line_axis_of, measured, merge_frames, without_empty
 from fourfold.formats.metadata import image_record, read_record, sampling_from, scan_record
-from fourfold.formats.mrd.header import Encoding, Limits, check_limits, parse_header, voxel_size, write_header
+from fourfold.formats.mrd.header import parse_header, write_header
 from fourfold.formats.registry import FileFormat
 from fourfold.formats.scan_file import ScanFile
 from fourfold.scan import Axis, FrameLabels, Geometry, RawSampling, RawScan, Reconstruction, Scan

@@ -6,11 +6,11 @@ from typing import Any
 
 from fourfold.errors import InputError
 
-__all__ = ["fitting", "left_out_note"]
+__all__ = ["fitting"]
 
 
-def fitting(kind: type[Any], values: dict[str, Any]) -> tuple[Any, list[str]]:
-    """Return a `Protocol` or an `Identity` of the values that fit, and the names of the others in words."""
+def fitting(kind: type[Any], values: dict[str, Any], what: str) -> tuple[Any, tuple[str, ...]]:
+    """Return a `Protocol` or `Identity` of the values that fit, and a note on the others that does not quote them."""
     known: dict[str, Any] = {}
     unfit = []
     for name, value in values.items():
@@ -21,10 +21,5 @@ def fitting(kind: type[Any], values: dict[str, Any]) -> tuple[Any, list[str]]:
             known[name] = value
         except InputError:
             unfit.append(name.replace("_", " "))
-    return kind(**known), unfit
-
-
-def left_out_note(what: str, unfit: list[str]) -> tuple[str, ...]:
-    """Return a note on values that were left out, which does not quote them; none where all fit."""
-    note = f"The header's {what} holds values that make no sense, which were left out: {', '.join(unfit)}."
-    return (note,) if unfit else ()
+    notes = f"The header's {what} holds values that make no sense, which were left out: {', '.join(unfit)}."
+    return kind(**known), (notes,) if unfit else ()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -12,25 +11,12 @@ from fourfold.files.input import first_bytes
 from fourfold.formats.dicom.reading import is_dicom
 from fourfold.formats.nifti_reading import is_nifti
 
-__all__ = ["refuse"]
+__all__ = ["is_named", "refuse"]
 
 NO_KSPACE = (
     "it holds images and no k-space, which fourfold cannot start from: take the scanner's raw data (or make k-space "
     "of it in Python: fourfold.simulate(fourfold.load_image(path)))"
 )
-
-
-def _twix(path: Path) -> bool:
-    start = first_bytes(path, 32)
-    if len(start) < 32:
-        return False
-    first, measurements, _, _, offset = struct.unpack("<IIIIQ", start[:24])
-    return (first == 0 and 1 <= measurements <= 64 and offset == 10240) or start[8:14] == b"Config"
-
-
-def _pfile(path: Path) -> bool:
-    start = first_bytes(path, 512)
-    return b"GE_MED" in start or b"INVALIDNMR" in start
 
 
 def _scan_archive(path: Path) -> bool:
@@ -45,10 +31,6 @@ def _bruker(path: Path) -> bool:
     return any(file.exists() and first_bytes(file, 8) == b"##TITLE=" for file in parameters)
 
 
-def _matlab(path: Path) -> bool:
-    return first_bytes(path, 6) == b"MATLAB"
-
-
 def _our_image(path: Path) -> bool:
     if not is_hdf5(path):
         return False
@@ -57,19 +39,17 @@ def _our_image(path: Path) -> bool:
 
 
 FORMATS: tuple[tuple[str, Callable[[Path], bool], str], ...] = (
-    ("a Siemens twix file", _twix, "convert it with siemens_to_ismrmrd and open the result"),
-    ("a GE P-file", _pfile, "convert it with ge_to_ismrmrd and open the result"),
     ("a GE ScanArchive", _scan_archive, "convert it with ge_to_ismrmrd and open the result"),
     ("part of a Bruker experiment", _bruker, "convert the experiment with bruker_to_ismrmrd and open the result"),
     ("a NIfTI image", is_nifti, NO_KSPACE),
     ("a DICOM image", is_dicom, NO_KSPACE),
     ("an HDF5 file with a reconstruction", _our_image, NO_KSPACE),
-    (
-        "a MATLAB file",
-        _matlab,
-        "load it with scipy.io.loadmat or h5py and save the k-space as 'kspace' in an .npz file",
-    ),
 )
+
+
+def is_named(path: Path) -> bool:
+    """Whether the file is of a known kind that cannot be read."""
+    return any(recognises(path) for _, recognises, _ in FORMATS)
 
 
 def refuse(path: Path, readable: Sequence[str]) -> InputError:

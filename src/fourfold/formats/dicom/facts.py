@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from fourfold.formats.header_values import fitting, left_out_note
+from fourfold.formats.header_values import fitting
 from fourfold.scan import Identity, Protocol
 
 __all__ = ["IDENTITY", "identity_of", "protocol_of"]
@@ -59,7 +59,7 @@ def protocol_of(header: Any) -> Protocol:
     for name, keyword in SERIES.items():
         number = _number(header, keyword)
         values[name] = () if number is None else (number,)
-    protocol: Protocol = fitting(Protocol, values)[0]
+    protocol: Protocol = fitting(Protocol, values, "protocol")[0]
     return protocol
 
 
@@ -67,8 +67,7 @@ def identity_of(header: Any) -> tuple[Identity, tuple[str, ...]]:
     """Return what a data set says of patient and study, and a note on what was left out, which does not quote it."""
     values: dict[str, Any] = {name: _text(header, keyword) for name, keyword in IDENTITY.items()}
     values["weight"] = _number(header, IDENTITY["weight"])
-    identity, unfit = fitting(Identity, values)
-    return identity, left_out_note("identity", unfit)
+    return fitting(Identity, values, "identity")
 
 
 def _text(header: Any, keyword: str) -> str | None:

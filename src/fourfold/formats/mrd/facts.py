@@ -6,7 +6,7 @@ import math
 from typing import Any
 from xml.etree.ElementTree import Element
 
-from fourfold.formats.header_values import fitting, left_out_note
+from fourfold.formats.header_values import fitting
 from fourfold.scan import Identity, Protocol
 
 __all__ = ["identity_of", "protocol_of"]
@@ -60,8 +60,7 @@ def protocol_of(root: Element) -> tuple[Protocol, tuple[str, ...]]:
     values["echo_spacing"] = _first(root, ECHO_SPACING)
     factors = [_first(root, f"{FACTORS}{step}") for step in (1, 2)]
     values["parallel_acceleration"] = tuple(factor for factor in factors if factor is not None)
-    protocol, unfit = fitting(Protocol, values)
-    return protocol, left_out_note("protocol", unfit)
+    return fitting(Protocol, values, "protocol")
 
 
 def identity_of(root: Element) -> tuple[Identity, tuple[str, ...]]:
@@ -71,8 +70,7 @@ def identity_of(root: Element) -> tuple[Identity, tuple[str, ...]]:
     for name in ("birth_date", "study_date"):
         values[name] = (values[name] or "").replace("-", "") or None
     values["study_time"] = (values["study_time"] or "").replace(":", "") or None
-    identity, unfit = fitting(Identity, values)
-    return identity, left_out_note("identity", unfit)
+    return fitting(Identity, values, "identity")
 
 
 def _text(root: Element, path: str) -> str | None:
