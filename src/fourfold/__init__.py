@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     # begin names
     from fourfold.errors import InputError as InputError
     from fourfold.formats import load as load
+    from fourfold.formats import load_image as load_image
     from fourfold.formats import open_scan as open_scan
     from fourfold.formats import save as save
     from fourfold.formats import save_scan as save_scan
@@ -70,6 +71,7 @@ if TYPE_CHECKING:
     from fourfold.scan import Scan as Scan
     from fourfold.scan import Trajectory as Trajectory
     from fourfold.simulation.sample import sample as sample
+    from fourfold.simulation.simulate import simulate as simulate
     from fourfold.studies import compare as compare
     from fourfold.studies import gfactor as gfactor
     # end names
@@ -93,10 +95,12 @@ _OTHERS = {
     "gfactor": "studies",
     "join_volume": "kspace.split_volume",
     "load": "formats",
+    "load_image": "formats",
     "open_scan": "formats",
     "sample": "simulation.sample",
     "save": "formats",
     "save_scan": "formats",
+    "simulate": "simulation.simulate",
     "split_volume": "kspace.split_volume",
     "undersample": "sampling",
     "write_report": "report",
