@@ -157,7 +157,7 @@ def test_the_package_works_without_what_only_peers_need():
     program = """
 import sys
 peers = ("torchvision", "sigpy", "pygrappa", "skimage", "torchmetrics")
-for name in (*peers, "finufft", "pytorch_lightning", "tensorboard", "onnx", "onnxscript", "huggingface_hub"):
+for name in (*peers, "finufft", "pytorch_lightning", "tensorboard", "onnx", "onnxscript", "huggingface_hub", "pydicom"):
     sys.modules[name] = None
 import fourfold
 from fourfold.methods.registry import methods

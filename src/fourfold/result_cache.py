@@ -84,7 +84,7 @@ class ResultCache:
             FrameRecord(**{**frame, "notes": tuple(frame["notes"])}) for frame in record.get("by_frame", ())
         )
         known = {field.name: record[field.name] for field in fields(Record)}
-        tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
+        tensors: dict[str, Any] = {name: torch.from_numpy(array) for name, array in arrays.items()}
         return Reconstruction(**tensors, record=Record(**known), geometry=geometry, labels=labels)
 
     def keep(self, key: CacheKey, scores: Any, made: Reconstruction | None = None) -> None:

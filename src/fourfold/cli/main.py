@@ -22,7 +22,7 @@ __all__ = ["main"]
 
 _HELP = """Accelerated MRI: from undersampled k-space to an image.
 
-Raw Cartesian k-space is read from fastMRI HDF5, MRD (ISMRMRD), BART cfl/hdr and npz files, recognised by content.
+Raw k-space is read from Siemens twix, MRD (ISMRMRD), fastMRI HDF5, BART cfl/hdr and npz files, recognised by content.
 
 Exit status: 0 done, 1 a fault in fourfold itself, 2 the input or the options do not fit, 130 interrupted.
 """

@@ -115,9 +115,8 @@ def _part(reconstruction: Reconstruction, stack: Stack) -> Reconstruction:
         members=None,
         before_data_consistency=None,
         geometry=replace(
-            geometry,
+            geometry.select(frames),
             voxel_size=(stack.spacing or spacing, dy, dx),
-            placements=tuple(geometry.placements[frame] for frame in frames) if geometry.placements else (),
         ),
         record=_part_of_record(reconstruction.record, frames),
         labels=reconstruction.labels.select(frames),

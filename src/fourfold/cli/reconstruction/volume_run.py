@@ -100,7 +100,8 @@ class VolumeRun:
             if self.resumable is not None and not result.record.interrupted:
                 self.resumable.keep(part.name, prepared, result)
         record = replace(result.record, notes=(*self.notes, *result.record.notes))
-        return part.frames, replace(result, record=record)
+        # What was kept of an earlier call holds neither protocol nor identity.
+        return part.frames, replace(result, record=record, protocol=prepared.protocol, identity=prepared.identity)
 
     @contextmanager
     def kept_frames_announced(self) -> Iterator[None]:

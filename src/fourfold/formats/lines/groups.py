@@ -1,4 +1,4 @@
-"""The imaging lines of an MRD file by frame, or by volume in three dimensions."""
+"""The imaging lines of a raw file by frame, or by volume in three dimensions."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fourfold.formats.mrd.lines import STEPS, Indices, Table
-from fourfold.formats.mrd.repeats import Repeats, describe, ranks
-from fourfold.formats.mrd.vectors import known_or_nan
+from fourfold.formats.lines.repeats import Repeats, describe, ranks
+from fourfold.formats.lines.table import STEPS, Indices, Table
+from fourfold.formats.lines.vectors import known_or_nan
 from fourfold.formats.stacks import TURN
 
 __all__ = ["LineGroups"]
@@ -34,6 +34,8 @@ class LineGroups:
     """int, (group, counter): the repeat, then the values of `COUNTERS`."""
     notes: tuple[str, ...]
     """How often lines were acquired, where more than once."""
+    repeat_label: str
+    """What tells repeats apart: ``average``, or ``segment`` where these alone differ."""
 
     @classmethod
     def of(cls, table: Table, imaging: Indices, repeats: Repeats | None) -> LineGroups:
@@ -47,7 +49,14 @@ class LineGroups:
         slices = {index: table[imaging[np.argmax(counters[:, -1] == index)]] for index in np.unique(counters[:, -1])}
         order = sorted(range(len(keys)), key=lambda key: (*keys[key][:-1], *_slice_order(slices, keys[key][-1])))
         lines = [imaging[inverse.ravel() == key] for key in order]
-        return cls(table, lines, keys[order], describe(cells, averages, repeats))
+        segments = idx["segment"].astype(int)
+        by_segment = (
+            not np.ptp(averages)
+            and bool(np.ptp(segments))
+            and not ranks(np.column_stack([cells, segments]), averages).any()
+        )
+        label = "segment" if by_segment else "average"
+        return cls(table, lines, keys[order], describe(cells, averages, repeats), label)
 
     def first_of_slice(self, group: int) -> int:
         """Return the first group of the same slice."""
@@ -67,7 +76,7 @@ class LineGroups:
     def label(self, group: int) -> dict[str, int]:
         """Return the counters of a group: the slice, and those that vary in the file."""
         varying = np.ptp(self.counters, axis=0) > 0
-        names = enumerate(("average", *COUNTERS))
+        names = enumerate((self.repeat_label, *COUNTERS))
         return {name: int(self.counters[group][i]) for i, name in names if varying[i] or name == "slice"}
 
 

@@ -1,4 +1,4 @@
-"""Lines of an MRD file that were acquired more than once: how often, and how much they differ."""
+"""Lines of a raw file that were acquired more than once: how often, and how much they differ."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fourfold.errors import InputError, nearest
-from fourfold.formats.mrd.lines import Indices
+from fourfold.formats.lines.table import Indices
 
 __all__ = ["LARGEST_DIFFERENCE", "NOTED_DIFFERENCE", "Repeats", "check_choice", "describe", "difference", "ranks"]
 

@@ -1,4 +1,4 @@
-"""Where the frames of an MRD file lie in the patient."""
+"""Where the frames of a raw file lie in the patient."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from fourfold.formats.mrd.grid import VolumeSplit
-from fourfold.formats.mrd.lines import Indices, Table
-from fourfold.formats.mrd.vectors import as_triple, unit_vector
+from fourfold.formats.lines.grid import VolumeSplit
+from fourfold.formats.lines.table import Indices, Table
+from fourfold.formats.lines.vectors import as_triple, unit_vector
 from fourfold.scan import Placement
 
 __all__ = ["placement_notes", "placements"]
@@ -22,7 +22,7 @@ def placements(table: Table, groups: Sequence[Indices], split: VolumeSplit) -> l
 def _placement(line: np.void, split: VolumeSplit, point: int) -> Placement | None:
     """Return the placement of one point of a group, by the header of the group's first line."""
     axes = [unit_vector(line[name]) for name in ("read_dir", "phase_dir", "slice_dir")]
-    if not all(np.any(axis) for axis in axes):
+    if not Placement.are_orthonormal(axes):
         return None
     if split.by_readout:
         axes.reverse()
@@ -41,7 +41,8 @@ def placement_notes(places: Sequence[Placement | None]) -> tuple[str, ...]:
     notes = []
     if without_directions:
         notes.append(
-            f"The headers of {without_directions} of {len(places)} frame(s) give no directions: orientation not known."
+            f"The headers of {without_directions} of {len(places)} frame(s) give no three perpendicular directions: "
+            "orientation not known."
         )
     if without_position:
         notes.append(

@@ -1,4 +1,4 @@
-"""K-space of frames, assembled from the lines of an MRD file."""
+"""K-space of frames, assembled from the lines of a raw file."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import h5py
 import numpy as np
 import numpy.typing as npt
 
-from fourfold.formats.mrd.centre import LineEnergies
-from fourfold.formats.mrd.grid import VolumeSplit
-from fourfold.formats.mrd.line_places import LinePlaces
-from fourfold.formats.mrd.lines import Indices, read_samples
+from fourfold.formats.lines.centre import LineEnergies
+from fourfold.formats.lines.ghosts import correct_ghost, ghost_phase
+from fourfold.formats.lines.grid import VolumeSplit
+from fourfold.formats.lines.places import LinePlaces
+from fourfold.formats.lines.ramp import Ramp
+from fourfold.formats.lines.table import Indices, LineReader, is_reversed
 from fourfold.formats.numpy_fourier import crop_field_of_view, inverse_rows, to_image
 
 __all__ = ["Assembly"]
@@ -36,20 +37,27 @@ class Assembly:
     """Whether samples are conjugated."""
 
     def kspace(
-        self, lines: h5py.Dataset, chosen: Indices, points: Sequence[int], energies: LineEnergies | None = None
+        self,
+        lines: LineReader,
+        chosen: Indices,
+        points: Sequence[int],
+        energies: LineEnergies | None = None,
+        ghost: Array | None = None,
     ) -> tuple[Array, Mask]:
         """Return the k-space (point, coil, *matrix) of lines, repeated ones averaged, and its mask (*matrix).
 
         Parameters
         ----------
         lines
-            The file's dataset.
+            Reads them.
         chosen
             Indices of the lines.
         points
             Which of the split's points.
         energies
             Where the energy of the lines is added while they are read.
+        ghost
+            Phase (x,) between reversed and forward lines that is corrected, as `ghost_phase` gives it.
         """
         by_readout, grid = self.split.by_readout, self.split.grid
         kspace = np.zeros((len(points), self.coils, *self.split.matrix), np.complex64)
@@ -57,6 +65,8 @@ class Assembly:
         wanted = [self.split.points[point] for point in points]
         rows = inverse_rows(grid.nz, [0] if by_readout else wanted)
         for part, samples in self.readouts(lines, chosen, energies):
+            if ghost is not None:
+                samples = correct_ghost(samples, is_reversed(self.places.table[part]), ghost)
             readouts = to_image(samples)[..., wanted] if by_readout else crop_field_of_view(samples, grid.kept_x)
             shares = (1 / repeats[self.places.cells(part)]).astype(np.float32)
             for share, ky, kz, readout in zip(
@@ -70,12 +80,16 @@ class Assembly:
         return np.where(mask, kspace, 0), mask
 
     def readouts(
-        self, lines: h5py.Dataset, chosen: Indices, energies: LineEnergies | None = None
+        self, lines: LineReader, chosen: Indices, energies: LineEnergies | None = None
     ) -> Iterator[tuple[Indices, Array]]:
         """Yield (indices, samples on the encoded grid): zeros where an echo is cut short."""
-        for part, samples in read_samples(lines, self.places.table, chosen, self.places.path):
+        for part, samples in lines(chosen):
             if energies is not None:
                 energies.add(part, samples)
+            if self.places.ramp is not None:
+                readouts = self._regridded(part, samples, self.places.ramp)
+                yield part, readouts.conj() if self.conjugate else readouts
+                continue
             readouts = np.zeros((len(part), self.coils, self.split.grid.nx), np.complex64)
             first, last = self.places.spans(part)
             starts = self.places.starts(part)
@@ -83,7 +97,22 @@ class Assembly:
                 row[:, begin : end + 1] = line[:, begin - start : end + 1 - start]
             yield part, readouts.conj() if self.conjugate else readouts
 
-    def repeats(self, lines: h5py.Dataset, chosen: Indices, span: slice) -> list[Array]:
+    def _regridded(self, part: Indices, samples: Array, ramp: Ramp) -> Array:
+        """Return lines that were sampled on ramps on the encoded grid."""
+        grid = self.split.grid
+        reverse = is_reversed(self.places.table[part])
+        readouts = np.empty((*samples.shape[:2], grid.nx), np.complex64)
+        for direction in np.unique(reverse):
+            matrix = ramp.regridding(samples.shape[2], grid.nx, grid.kept_x, bool(direction))
+            readouts[reverse == direction] = samples[reverse == direction] @ matrix.T
+        return readouts
+
+    def ghost(self, lines: LineReader, navigators: Indices) -> Array | None:
+        """Return the phase between reversed and forward lines that these navigators show; see `ghost_phase`."""
+        parts = self.readouts(lines, navigators)
+        return ghost_phase((is_reversed(self.places.table[part]), readouts) for part, readouts in parts)
+
+    def repeats(self, lines: LineReader, chosen: Indices, span: slice) -> list[Array]:
         """Return the samples within `span` of these lines, by their place: complex (repeat, coil, sample) each."""
         by_place: dict[int, list[Array]] = {}
         for part, samples in self.readouts(lines, chosen):
@@ -91,9 +120,9 @@ class Assembly:
                 by_place.setdefault(cell, []).append(readout[:, span])
         return [np.stack(repeats) for repeats in by_place.values()]
 
-    def noise(self, lines: h5py.Dataset, chosen: Indices) -> Array:
+    def noise(self, lines: LineReader, chosen: Indices) -> Array:
         """Return the samples of noise lines, complex64 (coil, sample)."""
-        parts = read_samples(lines, self.places.table, chosen, self.places.path)
+        parts = lines(chosen)
         noise = np.concatenate([samples.swapaxes(0, 1).reshape(self.coils, -1) for _, samples in parts], axis=1)
         return noise.conj() if self.conjugate else noise
 

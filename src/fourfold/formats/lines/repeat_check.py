@@ -1,20 +1,19 @@
-"""Compares lines of an MRD file that were acquired more than once, before they are averaged."""
+"""Compares lines of a raw file that were acquired more than once, before they are averaged."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
 
-import h5py
 import numpy as np
 import numpy.typing as npt
 
 from fourfold.errors import InputError
-from fourfold.formats.mrd.assembly import Assembly
-from fourfold.formats.mrd.line_places import LinePlaces
-from fourfold.formats.mrd.lines import Indices
-from fourfold.formats.mrd.repeats import LARGEST_DIFFERENCE, NOTED_DIFFERENCE, Repeats, difference
-from fourfold.formats.mrd.vectors import known_or_nan, unit_vector
+from fourfold.formats.lines.assembly import Assembly
+from fourfold.formats.lines.places import LinePlaces
+from fourfold.formats.lines.repeats import LARGEST_DIFFERENCE, NOTED_DIFFERENCE, Repeats, difference
+from fourfold.formats.lines.table import Indices, LineReader
+from fourfold.formats.lines.vectors import known_or_nan, unit_vector
 
 __all__ = ["check_repeats"]
 
@@ -81,7 +80,7 @@ class _RepeatedLines:
 
 
 def check_repeats(
-    lines: h5py.Dataset, group: Indices, assembly: Assembly, choice: Repeats | None, frame: int
+    lines: LineReader, group: Indices, assembly: Assembly, choice: Repeats | None, frame: int
 ) -> tuple[str, ...]:
     """Return a note where repeated lines of a group differ beyond noise; refuse those that differ far beyond.
 
@@ -90,7 +89,7 @@ def check_repeats(
     Parameters
     ----------
     lines
-        The file's dataset.
+        Reads them.
     group
         Indices of the group's lines.
     assembly

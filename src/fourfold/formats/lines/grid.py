@@ -1,4 +1,4 @@
-"""The encoded k-space grid of an MRD file, and how a volume on it is split into frames."""
+"""The encoded k-space grid of a raw file, and how a volume on it is split into frames."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from fourfold.formats.mrd.header import Encoding, Limits, voxel_size
-from fourfold.formats.mrd.lines import LINES_AT_ONCE
+from fourfold.formats.lines.encoding import Encoding, Limits, voxel_size
+from fourfold.formats.lines.table import LINES_AT_ONCE
 from fourfold.memory import array_bytes, require_memory
 from fourfold.scan import centre_slice
 
@@ -74,7 +74,7 @@ class Grid:
             require_memory(
                 array_bytes(shape, np.dtype(np.complex64).itemsize),
                 f"The encoded matrix {self.nx}×{self.ny}×{self.nz} of '{path}', with {coils} coils,",
-                "convert the scanner's file again, or take a computer with more memory",
+                "export the scan again, or take a computer with more memory",
             )
 
 

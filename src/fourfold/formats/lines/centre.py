@@ -1,4 +1,4 @@
-"""Where the centre of k-space lies in an MRD file: what its header states, and what the energy of its samples shows."""
+"""Where the centre of k-space lies in a raw file: what its header states, and what the energy of its samples shows."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from fourfold.errors import InputError
 from fourfold.formats.content import UNCHECKED, find_peak, misplaced, tolerance
-from fourfold.formats.mrd.lines import Indices, Table, is_reversed, valid_range
+from fourfold.formats.lines.table import Indices, Table, is_reversed, valid_range
 
 __all__ = ["Centre", "LineEnergies"]
 
@@ -24,7 +24,7 @@ FIELDS = {
 }
 AXES = {"line": "the lines", "partition": "the partitions", "forward": "the readout", "reverse": "the readout"}
 ADVICE = (
-    "convert the scanner's file again, take the centre from the data with --centre data (in Python centre='data'), or "
+    "export the scan again, take the centre from the data with --centre data (in Python centre='data'), or "
     "give it, such as --centre"
 )
 

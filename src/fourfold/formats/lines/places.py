@@ -1,4 +1,4 @@
-"""The place of each line of an MRD file on the encoded grid."""
+"""The place of each line of a raw file on the encoded grid."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from fourfold.errors import InputError
-from fourfold.formats.mrd.centre import Centre
-from fourfold.formats.mrd.grid import Grid
-from fourfold.formats.mrd.lines import STEPS, Indices, Table, is_reversed, valid_range
+from fourfold.formats.lines.centre import Centre
+from fourfold.formats.lines.grid import Grid
+from fourfold.formats.lines.ramp import Ramp
+from fourfold.formats.lines.table import STEPS, Indices, Table, is_reversed, valid_range
 
 __all__ = ["LinePlaces"]
 
@@ -39,13 +40,17 @@ class LinePlaces:
     """int, (line,): index of each line along the grid's lines."""
     kz: Array
     """int, (line,): index of each line along the grid's partitions."""
+    ramp: Ramp | None = None
+    """The readout gradient where samples were taken on its ramps too; such lines cover the whole readout."""
 
     @classmethod
-    def of(cls, path: Path, table: Table, grid: Grid, centre: Centre, has_partitions: bool) -> LinePlaces:
+    def of(
+        cls, path: Path, table: Table, grid: Grid, centre: Centre, has_partitions: bool, ramp: Ramp | None = None
+    ) -> LinePlaces:
         """Return the places that follow from the encoding steps; all lines lie in one partition if there are none."""
         step_1, step_2 = (table["idx"][name].astype(int) for name in STEPS)
         kz = step_2 - centre.partition + grid.nz // 2 if has_partitions else np.zeros_like(step_2)
-        return cls(path, table, grid, centre, step_1 - centre.line + grid.ny // 2, kz)
+        return cls(path, table, grid, centre, step_1 - centre.line + grid.ny // 2, kz, ramp)
 
     def cells(self, lines: Indices) -> Array:
         """Return a number for the place of each of these lines; lines of one place have the same."""
@@ -60,6 +65,8 @@ class LinePlaces:
 
     def spans(self, lines: Indices) -> tuple[Array, Array]:
         """Return the places on the encoded grid of each line's first and last valid sample."""
+        if self.ramp is not None:
+            return np.zeros(len(lines), int), np.full(len(lines), self.grid.nx - 1)
         first, end = valid_range(self.table[lines])
         starts = self.starts(lines)
         return starts + first, starts + end - 1
@@ -82,7 +89,7 @@ class LinePlaces:
         self._check_covered(lines, last.max() - first.min() + 1)
         coils = np.unique(self.table["active_channels"][lines])
         if 0 in coils or self.table["number_of_samples"][lines].min() == 0:
-            raise InputError(f"'{self.path}' has lines without coils or samples: convert the scanner's file again.")
+            raise InputError(f"'{self.path}' has lines without coils or samples: export the scan again.")
         if len(coils) > 1:
             raise InputError(f"'{self.path}' has lines of {', '.join(map(str, coils))} coils; all must have the same.")
 
@@ -93,7 +100,7 @@ class LinePlaces:
                 steps = self.table["idx"][name][lines]
                 raise InputError(
                     f"'{self.path}' has {name} from {steps.min()} to {steps.max()}, not fitting the {size} steps "
-                    "of its encoded matrix around the header's centre: convert the scanner's file again, or take the "
+                    "of its encoded matrix around the header's centre: export the scan again, or take the "
                     "centre from the data with --centre data (in Python centre='data')."
                 )
 
@@ -104,8 +111,8 @@ class LinePlaces:
             line = self.table[lines[np.argmax((first < 0) | (last >= self.grid.nx))]]
             raise InputError(
                 f"'{self.path}' has lines of {line['number_of_samples']} samples with the centre at "
-                f"{line['center_sample']}, which do not fit its encoded matrix of {self.grid.nx}: convert the "
-                "scanner's file again."
+                f"{line['center_sample']}, which do not fit its encoded matrix of {self.grid.nx}: export the "
+                "scan again."
             )
         return first, last
 
@@ -117,6 +124,6 @@ class LinePlaces:
             if covered * LARGEST_GAP < size:
                 raise InputError(
                     f"The lines of '{self.path}' cover {covered} {name} of the {size} of the encoded matrix, less than "
-                    "a sixteenth of it: lines are missing or the header is of another scan; convert the scanner's "
-                    "file again."
+                    "a sixteenth of it: lines are missing or the header is of another scan; export the scan "
+                    "again."
                 )

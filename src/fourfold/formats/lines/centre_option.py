@@ -1,4 +1,4 @@
-"""The option by which a user says where the centre of k-space lies in an MRD file whose header is wrong."""
+"""The option by which a user says where the centre of k-space lies in a raw file whose header is wrong."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from fourfold.errors import InputError
-from fourfold.formats.mrd.centre import Centre, LineEnergies
-from fourfold.formats.mrd.lines import Table, is_reversed
+from fourfold.formats.lines.centre import Centre, LineEnergies
+from fourfold.formats.lines.table import Table, is_reversed
 
 __all__ = ["FROM_DATA", "choose_centre", "parse_centre"]
 
