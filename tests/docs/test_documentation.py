@@ -13,6 +13,7 @@ import pytest
 import torch
 import yaml
 from tests.helpers.group_images import SIZE, write_image_groups, write_images
+from tests.helpers.reader_studies import write_images as write_reader_images
 from tests.helpers.trained_weights import write_small
 
 from fourfold.cli.flags import module_of
@@ -95,6 +96,8 @@ def named_files(tmp_path_factory):
     write_image_groups(folder)
     (folder / "t1").mkdir()
     write_images(folder / "t1" / "t1.npz", "t1-", seed=0)
+    write_reader_images(folder / "images")
+    (folder / "readings.csv").write_text("patient,tv,varnet,diffusion\np1,3,4,5\np2,2,4,4\np3,3,3,5\np4,1,2,4\n")
     (folder / "transfer.yaml").write_text(yaml.safe_dump(TINY_STUDY))
     return folder
 

@@ -87,7 +87,7 @@ def test_the_direction_is_that_of_the_criterion():
     assert max(analyse_criterion(ratings, better).analysis.mean_ranks.items(), key=lambda item: item[1])[0] == "a"
 
 
-def test_agreement_of_readers_and_of_each_with_herself():
+def test_agreement_of_readers_and_within_a_reader():
     clear, unclear = (
         simulated(np.array([4, 3, 2, 1, 0]) * scale, np.random.default_rng(1), 3, 20, 6) for scale in (9, 0)
     )

@@ -1,4 +1,4 @@
-"""The server of a reader study: blinded, each reader for herself, nothing lost, nothing executed."""
+"""The server of a reader study: blinded, each reader alone, nothing lost, nothing executed."""
 
 import json
 import re

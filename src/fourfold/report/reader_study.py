@@ -132,7 +132,7 @@ def _agreement_tables(result: CriterionResult) -> list[Table]:
             for reader, each in result.self_agreement.items()
         ]
         titles = (("images", ".0f"), ("κ", ".2f"), ("equal", ".0%"), ("ICC", ""))
-        caption = f"{name}: agreement of each reader with herself, on cases that were shown twice."
+        caption = f"{name}: intra-reader agreement, on cases that were shown twice."
         tables.append(Table(caption, "Reader", [Column(*each) for each in titles], rows))
     return tables
 
