@@ -52,7 +52,8 @@ MAY_IMPORT = {
     "datasets": IMAGING | {"files", "formats", "simulation"},
     "training": TRAINING,
     "studies": TRAINING | {"result_cache"},
-    "report": TRAINING | {"studies"},
+    "intervals": TRAINING | {"result_cache", "studies"},
+    "report": TRAINING | {"studies", "intervals"},
 }
 UNRESTRICTED = {"__init__", "cli"}
 

@@ -35,6 +35,7 @@ _COMMANDS = {
     "study": f"Do a published study on data of your own: {', '.join(('convdecoder', *_STUDIES))}.",
     "train": "Train a network as a settings file says, and write its weights.",
     "finetune": "Train on from weights.",
+    "calibrate": "Learn intervals of stated coverage for a method from fully sampled scans.",
     "gfactor": "Map how much a method amplifies the noise.",
     "mask": "Make a sampling pattern and write it to a file.",
     "weights": "List the weights of trained networks, or verify them.",

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     # They load torch, which the help does not need.
     from fourfold.cli.reconstruction.resumable_run import ResumableRun
     from fourfold.cli.reconstruction.volume_run import VolumeRun
+    from fourfold.intervals.calibration import Calibration
     from fourfold.methods.method import Method, Progress
 
 __all__ = ["recon", "settings_type"]
@@ -54,6 +55,7 @@ def recon(
     output: Annotated[Path | None, Parameter(alias="-o", group=OUTPUT, help=OUTPUT_HELP)] = None,
     report: Annotated[Path | None, Parameter(group=OUTPUT)] = None,
     members_file: Annotated[Path | None, Parameter(group=OUTPUT)] = None,
+    intervals: Annotated[str | None, Parameter(group=OUTPUT)] = None,
     json: Annotated[Flag, Parameter(group=OUTPUT)] = False,
     force: Annotated[Flag, Parameter(group=OUTPUT)] = False,
     resume: Annotated[bool, Parameter(group=OUTPUT)] = True,
@@ -92,6 +94,9 @@ def recon(
         HTML page to write about the middle frame, or about the series that a method for series makes.
     members_file
         Image to write of all members of an ensemble, such as those of diffusion; members are NIfTI's fourth dimension.
+    intervals
+        Add the interval of each pixel by what `fourfold calibrate` has learned: a shipped name, such as
+        heads-diffusion, or a file. The ends are written into npz and h5, and shown in the report.
     json
         Print how the image was made on stdout as JSON, and nothing else there.
     force
@@ -111,6 +116,7 @@ def recon(
     solver, notes = _method_and_notes(first, method, method_settings, prepare)
     if members_file is not None:
         _check_members(solver)
+    calibration = None if intervals is None else _calibration(intervals, solver)
     workers = _workers(computer, solver, first, len(chosen))
     output = output or Path(f"{file.name.split('.')[0]}_{solver.name}.nii.gz")
     resumable = _resumable_run(output, run_inputs(volume, solver, prepare, format_options, chosen), solver)
@@ -123,7 +129,7 @@ def recon(
     if resumable is not None and not resume:
         resumable.remove()
 
-    run = VolumeRun(volume, chosen, solver, prepare, computer.device, notes, resumable, workers)
+    run = VolumeRun(volume, chosen, solver, prepare, computer.device, notes, resumable, workers, calibration)
     with ExitStack() as stack:
         stack.enter_context(run.kept_frames_announced())
         image = stack.enter_context(writer(output, replace=replace_image))
@@ -153,6 +159,16 @@ def _check_members(solver: Method) -> None:
             f"The method '{solver.name}' makes one image, with these settings, and no members; leave out "
             "--members-file, or take a method such as 'diffusion' with several."
         )
+
+
+def _calibration(name: str, solver: Method) -> Calibration:
+    """Return what intervals are made by; raises InputError where it is of another method or needs members."""
+    from fourfold.intervals.apply import check_settings
+    from fourfold.intervals.calibration import find_calibration
+
+    known = find_calibration(name)
+    check_settings(known, solver.name, solver.model_dump(mode="json"))
+    return known
 
 
 def _check_names(output: Path | None, members: Path | None, report: Path | None, inputs: Sequence[Path | None]) -> None:

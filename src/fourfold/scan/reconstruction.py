@@ -114,6 +114,9 @@ class Reconstruction:
         complex64, (frame, y, x): what the image was before the measured samples were put back, where they were.
     labels
         What each frame is: its slice, phase, contrast and so on, so far as that is known.
+    interval
+        float32, (2, frame, y, x): the lower and the upper end of an interval for the magnitude of the true image, or
+        None; see `fourfold.intervals.apply`. The record says how often it holds.
     """
 
     image: Tensor
@@ -123,6 +126,7 @@ class Reconstruction:
     members: Tensor | None = None
     before_data_consistency: Tensor | None = None
     labels: FrameLabels = field(default_factory=FrameLabels)
+    interval: Tensor | None = None
 
     def __post_init__(self) -> None:
         check_tensor("The image", self.image)
@@ -159,6 +163,7 @@ class Reconstruction:
             std=None,
             members=None,
             before_data_consistency=None,
+            interval=None,
             geometry=dataclasses.replace(
                 self.geometry, placements=tuple(placements[frame] for frame in frames) if placements else ()
             ),
