@@ -1,4 +1,4 @@
-"""Coverage of shipped intervals on raw scans: measured, for scans that they were not learned from.
+"""Coverage of shipped intervals on raw scans, which they were not learned from: measured, and nothing promised.
 
 ``python -m benchmarks.intervals FOLDER`` prints a row for each case and keeps the reconstructions in the folder.
 """
@@ -9,9 +9,17 @@ import sys
 from pathlib import Path
 
 from benchmarks.cases import CASES, Case
+from fourfold.intervals.apply import check_settings
+from fourfold.intervals.calibration import find_calibration
+from fourfold.intervals.evaluation import Learned, evaluate
+from fourfold.intervals.observations import Observation, observe
 from fourfold.methods.generative.diffusion import Diffusion
 from fourfold.result_cache import CacheKey, ResultCache, fingerprint
 from fourfold.scan import Reconstruction
+from fourfold.studies.reference import Reference, reference_image
+from fourfold.studies.std_check import NORMAL_90
+
+NAME = "heads-diffusion"
 
 
 def reconstruction(case: Case, cache: ResultCache) -> Reconstruction:
@@ -24,10 +32,31 @@ def reconstruction(case: Case, cache: ResultCache) -> Reconstruction:
 
 
 def main(folder: Path) -> None:
-    """Measure all cases."""
-    cache = ResultCache(folder)
-    for case in CASES:
-        print(case.name, reconstruction(case, cache).record.seconds, flush=True)
+    """Measure all cases against both references."""
+    cache, calibration = ResultCache(folder), find_calibration(NAME)
+    check_settings(calibration, "diffusion", Diffusion().model_dump(mode="json"))
+    learned = Learned(calibration.factor, {name: bound.shift for name, bound in calibration.bounds.items()})
+    plain = Learned(NORMAL_90, {})
+    kinds: tuple[Reference, ...] = ("rss", "matched")
+    for kind in kinds:
+        groups = {case.name: [observation(case, cache, kind)] for case in CASES}
+        found, uncalibrated = (evaluate(groups, dict.fromkeys(groups, each)) for each in (learned, plain))
+        print(f"reference {kind}: coverage with the intervals, with 1.645 std; score, bound")
+        for name, (each,) in groups.items():
+            scores = ", ".join(
+                f"{metric} {each.quality[metric]:.3f}, at least {each.predicted[metric] - shift:.3f}"
+                for metric, shift in learned.shifts.items()
+            )
+            print(f"{name:24} {found.by_subject[name]:.3f}  {uncalibrated.by_subject[name]:.3f}  {scores}")
+        quarters = ", ".join(f"{each:.3f}" for each in found.by_width)
+        print(f"mean {found.coverage:.3f}, by width {quarters}, width {found.width:.4f}, Spearman {found.spearman:.3f}")
+        print(f"bounds held: {found.bounds_held}\n")
+
+
+def observation(case: Case, cache: ResultCache, kind: Reference) -> Observation:
+    """Return a case's image beside its reference."""
+    full = case.full()
+    return observe(case.name, case.name, reconstruction(case, cache), reference_image(full, kind), full.coils)
 
 
 if __name__ == "__main__":

@@ -71,8 +71,7 @@ def calibrate(
 
         fourfold calibrate heads/*.h5 --subjects '(sub-[0-9]+)' --method diffusion -o heads.json
 
-        fourfold calibrate heads.npz --subjects '^[^:]+' --method diffusion --pattern random,regular --coverage 0.8 -o
-        heads.json
+        fourfold calibrate heads.npz --subjects '^[^:]+' --method diffusion --coverage 0.8 -o heads.json
 
     Parameters
     ----------

@@ -58,7 +58,7 @@ def fewest_for_confidence(confidence: float) -> int:
 def risk_for_risk_control(count: int, level: float) -> float:
     """Return the largest mean loss of `count` subjects that controls the expected loss of a further one at `level`.
 
-    Conformal risk control (Angelopoulos et al. 2022, arXiv:2208.02814, Eq. 4) takes the parameter at which the mean
+    Conformal risk control (Angelopoulos et al. 2022, arXiv:2208.02814) takes the parameter at which the mean
     loss R of n subjects fulfils (n R + 1) / (n + 1) ≤ level. Losses lie between 0 and 1 and fall with the parameter.
 
     Raises
@@ -84,8 +84,8 @@ def hoeffding_bentkus(mean_loss: float, count: int, level: float) -> float:
     """Return a p-value of the hypothesis that the expected loss exceeds `level`.
 
     The smaller one of Hoeffding's bound exp(−n h(R, level)) and Bentkus' bound e P(Bin(n, level) ≤ ⌈n R⌉), with the
-    relative entropy h of two Bernoulli distributions (Bates et al. 2021, J. ACM 68:43, arXiv:2101.02703, Section 3.1;
-    Angelopoulos et al. 2021, arXiv:2110.01052, Proposition 1).
+    relative entropy h of two Bernoulli distributions (Bates et al. 2021, J. ACM 68:43, arXiv:2101.02703; as
+    a p-value Angelopoulos et al. 2021, arXiv:2110.01052).
 
     Parameters
     ----------

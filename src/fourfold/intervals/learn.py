@@ -103,8 +103,8 @@ def learn_bounds(groups: BySubject, confidence: float) -> dict[str, float]:
     """Return by how much the quality that members predict must be lowered to be a lower bound, by the metric's name.
 
     The predicted quality minus this shift is not above the true one, for all slices of a further subject, of which
-    there are as many as here, with a probability of at least `confidence` (Wen, Ahmad and Schniter 2024,
-    arXiv:2405.09528, with subjects in place of images). A subject's score is the largest excess among its slices.
+    there are as many as here, with a probability of at least `confidence` (Wen, Ahmad and Schniter 2025,
+    arXiv:2505.09528, with subjects in place of images). A subject's score is the largest excess among its slices.
 
     Returns
     -------

@@ -20,8 +20,8 @@ def predicted_qualities(made: Reconstruction, frame: int) -> dict[str, float]:
     """Return the mean score of the mean of all other members against each member, by the metric's name.
 
     If members are samples of the posterior, the truth is one more sample. The score of the mean against a member that
-    it does not hold is then distributed as its score against the truth (Wen, Ahmad and Schniter 2024,
-    arXiv:2405.09528).
+    it does not hold is then distributed as its score against the truth (Wen, Ahmad and Schniter 2025,
+    arXiv:2505.09528).
 
     Parameters
     ----------
