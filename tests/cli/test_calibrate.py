@@ -42,6 +42,7 @@ def test_the_file_says_what_was_learned_from_what(learned, images):
     assert content["scans"]["subjects"] == [f"sub-{number:02}" for number in range(5)]
     assert content["scans"]["slices"] == 5
     assert content["scans"]["simulated"]
+    assert content["scans"]["patterns"] == ["random"]
     assert content["scans"]["files"][0]["name"] == images.name
     assert set(content["results"]["by_subject"]) == set(content["scans"]["subjects"])
     assert 0.5 < content["results"]["coverage"] <= 1
@@ -68,6 +69,7 @@ def test_the_same_command_goes_on_from_finished_reconstructions(learned, capsys)
     ("options", "sentence"),
     [
         (["--coverage", "0.9"], "at least 9 subjects and there are 5"),
+        (["--procedure", "subjects", "--confidence", "0.5", "--coverage", "90"], "The coverage is 90"),
         (["--procedure", "rcps"], "need at least 22 subjects"),
         (["--learn-on", "sub-00,sub-01", "--test-on", "sub-01"], "both learned from and tested on"),
         (["--test-on", "sub-9"], "no subject 'sub-9'"),
@@ -114,7 +116,9 @@ def test_recon_writes_the_interval_and_the_page_shows_it(learned, tmp_path, caps
         record = json.loads(file["record"].item())
     assert record["details"]["intervals"]["name"] == "heads"
     assert "psnr" in record["details"]["at_least"]
-    assert "lie in the interval" in capsys.readouterr().err
+    printed = capsys.readouterr().err
+    assert "lie in the interval" in printed
+    assert f"at least {record['details']['at_least']['psnr']:.2f} in this frame" in printed
     text = page.read_text()
     assert "Lower end" in text
     assert "Width" in text

@@ -8,7 +8,7 @@ import torch
 import fourfold as ff
 from fourfold.errors import InputError
 from fourfold.formats.writing import join
-from fourfold.intervals.apply import with_interval
+from fourfold.intervals.apply import bounds_in_words, with_interval
 from fourfold.intervals.calibration import Bound, Calibration, find_calibration, read_calibration
 from fourfold.scan import FrameRecord, Record
 
@@ -95,6 +95,8 @@ def test_each_frame_has_its_own_bound():
     made = with_interval(reconstruction(frames=2), calibration())
     bounds = [frame.details["at_least"]["psnr"] for frame in made.record.by_frame]
     assert len(set(bounds)) == 2
+    (words,) = bounds_in_words(made.record)
+    assert f"at least {min(bounds):.2f} to {max(bounds):.2f} in its 2 frames" in words
     assert made.interval.shape == (2, 2, 16, 16)
 
 

@@ -147,6 +147,8 @@ def recon(
         write_report([frame], report, title, scan=run.scan_of(shown), replace=replace_report)
     for note in made.record.notes[len(notes) :]:
         print_note(note)
+    if calibration is not None:
+        _print_bounds(made)
     if resumable is not None:
         _close(resumable, made, [*image.written, *(members.written if members else ()), report])
     _print_result(made, output, image.written, chosen, json)
@@ -169,6 +171,14 @@ def _calibration(name: str, solver: Method) -> Calibration:
     known = find_calibration(name)
     check_settings(known, solver.name, solver.model_dump(mode="json"))
     return known
+
+
+def _print_bounds(made: Reconstruction) -> None:
+    """Print the lower bounds of the quality of the frames."""
+    from fourfold.intervals.apply import bounds_in_words
+
+    for sentence in bounds_in_words(made.record):
+        print_note(sentence)
 
 
 def _check_names(output: Path | None, members: Path | None, report: Path | None, inputs: Sequence[Path | None]) -> None:

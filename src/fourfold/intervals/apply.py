@@ -13,9 +13,10 @@ from fourfold.intervals.calibration import Calibration, find_calibration
 from fourfold.intervals.identity import deciding_settings, weights_of
 from fourfold.intervals.predicted_quality import predicted_qualities
 from fourfold.intervals.widths import relative_widths
+from fourfold.metrics import find_metric
 from fourfold.scan import Reconstruction, Record
 
-__all__ = ["check_settings", "with_interval"]
+__all__ = ["bounds_in_words", "check_settings", "with_interval"]
 
 
 def with_interval(made: Reconstruction, calibration: Calibration | str) -> Reconstruction:
@@ -89,6 +90,7 @@ def _record(made: Reconstruction, calibration: Calibration) -> Record:
             "name": calibration.name,
             "coverage": calibration.coverage,
             "confidence": calibration.confidence,
+            "bound_confidence": {name: bound.confidence for name, bound in calibration.bounds.items()},
             "factor": calibration.factor,
             "subjects": len(calibration.scans.subjects),
         }
@@ -112,6 +114,19 @@ def _bounds(made: Reconstruction, frame: int, calibration: Calibration) -> dict[
     return {name: predicted[name] - bound.shift for name, bound in calibration.bounds.items() if name in predicted}
 
 
+def bounds_in_words(record: Record) -> list[str]:
+    """Return a sentence for each lower bound of quality that a record holds: its value, or its range over frames."""
+    details = [frame.details for frame in record.by_frame] or [record.details]
+    known = [each["at_least"] for each in details if "at_least" in each]
+    sentences = []
+    for name in dict.fromkeys(name for each in known for name in each):
+        values, metric = [each[name] for each in known if name in each], find_metric(name)
+        low, high = (f"{value:.{metric.decimals}f}" for value in (min(values), max(values)))
+        words = f"{low} in this frame" if len(values) == 1 else f"{low} to {high} in its {len(values)} frames"
+        sentences.append(f"{metric.title}: at least {words}, with the confidence of the intervals' file.")
+    return sentences
+
+
 def _warnings(record: Record, calibration: Calibration) -> Iterator[str]:
     """Yield what of this scan is not as in those that the calibration was learned from."""
     scans, sampling = calibration.scans, record.sampling
@@ -122,7 +137,8 @@ def _warnings(record: Record, calibration: Calibration) -> Iterator[str]:
         learned = f"{low:.3g}×" if low == high else f"{low:.3g}× to {high:.3g}×"
         differing.append(f"the acceleration is {acceleration:.3g}× and was {learned}")
     if kind not in scans.patterns:
-        differing.append(f"the sampling is {kind} and was {' or '.join(scans.patterns)}")
+        own = "as acquired" if kind == "acquired" else kind
+        differing.append(f"the sampling is {own} and was {' or '.join(scans.patterns)}")
     if scans.simulated and not record.source.get("simulated", False):
         differing.append("this scan was measured and those were simulated")
     if differing:

@@ -12,7 +12,7 @@ from fourfold.intervals.calibration import Bound, Calibration, DataFile, Results
 from fourfold.intervals.conformal import finite_sample_quantile, risk_for_rcps, risk_for_risk_control
 from fourfold.intervals.evaluation import Learned, LeftOut, evaluate, evaluate_in_turn
 from fourfold.intervals.identity import deciding_settings, weights_of
-from fourfold.intervals.learn import BySubject, Procedure, by_subject, learn_bounds, learn_factor
+from fourfold.intervals.learn import BySubject, Procedure, by_subject, check_coverage, learn_bounds, learn_factor
 from fourfold.intervals.observations import Observation
 from fourfold.intervals.scans import REFERENCE, LearningScans
 
@@ -36,7 +36,8 @@ class Promise:
     needs 19 subjects."""
 
     def check(self, subjects: int) -> None:
-        """Raise InputError where so many subjects do not suffice."""
+        """Raise InputError where so many subjects do not suffice, or the coverage is none."""
+        check_coverage(self.coverage)
         missed = 1 - self.coverage
         if self.procedure == "risk-control":
             risk_for_risk_control(subjects, missed)
@@ -139,7 +140,7 @@ def learn_calibration(
             files=tuple(DataFile(**asdict(file)) for file in scans.files),
             simulated=scans.simulated,
             reference=REFERENCE,
-            patterns=tuple(sorted({record["sampling"]["kind"] for record in records})),
+            patterns=scans.patterns,
             acceleration=(round(min(accelerations), 3), round(max(accelerations), 3)),
             coils=(min(coils), max(coils)),
             undersampling=dict(undersampling),

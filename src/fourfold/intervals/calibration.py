@@ -127,7 +127,7 @@ class Calibration(_Part):
     def statement(self) -> str:
         """What is stated of a further subject, in one sentence."""
         share = f"{100 * self.coverage:g} % of the object's pixels"
-        like = f"Of a further subject like the {len(self.scans.subjects)} it was learned from"
+        like = f"Of a further subject like the {len(self.scans.subjects)} that were learned from"
         if self.procedure == "risk-control":
             return f"{like}, at least {share} lie in the interval in the mean."
         if self.procedure == "rcps":

@@ -18,7 +18,7 @@ from fourfold.intervals.conformal import (
 from fourfold.intervals.observations import Observation
 from fourfold.intervals.widths import relative_widths
 
-__all__ = ["BySubject", "Procedure", "by_subject", "learn_bounds", "learn_factor", "needed_factors"]
+__all__ = ["BySubject", "Procedure", "by_subject", "check_coverage", "learn_bounds", "learn_factor", "needed_factors"]
 
 Procedure: TypeAlias = Literal["subjects", "risk-control", "rcps"]
 """What is stated of a further subject: its coverage with a confidence; its mean coverage; that with a confidence."""
@@ -71,8 +71,7 @@ def learn_factor(groups: BySubject, coverage: float, procedure: Procedure, confi
     InputError
         For too few subjects, or a standard deviation that is zero where the image is wrong at too many pixels.
     """
-    if not 0 < coverage < 1:
-        raise InputError(f"The coverage is {coverage:g}; give a number between 0 and 1.")
+    check_coverage(coverage)
     missed = 1 - coverage
     if procedure == "subjects":
         factor = finite_sample_quantile([_factor([each], missed) for each in groups.values()], confidence)
@@ -86,6 +85,12 @@ def learn_factor(groups: BySubject, coverage: float, procedure: Procedure, confi
             "choose a method whose standard deviation covers the object, or a lower coverage."
         )
     return factor
+
+
+def check_coverage(coverage: float) -> None:
+    """Raise InputError unless a coverage is a part between 0 and 1."""
+    if not 0 < coverage < 1:
+        raise InputError(f"The coverage is {coverage:g}; give a number between 0 and 1.")
 
 
 def _factor(groups: Sequence[Sequence[Observation]], missed: float) -> float:

@@ -98,10 +98,20 @@ class LearningScans(ExampleSet):
         The files.
     raw
         Whether they hold k-space rather than images.
+    patterns
+        Names of the sampling patterns.
     """
 
-    def __init__(self, examples: Examples, chosen: Sequence[int], files: Sequence[DataFile], raw: bool) -> None:
+    def __init__(
+        self,
+        examples: Examples,
+        chosen: Sequence[int],
+        files: Sequence[DataFile],
+        raw: bool,
+        patterns: Sequence[str],
+    ) -> None:
         super().__init__("intervals", examples, ())
+        self.patterns = tuple(sorted(patterns))
         self.chosen, self.files = tuple(chosen), tuple(files)
         self.simulated = not raw
 
@@ -155,7 +165,8 @@ def learning_scans(
         for path in files
     ]
     examples = test_set(undersampling.settings(sources, options or SamplingOptions()), undersampling.seed)
-    return LearningScans(examples, _chosen(examples, undersampling.slices, only), hashes, raw)
+    chosen = _chosen(examples, undersampling.slices, only)
+    return LearningScans(examples, chosen, hashes, raw, undersampling.pattern)
 
 
 def _known(kind: str) -> str:

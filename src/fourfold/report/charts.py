@@ -188,9 +188,9 @@ def std_chart(std: Sequence[float], error: Sequence[float]) -> Figure:
     return figure
 
 
-def coverage_chart(coverage: Mapping[str, float], wanted: float) -> Figure:
+def coverage_chart(title: str, coverage: Mapping[str, float], wanted: float) -> Figure:
     """Return the chart of the coverage of several groups, by their names, beside the coverage that is wanted."""
-    figure, axes = _new("Coverage", "")
+    figure, axes = _new(title, "")
     places = range(len(coverage))
     axes.axhline(wanted, color=MARK, lw=1, ls="--", label="wanted")
     axes.plot(places, list(coverage.values()), "o", color=ACCENT, ms=4.5, label="found")

@@ -126,7 +126,7 @@ def _coverage_charts(made: Calibration) -> list[dict[str, str]]:
         "Coverage by the width of the interval": dict(zip(_QUARTERS, made.results.by_width, strict=True)),
     }
     return [
-        {"image": data_url(chart_png(coverage_chart(each, made.coverage))), "words": words}
+        {"image": data_url(chart_png(coverage_chart(words, each, made.coverage))), "words": words}
         for words, each in groups.items()
     ]
 
