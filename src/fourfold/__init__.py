@@ -62,6 +62,10 @@ if TYPE_CHECKING:
     from fourfold.report import write_report as write_report
     from fourfold.sampling import undersample as undersample
     from fourfold.scan import FrameLabels as FrameLabels
+    from fourfold.scan import Geometry as Geometry
+    from fourfold.scan import Identity as Identity
+    from fourfold.scan import Placement as Placement
+    from fourfold.scan import Protocol as Protocol
     from fourfold.scan import Reconstruction as Reconstruction
     from fourfold.scan import Sampling as Sampling
     from fourfold.scan import Scan as Scan
@@ -76,7 +80,11 @@ __version__ = version("fourfold")
 # The functions and values that are public, and their modules.
 _OTHERS = {
     "FrameLabels": "scan",
+    "Geometry": "scan",
+    "Identity": "scan",
     "InputError": "errors",
+    "Placement": "scan",
+    "Protocol": "scan",
     "Reconstruction": "scan",
     "Sampling": "scan",
     "Scan": "scan",

@@ -13,12 +13,13 @@ from fourfold.cli.computer import FrameComputer, FrameComputerOptions
 from fourfold.cli.console import print_json, print_line, print_note, progress_bar
 from fourfold.cli.files import FormatOptions, check_output, frames_in_words, image_suffixes_in_words, select_frames
 from fourfold.cli.flags import DATA, OUTPUT, Flag, MethodName, SettingsFile
+from fourfold.cli.reconstruction.image_options import ImageOptions
 from fourfold.cli.reconstruction.outputs import Replacement, image_files, run_inputs
 from fourfold.cli.reconstruction.preparation import Preparation
 from fourfold.errors import InputError
 from fourfold.formats import open_scan, writer
 from fourfold.formats.registry import image_suffixes
-from fourfold.formats.writing import join, paths_of
+from fourfold.formats.writing import check_image, join, paths_of
 from fourfold.methods.choose import choose_method
 from fourfold.scan import Reconstruction, Scan
 
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
 
 __all__ = ["recon", "settings_type"]
 
+IMAGE = Group("Image", sort_key=3)
+OUTPUTS = (*image_suffixes(), ".json")
+"""Suffixes of images and of the files beside them."""
 OUTPUT_HELP = f"Image to write: {image_suffixes_in_words()}; FILE_METHOD.nii.gz in the current folder unless given."
 
 
@@ -57,6 +61,7 @@ def recon(
     members_file: Annotated[Path | None, Parameter(group=OUTPUT)] = None,
     intervals: Annotated[str | None, Parameter(group=OUTPUT)] = None,
     json: Annotated[Flag, Parameter(group=OUTPUT)] = False,
+    image_options: Annotated[ImageOptions, Parameter(name="*", group=IMAGE)] = ImageOptions(),  # noqa: B008  # frozen
     force: Annotated[Flag, Parameter(group=OUTPUT)] = False,
     resume: Annotated[bool, Parameter(group=OUTPUT)] = True,
     computer: FrameComputerOptions = FrameComputer(),  # noqa: B008  # frozen
@@ -108,9 +113,13 @@ def recon(
     from fourfold.report import write_report
 
     volume = open_scan(file, **(format_options or {}))
+    image_options.identify(volume)
+    options = image_options.given
     chosen = select_frames(frames, len(volume))
     inputs = (volume.path, *prepare.files, (format_options or {}).get("trajectory"), settings)
     _check_names(output, members_file, report, inputs)
+    if output is not None:
+        check_image(output, volume.geometry(chosen), len(chosen), **options)
     computer.set_up()
     first = volume[chosen[0]]
     solver, notes = _method_and_notes(first, method, method_settings, prepare)
@@ -121,8 +130,10 @@ def recon(
     output = output or Path(f"{file.name.split('.')[0]}_{solver.name}.nii.gz")
     resumable = _resumable_run(output, run_inputs(volume, solver, prepare, format_options, chosen), solver)
     replacement = Replacement(inputs, force, resumable if resume else None)
-    replace_image = replacement.allowed(image_files(output, volume, chosen), image_suffixes())
-    replace_members = members_file is not None and replacement.allowed([members_file], image_suffixes())
+    replace_image = replacement.allowed(image_files(output, volume, chosen, **options), OUTPUTS)
+    replace_members = members_file is not None and replacement.allowed(
+        image_files(members_file, volume, chosen, **options), OUTPUTS
+    )
     replace_report = report is not None and replacement.allowed([report], (".html",))
     for note in notes:
         print_note(note)
@@ -132,14 +143,14 @@ def recon(
     run = VolumeRun(volume, chosen, solver, prepare, computer.device, notes, resumable, workers, calibration)
     with ExitStack() as stack:
         stack.enter_context(run.kept_frames_announced())
-        image = stack.enter_context(writer(output, replace=replace_image))
+        image = stack.enter_context(writer(output, replace=replace_image, **options))
         members = None
         if members_file is not None:
-            members = stack.enter_context(writer(members_file, replace=replace_members))
+            members = stack.enter_context(writer(members_file, replace=replace_members, **options))
         shown, frame = _reconstruct_all(run, image, members, stack.enter_context(progress_bar()))
         if image.parts[-1].record.interrupted:
             # Fewer frames can be other stacks, in files of other names.
-            image.replace = replacement.allowed(paths_of(join(image.parts), output), image_suffixes())
+            image.replace = replacement.allowed(paths_of(join(image.parts), output, **options), OUTPUTS)
     made = join(image.parts)
     if report is not None:
         name = volume.path.name

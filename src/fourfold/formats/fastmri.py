@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import h5py
 import numpy as np
@@ -21,9 +21,10 @@ from fourfold.files.hdf5 import check_dataset, is_hdf5, open_hdf5, read_dataset
 from fourfold.files.output import late_refusal
 from fourfold.formats.content import to_complex64
 from fourfold.formats.labels import label_arrays, labels_of_arrays, labels_of_axes
+from fourfold.formats.lines.encoding import Encoding, Limits, check_limits, voxel_size
 from fourfold.formats.masks import acquired, as_bool, check_mask, line_axis_of, measured, merge_frames, without_empty
 from fourfold.formats.metadata import image_record, read_record, sampling_from, scan_record
-from fourfold.formats.mrd.header import Encoding, Limits, check_limits, parse_header, voxel_size, write_header
+from fourfold.formats.mrd.header import parse_header, write_header
 from fourfold.formats.registry import FileFormat
 from fourfold.formats.scan_file import ScanFile
 from fourfold.scan import Axis, FrameLabels, Geometry, RawSampling, RawScan, Reconstruction, Scan
@@ -85,6 +86,8 @@ class FastMRIFile(ScanFile):
         self._check_encoding()
         self.volume = self._volume(reference_size)
         self.details = {**attributes, **(header.facts if header else {})}
+        if header is not None:
+            self.protocol, self.identity, self.notes = header.protocol, header.identity, (*header.notes, *self.notes)
         self.axes_unchecked = not self.record
         self.restore(self.record)
         self.stated_labels = stated if stated.known else self.stated_labels
@@ -135,14 +138,17 @@ class FastMRIFile(ScanFile):
 
     def _volume(self, reference_size: tuple[int, int] | None) -> Geometry:
         """Return voxel size and image size; the header's x is the readout, which is the image's height."""
+        phase_axis: Literal["y", "x"] = "x" if self.line_axis == "kx" else "y"
         if self.encoding is None:
-            return Geometry(image_size=reference_size)
+            return Geometry(image_size=reference_size, phase_axis=phase_axis)
         ny, nx = self.matrix
         recon_y, recon_x, _ = self.encoding.recon_matrix
         dy, dx, spacing = voxel_size((ny, nx, self.encoding.matrix[2]), self.encoding.field_of_view)
         return Geometry(
             voxel_size=(spacing, dy, dx),
             image_size=reference_size or (min(recon_y, ny), min(recon_x, nx)),
+            slice_thickness=spacing,
+            phase_axis=phase_axis,
         )
 
     def labels_of_format(self, frames: Sequence[int]) -> FrameLabels:

@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 
 from fourfold.formats.scan_file import ScanFile
-from fourfold.scan import Reconstruction, Scan
+from fourfold.scan import Scan
 
 __all__ = [
     "FileFormat",
@@ -37,15 +37,24 @@ class FileFormat:
     """Opens files with k-space, recognised by their content; None where the format is only written."""
     suffixes: tuple[str, ...] = ()
     """Suffixes of the files that `write_image` and `write_scan` write."""
-    write_image: Callable[[Path, Reconstruction], None] | None = None
-    """Writes an image to a path; None where the format holds no images."""
+    write_image: Callable[..., None] | None = None
+    """Writes an image to a path, ``write_image(path, reconstruction, **options)``; None where the format holds no
+    images."""
     write_scan: Callable[[Path, Scan], None] | None = None
     """Writes k-space to a path; None where the format holds no k-space."""
     holds_trajectories: bool = False
     """Whether `write_scan` writes the trajectory of a non-Cartesian scan."""
-    stack_paths: Callable[[Path, int], list[Path]] | None = None
-    """Returns the files of so many stacks, where each stack of parallel slices becomes a file of its own. None where
-    one file holds all frames."""
+    image_paths: Callable[[Path, int], list[Path]] | None = None
+    """Returns the files of an image of so many stacks, where each stack of parallel slices becomes a file of its own.
+    None where one file holds all frames."""
+    series_path: Callable[[Path, str], Path] | None = None
+    """Returns the file of one of several series (``magnitude``, ``phase``, ``std``), where each becomes a file of its
+    own. None where one file or folder holds all."""
+    image_options: tuple[str, ...] = ()
+    """Names of the options that `write_image` takes."""
+    check_image: Callable[..., None] | None = None
+    """Refuses an image before it is made, ``check_image(path, geometry, frames, **options)``; None where every image
+    can be written."""
     order: int = 100
     """Formats of a lower number are tried first in reading and named first in messages."""
 
@@ -65,7 +74,7 @@ def readers() -> dict[str, type[ScanFile]]:
 
 
 @cache
-def image_writers() -> dict[str, Callable[[Path, Reconstruction], None]]:
+def image_writers() -> dict[str, Callable[..., None]]:
     """Return what writes images, by suffix."""
     return {suffix: each.write_image for each in file_formats() if each.write_image for suffix in each.suffixes}
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import struct
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from fourfold.errors import InputError
 from fourfold.files.hdf5 import is_hdf5, open_hdf5
 from fourfold.files.input import first_bytes
 
-__all__ = ["refuse"]
+__all__ = ["is_named", "refuse"]
 
 NO_KSPACE = (
     "it holds images and no k-space, which fourfold cannot start from: take the scanner's raw data (or make k-space "
@@ -34,19 +33,6 @@ def _dicom(path: Path) -> bool:
     return first_bytes(path, 132)[128:] == b"DICM"
 
 
-def _twix(path: Path) -> bool:
-    start = first_bytes(path, 32)
-    if len(start) < 32:
-        return False
-    first, measurements, _, _, offset = struct.unpack("<IIIIQ", start[:24])
-    return (first == 0 and 1 <= measurements <= 64 and offset == 10240) or start[8:14] == b"Config"
-
-
-def _pfile(path: Path) -> bool:
-    start = first_bytes(path, 512)
-    return b"GE_MED" in start or b"INVALIDNMR" in start
-
-
 def _scan_archive(path: Path) -> bool:
     if not is_hdf5(path):
         return False
@@ -59,10 +45,6 @@ def _bruker(path: Path) -> bool:
     return any(file.exists() and first_bytes(file, 8) == b"##TITLE=" for file in parameters)
 
 
-def _matlab(path: Path) -> bool:
-    return first_bytes(path, 6) == b"MATLAB"
-
-
 def _our_image(path: Path) -> bool:
     if not is_hdf5(path):
         return False
@@ -71,19 +53,17 @@ def _our_image(path: Path) -> bool:
 
 
 FORMATS: tuple[tuple[str, Callable[[Path], bool], str], ...] = (
-    ("a Siemens twix file", _twix, "convert it with siemens_to_ismrmrd and open the result"),
-    ("a GE P-file", _pfile, "convert it with ge_to_ismrmrd and open the result"),
     ("a GE ScanArchive", _scan_archive, "convert it with ge_to_ismrmrd and open the result"),
     ("part of a Bruker experiment", _bruker, "convert the experiment with bruker_to_ismrmrd and open the result"),
     ("a NIfTI image", _nifti, NO_KSPACE),
     ("a DICOM image", _dicom, NO_KSPACE),
     ("an HDF5 file with a reconstruction", _our_image, NO_KSPACE),
-    (
-        "a MATLAB file",
-        _matlab,
-        "load it with scipy.io.loadmat or h5py and save the k-space as 'kspace' in an .npz file",
-    ),
 )
+
+
+def is_named(path: Path) -> bool:
+    """Whether the file is of a known kind that cannot be read."""
+    return any(recognises(path) for _, recognises, _ in FORMATS)
 
 
 def refuse(path: Path, readable: Sequence[str]) -> InputError:

@@ -16,9 +16,9 @@ from fourfold.methods.method import Method, Progress
 from fourfold.methods.side_by_side import solve_side_by_side
 from fourfold.methods.workers import Workers, choose_workers
 from fourfold.metrics import find_metric
+from fourfold.metrics.object_pixels import object_pixels
 from fourfold.result_cache import CacheKey, ResultCache, fingerprint
 from fourfold.scan import Reconstruction
-from fourfold.simulation.simulate import in_object
 
 __all__ = ["Observation", "observe", "observe_all"]
 
@@ -55,7 +55,7 @@ class Observation:
     @property
     def object(self) -> Tensor:
         """bool, (y, x): where the reference exceeds a tenth of its maximum."""
-        return in_object(self.reference)
+        return object_pixels(self.reference, float(self.reference.max()))
 
 
 def observe(subject: str, name: str, made: Reconstruction, reference: Tensor, coils: int) -> Observation:

@@ -1,7 +1,9 @@
 """The two values that every method works on: `Scan` in, `Reconstruction` out."""
 
 from fourfold.scan.frame_labels import CONTRASTS, LABELS, PLACES, TIMES, FrameLabels, check_labels
-from fourfold.scan.geometry import Geometry, Placement, Vector
+from fourfold.scan.geometry import Affine, Geometry, Placement, Vector
+from fourfold.scan.identity import Identity
+from fourfold.scan.protocol import Protocol
 from fourfold.scan.raw_sampling import Axis, RawSampling, centre_slice, crop_centre, find_acquired
 from fourfold.scan.raw_scan import AnyScan, RawScan, Source
 from fourfold.scan.reconstruction import FrameRecord, Reconstruction, Record, common_details, mean_scale
@@ -13,12 +15,15 @@ __all__ = [
     "LABELS",
     "PLACES",
     "TIMES",
+    "Affine",
     "AnyScan",
     "Axis",
     "FrameLabels",
     "FrameRecord",
     "Geometry",
+    "Identity",
     "Placement",
+    "Protocol",
     "RawSampling",
     "RawScan",
     "RawTrajectory",

@@ -48,8 +48,8 @@ def compare(
         The samples to keep. When None, a fully sampled scan keeps every fourth line at random with 8 % of them at
         the centre (seed 0), and an undersampled one keeps all that it has.
     metrics
-        Names in `fourfold.metrics.METRICS`; when None all that suit the reference, the others being listed in
-        ``omitted``.
+        Names in `fourfold.metrics.METRICS`; when None all that suit the reference but those that are scored by name
+        only (`Metric.by_name_only`), the others being listed in ``omitted``.
     reference
         float32 or float64 magnitude image (frame, y, x) in the reconstructions' units, or how to make it from fully
         sampled data: ``rss`` or ``matched``, see `fourfold.studies.reference.reference_image`. When None, ``rss``
@@ -134,7 +134,8 @@ def _metrics(
     """Return the metrics that suit the reference, and the names and refusals of the others."""
     if names is not None:
         _check_list("metrics", names, (str,), "['psnr']")
-    candidates = [find_metric(name) for name in (METRICS if names is None else names)]
+    default = [name for name, metric in METRICS.items() if not metric.by_name_only]
+    candidates = [find_metric(name) for name in (default if names is None else names)]
     if truth is None:
         return (), ()
     refusals = {metric.name: metric.refusal(truth) for metric in candidates}

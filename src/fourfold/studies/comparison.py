@@ -176,7 +176,7 @@ def _statements(metric: Metric) -> dict[str, Any]:
     return {
         field.name: getattr(metric, field.name)
         for field in dataclasses.fields(metric)
-        if field.name not in ("measure", "display_order")
+        if field.name not in ("measure", "display_order", "by_name_only")
     }
 
 

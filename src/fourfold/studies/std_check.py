@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 from torch import Tensor
 
+from fourfold.metrics.object_pixels import object_pixels
 from fourfold.scan import Reconstruction
-from fourfold.simulation.simulate import in_object
 
 __all__ = ["NORMAL_90", "StdCheck", "check_std", "interval_coverage", "rank_correlation"]
 
@@ -54,7 +54,8 @@ def check_std(made: Reconstruction, reference: Tensor) -> StdCheck | None:
     if made.std is None:
         return None
     truth = reference.cpu()
-    inside, peak = in_object(truth), float(truth.max())
+    peak = float(truth.max())
+    inside = object_pixels(truth, peak)
     errors = ((made.magnitude.cpu() - truth).abs()[inside] / peak).double().numpy()
     stds = (made.std.cpu()[inside] / peak).double().numpy()
     parts = np.array_split(np.argsort(stds, kind="stable"), min(_BINS, len(stds)))
@@ -77,7 +78,7 @@ def interval_coverage(image: Tensor, std: Tensor, reference: Tensor) -> float:
     image, std, reference
         float32, (frame, y, x). The object is where the reference exceeds a tenth of its maximum.
     """
-    inside = in_object(reference)
+    inside = object_pixels(reference, float(reference.max()))
     covered = (image - reference).abs() <= NORMAL_90 * std
     return float(covered[inside].float().mean())
 

@@ -106,7 +106,8 @@ class VolumeRun:
         if self.calibration is not None and not result.record.interrupted:
             result = with_interval(result, self.calibration)
         record = replace(result.record, notes=(*self.notes, *result.record.notes))
-        return part.frames, replace(result, record=record)
+        # What was kept of an earlier call holds neither protocol nor identity.
+        return part.frames, replace(result, record=record, protocol=prepared.protocol, identity=prepared.identity)
 
     @contextmanager
     def kept_frames_announced(self) -> Iterator[None]:
