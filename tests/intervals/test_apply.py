@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import numpy as np
 import pytest
 import torch
 
@@ -136,8 +137,6 @@ def test_intervals_go_with_the_frames_into_files(tmp_path):
     both = join([made, made])
     assert both.interval.shape == (2, 4, 16, 16)
     ff.save(both, tmp_path / "image.npz")
-    import numpy as np
-
     with np.load(tmp_path / "image.npz") as file:
         assert np.array_equal(file["lower"], both.interval[0].numpy())
         assert np.array_equal(file["upper"], both.interval[1].numpy())
@@ -153,3 +152,15 @@ def test_files_are_found_by_name_or_path_and_others_are_refused(tmp_path):
     path.write_text('{"name": "heads"}')
     with pytest.raises(InputError, match="holds no intervals"):
         read_calibration(path)
+
+
+def test_the_ends_are_series_of_nifti(tmp_path):
+    import nibabel
+
+    made = with_interval(reconstruction(), calibration())
+    ff.save(made, tmp_path / "image.nii", series=["magnitude", "lower", "upper"])
+    for name, end in (("lower", made.interval[0]), ("upper", made.interval[1])):
+        values = nibabel.load(tmp_path / f"image_desc-{name}.nii").get_fdata()
+        np.testing.assert_allclose(values[..., 0].T, end[0].numpy(), rtol=1e-5)
+    with pytest.raises(InputError, match="has no lower"):
+        ff.save(reconstruction(), tmp_path / "other.nii", series=["lower"])

@@ -101,7 +101,8 @@ def recon(
         Image to write of all members of an ensemble, such as those of diffusion; members are NIfTI's fourth dimension.
     intervals
         Add the interval of each pixel by what `fourfold calibrate` has learned: a shipped name, such as
-        heads-diffusion, or a file. The ends are written into npz and h5, and shown in the report.
+        heads-diffusion, or a file. The ends are written as lower and upper, into the
+        same files as the standard deviation, and shown in the report.
     json
         Print how the image was made on stdout as JSON, and nothing else there.
     force
