@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from fourfold.formats import open_scan as open_scan
     from fourfold.formats import save as save
     from fourfold.formats import save_scan as save_scan
+    from fourfold.intervals.apply import with_interval as with_interval
     from fourfold.kspace.split_volume import join_volume as join_volume
     from fourfold.kspace.split_volume import split_volume as split_volume
     from fourfold.methods.choose import choose_method as choose_method
@@ -103,6 +104,7 @@ _OTHERS = {
     "simulate": "simulation.simulate",
     "split_volume": "kspace.split_volume",
     "undersample": "sampling",
+    "with_interval": "intervals.apply",
     "write_report": "report",
 }
 

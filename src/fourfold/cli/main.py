@@ -38,6 +38,7 @@ _COMMANDS = {
     "reader": "Do a blinded reader study: create, serve, close, analyse.",
     "train": "Train a network as a settings file says, and write its weights.",
     "finetune": "Train on from weights.",
+    "calibrate": "Learn intervals of stated coverage for a method from fully sampled scans.",
     "gfactor": "Map how much a method amplifies the noise.",
     "mask": "Make a sampling pattern and write it to a file.",
     "weights": "List the weights of trained networks, or verify them.",

@@ -1,15 +1,18 @@
-"""The series of an image: magnitude, phase and standard deviation."""
+"""The series of an image: magnitude, phase, standard deviation, and the ends of the interval."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+import numpy.typing as npt
+
 from fourfold.errors import InputError, nearest
 from fourfold.scan import Reconstruction
 
-__all__ = ["SERIES", "check_series", "chosen_series"]
+__all__ = ["SERIES", "check_series", "chosen_series", "series_values"]
 
-SERIES = ("magnitude", "phase", "std")
+SERIES = ("magnitude", "phase", "std", "lower", "upper")
 """Names of the series, in the order of their numbers."""
 
 
@@ -33,6 +36,7 @@ def chosen_series(names: Sequence[str] | None, reconstruction: Reconstruction) -
     """
     there = ("magnitude", *(("phase",) if _has_phase(reconstruction) else ()))
     there += () if reconstruction.std is None else ("std",)
+    there += () if reconstruction.interval is None else ("lower", "upper")
     if names is None:
         return there
     check_series(names)
@@ -43,6 +47,30 @@ def chosen_series(names: Sequence[str] | None, reconstruction: Reconstruction) -
             "choose among these."
         )
     return tuple(name for name in SERIES if name in names)
+
+
+def series_values(
+    reconstruction: Reconstruction, name: str, frames: int | slice = slice(None)
+) -> npt.NDArray[np.float32]:
+    """Return the values (frame, y, x) of some frames of a series; (y, x) of a single one.
+
+    Raises
+    ------
+    InputError
+        For a series that the image does not have.
+    """
+    if name == "phase":
+        return reconstruction.image[frames].angle().cpu().numpy()
+    if name == "magnitude":
+        return reconstruction.image[frames].abs().cpu().numpy()
+    lower, upper = (None, None) if reconstruction.interval is None else reconstruction.interval
+    values = {"std": reconstruction.std, "lower": lower, "upper": upper}[name]
+    if values is None:
+        maker = "a method with several members makes" if name == "std" else "recon --intervals makes"
+        raise InputError(
+            f"The image made by '{reconstruction.record.method}' has no {name}, which {maker}; leave this series out."
+        )
+    return values[frames].cpu().numpy()
 
 
 def _has_phase(reconstruction: Reconstruction) -> bool:

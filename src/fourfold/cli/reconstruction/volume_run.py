@@ -12,6 +12,8 @@ from fourfold.cli.reconstruction.preparation import Preparation
 from fourfold.cli.reconstruction.resumable_run import ResumableRun
 from fourfold.errors import InputError
 from fourfold.formats import ScanFile
+from fourfold.intervals.apply import with_interval
+from fourfold.intervals.calibration import Calibration
 from fourfold.methods.method import Method, Progress
 from fourfold.methods.side_by_side import solve_side_by_side
 from fourfold.scan import Reconstruction, Scan
@@ -51,6 +53,8 @@ class VolumeRun:
     """Frames that an earlier call has finished, and where finished frames are kept; None where nothing is kept."""
     workers: int | None
     """Frames side by side, each by one core; None: one part after the other, each by all free cores."""
+    calibration: Calibration | None = None
+    """What intervals are made by; None for no intervals."""
 
     def parts(self) -> Iterator[Part]:
         """Yield each frame, or for a method for series all at once.
@@ -99,6 +103,8 @@ class VolumeRun:
             result = self.solver(prepared, progress)
             if self.resumable is not None and not result.record.interrupted:
                 self.resumable.keep(part.name, prepared, result)
+        if self.calibration is not None and not result.record.interrupted:
+            result = with_interval(result, self.calibration)
         record = replace(result.record, notes=(*self.notes, *result.record.notes))
         # What was kept of an earlier call holds neither protocol nor identity.
         return part.frames, replace(result, record=record, protocol=prepared.protocol, identity=prepared.identity)
