@@ -147,8 +147,8 @@ def compare(
     force
         Replace files that exist.
     """
-    further, names = _files_and_names(names)
-    named = _names((*names, *(methods or ())))
+    further, given_names = _files_and_names(names)
+    named = _names((*given_names, *(methods or ())))
     if further:
         if report is not None:
             raise InputError("A report shows one file; several files have a page in a folder: name it with --output.")

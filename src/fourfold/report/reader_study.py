@@ -127,13 +127,13 @@ def _agreement_tables(result: CriterionResult) -> list[Table]:
         )
         tables.append(Table(caption, "Readers", [Column("κ", ".2f")], rows))
     if result.self_agreement:
-        rows = [
+        repeated = [
             (reader, (each.images, each.kappa, each.same, _words(each.intraclass)))
             for reader, each in result.self_agreement.items()
         ]
         titles = (("images", ".0f"), ("κ", ".2f"), ("equal", ".0%"), ("ICC", ""))
         caption = f"{name}: intra-reader agreement, on cases that were shown twice."
-        tables.append(Table(caption, "Reader", [Column(*each) for each in titles], rows))
+        tables.append(Table(caption, "Reader", [Column(*each) for each in titles], repeated))
     return tables
 
 

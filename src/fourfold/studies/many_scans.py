@@ -125,7 +125,8 @@ class ManyScans(Study):
         first = next(iter(names)) if chosen is None else chosen
         image = self.scores(first).median_image(self.shown_metric)
         shown = [each for each in names if image in self.scores(each).evaluations]
-        made = [(names[each], *rest) for each, (_, *rest) in zip(shown, self.pictures(image, shown), strict=True)]
+        pictures = self.pictures(image, shown)
+        made = [(names[each], picture, score) for each, (_, picture, score) in zip(shown, pictures, strict=True)]
         label = self.test_sets[_TEST].image_name(image[1])
         caption = f"Image, magnified detail and error of the scan with the median {self.shown_metric.title}: {label}."
         yield self.side_by_side(image, made, "1", caption, foot=(f"Shown: {label}.",))

@@ -190,7 +190,7 @@ class PriorsStudy(SettingsStudy):
 
     def records(self) -> list[tuple[str, Mapping[str, Any]]]:
         """Return names and settings of the methods."""
-        return [(name, method.model_dump(mode="json")) for method, name in self.names.items()]
+        return [(self.names[method], method.model_dump(mode="json")) for method in self.methods]
 
     def tables(self) -> list[Table]:
         """Return PSNR in the object against acceleration, and all scores of each group."""
@@ -358,7 +358,7 @@ class PriorsStudy(SettingsStudy):
     def pictures(self, image: ImageIndex, contenders: Sequence[Contender]) -> list[tuple[str, Reconstruction, float]]:  # type: ignore[override]
         """Return name, reconstruction and score of each method for a figure."""
         made = super().pictures(image, contenders)
-        return [(self.names[each], *rest) for each, (_, *rest) in zip(contenders, made, strict=True)]  # type: ignore[index,misc]
+        return [(self.names[each], *rest) for each, (_, *rest) in zip(contenders, made, strict=True)]  # type: ignore[misc]
 
     # Files
 
