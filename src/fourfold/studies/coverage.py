@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 
 import torch
-from torch import Tensor
 
 from fourfold.scan import Reconstruction
 from fourfold.studies.scan_set import ScanSet
 from fourfold.studies.scores import Evaluation
 from fourfold.studies.std_check import interval_coverage
+from fourfold.studies.test_set import TestImage
 
 __all__ = ["COVERAGE", "CoverageScanSet"]
 
@@ -22,10 +22,8 @@ class CoverageScanSet(ScanSet):
     """Scans whose scores hold the coverage, NaN for a method without a standard deviation."""
 
     @torch.no_grad()
-    def evaluate(self, reconstruction: Reconstruction, index: int, reference: Tensor) -> Evaluation:
+    def evaluate(self, reconstruction: Reconstruction, image: TestImage) -> Evaluation:
         """Return the scores of a test set, and the coverage."""
-        std, evaluation = reconstruction.std, super().evaluate(reconstruction, index, reference)
-        covered = (
-            math.nan if std is None else interval_coverage(reconstruction.magnitude.cpu(), std.cpu(), reference.cpu())
-        )
+        std, reference, evaluation = reconstruction.std, image.reference.cpu(), super().evaluate(reconstruction, image)
+        covered = math.nan if std is None else interval_coverage(reconstruction.magnitude.cpu(), std.cpu(), reference)
         return {**evaluation, COVERAGE: covered}

@@ -90,7 +90,15 @@ class VolumeRun:
         def interrupted(result: tuple[range, Reconstruction]) -> bool:
             return result[1].record.interrupted
 
-        yield from solve_side_by_side(solve, self.parts(), len(self.frames), self.workers, progress, interrupted)
+        yield from solve_side_by_side(
+            solve,
+            self.parts(),
+            len(self.frames),
+            self.workers,
+            progress,
+            interrupted,
+            processes=self.solver.workers_are_processes,
+        )
 
     def scan_of(self, frames: range) -> Scan:
         """Return the scan of some of the frames, as it is prepared."""
