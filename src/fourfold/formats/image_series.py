@@ -29,18 +29,16 @@ def chosen_series(names: Sequence[str] | None, reconstruction: Reconstruction) -
     Raises
     ------
     InputError
-        For an unknown name, and for a series that the image does not have.
+        For an unknown name, and for the standard deviation of an image that has none.
     """
-    there = ("magnitude", *(("phase",) if _has_phase(reconstruction) else ()))
-    there += () if reconstruction.std is None else ("std",)
     if names is None:
-        return there
+        phase = ("phase",) if _has_phase(reconstruction) else ()
+        return ("magnitude", *phase, *(() if reconstruction.std is None else ("std",)))
     check_series(names)
-    missing = next((name for name in names if name not in there), None)
-    if missing is not None:
+    if "std" in names and reconstruction.std is None:
         raise InputError(
-            f"The image made by '{reconstruction.record.method}' has no {missing}; it has {' and '.join(there)}: "
-            "choose among these."
+            f"The image made by '{reconstruction.record.method}' has no standard deviation (std), which a method with "
+            "several members makes: leave this series out."
         )
     return tuple(name for name in SERIES if name in names)
 

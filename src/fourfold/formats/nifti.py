@@ -14,9 +14,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from fourfold.errors import InputError
 from fourfold.files.output import suffix_of, write_text
-from fourfold.formats.image_series import check_series
+from fourfold.formats.image_series import check_series, chosen_series
 from fourfold.formats.metadata import image_record
 from fourfold.formats.registry import FileFormat
 from fourfold.formats.sidecar import sidecar
@@ -86,7 +85,7 @@ def write_image(path: Path, reconstruction: Reconstruction, series: Sequence[str
     series
         The name of the series alone; None for the magnitude.
     """
-    (name,) = series or ("magnitude",)
+    (name,) = chosen_series(series or ("magnitude",), reconstruction)
     stacks = split_stacks(reconstruction)
     for target, (stack, slices) in zip(stack_paths(path, len(stacks)), stacks, strict=True):
         _write_stack(target, stack, slices, name)
@@ -98,11 +97,7 @@ def _values(reconstruction: Reconstruction, series: str) -> npt.NDArray[np.float
     if series == "phase":
         return reconstruction.image.angle().cpu().numpy()
     if series == "std":
-        if reconstruction.std is None:
-            raise InputError(
-                f"The image made by '{reconstruction.record.method}' has no std, which a method with several members "
-                "makes; leave this series out."
-            )
+        assert reconstruction.std is not None
         return reconstruction.std.cpu().numpy()
     return reconstruction.magnitude.cpu().numpy()
 

@@ -8,11 +8,12 @@ further than the basic profile of DICOM PS3.15 (table E.1-1), which lists what i
 from __future__ import annotations
 
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 from fourfold.errors import InputError
-from fourfold.formats.dicom.library import load_pydicom
+from fourfold.formats.dicom.library import decoding, load_pydicom
 from fourfold.formats.dicom.reading import is_dicom
 
 __all__ = ["anonymise_dicom"]
@@ -76,29 +77,28 @@ def anonymise_dicom(path: Path, output: Path) -> list[str]:
 
 
 def _copy(path: Path, output: Path, pydicom: Any, new_uid: Callable[[str], str], removed: set[str]) -> None:
-    try:
+    with decoding(path):
         image = pydicom.dcmread(path)
-        burned = str(image.get("BurnedInAnnotation", ""))
-    # pydicom raises many types of errors for damaged files.
-    except Exception as error:
-        raise InputError(f"'{path}' is damaged or not a DICOM file ({error}): copy it again.") from error
-    if burned == "YES" or "Rows" not in image:
-        what = "has text burned into its pixels" if burned == "YES" else "is no image"
-        raise InputError(f"'{path}' {what}, from which fourfold cannot remove an identity: leave it out.")
-    meta = image.file_meta.TransferSyntaxUID
-    _clean(image, new_uid, removed)
-    for name in BLANK:
-        setattr(image, name, "")
-    if "NumberOfFrames" in image:
-        for name, value in DUMMIES.items():
-            setattr(image, name, value)
-        image.AcquisitionContextSequence = []
-    image.PatientIdentityRemoved = "YES"
-    image.DeidentificationMethod = "fourfold anonymise"
-    image.file_meta = pydicom.dataset.FileMetaDataset()
-    image.file_meta.TransferSyntaxUID = meta
-    image.preamble = bytes(128)
-    image.save_as(output, enforce_file_format=True)
+        burned = str(image.get("BurnedInAnnotation", "")) == "YES"
+        if burned or "Rows" not in image:
+            what = "has text burned into its pixels" if burned else "is no image"
+            raise InputError(f"'{path}' {what}, from which fourfold cannot remove an identity: leave it out.")
+        syntax = image.file_meta.TransferSyntaxUID
+        _clean(image, new_uid, removed)
+        for name in BLANK:
+            setattr(image, name, "")
+        if "NumberOfFrames" in image:
+            for name, value in DUMMIES.items():
+                setattr(image, name, value)
+            image.AcquisitionContextSequence = []
+        image.PatientIdentityRemoved = "YES"
+        image.DeidentificationMethod = "fourfold anonymise"
+        image.file_meta = pydicom.dataset.FileMetaDataset()
+        image.file_meta.TransferSyntaxUID = syntax
+        image.preamble = bytes(128)
+        content = BytesIO()
+        image.save_as(content, enforce_file_format=True)
+    output.write_bytes(content.getvalue())
 
 
 def _clean(dataset: Any, new_uid: Callable[[str], str], removed: set[str]) -> None:

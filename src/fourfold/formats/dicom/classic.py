@@ -38,7 +38,7 @@ def classic_image(
     """
     image = item(SOPClassUID=MR_IMAGE_STORAGE, SOPInstanceUID=load_pydicom().uid.generate_uid(None))
     describe_series(image, reconstruction, series, study, series_uid)
-    describe_image(image, reconstruction, series, place.frame)
+    describe_image(image, reconstruction, series, study, place.frame)
     image.ImageType = ["DERIVED", "PRIMARY", IMAGE_TYPES[series.name], series.image_type]
     image.DerivationDescription = image.ImageComments
     _describe_sequence(image, reconstruction.protocol)
