@@ -90,6 +90,7 @@ def ensemble(**changes):
         acquisition="2D",
         repetition_times=(500.0,),
         echo_times=(5.0, 10.0),
+        inversion_times=(300.0,),
         flip_angles=(30.0,),
     )
     whole = dataclasses.replace(

@@ -70,13 +70,13 @@ def classic_image(
 
 
 def _describe_sequence(image: Any, protocol: Protocol) -> None:
-    # Research Mode: the kind of sequence is not known.
+    # Research Mode: the kind of sequence is not known. DICOM wants an inversion time of inversion recovery alone, and
+    # headers of raw data have one for any sequence.
     image.ScanningSequence, image.SequenceVariant, image.ScanOptions = "RM", "NONE", ""
     image.MRAcquisitionType = protocol.acquisition or ""
     image.EchoTrainLength = "" if protocol.echo_train_length is None else protocol.echo_train_length
     numbers = {
         "RepetitionTime": _only(protocol.repetition_times),
-        "InversionTime": _only(protocol.inversion_times),
         "FlipAngle": _only(protocol.flip_angles),
         "MagneticFieldStrength": protocol.field_strength,
         "ImagingFrequency": protocol.frequency,
