@@ -31,6 +31,7 @@ _STUDIES = tuple(studies_with_settings())
 # The commands' modules are imported when they run, so that this list is shown at once.
 _COMMANDS = {
     "info": "Show what a raw file holds and how `recon` would reconstruct it.",
+    "anonymise": "Copy a file without the patient's identity.",
     "recon": "Reconstruct a raw file slice by slice and write the image.",
     "compare": "Reconstruct one slice with several methods and score them against the fully sampled data.",
     "study": f"Do a published study on data of your own: {', '.join(('convdecoder', *_STUDIES))}.",

@@ -124,6 +124,7 @@ def recon(
     computer.set_up()
     first = volume[chosen[0]]
     solver, notes = _method_and_notes(first, method, method_settings, prepare)
+    image_options.check(solver)
     if members_file is not None:
         _check_members(solver)
     calibration = None if intervals is None else _calibration(intervals, solver)
@@ -133,7 +134,7 @@ def recon(
     replacement = Replacement(inputs, force, resumable if resume else None)
     replace_image = replacement.allowed(image_files(output, volume, chosen, **options), OUTPUTS)
     replace_members = members_file is not None and replacement.allowed(
-        image_files(members_file, volume, chosen, **options), OUTPUTS
+        image_files(members_file, volume, chosen, **image_options.of_members(members_file)), OUTPUTS
     )
     replace_report = report is not None and replacement.allowed([report], (".html",))
     for note in notes:
@@ -147,10 +148,12 @@ def recon(
         image = stack.enter_context(writer(output, replace=replace_image, **options))
         members = None
         if members_file is not None:
-            members = stack.enter_context(writer(members_file, replace=replace_members, **options))
+            own = image_options.of_members(members_file)
+            members = stack.enter_context(writer(members_file, replace=replace_members, **own))
         shown, frame = _reconstruct_all(run, image, members, stack.enter_context(progress_bar()))
         if image.parts[-1].record.interrupted:
-            # Fewer frames can be other stacks, in files of other names.
+            # Fewer frames can be other stacks, in files of other names; fewer members have no standard deviation.
+            image.options = options = _without_std(options, image.parts)
             image.replace = replacement.allowed(paths_of(join(image.parts), output, **options), OUTPUTS)
     made = join(image.parts)
     if report is not None:
@@ -191,6 +194,15 @@ def _print_bounds(made: Reconstruction) -> None:
 
     for sentence in bounds_in_words(made.record):
         print_note(sentence)
+
+
+def _without_std(options: Mapping[str, Any], parts: Sequence[Reconstruction]) -> dict[str, Any]:
+    """Return the options of the image without the standard deviation, where some frame has none."""
+    if "std" not in options.get("series", ()) or all(part.std is not None for part in parts):
+        return dict(options)
+    print_note("The standard deviation of an interrupted ensemble is not known and was left out.")
+    others = tuple(name for name in options["series"] if name != "std")
+    return {**options, "series": others or ("magnitude",)}
 
 
 def _check_names(output: Path | None, members: Path | None, report: Path | None, inputs: Sequence[Path | None]) -> None:

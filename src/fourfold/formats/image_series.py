@@ -14,6 +14,11 @@ __all__ = ["SERIES", "check_series", "chosen_series", "series_values"]
 
 SERIES = ("magnitude", "phase", "std", "lower", "upper")
 """Names of the series, in the order of their numbers."""
+_MAKERS = {
+    "std": "standard deviation (std), which a method with several members makes",
+    "lower": "lower end of an interval (lower), which recon --intervals makes",
+    "upper": "upper end of an interval (upper), which recon --intervals makes",
+}
 
 
 def check_series(names: Sequence[str]) -> None:
@@ -32,7 +37,7 @@ def chosen_series(names: Sequence[str] | None, reconstruction: Reconstruction) -
     Raises
     ------
     InputError
-        For an unknown name, and for a series that the image does not have.
+        For an unknown name, and for a standard deviation or an interval of an image that has none.
     """
     there = ("magnitude", *(("phase",) if _has_phase(reconstruction) else ()))
     there += () if reconstruction.std is None else ("std",)
@@ -40,12 +45,9 @@ def chosen_series(names: Sequence[str] | None, reconstruction: Reconstruction) -
     if names is None:
         return there
     check_series(names)
-    missing = next((name for name in names if name not in there), None)
+    missing = next((name for name in names if name in _MAKERS and name not in there), None)
     if missing is not None:
-        raise InputError(
-            f"The image made by '{reconstruction.record.method}' has no {missing}; it has {' and '.join(there)}: "
-            "choose among these."
-        )
+        raise _absent(missing, reconstruction)
     return tuple(name for name in SERIES if name in names)
 
 
@@ -66,11 +68,14 @@ def series_values(
     lower, upper = (None, None) if reconstruction.interval is None else reconstruction.interval
     values = {"std": reconstruction.std, "lower": lower, "upper": upper}[name]
     if values is None:
-        maker = "a method with several members makes" if name == "std" else "recon --intervals makes"
-        raise InputError(
-            f"The image made by '{reconstruction.record.method}' has no {name}, which {maker}; leave this series out."
-        )
+        raise _absent(name, reconstruction)
     return values[frames].cpu().numpy()
+
+
+def _absent(name: str, reconstruction: Reconstruction) -> InputError:
+    return InputError(
+        f"The image made by '{reconstruction.record.method}' has no {_MAKERS[name]}: leave this series out."
+    )
 
 
 def _has_phase(reconstruction: Reconstruction) -> bool:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fourfold.files.output import suffix_of, write_text
-from fourfold.formats.image_series import check_series, series_values
+from fourfold.formats.image_series import check_series, chosen_series, series_values
 from fourfold.formats.metadata import image_record
 from fourfold.formats.registry import FileFormat
 from fourfold.formats.sidecar import sidecar
@@ -88,7 +88,7 @@ def write_image(path: Path, reconstruction: Reconstruction, series: Sequence[str
     series
         The name of the series alone; None for the magnitude.
     """
-    (name,) = series or ("magnitude",)
+    (name,) = chosen_series(series or ("magnitude",), reconstruction)
     stacks = split_stacks(reconstruction)
     for target, (stack, slices) in zip(stack_paths(path, len(stacks)), stacks, strict=True):
         _write_stack(target, stack, slices, name)

@@ -7,6 +7,8 @@ from __future__ import annotations
 import dataclasses
 import gzip
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -46,15 +48,10 @@ def read_nifti(path: Path) -> Reconstruction:
     import nibabel
     import torch
 
-    try:
+    with _decoding(path):
         file: Any = nibabel.load(path)
         require_memory(array_bytes(file.shape, 8), f"The image in '{path}'", "give a smaller one")
         array = np.asanyarray(file.dataobj)
-    except (InputError, MemoryError):
-        raise
-    # nibabel raises many types of errors for damaged files.
-    except Exception as error:
-        raise InputError(f"'{path}' is damaged or not a NIfTI file ({error}): copy it again.") from error
     if array.dtype.kind not in "uifc" or array.ndim < 2 or 0 in array.shape or max((1, *array.shape[4:])) > 1:
         raise InputError(
             f"'{path}' holds {array.dtype} of shape {array.shape}; give an image of numbers, (x, y), (x, y, slice) or "
@@ -63,14 +60,28 @@ def read_nifti(path: Path) -> Reconstruction:
     array = array.reshape((*array.shape[:4], 1, 1)[:4])
     nx, ny, slices, volumes = array.shape
     frames = array.transpose(3, 2, 1, 0).reshape(-1, ny, nx)
-    geometry, notes = _geometry(file.header, (ny, nx), slices, path)
+    with _decoding(path):
+        geometry, notes = _geometry(file.header, (ny, nx), slices, path)
+        labels = _labels(file.header, slices, volumes)
     source = Source(str(path), "NIfTI", path.name.removesuffix(".gz").removesuffix(".nii"))
     return Reconstruction(
         torch.from_numpy(np.ascontiguousarray(frames, np.complex64)),
         Record("file", {}, source=source.summary(), notes=notes),
         geometry=dataclasses.replace(geometry, placements=geometry.placements * volumes),
-        labels=_labels(file.header, slices, volumes),
+        labels=labels,
     )
+
+
+@contextmanager
+def _decoding(path: Path) -> Iterator[None]:
+    """Turn the errors that nibabel raises for damaged files, of many types, into an InputError."""
+    try:
+        yield
+    except (InputError, MemoryError):
+        raise
+    except Exception as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"'{path}' is damaged or not a NIfTI file ({reason}): copy it again.") from error
 
 
 def _geometry(header: Any, shape: tuple[int, int], slices: int, path: Path) -> tuple[Geometry, tuple[str, ...]]:

@@ -39,7 +39,7 @@ def classic_image(
     """
     image = item(SOPClassUID=MR_IMAGE_STORAGE, SOPInstanceUID=load_pydicom().uid.generate_uid(None))
     describe_series(image, reconstruction, series, study, series_uid)
-    describe_image(image, reconstruction, series, place.frame)
+    describe_image(image, reconstruction, series, study, place.frame)
     image.ImageType = ["DERIVED", "PRIMARY", IMAGE_TYPES.get(series.name, "OTHER"), series.image_type]
     image.DerivationDescription = image.ImageComments
     _describe_sequence(image, reconstruction.protocol)
@@ -71,13 +71,13 @@ def classic_image(
 
 
 def _describe_sequence(image: Any, protocol: Protocol) -> None:
-    # Research Mode: the kind of sequence is not known.
+    # Research Mode: the kind of sequence is not known. DICOM wants an inversion time of inversion recovery alone, and
+    # headers of raw data have one for any sequence.
     image.ScanningSequence, image.SequenceVariant, image.ScanOptions = "RM", "NONE", ""
     image.MRAcquisitionType = protocol.acquisition or ""
     image.EchoTrainLength = "" if protocol.echo_train_length is None else protocol.echo_train_length
     numbers = {
         "RepetitionTime": _only(protocol.repetition_times),
-        "InversionTime": _only(protocol.inversion_times),
         "FlipAngle": _only(protocol.flip_angles),
         "MagneticFieldStrength": protocol.field_strength,
         "ImagingFrequency": protocol.frequency,

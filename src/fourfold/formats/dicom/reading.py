@@ -14,7 +14,7 @@ import numpy.typing as npt
 from fourfold.errors import InputError
 from fourfold.files.input import first_bytes
 from fourfold.formats.dicom.facts import identity_of, protocol_of
-from fourfold.formats.dicom.library import load_pydicom
+from fourfold.formats.dicom.library import decoding, load_pydicom
 from fourfold.formats.stacks import find_stacks
 from fourfold.memory import array_bytes, require_memory
 from fourfold.scan import FrameLabels, Geometry, Placement, Reconstruction, Record, Source
@@ -64,8 +64,9 @@ def read_dicom(path: Path) -> Reconstruction:
     if len(shapes) > 1:
         raise InputError(f"The images in '{path}' have several sizes {sorted(shapes)}: keep those of one size.")
     order, geometry, labels = _sorted(frames)
-    header = pydicom.dcmread(paths[0], stop_before_pixels=True)
-    protocol, identity, notes = protocol_of(header), *identity_of(header)
+    with decoding(paths[0]):
+        header = pydicom.dcmread(paths[0], stop_before_pixels=True)
+        protocol, identity, notes = protocol_of(header), *identity_of(header)
     source = Source(str(path), "DICOM", path.stem)
     return Reconstruction(
         torch.from_numpy(np.stack([frames[index].values for index in order]).astype(np.complex64)),
@@ -80,14 +81,12 @@ def read_dicom(path: Path) -> Reconstruction:
 def _check_one_series(paths: Sequence[Path], where: Path, pydicom: Any) -> None:
     names: dict[str, str] = {}
     for path in paths:
-        try:
+        with decoding(path):
             header = pydicom.dcmread(
                 path, stop_before_pixels=True, specific_tags=["SeriesInstanceUID", "SeriesDescription"]
             )
-        # pydicom raises many types of errors for damaged files.
-        except Exception as error:
-            raise InputError(f"'{path}' is damaged or not a DICOM file ({error}): copy it again.") from error
-        names[str(header.get("SeriesInstanceUID", ""))] = str(header.get("SeriesDescription", "") or path.parent.name)
+            description = str(header.get("SeriesDescription", "") or path.parent.name)
+            names[str(header.get("SeriesInstanceUID", ""))] = description
     if len(names) > 1:
         listed = ", ".join(f"'{name}'" for name in list(names.values())[:LONGEST_NAMES])
         raise InputError(
@@ -97,7 +96,7 @@ def _check_one_series(paths: Sequence[Path], where: Path, pydicom: Any) -> None:
 
 def _frames(path: Path, pydicom: Any) -> Iterator[Frame]:
     """Yield the frames of a file; refuses what is no greyscale image, and mosaics."""
-    try:
+    with decoding(path):
         file = pydicom.dcmread(path)
         if MOSAIC_IMAGES in file or "MOSAIC" in [str(word).upper() for word in file.get("ImageType", None) or ()]:
             raise InputError(
@@ -116,11 +115,6 @@ def _frames(path: Path, pydicom: Any) -> Iterator[Frame]:
             _frame(pixels[index], [group, shared, file], index, len(groups))
             for index, group in zip(range(count), groups, strict=True)
         ]
-    except (InputError, MemoryError):
-        raise
-    # pydicom raises many types of errors; its message names a missing decoder.
-    except Exception as error:
-        raise InputError(f"'{path}' cannot be decoded ({error}): copy it again or convert it to NIfTI.") from error
     yield from frames
 
 
