@@ -9,9 +9,11 @@ from contextlib import redirect_stdout
 from functools import wraps
 from pathlib import Path
 
+import h5py
 import pytest
 import torch
 import yaml
+from scipy.io import savemat
 from tests.helpers.group_images import SIZE, write_image_groups, write_images
 from tests.helpers.reader_studies import write_images as write_reader_images
 from tests.helpers.trained_weights import write_small
@@ -92,6 +94,10 @@ def named_files(tmp_path_factory):
     brighter = torch.linspace(1, 1.2, 8)[:, None, None, None]
     cine = simulate(phantom((48, 40)), coils=4)
     save_scan(Scan(cine.kspace * brighter), folder / "cine.npz")
+    heart = cine.kspace[0].numpy()
+    savemat(folder / "heart.mat", {"kspace": heart.transpose(1, 2, 0)})
+    with h5py.File(folder / "parts.h5", "w") as file:
+        file["raw/re"], file["raw/im"] = heart.real, heart.imag
     write_small(folder / "my-weights", "varnet")
     write_image_groups(folder)
     (folder / "t1").mkdir()

@@ -33,6 +33,7 @@ _COMMANDS = {
     "info": "Show what a raw file holds and how `recon` would reconstruct it.",
     "anonymise": "Copy a file without the patient's identity.",
     "recon": "Reconstruct a raw file slice by slice and write the image.",
+    "convert": "Write a raw file of any format as MRD (ISMRMRD).",
     "compare": "Reconstruct one slice with several methods and score them against the fully sampled data.",
     "study": f"Do a published study on data of your own: {', '.join(('convdecoder', *_STUDIES))}.",
     "stats": "Test scores of several methods: summaries, normality, Friedman, pairs, effect sizes.",
