@@ -33,7 +33,7 @@ def reader_create(
     """Make a reader study: draw its cases and the orders, and write a folder with a token for each reader.
 
     The images come from the folder of `fourfold compare` or a study, or from a folder with a folder of images for each
-    method, made by any tool: NIfTI, PNG, npy, npz or h5. Files of the same name are one case.
+    method, made by any tool: NIfTI, PNG, DICOM, npy, npz or h5. Files of the same name are one case.
 
     Who holds the key can tell which image is whose. Its SHA-256 is printed: publish it before the first rating.
 

@@ -58,6 +58,7 @@ def recon(
     output: Annotated[Path | None, Parameter(alias="-o", group=OUTPUT, help=OUTPUT_HELP)] = None,
     report: Annotated[Path | None, Parameter(group=OUTPUT)] = None,
     members_file: Annotated[Path | None, Parameter(group=OUTPUT)] = None,
+    dither: Annotated[float | None, Parameter(group=OUTPUT)] = None,
     json: Annotated[Flag, Parameter(group=OUTPUT)] = False,
     image_options: Annotated[ImageOptions, Parameter(name="*", group=IMAGE)] = ImageOptions(),  # noqa: B008  # frozen
     force: Annotated[Flag, Parameter(group=OUTPUT)] = False,
@@ -97,6 +98,9 @@ def recon(
         HTML page to write about the middle frame, or about the series that a method for series makes.
     members_file
         Image to write of all members of an ensemble, such as those of diffusion; members are NIfTI's fourth dimension.
+    dither
+        Add noise for readers who find the image too smooth: its standard deviation relative to the noise of a fully
+        sampled scan, up to 2, for example 0.5. Not for measurements or scores.
     json
         Print how the image was made on stdout as JSON, and nothing else there.
     force
@@ -134,7 +138,7 @@ def recon(
     if resumable is not None and not resume:
         resumable.remove()
 
-    run = VolumeRun(volume, chosen, solver, prepare, computer.device, notes, resumable, workers)
+    run = VolumeRun(volume, chosen, solver, prepare, computer.device, notes, resumable, workers, dither)
     with ExitStack() as stack:
         stack.enter_context(run.kept_frames_announced())
         image = stack.enter_context(writer(output, replace=replace_image, **options))
