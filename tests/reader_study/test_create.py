@@ -12,9 +12,9 @@ import fourfold as ff
 from fourfold.cli.main import main
 from fourfold.errors import InputError
 from fourfold.formats import save_scan
+from fourfold.formats.image_files import read_image_file
 from fourfold.reader_study.design import presentations, sample_cases
 from fourfold.reader_study.folder import database_of
-from fourfold.reader_study.image_files import read_image_file
 from fourfold.reader_study.settings import ReaderStudySettings
 from fourfold.reader_study.sources import find_cases
 from fourfold.scan import Geometry, Placement

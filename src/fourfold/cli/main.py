@@ -36,6 +36,7 @@ _COMMANDS = {
     "study": f"Do a published study on data of your own: {', '.join(('convdecoder', *_STUDIES))}.",
     "stats": "Test scores of several methods: summaries, normality, Friedman, pairs, effect sizes.",
     "reader": "Do a blinded reader study: create, serve, close, analyse.",
+    "figure": "Draw a figure for print: images, details, error maps, edge maps, profiles along time.",
     "train": "Train a network as a settings file says, and write its weights.",
     "finetune": "Train on from weights.",
     "gfactor": "Map how much a method amplifies the noise.",

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from fourfold.errors import InputError
 from fourfold.files.numpy_arrays import array_names, stored_array
+from fourfold.formats.image_files import SUFFIXES, Pictures, is_image_file, read_image_file
 from fourfold.formats.metadata import geometry_from
 from fourfold.formats.orientation import orient_for_display, views
-from fourfold.reader_study.image_files import SUFFIXES, Pictures, is_image_file, read_image_file
 from fourfold.reader_study.settings import ReaderStudySettings
 from fourfold.scan import Geometry
 

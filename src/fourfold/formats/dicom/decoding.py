@@ -66,7 +66,7 @@ def _scale(file: Any, frame: int) -> tuple[float, float]:
 
 
 def _value(file: Any, frame: int, sequence: str, name: str) -> Any:
-    """Return a value of a frame, None without one; it may be in a sequence of the frame, of all frames or of the file."""
+    """Return a value of a frame, which may be in a sequence of the frame, of all frames or of the file; else None."""
     frames = list(getattr(file, "PerFrameFunctionalGroupsSequence", ()))[frame : frame + 1]
     for group in (*frames, *getattr(file, "SharedFunctionalGroupsSequence", ()), file):
         for item in getattr(group, sequence, ()):

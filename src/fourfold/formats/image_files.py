@@ -48,8 +48,7 @@ def read_image_file(path: Path) -> Pictures:
     images = np.asarray(found.frames)
     if images.dtype.kind not in "buifc" or images.ndim not in (2, 3) or 0 in images.shape:
         raise InputError(
-            f"'{path}' holds {images.dtype} of shape {images.shape}; a reader study takes images (y, x) or "
-            "(frame, y, x) of numbers."
+            f"'{path}' holds {images.dtype} of shape {images.shape}; give images (y, x) or (frame, y, x) of numbers."
         )
     magnitude = np.abs(images).astype(np.float32).reshape((-1, *images.shape[-2:]))
     if not np.isfinite(magnitude).all():
