@@ -118,7 +118,7 @@ def _images(
     shown = [*([] if truth is None else [truth]), *read]
     aspect = shown[0].pixel_aspect
     gallery = Gallery.of([each.frames for each in shown], truth is not None, (aspect, 1.0))
-    default = ("image", "detail") if truth is None else ("image", "detail", "error")
+    default: Any = ("image", "detail") if truth is None else ("image", "detail", "error")
     figure = PrintFigure(
         ["Reference", *labels] if truth is not None else labels,
         gallery,

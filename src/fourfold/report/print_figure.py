@@ -14,6 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from fourfold.errors import InputError
@@ -35,7 +36,7 @@ _GAP, _HEAD, _BAR, _LINE = 0.03, 0.17, 0.09, 0.15
 _TEXT = 7.0
 _MARK = "#e69f00"
 """Orange of the palette of Okabe and Ito, told from grey by every eye."""
-_STYLE = {"font.family": "DejaVu Sans", "font.size": _TEXT, "pdf.fonttype": 42, "svg.hashsalt": "fourfold"}
+_STYLE: Any = {"font.family": "DejaVu Sans", "font.size": _TEXT, "pdf.fonttype": 42, "svg.hashsalt": "fourfold"}
 _COLOURS: Mapping[str, str] = {
     "image": "gray",
     "detail": "gray",
@@ -138,7 +139,7 @@ def write_chart(
         axes.plot(range(1, len(averaged) + 1), averaged, "o-", color="#0072b2", lw=1, ms=3, label="mean of the first k")
         axes.set_xlabel("averaged members k")
         axes.set_ylabel(title)
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         axes.legend(frameon=False)
         for side in ("top", "right"):
             axes.spines[side].set_visible(False)
@@ -257,5 +258,4 @@ def _gradient(image: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return the magnitude of the gradient by differences to the next pixel, of the image's shape."""
     rows = np.diff(image, axis=0, append=image[-1:])
     columns = np.diff(image, axis=1, append=image[:, -1:])
-    magnitude: NDArray[np.float32] = np.hypot(rows, columns) / math.sqrt(2)
-    return magnitude
+    return (np.hypot(rows, columns) / math.sqrt(2)).astype(np.float32)
