@@ -166,6 +166,12 @@ def test_folders_that_do_not_fit_are_refused(tmp_path, change, sentence):
         find_cases([tmp_path], ReaderStudySettings())
 
 
+def test_more_images_than_a_reader_can_compare_are_refused(tmp_path):
+    write_images(tmp_path, cases=1, methods=tuple("abcdefghij"))
+    with pytest.raises(InputError, match="at most 9 side by side"):
+        find_cases([tmp_path], ReaderStudySettings())
+
+
 def test_images_of_other_sizes_are_refused(tmp_path):
     write_images(tmp_path / "images")
     np.save(tmp_path / "images" / "beta-tv" / "head1.npy", np.ones((5, 5)))
