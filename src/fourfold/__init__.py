@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from fourfold.methods.classical.total_variation import TotalVariation as TotalVariation
     from fourfold.methods.classical.wavelet import Wavelet as Wavelet
     from fourfold.methods.classical.zero_filled import ZeroFilled as ZeroFilled
+    from fourfold.methods.dithering import dither as dither
     from fourfold.methods.generative.diffusion import Diffusion as Diffusion
     from fourfold.methods.generative.jalal2021 import Jalal2021 as Jalal2021
     from fourfold.methods.generative.langevin import Langevin as Langevin
@@ -93,6 +94,7 @@ _OTHERS = {
     "Trajectory": "scan",
     "choose_method": "methods.choose",
     "compare": "studies",
+    "dither": "methods.dithering",
     "gfactor": "studies",
     "join_volume": "kspace.split_volume",
     "load": "formats",

@@ -41,7 +41,7 @@ def test_no_preference_is_found_where_there_is_none():
     rng = np.random.default_rng(1)
     overall, pairs = 0, 0
     for _ in range(500):
-        ranks = mean_ratings(list(simulated([0] * 5, rng).ratings), RANK).ranks
+        ranks = mean_ratings(list(simulated([0] * 5, rng, readers=1).ratings), RANK).ranks
         overall += friedman(ranks).p < 0.05
         pairs += (nemenyi(ranks) < 0.05).any()
     assert 0.03 <= overall / 500 <= 0.07

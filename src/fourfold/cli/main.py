@@ -38,6 +38,7 @@ _COMMANDS = {
     "study": f"Do a published study on data of your own: {', '.join(('convdecoder', *_STUDIES))}.",
     "stats": "Test scores of several methods: summaries, normality, Friedman, pairs, effect sizes.",
     "reader": "Do a blinded reader study: create, serve, close, analyse.",
+    "figure": "Draw a figure for print: images, details, error maps, edge maps, profiles along time.",
     "train": "Train a network as a settings file says, and write its weights.",
     "finetune": "Train on from weights.",
     "calibrate": "Learn intervals of stated coverage for a method from fully sampled scans.",

@@ -120,12 +120,12 @@ def _histogram(result: CriterionResult, folder: Path, number: int) -> tuple[str,
 def _agreement_tables(result: CriterionResult) -> list[Table]:
     name, tables = result.criterion.name, []
     if (found := result.agreement) is not None:
-        rows = [(f"{one} and {other}", (value,)) for (one, other), value in found.kappa.items()]
+        pairs = [(f"{one} and {other}", (value,)) for (one, other), value in found.kappa.items()]
         caption = (
             f"{name}: agreement of readers. κ: Cohen's, with quadratic weights. On the {found.images} images that all "
             f"rated: Kendall's W {_number(found.kendalls_w)}, mean over cases; {_words(found.intraclass)}."
         )
-        tables.append(Table(caption, "Readers", [Column("κ", ".2f")], rows))
+        tables.append(Table(caption, "Readers", [Column("κ", ".2f")], pairs))
     if result.self_agreement:
         repeated = [
             (reader, (each.images, each.kappa, each.same, _words(each.intraclass)))
