@@ -122,7 +122,9 @@ def observe_all(
     number = 1
     if device == "cpu":
         number = choose_workers(workers, len(scans.chosen), method.frame_memory(scans[scans.chosen[0]].scan))
-    with closing(solve_side_by_side(solve, scans.chosen, len(scans.chosen), number, progress)) as results:
+    processes = method.workers_are_processes
+    work = solve_side_by_side(solve, scans.chosen, len(scans.chosen), number, progress, processes=processes)
+    with closing(work) as results:
         return list(results)
 
 
