@@ -351,7 +351,10 @@ def test_the_files_of_an_interrupted_series_of_volumes_are_checked(scan, tmp_pat
     capsys.readouterr()
     assert main(command) == 0
     assert (tmp_path / "a.nii").exists()
-    assert "Files of the unfinished volume are still there: a.stack1.nii, a.stack2.nii." in capsys.readouterr().err
+    assert (
+        "Files of the unfinished volume are still there: a.stack1.nii, a.stack2.nii, a.stack1.json, a.stack2.json."
+        in capsys.readouterr().err
+    )
 
 
 def test_fast_frames_and_single_frames_leave_nothing(tmp_path, monkeypatch):

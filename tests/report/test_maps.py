@@ -2,6 +2,7 @@
 
 import math
 import re
+from dataclasses import replace
 
 import matplotlib
 import matplotlib.image
@@ -13,6 +14,7 @@ from tests.helpers.viewer import Viewer
 
 from fourfold.report import write_report
 from fourfold.report.pictures import kspace_codes
+from fourfold.scan import FrameLabels
 
 
 def test_values_under_the_cursor(viewer, comparison):

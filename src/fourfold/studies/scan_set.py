@@ -30,6 +30,8 @@ class Case:
     """File and frame."""
     load: Callable[[], Scan]
     """Reads the scan, which has one frame."""
+    subject: str = ""
+    """Whom it shows; unless given the case is a subject of its own."""
 
     @property
     def label(self) -> str:
@@ -101,8 +103,7 @@ class ScanSet(TestSet):
     def __init__(
         self, name: str, cases: Sequence[Case], design: Design, metrics: Sequence[Metric], device: str
     ) -> None:
-        # Whom the scans show is not known.
-        super().__init__(name, metrics, [(case.name, case.name) for case in cases])
+        super().__init__(name, metrics, [(case.name, case.subject or case.name) for case in cases])
         self.cases, self.design, self.device = cases, design, device
         self.simulated = False
         self.sampling: dict[int, dict[str, Any]] = {}
@@ -159,7 +160,7 @@ def frames_of_group(group: str, names: Sequence[str], frame: int | None) -> Iter
             if chosen >= len(file):
                 raise InputError(f"'{path}' has {len(file)} frame(s) and no frame {chosen}: give a smaller 'frame'.")
             label = path.name if len(file) == 1 else f"{path.name}, {file.frame_name(chosen)}"
-            yield Case(group, label, partial(file.load, slice(chosen, chosen + 1)))
+            yield Case(group, label, partial(file.load, slice(chosen, chosen + 1)), path.name)
 
 
 def simulation_note(sets: Iterable[ScanSet]) -> str:
