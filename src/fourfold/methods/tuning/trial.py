@@ -44,13 +44,13 @@ class Trial:
     share: float
 
     @classmethod
-    def of(cls, problem: SenseProblem, whole_lines: bool = True, seed: int = 0) -> Trial:
-        """Hold samples out (`fourfold.sampling.hold_out.hold_out`); raises InputError where there are too few."""
+    def of(cls, problem: SenseProblem, whole_lines: bool = True, seed: int = 0, share: float = 0.15) -> Trial:
+        """Hold a share of the samples out (`fourfold.sampling.hold_out.hold_out`); InputError for too few samples."""
         mask = problem.scan.mask
         if problem.scan.trajectory is not None:
-            held_out = hold_out(mask, seed=seed, centre=0)
+            held_out = hold_out(mask, share, seed=seed, centre=0)
             return cls(_shots(problem, mask & ~held_out), _shots(problem, held_out), 1.0)
-        held_out = hold_out(mask, seed=seed, whole_lines=whole_lines)
+        held_out = hold_out(mask, share, seed=seed, whole_lines=whole_lines)
         region = _strip(problem.rhs, mask, held_out)
         kept = _part(problem, mask & ~held_out, region)
         return cls(kept, _part(problem, held_out, region), kept.rhs.numel() / problem.rhs.numel())
