@@ -29,6 +29,7 @@ def learned(images, tmp_path_factory):
     output = tmp_path_factory.mktemp("learned") / "heads.json"
     page = output.with_name("heads.html")
     options = ["--crop", "32", "24", "--slices", "1", "--coverage", "0.7", "--bound-confidence", "0.7"]
+    options += ["--description", "five phantoms"]
     command = ["calibrate", str(images), *SUBJECTS, *options, "-o", str(output), "--report", str(page)]
     assert main(command) == 0
     return output, page, command
@@ -41,6 +42,7 @@ def test_the_file_says_what_was_learned_from_what(learned, images):
     assert content["settings"]["members"] == 3
     assert content["scans"]["subjects"] == [f"sub-{number:02}" for number in range(5)]
     assert content["scans"]["slices"] == 5
+    assert content["scans"]["description"] == "five phantoms"
     assert content["scans"]["simulated"]
     assert content["scans"]["patterns"] == ["random"]
     assert content["scans"]["files"][0]["name"] == images.name

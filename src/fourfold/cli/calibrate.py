@@ -39,6 +39,7 @@ def calibrate(
     method_settings: Any = None,
     learn_on: Annotated[list[str] | None, Parameter(group=DATA)] = None,
     test_on: Annotated[list[str] | None, Parameter(group=DATA)] = None,
+    description: Annotated[str, Parameter(group=DATA)] = "",
     slices: Annotated[int, Parameter(group=DATA)] = 4,
     crop: Annotated[tuple[int, int] | None, Parameter(group=DATA)] = None,
     coverage: Annotated[float, Parameter(group=PROMISE)] = 0.9,
@@ -88,6 +89,8 @@ def calibrate(
         Subjects to learn from, separated by commas; all that are not tested on, unless given.
     test_on
         Subjects to test on, separated by commas.
+    description
+        What the data are, for the file: data set, licence, population.
     slices
         Slices of each subject, evenly spaced.
     crop
@@ -151,7 +154,7 @@ def calibrate(
         print_note(f"Finished reconstructions are in '{results}'; the same command goes on.")
         raise
     options = {**asdict(undersampling), **(details or {}), "subjects": subjects}
-    made = learn_calibration(output.stem, observations, scans, options, promise, learned_from, tested_on)
+    made = learn_calibration(output.stem, observations, scans, options, promise, learned_from, tested_on, description)
     with atomically(output, ".json", force) as file:
         write_text(file, made.model_dump_json(indent=1) + "\n")
     if report is not None:

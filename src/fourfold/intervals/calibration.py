@@ -37,6 +37,8 @@ class Scans(_Part):
     """Number of slices of all subjects."""
     files: tuple[DataFile, ...] = Field(min_length=1)
     """The files."""
+    description: str = ""
+    """What the data are, in the words of whoever learned from them: data set, licence, population."""
     simulated: bool
     """Whether k-space was simulated from images."""
     reference: str
