@@ -325,3 +325,14 @@ def test_fast_frames_and_single_frames_leave_nothing(tmp_path, monkeypatch):
     assert not kept(tmp_path)
     monkeypatch.setattr("fourfold.cli.reconstruction.resumable_run.ResumableRun.keep", None)
     assert main([*CLASSICAL, "--frames", "1"]) == 0
+
+
+def test_a_folder_of_an_unfinished_volume_is_known_by_its_files(tmp_path):
+    folder = tmp_path / "a"
+    (folder / "magnitude").mkdir(parents=True)
+    (folder / "magnitude" / "00001.dcm").write_bytes(b"image")
+    run = ResumableRun(folder, {"method": "tv"})
+    run.mark(folder)
+    assert run.wrote(folder)
+    (folder / "magnitude" / "00002.dcm").write_bytes(b"another")
+    assert not run.wrote(folder)
