@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from fourfold.formats import open_scan as open_scan
     from fourfold.formats import save as save
     from fourfold.formats import save_scan as save_scan
+    from fourfold.intervals.apply import with_interval as with_interval
     from fourfold.kspace.split_volume import join_volume as join_volume
     from fourfold.kspace.split_volume import split_volume as split_volume
     from fourfold.methods.choose import choose_method as choose_method
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from fourfold.methods.classical.total_variation import TotalVariation as TotalVariation
     from fourfold.methods.classical.wavelet import Wavelet as Wavelet
     from fourfold.methods.classical.zero_filled import ZeroFilled as ZeroFilled
+    from fourfold.methods.dithering import dither as dither
     from fourfold.methods.generative.diffusion import Diffusion as Diffusion
     from fourfold.methods.generative.jalal2021 import Jalal2021 as Jalal2021
     from fourfold.methods.generative.langevin import Langevin as Langevin
@@ -92,6 +94,7 @@ _OTHERS = {
     "Trajectory": "scan",
     "choose_method": "methods.choose",
     "compare": "studies",
+    "dither": "methods.dithering",
     "gfactor": "studies",
     "join_volume": "kspace.split_volume",
     "load": "formats",
@@ -103,6 +106,7 @@ _OTHERS = {
     "simulate": "simulation.simulate",
     "split_volume": "kspace.split_volume",
     "undersample": "sampling",
+    "with_interval": "intervals.apply",
     "write_report": "report",
 }
 

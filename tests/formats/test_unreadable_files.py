@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 from scipy.io import savemat
 from tests.helpers.ge import write_pfile
 from tests.helpers.mrd import MrdHeader, make_image, mrd_line, numpy_fft, write_mrd
+from tests.helpers.philips import lines as philips_lines
+from tests.helpers.philips import write_philips
 from tests.helpers.twix import slice_lines, write_twix
 
 from fourfold import memory
@@ -124,6 +126,8 @@ def write_kind(path):
             file["mask"] = np.ones(16, bool)
     elif path.suffix == ".dat":
         write_twix(path, slice_lines(numpy_fft(make_image((2, 20, 32)))))
+    elif path.suffix == ".list":
+        write_philips(path, philips_lines(numpy_fft(make_image((2, 20, 32))), range(-10, 10)))
     elif path.suffix == ".7":
         write_pfile(path, np.ones((1, 2, 16, 16), np.complex64))
     elif path.suffix == ".mat":
@@ -144,6 +148,7 @@ def intact(name):
         return write_kind(Path(folder) / name).read_bytes()
 
 
+KINDS = ["a.h5", "a.npy", "a.npz", "packed.npz", "a.dat", "a.mrd", "a.mat", "packed.mat", "P1.7", "a.list"]
 OPTIONS = {"a.mat": {"dataset": "k", "axes": "coil,ky,kx"}, "packed.mat": {"dataset": "k", "axes": "coil,ky,kx"}}
 
 
@@ -162,6 +167,8 @@ def scan_or_sentence(path):
 @given(places=st.lists(st.tuples(st.floats(0, 1), st.integers(0, 255)), min_size=1, max_size=20), cut=st.floats(0.5, 2))
 def test_any_damage_is_read_as_it_stands_or_refused_in_one_sentence(tmp_path, name, places, cut):
     path, content = tmp_path / name, bytearray(intact(name))
+    if path.suffix == ".list" and not path.with_suffix(".data").exists():
+        write_kind(path)
     # Most of the damage goes where the structure is described.
     for place, value in places:
         content[int(place**3 * (len(content) - 1))] = value
@@ -224,7 +231,7 @@ def test_our_own_images_are_not_taken_for_kspace(tmp_path):
     ("name", "sentence"),
     [
         ("ge_pfile/*.h5", "is a GE ScanArchive: convert it with ge_to_ismrmrd"),
-        ("bruker/flash_100/fid", "is part of a Bruker experiment: convert the experiment with bruker_to_ismrmrd"),
+        ("bruker/flash_100/acqp", "is part of a Bruker experiment: open the experiment's file 'fid'"),
         ("bruker/flash_100/pdata/1/2dseq", "is part of a Bruker experiment"),
         ("nifti_dicom/*.nii.gz", "is a NIfTI image: it holds images and no k-space"),
         ("nifti_dicom/*.dcm", "is a DICOM image: it holds images and no k-space"),

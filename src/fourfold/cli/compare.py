@@ -147,8 +147,8 @@ def compare(
     force
         Replace files that exist.
     """
-    further, names = _files_and_names(names)
-    named = _names((*names, *(methods or ())))
+    further, words = _files_and_names(names)
+    named = _names((*words, *(methods or ())))
     if further:
         if report is not None:
             raise InputError("A report shows one file; several files have a page in a folder: name it with --output.")
@@ -193,8 +193,8 @@ def compare(
         )
     comparison = dataclasses.replace(comparison, failures=(*left_out, *comparison.failures))
     if report is not None:
-        words = f", {frames_in_words(indices, len(volume))}" if len(volume) > 1 else ""
-        write_report(comparison, report, f"Comparison on {file.name}{words}", replace=force)
+        shown = f", {frames_in_words(indices, len(volume))}" if len(volume) > 1 else ""
+        write_report(comparison, report, f"Comparison on {file.name}{shown}", replace=force)
     if json:
         print_json(comparison.to_json())
     else:

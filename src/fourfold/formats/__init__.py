@@ -2,6 +2,7 @@
 
 from fourfold.formats.coil_maps import read_maps
 from fourfold.formats.images import load_image
+from fourfold.formats.mrd.convert import write_mrd
 from fourfold.formats.reading import load, open_scan
 from fourfold.formats.scan_file import ScanFile
 from fourfold.formats.writing import check_writable, save, save_scan, writer
@@ -15,5 +16,6 @@ __all__ = [
     "read_maps",
     "save",
     "save_scan",
+    "write_mrd",
     "writer",
 ]

@@ -24,7 +24,8 @@ from fourfold.formats.labels import label_arrays, labels_of_arrays, labels_of_ax
 from fourfold.formats.lines.encoding import Encoding, Limits, check_limits, voxel_size
 from fourfold.formats.masks import acquired, as_bool, check_mask, line_axis_of, measured, merge_frames, without_empty
 from fourfold.formats.metadata import image_record, read_record, sampling_from, scan_record
-from fourfold.formats.mrd.header import parse_header, write_header
+from fourfold.formats.mrd.header import parse_header
+from fourfold.formats.mrd.header_writer import write_header
 from fourfold.formats.registry import FileFormat
 from fourfold.formats.scan_file import ScanFile
 from fourfold.scan import Axis, FrameLabels, Geometry, RawSampling, RawScan, Reconstruction, Scan
@@ -254,12 +255,14 @@ class FastMRIFile(ScanFile):
 
 
 def write_image(path: Path, reconstruction: Reconstruction) -> None:
-    """Write fastMRI's ``reconstruction`` (slice, y, x) float32, and ``image``, ``std``, labels, ``record`` (JSON)."""
+    """Write fastMRI's ``reconstruction`` (slice, y, x), ``image``, ``std``, ``lower``, ``upper``, ``record``."""
     with late_refusal(path) as target, h5py.File(target, "w") as file:
         file["reconstruction"] = reconstruction.magnitude.cpu().numpy()
         file["image"] = reconstruction.image.cpu().numpy()
         if reconstruction.std is not None:
             file["std"] = reconstruction.std.cpu().numpy()
+        if reconstruction.interval is not None:
+            file["lower"], file["upper"] = reconstruction.interval.cpu().numpy()
         # A dataset, since HDF5 limits attributes to 64 KiB.
         file["record"] = image_record(reconstruction)
         for name, array in label_arrays(reconstruction.labels).items():
@@ -273,7 +276,7 @@ def write_scan(path: Path, scan: Scan) -> None:
     with late_refusal(path) as target, h5py.File(target, "w") as file:
         file["kspace"] = scan.kspace.cpu().numpy()
         file["mask"] = mask[0, 0] if columns_alone else mask
-        file["ismrmrd_header"] = write_header(_encoding_of(scan))
+        file["ismrmrd_header"] = write_header((_encoding_of(scan),))
         file["fourfold"] = scan_record(scan)
         for name, numbers in label_arrays(scan.labels).items():
             file[name] = numbers

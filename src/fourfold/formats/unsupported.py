@@ -31,6 +31,13 @@ def _bruker(path: Path) -> bool:
     return any(file.exists() and first_bytes(file, 8) == b"##TITLE=" for file in parameters)
 
 
+def _philips_raw(path: Path) -> bool:
+    """Whether the file has the name of one of Philips' raw files and another of them beside it."""
+    suffixes = (".raw", ".lab", ".sin")
+    others = (path.with_suffix(suffix) for suffix in suffixes if suffix != path.suffix.lower())
+    return path.suffix.lower() in suffixes and any(other.is_file() for other in others)
+
+
 def _our_image(path: Path) -> bool:
     if not is_hdf5(path):
         return False
@@ -40,7 +47,16 @@ def _our_image(path: Path) -> bool:
 
 FORMATS: tuple[tuple[str, Callable[[Path], bool], str], ...] = (
     ("a GE ScanArchive", _scan_archive, "convert it with ge_to_ismrmrd and open the result"),
-    ("part of a Bruker experiment", _bruker, "convert the experiment with bruker_to_ismrmrd and open the result"),
+    (
+        "part of a Bruker experiment",
+        _bruker,
+        "open the experiment's file 'fid', or convert it with bruker_to_ismrmrd where it has none",
+    ),
+    (
+        "part of a Philips raw scan (.raw, .lab, .sin), whose layout is not public",
+        _philips_raw,
+        "export the scan as .list and .data on the scanner and open either of these",
+    ),
     ("a NIfTI image", is_nifti, NO_KSPACE),
     ("a DICOM image", is_dicom, NO_KSPACE),
     ("an HDF5 file with a reconstruction", _our_image, NO_KSPACE),

@@ -19,6 +19,7 @@ from fourfold.scan import Reconstruction, Sampling, Scan, check_scan, on_grid_of
 from fourfold.studies.comparison import Comparison, Entry
 from fourfold.studies.ensemble import ensemble_scores
 from fourfold.studies.reference import REFERENCES, Reference, image_shape, reference_image
+from fourfold.studies.std_check import check_std
 
 __all__ = ["Comparison", "Entry", "compare", "series_left_out"]
 
@@ -175,4 +176,5 @@ def _entry(method: Method, reconstruction: Reconstruction, truth: Tensor | None,
         {name: frames for name, (_, frames) in scores.items()},
         settings,
         None if members is None or len(members) == 1 else ensemble_scores(members, truth, metrics),
+        check_std(reconstruction, truth),
     )

@@ -26,8 +26,8 @@ class ImageOptions:
     dicom: Literal["classic", "enhanced"] | None = None
     """Of DICOM: "classic" writes one file a frame (the default), "enhanced" one file a series."""
     series: str | None = None
-    """Which series are written, separated by commas: magnitude, phase, std. Of DICOM all that the image has unless
-    given, of NIfTI the magnitude."""
+    """Which series are written, separated by commas: magnitude, phase, std, lower, upper. Of DICOM all that the image
+    has unless given, of NIfTI the magnitude."""
     identity: Literal["file", "blank"] = "file"
     """Patient and study in DICOM images: those of the raw file, or none ("blank"); the options below come on top."""
     patient_name: str | None = None

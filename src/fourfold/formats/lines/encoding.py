@@ -47,6 +47,8 @@ class Encoding:
     """Limits of encoding step 2, None where the header has none."""
     calibration_mode: str | None
     """``embedded``, ``separate``, …, None where the header does not say."""
+    shown: Size | None = None
+    """Points (x, y, z) of the encoded grid that the scanner shows, where fields of view in mm do not tell."""
     ramp: Ramp | None = None
     """The readout gradient of EPI whose samples were taken on its ramps too."""
 
@@ -106,7 +108,7 @@ def field_of_view_notes(encoding: Encoding) -> tuple[str, ...]:
     for axis, size, shown_size, matrix in zip("xyz", encoded, shown, encoding.matrix, strict=True):
         if size is None:
             notes.append(f"The header gives no field of view along {axis}: the voxel size along it is not known.")
-        if matrix > 1 and (size is None or shown_size is None):
+        if matrix > 1 and (size is None or shown_size is None) and encoding.shown is None:
             notes.append(
                 f"Oversampling along {axis}, if there is any, remains in the image: the header does not give both the "
                 "encoded and the shown field of view."

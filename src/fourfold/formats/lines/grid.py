@@ -54,7 +54,7 @@ class Grid:
         """Return the grid that the header describes."""
         nx, ny, nz = encoding.matrix
         fields = zip(encoding.matrix, encoding.field_of_view, encoding.recon_field_of_view, strict=True)
-        kept_x, kept_y, kept_z = (
+        kept_x, kept_y, kept_z = encoding.shown or (
             max(1, round(min(size, size * shown / whole))) if 0 < whole < math.inf and 0 < shown < math.inf else size
             for size, whole, shown in fields
         )

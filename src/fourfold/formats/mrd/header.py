@@ -17,17 +17,18 @@ from fourfold.formats.lines.encoding import Encoding, Header, Limits, Size, Vect
 from fourfold.formats.lines.ramp import Ramp
 from fourfold.formats.mrd.facts import identity_of, protocol_of
 
-__all__ = ["parse_header", "write_header"]
+__all__ = ["RAMP", "SHOWN", "parse_header"]
 
 RAMP = ("rampUpTime", "flatTopTime", "rampDownTime", "acqDelayTime", "dwellTime")
 """User parameters of EPI's readout gradient, in the order of `Ramp`'s fields."""
+SHOWN = ("shown_matrix_x", "shown_matrix_y", "shown_matrix_z")
+"""User parameters with the points that the scanner shows, where fields of view in mm do not tell."""
 LARGEST = 2**16 - 1
 """The schema stores matrix sizes and encoding steps in 16 bits."""
 SMALLEST_FIELD_OF_VIEW = 1.0
 """In mm; smaller ones are in metres."""
 MOST_OVERSAMPLING = 16
 """Encoded and shown fields of view that differ by more are not both in mm."""
-NAMESPACE = "http://www.ismrm.org/ISMRMRD"
 Number = TypeVar("Number", int, float)
 
 FACTS = {
@@ -52,7 +53,8 @@ def parse_header(xml: bytes | str, path: Path) -> Header:
         root = ElementTree.fromstring(xml)
         for element in root.iter():
             element.tag = element.tag.rpartition("}")[2]
-        encodings = tuple(_encoding(element) for element in root.findall("encoding"))
+        shown = _shown(root)
+        encodings = tuple(_encoding(element, shown) for element in root.findall("encoding"))
         facts = _facts(root)
         protocol, protocol_notes = protocol_of(root)
         identity, identity_notes = identity_of(root)
@@ -85,7 +87,7 @@ def _known(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _encoding(element: ElementTree.Element) -> Encoding:
+def _encoding(element: ElementTree.Element, shown_matrix: Size | None) -> Encoding:
     encoding = Encoding(
         matrix=_size(element, "encodedSpace"),
         field_of_view=_field_of_view(element, "encodedSpace"),
@@ -96,6 +98,7 @@ def _encoding(element: ElementTree.Element) -> Encoding:
         partitions=_limits(element, "kspace_encoding_step_2"),
         calibration_mode=element.findtext("parallelImaging/calibrationMode"),
         ramp=_ramp(element),
+        shown=shown_matrix,
     )
     for axis, size, whole, shown in zip(
         "xyz", encoding.matrix, encoding.field_of_view, encoding.recon_field_of_view, strict=True
@@ -112,6 +115,19 @@ def _encoding(element: ElementTree.Element) -> Encoding:
                 f"which cannot differ by more than {MOST_OVERSAMPLING} times"
             )
     return encoding
+
+
+def _shown(root: ElementTree.Element) -> Size | None:
+    """Return the points that the scanner shows, which `write_header` states where no field of view is known."""
+    values: dict[str, int] = {}
+    for parameter in root.findall("userParameters/userParameterLong"):
+        name, value = parameter.findtext("name"), parameter.findtext("value")
+        if name in SHOWN and value is not None:
+            values[name] = _number(value, f"userParameters/{name}", int, "a whole number")
+    if set(values) != set(SHOWN) or not all(0 < size <= LARGEST for size in values.values()):
+        return None
+    x, y, z = (values[name] for name in SHOWN)
+    return x, y, z
 
 
 def _ramp(element: ElementTree.Element) -> Ramp | None:
@@ -171,34 +187,3 @@ def _limits(element: ElementTree.Element, step: str) -> Limits | None:
     if limits is None:
         return None
     return Limits(*(_whole(limits, name, least=0) for name in ("minimum", "maximum", "center")))
-
-
-def write_header(encoding: Encoding) -> bytes:
-    """Return the XML header of one encoding, with what the schema demands."""
-    root = ElementTree.Element("ismrmrdHeader", xmlns=NAMESPACE)
-    conditions = ElementTree.SubElement(root, "experimentalConditions")
-    ElementTree.SubElement(conditions, "H1resonanceFrequency_Hz").text = "0"
-    element = ElementTree.SubElement(root, "encoding")
-    spaces = (
-        ("encodedSpace", encoding.matrix, encoding.field_of_view),
-        ("reconSpace", encoding.recon_matrix, encoding.recon_field_of_view),
-    )
-    for name, matrix, field_of_view in spaces:
-        space = ElementTree.SubElement(element, name)
-        _write_vector(space, "matrixSize", matrix)
-        _write_vector(space, "fieldOfView_mm", field_of_view)
-    limits = ElementTree.SubElement(element, "encodingLimits")
-    for name, step in (("kspace_encoding_step_1", encoding.lines), ("kspace_encoding_step_2", encoding.partitions)):
-        if step is not None:
-            entry = ElementTree.SubElement(limits, name)
-            for key, value in (("minimum", step.minimum), ("maximum", step.maximum), ("center", step.centre)):
-                ElementTree.SubElement(entry, key).text = str(value)
-    ElementTree.SubElement(element, "trajectory").text = encoding.trajectory
-    xml: bytes = ElementTree.tostring(root, xml_declaration=True, encoding="utf-8")
-    return xml
-
-
-def _write_vector(parent: ElementTree.Element, name: str, values: Size | Vector) -> None:
-    vector = ElementTree.SubElement(parent, name)
-    for axis, value in zip("xyz", values, strict=True):
-        ElementTree.SubElement(vector, axis).text = str(value)
