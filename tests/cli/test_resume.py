@@ -14,6 +14,7 @@ import torch
 import fourfold
 import fourfold.methods.untrained.fitting.fit as fit_module
 from fourfold.cli.main import main
+from fourfold.cli.reconstruction.resumable_run import ResumableRun
 from fourfold.formats import writer
 from fourfold.methods.classical.total_variation import TotalVariation
 from fourfold.methods.untrained.conv_decoder import ConvDecoder
