@@ -14,6 +14,7 @@ import torch
 import fourfold
 import fourfold.methods.untrained.fitting.fit as fit_module
 from fourfold.cli.main import main
+from fourfold.cli.reconstruction.resumable_run import ResumableRun
 from fourfold.formats import writer
 from fourfold.methods.classical.total_variation import TotalVariation
 from fourfold.methods.untrained.conv_decoder import ConvDecoder
@@ -365,3 +366,14 @@ def test_fast_frames_and_single_frames_leave_nothing(tmp_path, monkeypatch):
     assert not kept(tmp_path)
     monkeypatch.setattr("fourfold.cli.reconstruction.resumable_run.ResumableRun.keep", None)
     assert main([*CLASSICAL, "--frames", "1"]) == 0
+
+
+def test_a_folder_of_an_unfinished_volume_is_known_by_its_files(tmp_path):
+    folder = tmp_path / "a"
+    (folder / "magnitude").mkdir(parents=True)
+    (folder / "magnitude" / "00001.dcm").write_bytes(b"image")
+    run = ResumableRun(folder, {"method": "tv"})
+    run.mark(folder)
+    assert run.wrote(folder)
+    (folder / "magnitude" / "00002.dcm").write_bytes(b"another")
+    assert not run.wrote(folder)
