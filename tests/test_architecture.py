@@ -54,7 +54,8 @@ MAY_IMPORT = {
     "training": TRAINING,
     "studies": TRAINING | {"result_cache", "statistics"},
     "reader_study": VALUES | {"files", "formats", "statistics"},
-    "report": TRAINING | {"studies", "statistics", "reader_study"},
+    "intervals": TRAINING | {"result_cache", "studies"},
+    "report": TRAINING | {"studies", "statistics", "reader_study", "intervals"},
 }
 UNRESTRICTED = {"__init__", "cli"}
 

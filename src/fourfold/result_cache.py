@@ -24,7 +24,7 @@ from fourfold.scan import FrameLabels, FrameRecord, Reconstruction, Record, Scan
 
 __all__ = ["CacheKey", "ResultCache", "fingerprint"]
 
-_ARRAYS = ("image", "std", "members", "before_data_consistency")
+_ARRAYS = ("image", "std", "members", "before_data_consistency", "interval")
 
 
 @dataclass(frozen=True)

@@ -90,6 +90,7 @@ def ensemble(**changes):
         acquisition="2D",
         repetition_times=(500.0,),
         echo_times=(5.0, 10.0),
+        inversion_times=(300.0,),
         flip_angles=(30.0,),
     )
     whole = dataclasses.replace(
@@ -232,10 +233,10 @@ def test_several_stacks_are_one_series(tmp_path):
         ("a", {"dicom": "modern"}, "choose classic or enhanced"),
         ("a", {"series": ["fase"]}, "Did you mean 'phase'"),
         ("a", {"series": []}, "are not known; give a list"),
-        ("a", {"series": ["std"]}, "has no std; it has magnitude"),
+        ("a", {"series": ["std"]}, "has no standard deviation"),
         ("a.png", {"series": ["std"]}, "PNG, the format of .*, has no option 'series'; it has: none"),
         ("a.nii", {"dicom": "classic"}, "NIfTI, the format of .*, has no option 'dicom'; it has: series"),
-        ("a.nii", {"series": ["std"]}, "has no std"),
+        ("a.nii", {"series": ["std"]}, "has no standard deviation"),
     ],
 )
 def test_what_cannot_be_written_is_refused(tmp_path, name, options, words):

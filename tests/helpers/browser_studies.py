@@ -46,7 +46,7 @@ class Server:
 
 
 class Reader:
-    """A reader in a browser; `driver` shows her page."""
+    """A reader in a browser; `driver` shows the page."""
 
     def __init__(self, driver, server: Server, token: str) -> None:
         self.driver, self.server = driver, server

@@ -41,7 +41,7 @@ def test_no_preference_is_found_where_there_is_none():
     rng = np.random.default_rng(1)
     overall, pairs = 0, 0
     for _ in range(500):
-        ranks = mean_ratings(list(simulated([0] * 5, rng).ratings), RANK).ranks
+        ranks = mean_ratings(list(simulated([0] * 5, rng, readers=1).ratings), RANK).ranks
         overall += friedman(ranks).p < 0.05
         pairs += (nemenyi(ranks) < 0.05).any()
     assert 0.03 <= overall / 500 <= 0.07
@@ -87,7 +87,7 @@ def test_the_direction_is_that_of_the_criterion():
     assert max(analyse_criterion(ratings, better).analysis.mean_ranks.items(), key=lambda item: item[1])[0] == "a"
 
 
-def test_agreement_of_readers_and_of_each_with_herself():
+def test_agreement_of_readers_and_within_a_reader():
     clear, unclear = (
         simulated(np.array([4, 3, 2, 1, 0]) * scale, np.random.default_rng(1), 3, 20, 6) for scale in (9, 0)
     )

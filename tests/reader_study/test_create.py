@@ -8,14 +8,16 @@ import pytest
 from PIL import Image
 from tests.helpers.reader_studies import METHODS, SIZE, make_study, write_images
 
+import fourfold as ff
 from fourfold.cli.main import main
 from fourfold.errors import InputError
 from fourfold.formats import save_scan
+from fourfold.formats.image_files import read_image_file
 from fourfold.reader_study.design import presentations, sample_cases
 from fourfold.reader_study.folder import database_of
-from fourfold.reader_study.image_files import read_image_file
 from fourfold.reader_study.settings import ReaderStudySettings
 from fourfold.reader_study.sources import find_cases
+from fourfold.scan import Geometry, Placement
 from fourfold.simulation.simulate import phantom, simulate
 
 
@@ -80,6 +82,18 @@ def test_images_of_any_tool_are_read(tmp_path):
         found = read_image_file(tmp_path / name)
         assert found.frames[-1] == pytest.approx(scale * image)
         assert found.pixel_aspect == 1
+
+
+def test_dicom_that_fourfold_writes_is_read(tmp_path):
+    pytest.importorskip("pydicom", reason="needs pydicom, extra 'dicom'")
+    scan = simulate(phantom((40, 36)), coils=1, snr=None)
+    place = Placement((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0), (0.0, 0.0, 0.0))
+    geometry = Geometry(voxel_size=(5.0, 2.0, 1.0), placements=(place,))
+    image = ff.ZeroFilled()(scan.replace(geometry=geometry))
+    ff.save(image, tmp_path / "image.dcm")
+    found = read_image_file(tmp_path / "image.dcm")
+    assert found.pixel_aspect == 2
+    assert found.frames == pytest.approx(image.magnitude.numpy(), abs=float(image.magnitude.max()) / 30000)
 
 
 @pytest.mark.parametrize("name", ["e.nii", "e.nii.gz"])
@@ -149,6 +163,12 @@ def test_each_frame_may_be_a_case_of_its_files_subject(tmp_path):
 def test_folders_that_do_not_fit_are_refused(tmp_path, change, sentence):
     change(write_images(tmp_path))
     with pytest.raises(InputError, match=sentence):
+        find_cases([tmp_path], ReaderStudySettings())
+
+
+def test_more_images_than_a_reader_can_compare_are_refused(tmp_path):
+    write_images(tmp_path, cases=1, methods=tuple("abcdefghij"))
+    with pytest.raises(InputError, match="at most 9 side by side"):
         find_cases([tmp_path], ReaderStudySettings())
 
 

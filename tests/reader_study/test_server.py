@@ -1,4 +1,4 @@
-"""The server of a reader study: blinded, each reader for herself, nothing lost, nothing executed."""
+"""The server of a reader study: blinded, each reader alone, nothing lost, nothing executed."""
 
 import json
 import re
@@ -264,6 +264,21 @@ def rate_all_refused(client):
     images = client.get("/cases/0").json()["images"]
     content = {"case": 0, "criterion": OVERALL, "ratings": dict.fromkeys(images, 1)}
     return client.post("/ratings", json=content).status_code
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--port", "0"], "must lie between 1 and 65535"),
+        (["--certificate", "c.pem"], "needs both a certificate and a private key"),
+        (["--certificate", "c.pem", "--private-key", "k.pem"], "There is no file 'c.pem'"),
+        (["--host", "192.0.2.1"], "cannot listen at 192.0.2.1"),
+    ],
+)
+def test_a_server_that_cannot_run_says_why(folder, words, sentence, capsys):
+    pytest.importorskip("uvicorn", reason="needs uvicorn, extra 'study'")
+    assert main(["reader", "serve", str(folder), *words]) == 2
+    assert sentence in capsys.readouterr().err
 
 
 def test_the_server_needs_no_torch(folder):

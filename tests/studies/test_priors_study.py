@@ -14,9 +14,9 @@ from fourfold.errors import InputError
 from fourfold.formats import save_scan
 from fourfold.metrics.object_psnr import OBJECT_PSNR
 from fourfold.simulation.simulate import phantom, simulate
-from fourfold.studies.coverage import interval_coverage
 from fourfold.studies.engine import run_study
 from fourfold.studies.priors import MaskSettings, PriorsSettings, PriorsStudy
+from fourfold.studies.std_check import interval_coverage
 from fourfold.training.presets import read_settings
 
 SIZE = (48, 44)

@@ -19,13 +19,13 @@ from fourfold.cli.flags import DATA, METHODS, OUTPUT, Flag, SettingsFile
 from fourfold.cli.statistics_options import StatisticsOptions, choices_of
 from fourfold.cli.study_run import carry_out
 from fourfold.errors import InputError
-from fourfold.formats import open_scan
+from fourfold.formats import load_image, open_scan
 from fourfold.methods.method import Method
 from fourfold.methods.registry import find_method, quick_methods
 from fourfold.methods.registry import methods as known_methods
 from fourfold.report import write_report
 from fourfold.sampling import SamplingOptions, read_sampling, undersample
-from fourfold.scan import Sampling, Scan
+from fourfold.scan import Reconstruction, Sampling, Scan
 from fourfold.studies import compare as compare_methods
 from fourfold.studies.compare import series_left_out
 from fourfold.studies.many_scans import ManyScans
@@ -65,6 +65,7 @@ def compare(
     frames: Annotated[str | None, Parameter(alias="--frame", group=DATA)] = None,
     format_options: Annotated[FormatOptions | None, Parameter(name="*", group=DATA)] = None,
     reference: Annotated[Reference | None, Parameter(group=DATA)] = None,
+    reference_file: Annotated[Path | None, Parameter(group=DATA)] = None,
     pattern: Annotated[str | None, Parameter(group=PATTERN)] = None,
     acceleration: Annotated[float | None, Parameter(group=PATTERN)] = None,
     seed: Annotated[int, Parameter(group=PATTERN)] = 0,
@@ -118,6 +119,9 @@ def compare(
         methods that are named and work on series.
     reference
         How the reference is made: rss (root-sum-of-squares, the default) or matched (sensitivity-weighted).
+    reference_file
+        Image to score against instead, in the units of the reconstructions: NIfTI, DICOM, or a folder of DICOM files.
+        It is turned to the axes of the scan where the place of both is known.
     pattern
         random, equispaced, gaussian, regular, poisson-disc, regular-2d or kt-interleaved.
     acceleration
@@ -143,13 +147,15 @@ def compare(
     force
         Replace files that exist.
     """
-    further, names = _files_and_names(names)
-    named = _names((*names, *(methods or ())))
+    further, words = _files_and_names(names)
+    named = _names((*words, *(methods or ())))
     if further:
         if report is not None:
             raise InputError("A report shows one file; several files have a page in a folder: name it with --output.")
         if mask is not None:
             raise InputError("A mask from a file suits one size; for several files describe a pattern (--pattern).")
+        if reference_file is not None:
+            raise InputError("A reference from a file suits one scan; for several files leave it out.")
         folder, wanted = output or MANY_FOLDER, _names(metrics or ()) or None
         check_folder(folder, PAGES)
         computer.set_up()
@@ -181,18 +187,35 @@ def compare(
             chosen,
             sampling,
             _names(metrics or ()) or None,
-            reference,
+            reference if reference_file is None else _read_reference(reference_file, reference, indices, len(volume)),
             progress=show,
             workers=computer.workers,
         )
     comparison = dataclasses.replace(comparison, failures=(*left_out, *comparison.failures))
     if report is not None:
-        words = f", {frames_in_words(indices, len(volume))}" if len(volume) > 1 else ""
-        write_report(comparison, report, f"Comparison on {file.name}{words}", replace=force)
+        shown = f", {frames_in_words(indices, len(volume))}" if len(volume) > 1 else ""
+        write_report(comparison, report, f"Comparison on {file.name}{shown}", replace=force)
     if json:
         print_json(comparison.to_json())
     else:
         print_table(comparison.render())
+
+
+def _read_reference(path: Path, made: Reference | None, indices: range, count: int) -> Reconstruction:
+    """Return the image in a file; of one whose place is not known, the frames that are compared."""
+    if made is not None:
+        raise InputError(
+            f"Both a way to make the reference, '{made}', and the file '{path}' were given; give one of them."
+        )
+    image = load_image(path)
+    if image.geometry.placements or len(image.image) != count:
+        return image
+    return dataclasses.replace(
+        image,
+        image=image.image[list(indices)],
+        geometry=image.geometry.select(indices),
+        labels=image.labels.select(indices),
+    )
 
 
 def _files_and_names(words: Sequence[str]) -> tuple[list[Path], list[str]]:

@@ -31,14 +31,17 @@ _STUDIES = tuple(studies_with_settings())
 # The commands' modules are imported when they run, so that this list is shown at once.
 _COMMANDS = {
     "info": "Show what a raw file holds and how `recon` would reconstruct it.",
+    "anonymise": "Copy a file without the patient's identity.",
     "recon": "Reconstruct a raw file slice by slice and write the image.",
     "convert": "Write a raw file of any format as MRD (ISMRMRD).",
     "compare": "Reconstruct one slice with several methods and score them against the fully sampled data.",
     "study": f"Do a published study on data of your own: {', '.join(('convdecoder', *_STUDIES))}.",
     "stats": "Test scores of several methods: summaries, normality, Friedman, pairs, effect sizes.",
     "reader": "Do a blinded reader study: create, serve, close, analyse.",
+    "figure": "Draw a figure for print: images, details, error maps, edge maps, profiles along time.",
     "train": "Train a network as a settings file says, and write its weights.",
     "finetune": "Train on from weights.",
+    "calibrate": "Learn intervals of stated coverage for a method from fully sampled scans.",
     "gfactor": "Map how much a method amplifies the noise.",
     "mask": "Make a sampling pattern and write it to a file.",
     "weights": "List the weights of trained networks, or verify them.",

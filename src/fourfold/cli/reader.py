@@ -18,7 +18,7 @@ def reader(step: str, /) -> None:
 
     For example:
 
-        fourfold reader create comparison -o reading --settings reading.yaml
+        fourfold reader create comparison -o reading -s reading.yaml
 
         fourfold reader serve reading
 

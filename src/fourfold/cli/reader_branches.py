@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 from typing import Annotated
 
@@ -33,7 +34,7 @@ def reader_create(
     """Make a reader study: draw its cases and the orders, and write a folder with a token for each reader.
 
     The images come from the folder of `fourfold compare` or a study, or from a folder with a folder of images for each
-    method, made by any tool: NIfTI, PNG, npy, npz or h5. Files of the same name are one case.
+    method, made by any tool: NIfTI, PNG, DICOM, npy, npz or h5. Files of the same name are one case.
 
     Who holds the key can tell which image is whose. Its SHA-256 is printed: publish it before the first rating.
 
@@ -122,6 +123,7 @@ def reader_serve(
             raise InputError(f"There is no file '{file}': check the spelling.")
     if not 0 < port < 65536:
         raise InputError(f"The port is {port}; it must lie between 1 and 65535.")
+    _check_address(host, port)
     secure = certificate is not None
     app = application(folder, secure=secure)
     if not secure and host not in _LOCAL:
@@ -138,6 +140,19 @@ def reader_serve(
         server_header=False,
         date_header=False,
     )
+
+
+def _check_address(host: str, port: int) -> None:
+    """Raise InputError where nothing can listen at an address."""
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        with socket.socket(family, socket.SOCK_STREAM) as trial:
+            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            trial.bind((host, port))
+    except OSError as error:
+        raise InputError(
+            f"The server cannot listen at {host}, port {port} ({error.strerror}): choose others with --host and --port."
+        ) from None
 
 
 def reader_close(folder: Path, /, *, key_file: KeyFile = None) -> None:

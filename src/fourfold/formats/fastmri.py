@@ -255,12 +255,14 @@ class FastMRIFile(ScanFile):
 
 
 def write_image(path: Path, reconstruction: Reconstruction) -> None:
-    """Write fastMRI's ``reconstruction`` (slice, y, x) float32, and ``image``, ``std``, labels, ``record`` (JSON)."""
+    """Write fastMRI's ``reconstruction`` (slice, y, x), ``image``, ``std``, ``lower``, ``upper``, ``record``."""
     with late_refusal(path) as target, h5py.File(target, "w") as file:
         file["reconstruction"] = reconstruction.magnitude.cpu().numpy()
         file["image"] = reconstruction.image.cpu().numpy()
         if reconstruction.std is not None:
             file["std"] = reconstruction.std.cpu().numpy()
+        if reconstruction.interval is not None:
+            file["lower"], file["upper"] = reconstruction.interval.cpu().numpy()
         # A dataset, since HDF5 limits attributes to 64 KiB.
         file["record"] = image_record(reconstruction)
         for name, array in label_arrays(reconstruction.labels).items():

@@ -1,6 +1,6 @@
 # mypy: allow-untyped-calls
 # nibabel is annotated in part alone.
-"""NIfTI-1 images, written with nibabel: magnitude, phase or standard deviation, placed in the patient, with a sidecar.
+"""NIfTI-1 images, written with nibabel: one series of an image, placed in the patient, with a sidecar.
 
 Cox et al., "A (sort of) new image data format standard: NIfTI-1" (2004), https://nifti.nimh.nih.gov/nifti-1.
 """
@@ -11,12 +11,8 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
-
-from fourfold.errors import InputError
 from fourfold.files.output import suffix_of, write_text
-from fourfold.formats.image_series import check_series
+from fourfold.formats.image_series import check_series, chosen_series, series_values
 from fourfold.formats.metadata import image_record
 from fourfold.formats.registry import FileFormat
 from fourfold.formats.sidecar import sidecar
@@ -27,7 +23,13 @@ __all__ = ["FORMAT", "image_paths", "series_path", "write_image"]
 
 UNKNOWN, SCANNER = 0, 1
 SUFFIXES = (".nii", ".nii.gz")
-ENTITIES = {"magnitude": "part-mag", "phase": "part-phase", "std": "desc-std"}
+ENTITIES = {
+    "magnitude": "part-mag",
+    "phase": "part-phase",
+    "std": "desc-std",
+    "lower": "desc-lower",
+    "upper": "desc-upper",
+}
 """Parts of file names in BIDS (https://bids-specification.readthedocs.io)."""
 
 
@@ -86,7 +88,7 @@ def write_image(path: Path, reconstruction: Reconstruction, series: Sequence[str
     series
         The name of the series alone; None for the magnitude.
     """
-    (name,) = series or ("magnitude",)
+    (name,) = chosen_series(series or ("magnitude",), reconstruction)
     stacks = split_stacks(reconstruction)
     for target, (stack, slices) in zip(stack_paths(path, len(stacks)), stacks, strict=True):
         _write_stack(target, stack, slices, name)
@@ -94,24 +96,11 @@ def write_image(path: Path, reconstruction: Reconstruction, series: Sequence[str
         write_text(sidecar_path(target), json.dumps(facts, indent=2, ensure_ascii=False) + "\n")
 
 
-def _values(reconstruction: Reconstruction, series: str) -> npt.NDArray[np.float32]:
-    if series == "phase":
-        return reconstruction.image.angle().cpu().numpy()
-    if series == "std":
-        if reconstruction.std is None:
-            raise InputError(
-                f"The image made by '{reconstruction.record.method}' has no std, which a method with several members "
-                "makes; leave this series out."
-            )
-        return reconstruction.std.cpu().numpy()
-    return reconstruction.magnitude.cpu().numpy()
-
-
 def _write_stack(path: Path, reconstruction: Reconstruction, slices: int, series: str) -> None:
     # Loaded here, since most commands do not need it.
     import nibabel
 
-    values = _values(reconstruction, series)
+    values = series_values(reconstruction, series)
     _, ny, nx = values.shape
     geometry = reconstruction.geometry
     array = values.reshape(-1, slices, ny, nx).transpose(3, 2, 1, 0)

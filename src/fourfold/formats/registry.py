@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from fourfold.files.output import suffix_of
 from fourfold.formats.scan_file import ScanFile
 from fourfold.scan import Scan
 
@@ -16,6 +17,7 @@ __all__ = [
     "FileFormat",
     "file_formats",
     "format_of_suffix",
+    "image_options",
     "image_suffixes",
     "image_writers",
     "readers",
@@ -93,6 +95,11 @@ def image_suffixes() -> tuple[str, ...]:
 def scan_suffixes() -> tuple[str, ...]:
     """Return the suffixes that k-space can be written with."""
     return tuple(scan_writers())
+
+
+def image_options(path: Path) -> tuple[str, ...]:
+    """Return the names of the options that the format of an image file has."""
+    return format_of_suffix(suffix_of(path, image_suffixes())).image_options
 
 
 def format_of_suffix(suffix: str) -> FileFormat:

@@ -13,9 +13,10 @@ import numpy.typing as npt
 
 from fourfold.errors import InputError, SilentCoils, check_type
 from fourfold.formats.content import SHORTEST, check_axes, check_centre, check_frames, energy_of, object_note
+from fourfold.formats.geometry_facts import geometry_facts, missing_of
 from fourfold.formats.line_direction import check_direction
 from fourfold.formats.metadata import geometry_from, protocol_from
-from fourfold.formats.orientation import axis_codes, placement_of_codes
+from fourfold.formats.orientation import placement_of_codes
 from fourfold.formats.stacks import find_stacks, slice_spacing
 from fourfold.formats.trajectories import extent_notes
 from fourfold.memory import array_bytes, require_memory
@@ -360,10 +361,12 @@ class ScanFile(ABC):
             "coils": self.coils,
             "matrix": list(self.matrix),
             "image_size": list(geometry.image_size or self.matrix),
-            "voxel_size_mm": _rounded(geometry.voxel_size),
-            "orientation": " ".join(dict.fromkeys(map(axis_codes, self.volume.placements))) or None,
+            **geometry_facts(geometry, self.volume.placements),
             "stacks": self._count_stacks(),
             "line_axis": scan.line_axis,
+            "protocol": self.protocol.summary(),
+            "identity_known": list(self.identity.known),
+            "missing": [*missing_of(self.volume), *self.protocol.missing],
             "sampling": scan.sampling_summary(),
             "noise_samples": None if scan.noise is None else scan.noise.shape[1],
             "calibration_scan": None if scan.calibration_kspace is None else list(scan.calibration_kspace.shape[-2:]),
@@ -386,9 +389,3 @@ class ScanFile(ABC):
     def __repr__(self) -> str:
         ny, nx = self.matrix
         return f"<{self.format} '{self.path}': {self.frames} frame(s), {self.coils} coil(s), {ny}×{nx}>"
-
-
-def _rounded(sizes: tuple[float | None, ...]) -> list[float | None] | None:
-    if all(size is None for size in sizes):
-        return None
-    return [None if size is None else round(size, 4) for size in sizes]

@@ -61,7 +61,8 @@ MILLISECONDS = {
     "EchoTime": "echo_times",
     "InversionTime": "inversion_times",
 }
-UNITS = {"magnitude": "arbitrary", "phase": "rad", "std": "arbitrary"}
+UNITS = {"phase": "rad"}
+"""Of series in other units than arbitrary ones."""
 
 
 def sidecar(reconstruction: Reconstruction, slices: int, series: str) -> dict[str, Any]:
@@ -74,12 +75,12 @@ def sidecar(reconstruction: Reconstruction, slices: int, series: str) -> dict[st
     slices
         Their number in each volume.
     series
-        ``magnitude``, ``phase`` or ``std``.
+        A name in `fourfold.formats.image_series.SERIES`.
     """
     geometry, labels, record = reconstruction.geometry, reconstruction.labels, reconstruction.record
     facts: dict[str, Any] = {"Modality": "MR", **_acquisition(reconstruction.protocol)}
     facts["ImageType"] = ["DERIVED", "PRIMARY", series.upper()]
-    facts["Units"] = UNITS[series]
+    facts["Units"] = UNITS.get(series, "arbitrary")
     facts["SliceThickness"] = geometry.slice_thickness
     facts["SpacingBetweenSlices"] = geometry.voxel_size[0] if slices > 1 else None
     # The axes of the NIfTI array: i is x and j is y. The sign is not known.

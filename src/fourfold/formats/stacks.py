@@ -114,6 +114,7 @@ def _part(reconstruction: Reconstruction, stack: Stack) -> Reconstruction:
         std=None if reconstruction.std is None else reconstruction.std[frames],
         members=None,
         before_data_consistency=None,
+        interval=None if reconstruction.interval is None else reconstruction.interval[:, frames],
         geometry=replace(
             geometry.select(frames),
             voxel_size=(stack.spacing or spacing, dy, dx),

@@ -2,35 +2,21 @@
 
 from __future__ import annotations
 
-import gzip
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from fourfold.errors import InputError
 from fourfold.files.hdf5 import is_hdf5, open_hdf5
 from fourfold.files.input import first_bytes
+from fourfold.formats.dicom.reading import is_dicom
+from fourfold.formats.nifti_reading import is_nifti
 
 __all__ = ["is_named", "refuse"]
 
 NO_KSPACE = (
     "it holds images and no k-space, which fourfold cannot start from: take the scanner's raw data (or make k-space "
-    "from the images, and save it as 'kspace' in an .npz file)"
+    "of it in Python: fourfold.simulate(fourfold.load_image(path)))"
 )
-
-
-def _nifti(path: Path) -> bool:
-    start = first_bytes(path, 348)
-    if start[:2] == b"\x1f\x8b":
-        try:
-            with gzip.open(path) as file:
-                start = file.read(348)
-        except (OSError, EOFError):
-            return False
-    return start[344:347] in (b"n+1", b"ni1") or start[4:7] in (b"n+2", b"ni2")
-
-
-def _dicom(path: Path) -> bool:
-    return first_bytes(path, 132)[128:] == b"DICM"
 
 
 def _scan_archive(path: Path) -> bool:
@@ -71,8 +57,8 @@ FORMATS: tuple[tuple[str, Callable[[Path], bool], str], ...] = (
         _philips_raw,
         "export the scan as .list and .data on the scanner and open either of these",
     ),
-    ("a NIfTI image", _nifti, NO_KSPACE),
-    ("a DICOM image", _dicom, NO_KSPACE),
+    ("a NIfTI image", is_nifti, NO_KSPACE),
+    ("a DICOM image", is_dicom, NO_KSPACE),
     ("an HDF5 file with a reconstruction", _our_image, NO_KSPACE),
 )
 

@@ -125,9 +125,10 @@ def save(
         The image.
     path
         ``.h5`` (fastMRI's ``reconstruction``, and the complex image), ``.nii`` or ``.nii.gz`` (magnitude, with a JSON
-        sidecar), ``.npz`` (complex image, standard deviation, record), ``.cfl`` (complex image), ``.png`` (8-bit
-        magnitude), or DICOM: a name without a suffix for a folder of files, or ``.dcm`` for a single one. NIfTI holds
-        one stack. Of several stacks, as in a localiser of three planes, each is written to a separate file:
+        sidecar), ``.npz`` (complex image, standard deviation, ends of the interval, record), ``.cfl`` (complex image),
+        ``.png`` (8-bit magnitude), or DICOM: a name without a suffix for a folder of files, or ``.dcm`` for a single
+        one. NIfTI holds one stack. Of several stacks, as in a localiser of three planes, each is written to a separate
+        file:
         ``a.stack1.nii.gz``, ``a.stack2.nii.gz``, …
     replace
         Whether a file that exists is replaced; else it is kept and an InputError raised, also where another process
@@ -253,9 +254,12 @@ class writer:  # noqa: N801  # used like a function, as open() is
             )
         with refusals_explained(self.path):
             std = None if reconstruction.std is None else _on_disk(reconstruction.std, self.path.parent)
+            interval = None if reconstruction.interval is None else _on_disk(reconstruction.interval, self.path.parent)
             image = _on_disk(reconstruction.image, self.path.parent)
         self.parts.append(
-            dataclasses.replace(reconstruction, image=image, std=std, members=None, before_data_consistency=None)
+            dataclasses.replace(
+                reconstruction, image=image, std=std, interval=interval, members=None, before_data_consistency=None
+            )
         )
 
     def __exit__(
@@ -291,6 +295,7 @@ def join(parts: Sequence[Reconstruction]) -> Reconstruction:
     first = dataclasses.replace(parts[0], members=None, before_data_consistency=None)
     records = [part.record for part in parts]
     stds = [part.std for part in parts if part.std is not None]
+    intervals = [part.interval for part in parts if part.interval is not None]
     by_frame = [frame for part in parts for frame in _by_frame(part)]
     return dataclasses.replace(
         first,
@@ -298,6 +303,7 @@ def join(parts: Sequence[Reconstruction]) -> Reconstruction:
         geometry=Geometry.join([part.geometry for part in parts]),
         labels=FrameLabels.join([part.labels for part in parts]),
         std=torch.cat(stds) if len(stds) == len(parts) else None,
+        interval=torch.cat(intervals, dim=1) if len(intervals) == len(parts) else None,
         record=dataclasses.replace(
             first.record,
             seconds=sum(record.seconds for record in records),

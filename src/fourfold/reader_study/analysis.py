@@ -109,7 +109,7 @@ def mean_ratings(ratings: list[Rating], criterion: Criterion) -> ScoreTable:
     by_image: dict[tuple[str, str, str], list[int]] = {}
     for each in ratings:
         by_image.setdefault((each.method, each.subject, each.case), []).append(each.value)
-    images = [ScoredImage(*names, float(np.mean(values))) for names, values in by_image.items()]
+    images = [ScoredImage(*names, float(np.mean(values))) for names, values in sorted(by_image.items())]
     better = criterion.kind == "score" and criterion.higher_is_better
     return ScoreTable.of(criterion.name, images, higher_is_better=better)
 

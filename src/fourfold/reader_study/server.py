@@ -1,7 +1,7 @@
 """The server of a reader study: a page, images under names that tell nothing, and the ratings of each reader.
 
 What a browser gets is the same for every method: images are 16-bit pixels of one size without compression, under
-random tokens that are drawn for each showing, without times or tags of files. A reader's requests reach her own
+random tokens that are drawn for each showing, without times or tags of files. A reader's requests reach their own
 presentations alone. The server knows no method: which image is whose stands in the key, which it does not read.
 """
 

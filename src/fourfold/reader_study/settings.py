@@ -71,7 +71,7 @@ class ReaderStudySettings(_Settings):
     """shared: one window for the intensities as they are; each: every image is first divided by its 99th percentile,
     for images of tools with different units."""
     repeats: Annotated[float, Field(ge=0, le=0.5)] = 0.12
-    """Share of a reader's cases that are shown again, for the agreement of the reader with herself."""
+    """Share of a reader's cases that are shown again, for the intra-reader agreement."""
     cases_per_reader: PositiveInt | None = None
     """Number of cases of each reader; all unless given. Then readers share the anchors, and the others rotate."""
     anchors: NonNegativeInt = 0

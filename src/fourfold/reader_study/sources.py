@@ -15,14 +15,15 @@ from numpy.typing import NDArray
 
 from fourfold.errors import InputError
 from fourfold.files.numpy_arrays import array_names, stored_array
+from fourfold.formats.image_files import SUFFIXES, Pictures, is_image_file, read_image_file
 from fourfold.formats.metadata import geometry_from
 from fourfold.formats.orientation import orient_for_display, views
-from fourfold.reader_study.image_files import SUFFIXES, Pictures, is_image_file, read_image_file
 from fourfold.reader_study.settings import ReaderStudySettings
 from fourfold.scan import Geometry
 
 __all__ = ["Case", "Picture", "find_cases"]
 
+_MOST_METHODS = 9
 _FINISHED = "finished"
 """Folder of the reconstructions of a study or comparison."""
 
@@ -60,7 +61,8 @@ def find_cases(sources: Sequence[Path], settings: ReaderStudySettings) -> tuple[
     Raises
     ------
     InputError
-        For a folder without images, fewer than two methods, and where no case has an image of every method.
+        For a folder without images, fewer than two methods or more than nine, and where no case has an image of every
+        method.
     """
     folders = _method_folders(sources)
     if folders is None:
@@ -71,6 +73,11 @@ def find_cases(sources: Sequence[Path], settings: ReaderStudySettings) -> tuple[
         raise InputError(
             f"There are images of {len(images)} method(s) in {_in_words(sources)}; a reader study compares two or "
             "more: give a folder with a folder for each method."
+        )
+    if len(images) > _MOST_METHODS:
+        raise InputError(
+            f"There are images of {len(images)} methods in {_in_words(sources)}; readers rate at most {_MOST_METHODS} "
+            "side by side: name the folders of those that count."
         )
     every = dict.fromkeys(name for each in images.values() for name in each)
     complete = [name for name in every if all(name in each for each in images.values())]

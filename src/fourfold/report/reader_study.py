@@ -120,20 +120,20 @@ def _histogram(result: CriterionResult, folder: Path, number: int) -> tuple[str,
 def _agreement_tables(result: CriterionResult) -> list[Table]:
     name, tables = result.criterion.name, []
     if (found := result.agreement) is not None:
-        rows = [(f"{one} and {other}", (value,)) for (one, other), value in found.kappa.items()]
+        pairs = [(f"{one} and {other}", (value,)) for (one, other), value in found.kappa.items()]
         caption = (
             f"{name}: agreement of readers. κ: Cohen's, with quadratic weights. On the {found.images} images that all "
             f"rated: Kendall's W {_number(found.kendalls_w)}, mean over cases; {_words(found.intraclass)}."
         )
-        tables.append(Table(caption, "Readers", [Column("κ", ".2f")], rows))
+        tables.append(Table(caption, "Readers", [Column("κ", ".2f")], pairs))
     if result.self_agreement:
-        rows = [
+        repeated = [
             (reader, (each.images, each.kappa, each.same, _words(each.intraclass)))
             for reader, each in result.self_agreement.items()
         ]
         titles = (("images", ".0f"), ("κ", ".2f"), ("equal", ".0%"), ("ICC", ""))
-        caption = f"{name}: agreement of each reader with herself, on cases that were shown twice."
-        tables.append(Table(caption, "Reader", [Column(*each) for each in titles], rows))
+        caption = f"{name}: intra-reader agreement, on cases that were shown twice."
+        tables.append(Table(caption, "Reader", [Column(*each) for each in titles], repeated))
     return tables
 
 

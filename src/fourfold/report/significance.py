@@ -51,18 +51,18 @@ def rank_chart(analysis: Analysis) -> Figure:
     figure, axes = _empty((_WIDTH, 0.55 * height + 1.0), "Mean rank, 1 the best; bars join methods that do not differ")
     worst = len(ranks)
     axes.plot([1, worst], [0, 0], color=MUTED, lw=1.2)
-    for rank in range(1, worst + 1):
-        axes.plot([rank, rank], [0, 0.13], color=MUTED, lw=1)
-        axes.text(rank, 0.22, str(rank), color=MUTED, fontsize=7.5, ha="center", va="bottom")
+    for mark in range(1, worst + 1):
+        axes.plot([mark, mark], [0, 0.13], color=MUTED, lw=1)
+        axes.text(mark, 0.22, str(mark), color=MUTED, fontsize=7.5, ha="center", va="bottom")
     for level, (first, last) in enumerate(bars):
         depth = -0.3 - 0.28 * level
         axes.plot([first - 0.04, last + 0.04], [depth, depth], color=ACCENT, lw=3.5, solid_capstyle="round")
     edge = 0.08 * (worst - 1)
     for names, x, side in ((names_left, 1 - edge, "right"), (names_right[::-1], worst + edge, "left")):
-        for line, (name, rank) in enumerate(names):
+        for line, (name, mean) in enumerate(names):
             depth = -top - step * line
-            axes.plot([rank, rank, x], [0, depth, depth], color=TEXT, lw=0.8)
-            words = f"{_short(name)}  {rank:.2f}" if side == "right" else f"{rank:.2f}  {_short(name)}"
+            axes.plot([mean, mean, x], [0, depth, depth], color=TEXT, lw=0.8)
+            words = f"{_short(name)}  {mean:.2f}" if side == "right" else f"{mean:.2f}  {_short(name)}"
             gap = edge / 3 if side == "left" else -edge / 3
             axes.text(x + gap, depth, words, color=TEXT, fontsize=7.5, ha=side, va="center", parse_math=False)
     if difference is not None:

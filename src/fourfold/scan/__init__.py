@@ -7,6 +7,7 @@ from fourfold.scan.protocol import Protocol
 from fourfold.scan.raw_sampling import Axis, RawSampling, centre_slice, crop_centre, find_acquired
 from fourfold.scan.raw_scan import AnyScan, RawScan, Source
 from fourfold.scan.reconstruction import FrameRecord, Reconstruction, Record, common_details, mean_scale
+from fourfold.scan.same_grid import on_grid_of
 from fourfold.scan.scan import Sampling, Scan, acquired_samples, check_scan
 from fourfold.scan.trajectory import RawTrajectory, Trajectory
 
@@ -42,4 +43,5 @@ __all__ = [
     "crop_centre",
     "find_acquired",
     "mean_scale",
+    "on_grid_of",
 ]

@@ -120,6 +120,9 @@ class Reconstruction:
         Scanner and sequence.
     identity
         Patient and study, which DICOM files alone are written with.
+    interval
+        float32, (2, frame, y, x): the lower and the upper end of an interval for the magnitude of the true image, or
+        None; see `fourfold.intervals.apply`. The record says how often it holds.
     """
 
     image: Tensor
@@ -131,6 +134,7 @@ class Reconstruction:
     labels: FrameLabels = field(default_factory=FrameLabels)
     protocol: Protocol = field(default_factory=Protocol)
     identity: Identity = field(default_factory=Identity)
+    interval: Tensor | None = None
 
     def __post_init__(self) -> None:
         check_tensor("The image", self.image)
@@ -166,6 +170,7 @@ class Reconstruction:
             std=None,
             members=None,
             before_data_consistency=None,
+            interval=None,
             geometry=self.geometry.select(frames),
             labels=FrameLabels(numbers),
             record=dataclasses.replace(

@@ -89,7 +89,7 @@ def study_analyses(study: Study) -> list[NamedAnalysis]:
 
 
 def _score_table(study: Study, test_set: str, metric: Metric) -> ScoreTable:
-    images, names = study.test_sets[test_set], study.statistics_names()
+    images, names = study.test_sets[test_set], study.contender_names()
     return ScoreTable.of(
         metric.name,
         (

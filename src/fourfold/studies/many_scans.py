@@ -113,7 +113,7 @@ class ManyScans(Study):
 
     def _scored(self) -> dict[Contender, str]:
         """Return the methods that have scores, with their names."""
-        return {each: name for each, name in self.statistics_names().items() if self.scores(each)}
+        return {each: name for each, name in self.contender_names().items() if self.scores(each)}
 
     def _seconds(self, contender: Contender) -> Spread:
         return Spread.of(each["seconds"] for each in self.scores(contender).evaluations.values())
@@ -125,10 +125,9 @@ class ManyScans(Study):
         first = next(iter(names)) if chosen is None else chosen
         image = self.scores(first).median_image(self.shown_metric)
         shown = [each for each in names if image in self.scores(each).evaluations]
-        made = [(names[each], *rest) for each, (_, *rest) in zip(shown, self.pictures(image, shown), strict=True)]
         label = self.test_sets[_TEST].image_name(image[1])
         caption = f"Image, magnified detail and error of the scan with the median {self.shown_metric.title}: {label}."
-        yield self.side_by_side(image, made, "1", caption, foot=(f"Shown: {label}.",))
+        yield self.side_by_side(image, self.pictures(image, shown), "1", caption, foot=(f"Shown: {label}.",))
 
     def rows(self) -> Iterator[Mapping[str, Any]]:
         """Yield a row for each scan and method."""

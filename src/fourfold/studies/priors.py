@@ -17,13 +17,12 @@ from fourfold.metrics import Metric, find_metric
 from fourfold.metrics.object_psnr import OBJECT_PSNR
 from fourfold.metrics.object_ssim import OBJECT_SSIM
 from fourfold.sampling import SamplingOptions, make_sampling
-from fourfold.scan import Reconstruction
 from fourfold.studies.contenders import Contender, distinct_names
 from fourfold.studies.coverage import COVERAGE, CoverageScanSet
 from fourfold.studies.page_parts import Column, Figure, Finding, LineChart, SideBySide, Table, metric_column
 from fourfold.studies.reference import REFERENCES, Reference
 from fourfold.studies.scan_set import Case, Design, frames_of_group, simulation_note, unsuitable_metrics
-from fourfold.studies.scores import ImageIndex, Spread
+from fourfold.studies.scores import Spread
 from fourfold.studies.settings import FileSettings, Methods, Named
 from fourfold.studies.study import Fact, SettingsStudy
 from fourfold.training.base import Settings, by_kind
@@ -158,7 +157,7 @@ class PriorsStudy(SettingsStudy):
         """PSNR in the object."""
         return [OBJECT_PSNR]
 
-    def statistics_names(self) -> dict[Contender, str]:
+    def contender_names(self) -> dict[Contender, str]:
         """Return the methods' names, with the settings where a method is listed twice."""
         return self.names
 
@@ -190,7 +189,7 @@ class PriorsStudy(SettingsStudy):
 
     def records(self) -> list[tuple[str, Mapping[str, Any]]]:
         """Return names and settings of the methods."""
-        return [(name, method.model_dump(mode="json")) for method, name in self.names.items()]
+        return [(self.names[method], method.model_dump(mode="json")) for method in self.methods]
 
     def tables(self) -> list[Table]:
         """Return PSNR in the object against acceleration, and all scores of each group."""
@@ -354,11 +353,6 @@ class PriorsStudy(SettingsStudy):
         label = self.test_sets[name].image_name(image[1])
         caption = f"Image, magnified detail and error on {name}: {label}."
         return self.side_by_side(image, self.pictures(image, shown), number, caption, foot=(f"Shown: {label}.",))
-
-    def pictures(self, image: ImageIndex, contenders: Sequence[Contender]) -> list[tuple[str, Reconstruction, float]]:  # type: ignore[override]
-        """Return name, reconstruction and score of each method for a figure."""
-        made = super().pictures(image, contenders)
-        return [(self.names[each], *rest) for each, (_, *rest) in zip(contenders, made, strict=True)]  # type: ignore[index,misc]
 
     # Files
 

@@ -120,7 +120,8 @@ class ScanSet(TestSet):
         reference = reference_image(full, self.design.reference)
         scan = self.design.undersample(full)
         refusals = {metric.name: metric.refusal(reference) for metric in self.metrics}
-        self.unsuitable[index] = {name: refusal for name, refusal in refusals.items() if refusal is not None}
+        unsuitable = {name: refusal for name, refusal in refusals.items() if refusal is not None}
+        self.unsuitable[index] = unsuitable
         self.sampling[index] = scan.sampling_summary()
         self.simulated |= full.source.simulated
         inputs = {
@@ -129,7 +130,7 @@ class ScanSet(TestSet):
             "crop": self.design.crop,
             "data": fingerprint(full),
         }
-        return TestImage(scan, reference, inputs)
+        return TestImage(scan, reference, inputs, unsuitable)
 
 
 def frames_of_group(group: str, names: Sequence[str], frame: int | None) -> Iterator[Case]:

@@ -88,8 +88,8 @@ class Study(ABC):
         """The metrics that statistics are made of."""
         return self.metrics
 
-    def statistics_names(self) -> dict[Contender, str]:
-        """Return the name of each contender in the statistics; no two are alike."""
+    def contender_names(self) -> dict[Contender, str]:
+        """Return the name of each contender in figures and statistics; no two are alike."""
         return distinct_names([*self.runs, *self.methods], label)
 
     @cached_property
@@ -183,9 +183,9 @@ class Study(ABC):
 
     def pictures(self, image: ImageIndex, contenders: Iterable[Contender]) -> list[tuple[str, Reconstruction, float]]:
         """Return the name, the reconstruction and the score of each contender for a figure."""
-        metric = self.shown_metric
+        metric, names = self.shown_metric, self.contender_names()
         return [
-            (label(each), self.results.image(each, *image), self.scores(each).value(image, metric))
+            (names[each], self.results.image(each, *image), self.scores(each).value(image, metric))
             for each in contenders
         ]
 

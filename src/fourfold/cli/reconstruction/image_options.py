@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Any, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
+from fourfold.errors import InputError
 from fourfold.formats import ScanFile
+from fourfold.formats.registry import image_options
 from fourfold.scan import Identity
+
+if TYPE_CHECKING:
+    # It loads torch, which the help does not need.
+    from fourfold.methods.method import Method
 
 __all__ = ["ImageOptions"]
 
@@ -19,8 +26,8 @@ class ImageOptions:
     dicom: Literal["classic", "enhanced"] | None = None
     """Of DICOM: "classic" writes one file a frame (the default), "enhanced" one file a series."""
     series: str | None = None
-    """Which series are written, separated by commas: magnitude, phase, std. Of DICOM all that the image has unless
-    given, of NIfTI the magnitude."""
+    """Which series are written, separated by commas: magnitude, phase, std, lower, upper. Of DICOM all that the image
+    has unless given, of NIfTI the magnitude."""
     identity: Literal["file", "blank"] = "file"
     """Patient and study in DICOM images: those of the raw file, or none ("blank"); the options below come on top."""
     patient_name: str | None = None
@@ -51,6 +58,18 @@ class ImageOptions:
         if self.series is not None:
             given["series"] = tuple(name.strip() for name in self.series.split(","))
         return given
+
+    def of_members(self, output: Path) -> dict[str, Any]:
+        """Return those of the options that images of members have: their format's, but for the series."""
+        return {name: value for name, value in self.given.items() if name in image_options(output) and name != "series"}
+
+    def check(self, solver: Method) -> None:
+        """Refuse the standard deviation of a method that makes none."""
+        if "std" in self.given.get("series", ()) and solver.ensemble_size < 2:
+            raise InputError(
+                f"The method '{solver.name}' makes one image, with these settings, and no standard deviation: leave "
+                "'std' out of --series, or take a method such as 'diffusion' with several members."
+            )
 
     def identify(self, volume: ScanFile) -> None:
         """Give the scans of a file the identity that was asked for."""

@@ -27,7 +27,7 @@ FIRST_SERIES = 1001
 
 
 class Study:
-    """What all series of one image share: the identifiers of study and coordinate system, and the time.
+    """What all series of one image share: identifiers of study and coordinate system, the time, fourfold's version.
 
     They are the raw file's where it has them, else new ones.
     """
@@ -38,6 +38,7 @@ class Study:
         self.study_uid = identity.study_uid or uid.generate_uid(prefix=None)
         self.frame_of_reference_uid = identity.frame_of_reference_uid or uid.generate_uid(prefix=None)
         self.now = datetime.now()
+        self.version = version("fourfold")
 
 
 def item(**attributes: Any) -> Any:
@@ -88,7 +89,7 @@ def describe_series(dataset: Any, reconstruction: Reconstruction, series: Series
     # The equipment that made these images is fourfold; the scanner contributed to them.
     dataset.Manufacturer = dataset.ManufacturerModelName = "fourfold"
     dataset.DeviceSerialNumber = "0"
-    dataset.SoftwareVersions = f"fourfold {version('fourfold')}"
+    dataset.SoftwareVersions = f"fourfold {study.version}"
     if protocol.vendor:
         dataset.ContributingEquipmentSequence = [_scanner(protocol)]
 
@@ -110,14 +111,16 @@ def _scanner(protocol: Protocol) -> Any:
     return scanner
 
 
-def describe_image(dataset: Any, reconstruction: Reconstruction, series: Series, frame: int | None) -> None:
+def describe_image(
+    dataset: Any, reconstruction: Reconstruction, series: Series, study: Study, frame: int | None
+) -> None:
     """Set the attributes that say what the pixels are and how they were made.
 
     Parameters
     ----------
     dataset
         The image.
-    reconstruction, series
+    reconstruction, series, study
         Where it comes from.
     frame
         The frame that it shows; None for all frames.
@@ -133,7 +136,9 @@ def describe_image(dataset: Any, reconstruction: Reconstruction, series: Series,
     dataset.BurnedInAnnotation = "NO"
     block = dataset.private_block(PRIVATE_GROUP, PRIVATE_CREATOR, create=True)
     block.add_new(0x01, "LT", NOTE)
-    block.add_new(0x02, "UT", json.dumps(_how_it_was_made(reconstruction, series, frame)))
+    block.add_new(
+        0x02, "UT", json.dumps({"fourfold": study.version, **_how_it_was_made(reconstruction, series, frame)})
+    )
 
 
 def _how_it_was_made(reconstruction: Reconstruction, series: Series, frame: int | None) -> dict[str, Any]:
@@ -142,7 +147,6 @@ def _how_it_was_made(reconstruction: Reconstruction, series: Series, frame: int 
     path = str(record.source.get("path") or "")
     notes = record.notes if frame is None or not record.by_frame else (*record.notes, *record.by_frame[frame].notes)
     facts = {
-        "fourfold": version("fourfold"),
         "method": record.method,
         "settings": record.settings,
         "iterations": record.iterations,

@@ -13,7 +13,8 @@ from fourfold.scan import Protocol, Reconstruction
 __all__ = ["classic_image"]
 
 MR_IMAGE_STORAGE = "1.2.840.10008.5.1.4.1.1.4"
-IMAGE_TYPES = {"magnitude": "OTHER", "phase": "PHASE MAP", "std": "OTHER"}
+IMAGE_TYPES = {"phase": "PHASE MAP"}
+"""Of series of another kind than OTHER."""
 """Third value of Image Type."""
 UNPAIRED = frozenset(
     {"HEAD", "BRAIN", "NECK", "CHEST", "HEART", "ABDOMEN", "LIVER", "PELVIS", "PROSTATE", "UTERUS"}
@@ -38,8 +39,8 @@ def classic_image(
     """
     image = item(SOPClassUID=MR_IMAGE_STORAGE, SOPInstanceUID=load_pydicom().uid.generate_uid(None))
     describe_series(image, reconstruction, series, study, series_uid)
-    describe_image(image, reconstruction, series, place.frame)
-    image.ImageType = ["DERIVED", "PRIMARY", IMAGE_TYPES[series.name], series.image_type]
+    describe_image(image, reconstruction, series, study, place.frame)
+    image.ImageType = ["DERIVED", "PRIMARY", IMAGE_TYPES.get(series.name, "OTHER"), series.image_type]
     image.DerivationDescription = image.ImageComments
     _describe_sequence(image, reconstruction.protocol)
     _describe_place(image, reconstruction, place)
@@ -70,13 +71,13 @@ def classic_image(
 
 
 def _describe_sequence(image: Any, protocol: Protocol) -> None:
-    # Research Mode: the kind of sequence is not known.
+    # Research Mode: the kind of sequence is not known. DICOM wants an inversion time of inversion recovery alone, and
+    # headers of raw data have one for any sequence.
     image.ScanningSequence, image.SequenceVariant, image.ScanOptions = "RM", "NONE", ""
     image.MRAcquisitionType = protocol.acquisition or ""
     image.EchoTrainLength = "" if protocol.echo_train_length is None else protocol.echo_train_length
     numbers = {
         "RepetitionTime": _only(protocol.repetition_times),
-        "InversionTime": _only(protocol.inversion_times),
         "FlipAngle": _only(protocol.flip_angles),
         "MagneticFieldStrength": protocol.field_strength,
         "ImagingFrequency": protocol.frequency,

@@ -36,7 +36,7 @@ def enhanced_image(
     uid = load_pydicom().uid
     image = item(SOPClassUID=ENHANCED_MR_IMAGE_STORAGE, SOPInstanceUID=uid.generate_uid(None))
     describe_series(image, reconstruction, series, study, series_uid)
-    describe_image(image, reconstruction, series, None)
+    describe_image(image, reconstruction, series, study, None)
     image.ImageType = IMAGE_TYPE
     if reconstruction.protocol.field_strength is not None:
         image.MagneticFieldStrength = reconstruction.protocol.field_strength

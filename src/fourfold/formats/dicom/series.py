@@ -1,4 +1,4 @@
-"""What becomes a DICOM series of its own: magnitude, standard deviation, phase, each as 16-bit numbers on one scale."""
+"""What becomes a DICOM series of its own, such as the magnitude: 16-bit numbers on one scale."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from fourfold.formats.image_series import series_values
 from fourfold.scan import Reconstruction
 
 __all__ = ["Series", "series_of"]
@@ -54,24 +55,14 @@ class Series:
 def series_of(reconstruction: Reconstruction, name: str) -> Series:
     """Return one of the series of an image."""
     frames = len(reconstruction.image)
-    if name == "phase":
-        return Series(
-            name,
-            "P",
-            lambda frame: reconstruction.image[frame].angle().cpu().numpy(),
-            2 * math.pi / (LARGEST - 1),
-            -math.pi,
-            (-math.pi, math.pi),
-            ("rad", "radian"),
-        )
 
     def values(frame: int) -> FLOATS:
-        if name == "std":
-            assert reconstruction.std is not None
-            return reconstruction.std[frame].cpu().numpy()
-        return reconstruction.image[frame].abs().cpu().numpy()
+        return series_values(reconstruction, name, frame)
 
+    if name == "phase":
+        step = 2 * math.pi / (LARGEST - 1)
+        return Series(name, "P", values, step, -math.pi, (-math.pi, math.pi), ("rad", "radian"))
     largest = max(float(values(frame).max()) for frame in range(frames))
     white = max(float(np.percentile(values(frame), PERCENTILE)) for frame in range(frames))
-    image_type = "M" if name == "magnitude" else "STD"
+    image_type = "M" if name == "magnitude" else name.upper()
     return Series(name, image_type, values, (largest or 1.0) / LARGEST, 0.0, (0.0, white or 1.0), ("1", "no units"))

@@ -6,10 +6,10 @@ import math
 from typing import Any
 from xml.etree.ElementTree import Element
 
-from fourfold.errors import InputError
+from fourfold.formats.header_values import fitting
 from fourfold.scan import Identity, Protocol
 
-__all__ = ["fitting", "identity_of", "protocol_of"]
+__all__ = ["identity_of", "protocol_of"]
 
 TEXTS = {
     "vendor": "acquisitionSystemInformation/systemVendor",
@@ -71,22 +71,6 @@ def identity_of(root: Element) -> tuple[Identity, tuple[str, ...]]:
         values[name] = (values[name] or "").replace("-", "") or None
     values["study_time"] = (values["study_time"] or "").replace(":", "") or None
     return fitting(Identity, values, "identity")
-
-
-def fitting(kind: type[Any], values: dict[str, Any], what: str) -> tuple[Any, tuple[str, ...]]:
-    """Return the values that fit their fields, and a note on the others, which does not quote them."""
-    known: dict[str, Any] = {}
-    unfit = []
-    for name, value in values.items():
-        if value in (None, ()):
-            continue
-        try:
-            kind(**{name: value})
-            known[name] = value
-        except InputError:
-            unfit.append(name.replace("_", " "))
-    notes = f"The header's {what} holds values that make no sense, which were left out: {', '.join(unfit)}."
-    return kind(**known), (notes,) if unfit else ()
 
 
 def _text(root: Element, path: str) -> str | None:

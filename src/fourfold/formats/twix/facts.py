@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fourfold.formats.mrd.facts import fitting
+from fourfold.formats.header_values import fitting
 from fourfold.formats.twix.measurements import ProtocolText
 from fourfold.scan import Identity, Protocol
 

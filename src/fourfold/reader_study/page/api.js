@@ -1,4 +1,14 @@
-// Requests to the server. A rating counts as stored only when the server has said so.
+// Requests to the server. Without a connection they are made again until they succeed; a rating counts as stored only
+// when the server has said so.
+
+const BETWEEN_ATTEMPTS = 1000;
+
+let report = () => {};
+
+// Call `changed` with whether there is a connection, after each attempt.
+export function onConnection(changed) {
+  report = changed;
+}
 
 export class Refusal extends Error {
   constructor(status, sentence) {
@@ -7,29 +17,45 @@ export class Refusal extends Error {
   }
 }
 
-async function answer(response) {
-  if (response.ok) return response;
-  let sentence = `The server answered ${response.status}.`;
+async function request(path, options, read) {
+  for (;;) {
+    try {
+      const response = await fetch(path, options);
+      const content = response.ok ? await read(response) : await sentenceOf(response);
+      report(true);
+      if (response.ok) return content;
+      throw new Refusal(response.status, content);
+    } catch (error) {
+      if (error instanceof Refusal) throw error;
+      report(false);
+      await new Promise((done) => setTimeout(done, BETWEEN_ATTEMPTS));
+    }
+  }
+}
+
+async function sentenceOf(response) {
+  const content = await response.text();
   try {
-    sentence = (await response.json()).sentence ?? sentence;
-  } catch { /* no JSON */ }
-  throw new Refusal(response.status, sentence);
+    return JSON.parse(content).sentence;
+  } catch {
+    return `The server answered ${response.status}.`;
+  }
 }
 
-export async function get(path) {
-  return (await answer(await fetch(path))).json();
+export function get(path) {
+  return request(path, {}, (response) => response.json());
 }
 
-export async function pixels(token) {
-  return new Uint16Array(await (await answer(await fetch(`images/${token}`))).arrayBuffer());
+export function pixels(token) {
+  return request(`images/${token}`, {}, async (response) => new Uint16Array(await response.arrayBuffer()));
 }
 
-export async function post(path, content) {
-  const body = JSON.stringify(content);
-  await answer(await fetch(path, { method: "POST", headers: { "Content-Type": "application/json" }, body }));
+export function post(path, content) {
+  const options = { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(content) };
+  return request(path, options, (response) => response.json());
 }
 
-// Sends one after the other, in the order of the clicks, and again while there is no connection.
+// Sends one after the other, in the order of the clicks.
 export class Outbox {
   constructor(changed) {
     this.waiting = [];
@@ -40,31 +66,29 @@ export class Outbox {
   add(path, content) {
     this.waiting.push([path, content]);
     this.sending ??= this.#send();
-    return this.sending;
   }
 
   get empty() {
     return this.waiting.length === 0;
   }
 
+  // Resolves when everything is sent.
+  async sent() {
+    while (this.sending) await this.sending;
+  }
+
   async #send() {
+    let refusal = null;
     while (this.waiting.length) {
       this.changed("Saving …", null);
       try {
         await post(...this.waiting[0]);
-        this.waiting.shift();
       } catch (error) {
-        if (error instanceof Refusal) {
-          this.waiting.shift();
-          this.changed("", error.message);
-          continue;
-        }
-        this.changed("Not saved", "There is no connection to the server. Your last ratings wait here and are sent again; keep this page open.");
-        await new Promise((done) => setTimeout(done, 1000));
-        continue;
+        refusal = error.message;
       }
-      if (!this.waiting.length) this.changed("Saved", null);
+      this.waiting.shift();
     }
     this.sending = null;
+    this.changed(refusal === null ? "Saved" : "Not saved", refusal);
   }
 }

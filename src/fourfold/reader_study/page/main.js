@@ -1,6 +1,6 @@
 // The page of a reader: enters by a token, shows case after case, sends every rating.
 
-import { Outbox, Refusal, get, pixels, post } from "./api.js";
+import { Outbox, Refusal, get, onConnection, pixels, post } from "./api.js";
 import { Order } from "./order.js";
 import { Ratings } from "./ratings.js";
 import { Viewer } from "./viewer.js";
@@ -17,10 +17,13 @@ const viewer = new Viewer(() => {
 const order = new Order(find("order"), (places) => {
   send(study.ratings.order(criterion(), places));
 });
-const outbox = new Outbox((words, trouble) => {
+const outbox = new Outbox((words, refusal) => {
   find("saved").textContent = words;
-  find("trouble").hidden = !trouble;
-  find("trouble").textContent = trouble ?? "";
+  if (refusal) find("message").textContent = refusal;
+});
+onConnection((connected) => {
+  find("trouble").hidden = connected;
+  if (!connected && !outbox.empty) find("saved").textContent = "Not saved";
 });
 
 const criterion = () => study.state.criteria[study.criterion];
@@ -181,7 +184,7 @@ async function next() {
   if (find("next").disabled) return;
   sendComment();
   find("next").disabled = true;
-  while (!outbox.empty) await outbox.sending;
+  await outbox.sent();
   try {
     if (!study.state.closed) await post("finished", { case: study.position });
     study.state.finished[study.position] = true;
@@ -191,7 +194,7 @@ async function next() {
     else if (left >= 0) await open(left);
     else only("done");
   } catch (error) {
-    find("message").textContent = error instanceof Refusal ? error.message : "There is no connection to the server; try again.";
+    find("message").textContent = error.message;
     find("next").disabled = false;
   }
 }
@@ -199,7 +202,7 @@ async function next() {
 async function before() {
   if (study.position === 0) return;
   sendComment();
-  while (!outbox.empty) await outbox.sending;
+  await outbox.sent();
   await open(study.position - 1);
 }
 

@@ -1,6 +1,6 @@
 # mypy: allow-untyped-calls
 # nibabel is annotated in part alone.
-"""Magnitude images in files of any tool: NIfTI, PNG, NumPy and HDF5, found by suffix."""
+"""Magnitude images in files of any tool: NIfTI, PNG, DICOM, NumPy and HDF5, found by suffix."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from fourfold.errors import InputError
 from fourfold.files.hdf5 import open_hdf5, read_dataset
 from fourfold.files.input import check_file
 from fourfold.files.numpy_arrays import array_names, is_single_array, stored_array
+from fourfold.formats.dicom.decoding import decoded_dicom, pixel_aspect
 from fourfold.memory import array_bytes, require_memory
 
 __all__ = ["SUFFIXES", "Pictures", "is_image_file", "read_image_file"]
@@ -47,8 +48,7 @@ def read_image_file(path: Path) -> Pictures:
     images = np.asarray(found.frames)
     if images.dtype.kind not in "buifc" or images.ndim not in (2, 3) or 0 in images.shape:
         raise InputError(
-            f"'{path}' holds {images.dtype} of shape {images.shape}; a reader study takes images (y, x) or "
-            "(frame, y, x) of numbers."
+            f"'{path}' holds {images.dtype} of shape {images.shape}; give images (y, x) or (frame, y, x) of numbers."
         )
     magnitude = np.abs(images).astype(np.float32).reshape((-1, *images.shape[-2:]))
     if not np.isfinite(magnitude).all():
@@ -114,6 +114,12 @@ def _png(path: Path) -> Pictures:
     return Pictures(array[..., 0])
 
 
+def _dicom(path: Path) -> Pictures:
+    """Return the frames as they are stored, which is how they are shown."""
+    frames, file = decoded_dicom(path)
+    return Pictures(frames, pixel_aspect(file))
+
+
 def _numpy(path: Path) -> Pictures:
     if is_single_array(path):
         return Pictures(stored_array(path, _NAMES[0]).load())
@@ -137,6 +143,7 @@ SUFFIXES: Mapping[str, Callable[[Path], Pictures]] = {
     ".nii": _nifti,
     ".nii.gz": _nifti,
     ".png": _png,
+    ".dcm": _dicom,
     ".npy": _numpy,
     ".npz": _numpy,
     ".h5": _hdf5,
