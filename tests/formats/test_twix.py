@@ -12,6 +12,7 @@ from tests.helpers.twix import Line, mark, measurement_bytes, slice_lines, write
 
 from fourfold.errors import InputError
 from fourfold.formats import load, open_scan
+from fourfold.methods.classical.zero_filled import ZeroFilled
 from fourfold.operators.fourier import ifft
 from fourfold.scan import FrameLabels, Identity, Protocol
 
@@ -154,6 +155,17 @@ def test_phase_oversampling_stays_in_kspace_and_is_cut_from_the_image(tmp_path, 
     assert scan.shape == (20, 16)
     assert scan.geometry.image_size == (16, 16)
     assert scan.geometry.voxel_size == (5, 3, 3)
+
+
+def test_readout_oversampling_may_be_kept(tmp_path, image, kspace):
+    scan = load(write_twix(tmp_path / "a.dat", slice_lines(kspace)), keep_oversampling=True)
+    np.testing.assert_array_equal(scan.kspace[0].numpy(), kspace.conj())
+    assert scan.geometry.image_size == (20, 16)
+    np.testing.assert_allclose(ZeroFilled()(scan).image.abs()[0].numpy(), rss(cropped(image)), atol=1e-5)
+
+
+def rss(image):
+    return np.sqrt(np.square(np.abs(image)).sum(axis=0))
 
 
 def test_asymmetric_echoes_and_cut_off_samples(tmp_path, kspace):

@@ -55,6 +55,8 @@ class FormatOptions(TypedDict, total=False):
     line=32,partition=8,sample=60."""
     embedded: bool
     """Whether lines of an MRD or twix file that are flagged as calibration alone belong to the image too."""
+    keep_oversampling: bool
+    """Keep the readout oversampling of MRD, twix and Philips files in k-space; images are cut all the same."""
     measurement: int
     """Measurement to read of a Siemens twix file that holds several, counted from 0; the last one unless given."""
     repeats: Repeats

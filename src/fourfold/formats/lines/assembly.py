@@ -67,7 +67,7 @@ class Assembly:
         for part, samples in self.readouts(lines, chosen, energies):
             if ghost is not None:
                 samples = correct_ghost(samples, is_reversed(self.places.table[part]), ghost)
-            readouts = to_image(samples)[..., wanted] if by_readout else crop_field_of_view(samples, grid.kept_x)
+            readouts = to_image(samples)[..., wanted] if by_readout else crop_field_of_view(samples, grid.columns)
             shares = (1 / repeats[self.places.cells(part)]).astype(np.float32)
             for share, ky, kz, readout in zip(
                 shares, self.places.ky[part], self.places.kz[part], readouts, strict=True
@@ -136,10 +136,10 @@ class Assembly:
         grid = self.split.grid
         first, last = self.places.spans(chosen)
         # The kept grid has fewer samples over the same range: those within the part that was acquired.
-        begin = np.ceil((first - grid.nx // 2) * grid.kept_x / grid.nx).astype(int) + grid.kept_x // 2
-        end = np.floor((last - grid.nx // 2) * grid.kept_x / grid.nx).astype(int) + grid.kept_x // 2 + 1
+        begin = np.ceil((first - grid.nx // 2) * grid.columns / grid.nx).astype(int) + grid.columns // 2
+        end = np.floor((last - grid.nx // 2) * grid.columns / grid.nx).astype(int) + grid.columns // 2 + 1
         whole = (first == 0) & (last == grid.nx - 1)
-        begin, end = np.where(whole, 0, begin), np.where(whole, grid.kept_x, end)
+        begin, end = np.where(whole, 0, begin), np.where(whole, grid.columns, end)
         for row, start, stop in zip(rows, begin, end, strict=True):
             mask[row, start:stop] = True
         return mask

@@ -57,10 +57,11 @@ class LineFile(ScanFile):
     """Reads Cartesian lines, frame by frame; formats whose files hold lines derive from it.
 
     Frames are slices (in the order of their positions), contrasts, phases, sets and repetitions. Averages are averaged.
-    Readout oversampling is removed. The header's centre and limits say where lines lie; the rest of k-space is zero.
-    A three-dimensional scan is split along its partitions where these are fully sampled, else along the readout. A scan
-    whose lines are all of one partition is two-dimensional, whatever the header's matrix. Lines of EPI that were
-    sampled on the ramps of the readout gradient are brought to an even grid, and its ghost is corrected by navigators.
+    Readout oversampling is removed unless it is to be kept. The header's centre and limits say where lines lie; the
+    rest of k-space is zero. A three-dimensional scan is split along its partitions where these are fully sampled, else
+    along the readout. A scan whose lines are all of one partition is two-dimensional, whatever the header's matrix.
+    Lines of EPI that were sampled on the ramps of the readout gradient are brought to an even grid, and its ghost is
+    corrected by navigators.
 
     Attributes
     ----------
@@ -74,7 +75,7 @@ class LineFile(ScanFile):
         What each line is for.
     """
 
-    options: ClassVar[tuple[str, ...]] = ("encoding", "repeats", "centre", "embedded")
+    options: ClassVar[tuple[str, ...]] = ("encoding", "repeats", "centre", "embedded", "keep_oversampling")
 
     header: Header
     table: Table
@@ -93,6 +94,7 @@ class LineFile(ScanFile):
         repeats: Repeats | None = None,
         centre: str | None = None,
         embedded: bool | None = None,
+        keep_oversampling: bool = False,
     ) -> None:
         """Sort the lines into frames; a format's `__init__` calls it when it has read the headers.
 
@@ -111,6 +113,9 @@ class LineFile(ScanFile):
             ``line=32,sample=60``.
         embedded
             Whether lines that are flagged as calibration alone belong to the image too; None: as the header says.
+        keep_oversampling
+            Whether k-space keeps the oversampling along the readout; images are then cut to what the scanner shows. Of
+            a volume that is split along the readout, the frames outside of that are kept.
         """
         check_choice(repeats)
         self.header, self.table, self.repeats = header, table, repeats
@@ -121,7 +126,7 @@ class LineFile(ScanFile):
             raise InputError(f"'{self.path}' has no imaging line in encoding space {encoding}: export the scan again.")
         self.groups = LineGroups.of(table, self.roles.imaging, repeats)
         self.used = np.union1d(self.roles.imaging, self.roles.calibration)
-        self.space = self._place_lines(space, centre)
+        self.space = self._place_lines(space, centre, keep_oversampling)
         self.line_places.check(self.used)
         if self.space.ramp is not None:
             for samples in np.unique(table["number_of_samples"][self.used]):
@@ -146,7 +151,7 @@ class LineFile(ScanFile):
             )
         return space
 
-    def _place_lines(self, space: Encoding, centre: str | None) -> Encoding:
+    def _place_lines(self, space: Encoding, centre: str | None, keep_oversampling: bool) -> Encoding:
         """Set the grid and each line's place on it; return the encoding space, without partitions where all are one."""
         check_limits(space.lines, STEPS[0], self.path)
         partitions = np.unique(self.table["idx"][STEPS[1]][self.used].astype(int))
@@ -159,7 +164,7 @@ class LineFile(ScanFile):
                     f"({STEPS[1]} is {partitions[0]}); the scan was read as two-dimensional.",
                 )
             space = as_two_dimensional(space)
-        self.grid = Grid.of(space)
+        self.grid = Grid.of(space, keep_oversampling)
         stated = Centre(self.grid.line_centre, self.grid.partition_centre)
         imaging = self.table[self.roles.imaging]
         self.centre, notes = choose_centre(centre, stated, imaging, self.grid.sizes, self._energies_of_clear_group)

@@ -28,6 +28,8 @@ class Grid:
         Encoding steps 1 and 2 at the centre of k-space.
     kept_x, kept_y, kept_z
         Points of the image grid that the scanner shows; the rest is oversampling.
+    columns
+        Points along the readout of the k-space that is made: `kept_x`, or `nx` where its oversampling is kept.
     dx, dy, dz
         Voxel size in mm, None where the field of view is not known.
     """
@@ -43,6 +45,7 @@ class Grid:
     dx: float | None
     dy: float | None
     dz: float | None
+    columns: int
 
     @property
     def sizes(self) -> tuple[int, int, int]:
@@ -50,8 +53,8 @@ class Grid:
         return self.nx, self.ny, self.nz
 
     @classmethod
-    def of(cls, encoding: Encoding) -> Grid:
-        """Return the grid that the header describes."""
+    def of(cls, encoding: Encoding, keep_oversampling: bool = False) -> Grid:
+        """Return the grid that the header describes, with readout oversampling removed unless it is kept."""
         nx, ny, nz = encoding.matrix
         fields = zip(encoding.matrix, encoding.field_of_view, encoding.recon_field_of_view, strict=True)
         kept_x, kept_y, kept_z = encoding.shown or (
@@ -64,12 +67,23 @@ class Grid:
             return size // 2 if limits is None else limits.centre
 
         return cls(
-            nx, ny, nz, centre(encoding.lines, ny), centre(encoding.partitions, nz), kept_x, kept_y, kept_z, dx, dy, dz
+            nx,
+            ny,
+            nz,
+            centre(encoding.lines, ny),
+            centre(encoding.partitions, nz),
+            kept_x,
+            kept_y,
+            kept_z,
+            dx,
+            dy,
+            dz,
+            columns=nx if keep_oversampling else kept_x,
         )
 
     def require_memory(self, coils: int, path: Path) -> None:
         """Refuse a matrix that does not fit into the memory: a frame, a few lines, and the steps of a volume."""
-        plane = (self.kept_x, self.ny) if self.nz == 1 else (self.ny, min(self.nz, self.kept_x))
+        plane = (self.columns, self.ny) if self.nz == 1 else (self.ny, min(self.nz, self.columns))
         for shape in ((coils, *plane), (LINES_AT_ONCE, coils, self.nx), (self.ny, self.nz)):
             require_memory(
                 array_bytes(shape, np.dtype(np.complex64).itemsize),
@@ -108,7 +122,7 @@ class VolumeSplit:
     @property
     def matrix(self) -> tuple[int, int]:
         """K-space grid (ny, nx) of a frame."""
-        return (self.grid.ny, self.grid.nz) if self.by_readout else (self.grid.ny, self.grid.kept_x)
+        return (self.grid.ny, self.grid.nz) if self.by_readout else (self.grid.ny, self.grid.columns)
 
     @property
     def image_size(self) -> tuple[int, int]:
@@ -123,7 +137,7 @@ class VolumeSplit:
     @property
     def points(self) -> range:
         """Points of the axis that are frames: those within the field of view that the scanner shows."""
-        return range(self.size)[centre_slice(self.size, self.grid.kept_x if self.by_readout else self.grid.kept_z)]
+        return range(self.size)[centre_slice(self.size, self.grid.columns if self.by_readout else self.grid.kept_z)]
 
     @property
     def voxel_size(self) -> tuple[float | None, float | None, float | None]:

@@ -33,7 +33,7 @@ class MRDFile(LineFile):
         The file.
     dataset
         The HDF5 group to read; needed where there are several with lines.
-    encoding, repeats, centre, embedded
+    encoding, repeats, centre, embedded, keep_oversampling
         As in `LineFile.arrange`.
     """
 
@@ -56,13 +56,22 @@ class MRDFile(LineFile):
         repeats: Repeats | None = None,
         centre: str | None = None,
         embedded: bool | None = None,
+        keep_oversampling: bool = False,
     ) -> None:
         self.path = path
         with open_hdf5(path) as file:
             self.group = choose_group(line_groups(file), dataset, path)
             header = parse_header(np.asarray(read_dataset(file[self.group]["xml"], path)).item(), path)
             table = read_table(file[self.group]["data"], path)
-        self.arrange(header, table, encoding=encoding, repeats=repeats, centre=centre, embedded=embedded)
+        self.arrange(
+            header,
+            table,
+            encoding=encoding,
+            repeats=repeats,
+            centre=centre,
+            embedded=embedded,
+            keep_oversampling=keep_oversampling,
+        )
 
     @contextmanager
     def open_lines(self) -> Iterator[LineReader]:

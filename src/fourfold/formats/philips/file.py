@@ -49,12 +49,12 @@ class PhilipsFile(LineFile):
     ----------
     path
         Either file of the pair.
-    repeats, centre
+    repeats, centre, keep_oversampling
         As in `LineFile.arrange`.
     """
 
     format: ClassVar[str] = "Philips list/data"
-    options: ClassVar[tuple[str, ...]] = ("repeats", "centre")
+    options: ClassVar[tuple[str, ...]] = ("repeats", "centre", "keep_oversampling")
 
     @classmethod
     def recognises(cls, path: Path) -> bool:
@@ -62,7 +62,13 @@ class PhilipsFile(LineFile):
         index = _index_of(path)
         return index.is_file() and TITLE in first_bytes(index, 2000)
 
-    def __init__(self, path: Path, repeats: Repeats | None = None, centre: str | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        repeats: Repeats | None = None,
+        centre: str | None = None,
+        keep_oversampling: bool = False,
+    ) -> None:
         index_path = _index_of(path)
         self.path = _sibling(index_path, ".data")
         for file in (index_path, self.path):
@@ -84,7 +90,7 @@ class PhilipsFile(LineFile):
             self.notes += ("Lines were read in both directions; the export is taken to have turned them.",)
         protocol = Protocol(vendor="Philips", acquisition="3D" if axes[2].size > 1 else "2D")
         header = Header((_encoding(axes),), {"vendor": "Philips"}, protocol)
-        self.arrange(header, table, repeats=repeats, centre=centre)
+        self.arrange(header, table, repeats=repeats, centre=centre, keep_oversampling=keep_oversampling)
 
     def _check_offsets(self, vectors: Vectors, index_path: Path) -> None:
         """Refuse vectors that do not lie within the file of the samples."""

@@ -29,6 +29,7 @@ SAME_FIELD_OF_VIEW = 1e-3
 # The noise scan has 130 Hz per sample of the line; its dwell time is a multiple of 0.1 µs.
 NOISE_BANDWIDTH_HZ = 130
 LARGEST = 2**16 - 1
+MOST_SLICES = 4096
 
 
 def header_of(protocol: ProtocolText, imaging: Table, centres: tuple[int, int], path: Path) -> Header:
@@ -115,7 +116,7 @@ def _positive(protocol: ProtocolText, name: str, path: Path) -> float:
 
 def _check_fields_of_view(protocol: ProtocolText, read: float, phase: float, path: Path) -> None:
     """Refuse slices of different fields of view, which share no grid."""
-    for index in range(1, int(protocol.number("sSliceArray.lSize", 1) or 1)):
+    for index in range(1, min(MOST_SLICES, int(protocol.number("sSliceArray.lSize", 1) or 1))):
         for name, first in (("dReadoutFOV", read), ("dPhaseFOV", phase)):
             value = protocol.number(f"sSliceArray.asSlice[{index}].{name}", first) or 0.0
             if abs(value - first) > SAME_FIELD_OF_VIEW * first:

@@ -50,12 +50,12 @@ class TwixFile(LineFile):
         The file.
     measurement
         Index of the measurement to read, the last one unless given.
-    repeats, centre, embedded
+    repeats, centre, embedded, keep_oversampling
         As in `LineFile.arrange`.
     """
 
     format: ClassVar[str] = "Siemens twix"
-    options: ClassVar[tuple[str, ...]] = ("measurement", "repeats", "centre", "embedded")
+    options: ClassVar[tuple[str, ...]] = ("measurement", "repeats", "centre", "embedded", "keep_oversampling")
 
     @classmethod
     def recognises(cls, path: Path) -> bool:
@@ -69,6 +69,7 @@ class TwixFile(LineFile):
         repeats: Repeats | None = None,
         centre: str | None = None,
         embedded: bool | None = None,
+        keep_oversampling: bool = False,
     ) -> None:
         self.path = path
         found = measurements(path)
@@ -101,7 +102,9 @@ class TwixFile(LineFile):
         header = header_of(protocol, imaging, centres, path)
         self._check_collisions(headers, table, repeats)
         self.notes = self._reading_notes(lines, found, index, protocol)
-        self.arrange(header, table, repeats=repeats, centre=centre, embedded=embedded)
+        self.arrange(
+            header, table, repeats=repeats, centre=centre, embedded=embedded, keep_oversampling=keep_oversampling
+        )
 
     def _noise_of_adjustments(self, earlier: list[Measurement], lines: Lines) -> Lines:
         """Return the noise lines of the measurements before the scan, none where it has its own or coils differ."""

@@ -19,6 +19,7 @@ _RAID_HEADER, _RAID_ENTRY, _MOST_MEASUREMENTS = 8, 152, 64
 _FIRST_MEASUREMENT = 10240
 _LARGEST_VB_HEADER = 1 << 28
 _MOST_BUFFERS = 64
+_LARGEST_NUMBER = 1e15
 
 
 @dataclass(frozen=True)
@@ -86,14 +87,15 @@ class ProtocolText:
     """The byte of the file at which the lines begin."""
 
     def number(self, name: str, default: float | None = None) -> float | None:
-        """Return a number of the ASCCONV part, which leaves out what is zero."""
+        """Return a number of the ASCCONV part, which leaves out what is zero; `default` for what is no number."""
         text = self.values.get(name)
         if text is None:
             return default
         try:
-            return float(int(text, 16)) if text.lower().startswith("0x") else float(text)
-        except ValueError:
+            value = float(int(text, 16)) if text.lower().startswith("0x") else float(text)
+        except (ValueError, OverflowError):
             return default
+        return value if abs(value) < _LARGEST_NUMBER else default
 
     def numbers(self, name: str, count: int) -> list[float]:
         """Return the first `count` numbers of an array of the ASCCONV part; those left out are zero."""
@@ -114,9 +116,10 @@ class ProtocolText:
     def parameter_numbers(self, name: str, *buffers: str) -> list[float]:
         """Return the numbers of an XProtocol parameter; nothing where it has other words."""
         try:
-            return [float(word) for word in self.parameter(name, *buffers)]
+            numbers = [float(word) for word in self.parameter(name, *buffers)]
         except ValueError:
             return []
+        return numbers if all(abs(number) < _LARGEST_NUMBER for number in numbers) else []
 
 
 def read_protocol(path: Path, measurement: Measurement) -> ProtocolText:
