@@ -20,6 +20,7 @@ from fourfold.report.wording import labels
 from fourfold.scan import TIMES, FrameLabels, Geometry, Reconstruction, Record, Scan
 from fourfold.studies import Comparison
 from fourfold.studies.ensemble import EnsembleScores
+from fourfold.studies.std_check import StdCheck
 
 __all__ = ["Results"]
 
@@ -52,6 +53,8 @@ class Results:
         The methods in the order of their held-back scores, or None.
     warnings
         Why each image should not be trusted, for the banner.
+    std_checks
+        How each method's standard deviation compares with the error; None, or none at all, where one is missing.
 
     Raises
     ------
@@ -72,6 +75,7 @@ class Results:
     trusts: tuple[Trust | None, ...] = ()
     ranking: Ranking | None = None
     warnings: tuple[tuple[str, ...], ...] = ()
+    std_checks: tuple[StdCheck | None, ...] = ()
 
     @classmethod
     def of(
@@ -111,6 +115,7 @@ class Results:
             tuple(entry.trust for entry in results.entries),
             results.ranking,
             tuple(entry.warnings for entry in results.entries),
+            tuple(entry.std_check for entry in results.entries),
         )
 
     def __post_init__(self) -> None:

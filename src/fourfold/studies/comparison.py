@@ -20,6 +20,7 @@ from fourfold.errors import InputError
 from fourfold.metrics import Metric
 from fourfold.scan import Reconstruction, Scan
 from fourfold.studies.ensemble import EnsembleScores
+from fourfold.studies.std_check import StdCheck
 
 __all__ = ["Comparison", "Entry"]
 
@@ -46,6 +47,8 @@ class Entry:
         How far to believe the image, where that was asked for.
     warnings
         Sentences that say why the image should not be trusted; its record's notes hold them too.
+    std_check
+        How the standard deviation compares with the error, where there are both.
     """
 
     reconstruction: Reconstruction
@@ -53,6 +56,7 @@ class Entry:
     frame_scores: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
     ensemble: EnsembleScores | None = None
+    std_check: StdCheck | None = None
     score: Score | None = None
     trust: Trust | None = None
     warnings: tuple[str, ...] = ()
@@ -138,6 +142,7 @@ class Comparison:
                     "frame_scores": entry.frame_scores,
                     "ensemble": None if entry.ensemble is None else dataclasses.asdict(entry.ensemble),
                     "trust": None if entry.trust is None else entry.trust.summary(),
+                    "std_check": None if entry.std_check is None else dataclasses.asdict(entry.std_check),
                 }
                 for entry in self.entries
             ],
@@ -185,6 +190,7 @@ class Comparison:
     def _caption(self) -> Text:
         lines = [f"Reference: {self.reference_name}."]
         lines += [] if self.ranking is None else [self.ranking.sentence]
+        lines += [f"{entry.method}: {entry.std_check.words()}" for entry in self.entries if entry.std_check]
         lines += [f"Not reconstructed: {names}. {sentence}" for names, sentence in self.grouped_failures()]
         lines += [f"Not scored: {sentence}" for _, sentence in self.omitted]
         return Text("\n".join(lines))
@@ -202,7 +208,7 @@ def _statements(metric: Metric) -> dict[str, Any]:
     return {
         field.name: getattr(metric, field.name)
         for field in dataclasses.fields(metric)
-        if field.name not in ("measure", "display_order")
+        if field.name not in ("measure", "display_order", "by_name_only")
     }
 
 
