@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from fourfold.methods.generative.diffusion import Diffusion as Diffusion
     from fourfold.methods.generative.jalal2021 import Jalal2021 as Jalal2021
     from fourfold.methods.generative.langevin import Langevin as Langevin
+    from fourfold.methods.generative.latent import Latent as Latent
     from fourfold.methods.trained.cascade import Cascade as Cascade
     from fourfold.methods.trained.kspace_cnn import KspaceCnn as KspaceCnn
     from fourfold.methods.trained.resnet import ResNet as ResNet
