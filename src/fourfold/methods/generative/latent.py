@@ -61,7 +61,7 @@ class Latent(CoilMapSettings, Method):
     """Steps of Adam for the latent variables."""
     latent_rate: PositiveFloat = 0.02
     """Learning rate of the latent variables."""
-    latent_weight: NonNegativeFloat = 0.003
+    latent_weight: NonNegativeFloat = 0.01
     """Weight of half the squared norm of the latent variables beside half that of the samples' errors."""
     layer_steps: NonNegativeInt = 30
     """Steps for the features of each layer after that, but the finest; 0 leaves the layers out."""
