@@ -1,7 +1,8 @@
-"""What all tests share: real data where it is at hand, torch's threads in each worker and its compiled networks."""
+"""What all tests share: real data and a browser where they are at hand, torch's threads and compiled networks."""
 
 import getpass
 import os
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -43,3 +44,44 @@ def raw(data):
         return Scan(kspace, source=Source(label=name))
 
     return load
+
+
+@pytest.fixture(scope="session")
+def driver(tmp_path_factory):
+    selenium = pytest.importorskip("selenium.webdriver", reason="needs selenium to drive a browser")
+    chromium, chromedriver = shutil.which("chromium"), shutil.which("chromedriver")
+    if not chromium or not chromedriver:
+        pytest.skip("needs chromium and chromedriver")
+    from selenium.webdriver.chrome.service import Service
+
+    options = selenium.ChromeOptions()
+    options.binary_location = chromium
+    for switch in (
+        "headless=new",
+        "no-sandbox",
+        "disable-gpu",
+        "no-first-run",
+        "disable-background-networking",
+        "disable-component-update",
+        "disable-sync",
+        "force-device-scale-factor=1",
+        f"user-data-dir={tmp_path_factory.mktemp('chromium')}",
+        "window-size=1400,1000",
+    ):
+        options.add_argument(f"--{switch}")
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    browser = selenium.Chrome(options=options, service=Service(chromedriver))
+    yield browser
+    browser.quit()
+
+
+@pytest.fixture
+def set_screen(driver):
+    """Show pages on a screen of a width in CSS pixels, until the test ends."""
+
+    def set_width(width, scale=1):
+        screen = {"width": width, "height": 900, "deviceScaleFactor": scale, "mobile": False}
+        driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
+
+    yield set_width
+    driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})

@@ -40,6 +40,7 @@ MAY_IMPORT = {
     "coils": VALUES | {"sampling", "operators", "noise"},
     "kspace": VALUES | {"sampling", "operators", "noise", "coils"},
     "simulation": IMAGING,
+    "statistics": {"errors", "files"},
     "regularisers": {"errors", "discovery", "operators"},
     "denoisers": {"errors", "discovery"},
     "optimize": {"errors", "operators", "regularisers", "denoisers"},
@@ -51,8 +52,10 @@ MAY_IMPORT = {
     "methods": METHODS,
     "datasets": IMAGING | {"files", "formats", "simulation"},
     "training": TRAINING,
-    "studies": TRAINING | {"result_cache"},
-    "report": TRAINING | {"studies"},
+    "studies": TRAINING | {"result_cache", "statistics"},
+    "reader_study": VALUES | {"files", "formats", "statistics"},
+    "intervals": TRAINING | {"result_cache", "studies"},
+    "report": TRAINING | {"studies", "statistics", "reader_study", "intervals"},
 }
 UNRESTRICTED = {"__init__", "cli"}
 
@@ -155,7 +158,7 @@ def test_the_package_works_without_what_only_peers_need():
     program = """
 import sys
 peers = ("torchvision", "sigpy", "pygrappa", "skimage", "torchmetrics")
-for name in (*peers, "finufft", "pytorch_lightning", "tensorboard", "onnx", "onnxscript", "huggingface_hub"):
+for name in (*peers, "finufft", "pytorch_lightning", "tensorboard", "onnx", "onnxscript", "huggingface_hub", "pydicom"):
     sys.modules[name] = None
 import fourfold
 from fourfold.methods.registry import methods

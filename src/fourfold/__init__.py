@@ -21,9 +21,11 @@ if TYPE_CHECKING:
     # begin names
     from fourfold.errors import InputError as InputError
     from fourfold.formats import load as load
+    from fourfold.formats import load_image as load_image
     from fourfold.formats import open_scan as open_scan
     from fourfold.formats import save as save
     from fourfold.formats import save_scan as save_scan
+    from fourfold.intervals.apply import with_interval as with_interval
     from fourfold.kspace.split_volume import join_volume as join_volume
     from fourfold.kspace.split_volume import split_volume as split_volume
     from fourfold.methods.choose import choose_method as choose_method
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
     from fourfold.methods.classical.total_variation import TotalVariation as TotalVariation
     from fourfold.methods.classical.wavelet import Wavelet as Wavelet
     from fourfold.methods.classical.zero_filled import ZeroFilled as ZeroFilled
+    from fourfold.methods.dithering import dither as dither
     from fourfold.methods.generative.diffusion import Diffusion as Diffusion
     from fourfold.methods.generative.jalal2021 import Jalal2021 as Jalal2021
     from fourfold.methods.generative.langevin import Langevin as Langevin
@@ -62,11 +65,16 @@ if TYPE_CHECKING:
     from fourfold.report import write_report as write_report
     from fourfold.sampling import undersample as undersample
     from fourfold.scan import FrameLabels as FrameLabels
+    from fourfold.scan import Geometry as Geometry
+    from fourfold.scan import Identity as Identity
+    from fourfold.scan import Placement as Placement
+    from fourfold.scan import Protocol as Protocol
     from fourfold.scan import Reconstruction as Reconstruction
     from fourfold.scan import Sampling as Sampling
     from fourfold.scan import Scan as Scan
     from fourfold.scan import Trajectory as Trajectory
     from fourfold.simulation.sample import sample as sample
+    from fourfold.simulation.simulate import simulate as simulate
     from fourfold.studies import compare as compare
     from fourfold.studies import gfactor as gfactor
     # end names
@@ -76,22 +84,30 @@ __version__ = version("fourfold")
 # The functions and values that are public, and their modules.
 _OTHERS = {
     "FrameLabels": "scan",
+    "Geometry": "scan",
+    "Identity": "scan",
     "InputError": "errors",
+    "Placement": "scan",
+    "Protocol": "scan",
     "Reconstruction": "scan",
     "Sampling": "scan",
     "Scan": "scan",
     "Trajectory": "scan",
     "choose_method": "methods.choose",
     "compare": "studies",
+    "dither": "methods.dithering",
     "gfactor": "studies",
     "join_volume": "kspace.split_volume",
     "load": "formats",
+    "load_image": "formats",
     "open_scan": "formats",
     "sample": "simulation.sample",
     "save": "formats",
     "save_scan": "formats",
+    "simulate": "simulation.simulate",
     "split_volume": "kspace.split_volume",
     "undersample": "sampling",
+    "with_interval": "intervals.apply",
     "write_report": "report",
 }
 

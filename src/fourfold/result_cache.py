@@ -24,7 +24,7 @@ from fourfold.scan import FrameLabels, FrameRecord, Reconstruction, Record, Scan
 
 __all__ = ["CacheKey", "ResultCache", "fingerprint"]
 
-_ARRAYS = ("image", "std", "members", "before_data_consistency")
+_ARRAYS = ("image", "std", "members", "before_data_consistency", "interval")
 
 
 @dataclass(frozen=True)
@@ -84,14 +84,14 @@ class ResultCache:
             FrameRecord(**{**frame, "notes": tuple(frame["notes"])}) for frame in record.get("by_frame", ())
         )
         known = {field.name: record[field.name] for field in fields(Record)}
-        tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
+        tensors: dict[str, Any] = {name: torch.from_numpy(array) for name, array in arrays.items()}
         return Reconstruction(**tensors, record=Record(**known), geometry=geometry, labels=labels)
 
     def keep(self, key: CacheKey, scores: Any, made: Reconstruction | None = None) -> None:
         """Write scores of JSON types, and the reconstruction where there is one; the file appears when it is whole."""
         self.folder.mkdir(parents=True, exist_ok=True)
         record = None if made is None else json.loads(image_record(made))
-        facts = {"inputs": plain(key.inputs), "record": record, "scores": scores}
+        facts = {"scan": key.scan, "inputs": plain(key.inputs), "record": record, "scores": scores}
         arrays = {name: getattr(made, name, None) for name in _ARRAYS}
         present = {name: array.cpu().numpy() for name, array in arrays.items() if array is not None}
         with atomically(self.folder / key.file_name, ".npz") as file:

@@ -195,7 +195,7 @@ def test_mask_and_pattern_at_once(refused, scan):
     assert "give one of them" in refused("compare", scan, "--mask", "mask.npz", "--acceleration", "3")
 
 
-@pytest.mark.parametrize("output", ["nowhere/image.npz", "image.xyz", "image"])
+@pytest.mark.parametrize("output", ["nowhere/image.npz", "image.xyz", "image", "image.dcm"])
 def test_unwritable_output_is_refused_before_the_work(output, refused, scan, monkeypatch):
     def unexpected_work(*_):
         raise AssertionError("the output should have been refused first")

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ import torch
 import fourfold
 import fourfold.methods.untrained.fitting.fit as fit_module
 from fourfold.cli.main import main
+from fourfold.cli.reconstruction.resumable_run import ResumableRun
 from fourfold.formats import writer
 from fourfold.methods.classical.total_variation import TotalVariation
 from fourfold.methods.untrained.conv_decoder import ConvDecoder
@@ -46,16 +48,31 @@ def scan(tmp_path, monkeypatch):
     return scan
 
 
+class Solved:
+    """Counts the frames that were reconstructed, by this process and its workers."""
+
+    def __init__(self, path):
+        self.path = path
+        path.touch()
+
+    def add(self):
+        with self.path.open("a") as file:
+            file.write("1")
+
+    def __len__(self):
+        return self.path.stat().st_size
+
+
 @pytest.fixture
-def fitted(monkeypatch):
-    """The frames that were reconstructed, by their brightness."""
-    frames = []
+def fitted(monkeypatch, tmp_path_factory):
+    """The number of frames that were reconstructed."""
+    frames = Solved(tmp_path_factory.mktemp("solved") / "frames")
 
     def watch(kind):
         original = kind.solve
 
         def spy(self, part, progress):
-            frames.append(float(part.kspace.abs().max()))
+            frames.add()
             return original(self, part, progress)
 
         monkeypatch.setattr(kind, "solve", spy)
@@ -87,7 +104,7 @@ def ends_at_check(monkeypatch, number):
 
 
 def run_until_a_frame_is_kept(command, folder):
-    """Return the process of a command that stays in its second frame until it is ended, when the first one is kept."""
+    """Return the process of a command that stays in its other frames until it is ended, when the first one is kept."""
     # A program that was started in the background ignores Ctrl-C, and so do its children.
     code = f"""
 import signal
@@ -95,21 +112,21 @@ import time
 import torch
 from fourfold.cli.reconstruction import resumable_run
 from fourfold.cli.main import main
+from fourfold.formats import open_scan
 from fourfold.methods.registry import find_method
 
 signal.signal(signal.SIGINT, signal.default_int_handler)
 resumable_run.WORTH_KEEPING = 0
-kind = find_method({command[3]!r})
-solve, calls = kind.solve, []
+kind, first = find_method({command[3]!r}), open_scan("scan.npz")[0].kspace.abs().max()
+solve = kind.solve
 
-def once(method, scan, progress):
-    calls.append(scan)
-    while len(calls) > 1 and scan is not calls[0]:
+def first_alone(method, scan, progress):
+    while scan.kspace.abs().max() > first:
         time.sleep(0.01)
         progress(0, "waits")
     return solve(method, scan, progress)
 
-kind.solve = once
+kind.solve = first_alone
 torch.set_num_threads({torch.get_num_threads()})
 raise SystemExit(main({command!r}))
 """
@@ -122,13 +139,35 @@ raise SystemExit(main({command!r}))
     return process
 
 
+def children(process):
+    """Return the processes that a process has started and that still run."""
+    return [int(number) for number in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()]
+
+
+def wait_for_the_end_of(processes):
+    end = time.monotonic() + 60
+    while any(is_running(process) for process in processes):
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def is_running(process):
+    try:
+        state = Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    except OSError:
+        return False
+    return state != "Z"
+
+
 @pytest.mark.parametrize("command", [COMMAND, CLASSICAL], ids=["convdecoder", "tv"])
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_a_killed_volume_goes_on(command, workers, tmp_path, capsys, fitted):
     command = [*command, "--workers", workers]
     process = run_until_a_frame_is_kept(command, tmp_path)
+    workers = children(process)
     process.send_signal(signal.SIGKILL)
     process.communicate()
+    wait_for_the_end_of(workers)
     assert not (tmp_path / "image.npz").exists()
 
     assert main(command) == 0
@@ -145,8 +184,10 @@ def test_a_killed_volume_goes_on(command, workers, tmp_path, capsys, fitted):
 def test_ctrl_c_ends_all_workers_and_keeps_the_finished_frames(workers, tmp_path, fitted):
     command = [*CLASSICAL, "--workers", workers]
     process = run_until_a_frame_is_kept(command, tmp_path)
+    workers = children(process)
     process.send_signal(signal.SIGINT)
     _, printed = process.communicate(timeout=120)
+    wait_for_the_end_of(workers)
     assert process.returncode == 130
     assert "1 of 3 frames are kept; the same command goes on" in printed
     assert not (tmp_path / "image.npz").exists()
@@ -311,7 +352,10 @@ def test_the_files_of_an_interrupted_series_of_volumes_are_checked(scan, tmp_pat
     capsys.readouterr()
     assert main(command) == 0
     assert (tmp_path / "a.nii").exists()
-    assert "Files of the unfinished volume are still there: a.stack1.nii, a.stack2.nii." in capsys.readouterr().err
+    assert (
+        "Files of the unfinished volume are still there: a.stack1.nii, a.stack2.nii, a.stack1.json, a.stack2.json."
+        in capsys.readouterr().err
+    )
 
 
 def test_fast_frames_and_single_frames_leave_nothing(tmp_path, monkeypatch):
@@ -322,3 +366,14 @@ def test_fast_frames_and_single_frames_leave_nothing(tmp_path, monkeypatch):
     assert not kept(tmp_path)
     monkeypatch.setattr("fourfold.cli.reconstruction.resumable_run.ResumableRun.keep", None)
     assert main([*CLASSICAL, "--frames", "1"]) == 0
+
+
+def test_a_folder_of_an_unfinished_volume_is_known_by_its_files(tmp_path):
+    folder = tmp_path / "a"
+    (folder / "magnitude").mkdir(parents=True)
+    (folder / "magnitude" / "00001.dcm").write_bytes(b"image")
+    run = ResumableRun(folder, {"method": "tv"})
+    run.mark(folder)
+    assert run.wrote(folder)
+    (folder / "magnitude" / "00002.dcm").write_bytes(b"another")
+    assert not run.wrote(folder)

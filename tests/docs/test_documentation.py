@@ -9,10 +9,14 @@ from contextlib import redirect_stdout
 from functools import wraps
 from pathlib import Path
 
+import h5py
+import numpy as np
 import pytest
 import torch
 import yaml
+from scipy.io import savemat
 from tests.helpers.group_images import SIZE, write_image_groups, write_images
+from tests.helpers.reader_studies import write_images as write_reader_images
 from tests.helpers.trained_weights import write_small
 
 from fourfold.cli.flags import module_of
@@ -91,10 +95,19 @@ def named_files(tmp_path_factory):
     brighter = torch.linspace(1, 1.2, 8)[:, None, None, None]
     cine = simulate(phantom((48, 40)), coils=4)
     save_scan(Scan(cine.kspace * brighter), folder / "cine.npz")
+    heart = cine.kspace[0].numpy()
+    savemat(folder / "heart.mat", {"kspace": heart.transpose(1, 2, 0)})
+    with h5py.File(folder / "parts.h5", "w") as file:
+        file["raw/re"], file["raw/im"] = heart.real, heart.imag
     write_small(folder / "my-weights", "varnet")
     write_image_groups(folder)
     (folder / "t1").mkdir()
     write_images(folder / "t1" / "t1.npz", "t1-", seed=0)
+    write_reader_images(folder / "images")
+    for name, count in (("cine", 6), ("tv", 6), ("full", 6), ("members", 4)):
+        frames = phantom((48, 40)).abs().reshape(1, 48, 40).numpy() + np.arange(count)[:, None, None] / 100
+        np.save(folder / f"{name}.npy", frames.astype(np.float32))
+    (folder / "readings.csv").write_text("patient,tv,varnet,diffusion\np1,3,4,5\np2,2,4,4\np3,3,3,5\np4,1,2,4\n")
     (folder / "transfer.yaml").write_text(yaml.safe_dump(TINY_STUDY))
     return folder
 

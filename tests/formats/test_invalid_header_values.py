@@ -8,7 +8,11 @@ import h5py
 import numpy as np
 import pytest
 from tests.helpers.fastmri import fastmri_header, full_kspace
-from tests.helpers.mrd import MrdHeader, make_image, slice_lines, write_mrd
+from tests.helpers.mrd import MrdHeader, make_image, numpy_fft, slice_lines, write_mrd
+from tests.helpers.philips import lines as philips_lines
+from tests.helpers.philips import write_philips
+from tests.helpers.twix import PROTOCOL, Line, write_twix
+from tests.helpers.twix import slice_lines as twix_lines
 
 from fourfold.errors import InputError
 from fourfold.formats import open_scan
@@ -83,5 +87,70 @@ def test_line_headers_are_read_or_refused(tmp_path):
             column[rows] = value
             with h5py.File(path, "a") as file:
                 file["dataset/data"][...] = changed
+            outcomes.add(is_read_or_refused(path))
+    assert outcomes == {True, False}
+
+
+FEW_TEXTS = ("0", "-1", "NaN", "inf", "23.9996", "1e308", "65535", "9" * 25, "many")
+
+
+@pytest.mark.filterwarnings("error")
+def test_twix_protocols_are_read_or_refused(tmp_path):
+    lines = twix_lines(numpy_fft(make_image((2, 20, 32))))
+    outcomes = set()
+    for name, text in itertools.product(PROTOCOL, (*FEW_TEXTS, None)):
+        outcomes.add(is_read_or_refused(write_twix(tmp_path / "a.dat", lines, changes={name: text})))
+    parameters = "".join(
+        f'<Param."{name}"> {{ {value} }}\n'
+        for name, value in (
+            ("alRegridMode", 2),
+            ("alRegridRampupTime", 50),
+            ("alRegridFlattopTime", 100),
+            ("alRegridRampdownTime", 50),
+            ("alRegridDelaySamplesTime", 20),
+            ("aflRegridADCDuration", 160),
+            ("alRegridDestSamples", 32),
+        )
+    ).replace("Param.", "ParamLong.")
+    assert is_read_or_refused(write_twix(tmp_path / "a.dat", lines, parameters=parameters))
+    for match, text in itertools.product(re.finditer(r"\d+ }", parameters), FEW_TEXTS):
+        changed = f"{parameters[: match.start()]}{text} }}{parameters[match.end() :]}"
+        outcomes.add(is_read_or_refused(write_twix(tmp_path / "a.dat", lines, parameters=changed)))
+    assert outcomes == {True, False}
+
+
+@pytest.mark.filterwarnings("error")
+def test_twix_line_headers_are_read_or_refused(tmp_path):
+    kspace = numpy_fft(make_image((2, 20, 32)))
+    numbers = (0, 1, 2**16 - 1)
+    changes = [
+        *({"counters": {"lin": 3, name: number}} for name in ("ave", "sli", "par", "eco", "rep") for number in numbers),
+        *({"counters": {"lin": number}} for number in numbers),
+        *({name: number} for name in ("centre_column", "centre_line", "centre_partition") for number in numbers),
+        *({"cutoff": (number, other)} for number in numbers for other in numbers),
+        *({"position": (0.0, value, 0.0)} for value in (float("nan"), float("inf"), 3e38)),
+        *({"quaternion": (value, 0.0, 0.0, value)} for value in (float("nan"), float("inf"), 0.0, 3e38, 1e-38)),
+    ]
+    outcomes = set()
+    for change in changes:
+        for lines in (
+            [*twix_lines(kspace), Line(kspace[:, 3], **{"counters": {"lin": 3}} | change)],
+            twix_lines(kspace, **change) if "lin" not in change.get("counters", {}) else twix_lines(kspace[:, :1]),
+        ):
+            outcomes.add(is_read_or_refused(write_twix(tmp_path / "a.dat", lines)))
+    assert outcomes == {True, False}
+
+
+@pytest.mark.filterwarnings("error")
+def test_philips_indices_are_read_or_refused(tmp_path):
+    path = write_philips(tmp_path / "a.list", philips_lines(numpy_fft(make_image((2, 20, 32))), range(-10, 10)))
+    text, outcomes = path.read_text(), set()
+    places = [*re.finditer(r"(?<=[: ])-?\d[\d.]*(?= *\n| +\d+\n)", text)][:12]
+    places += list(re.finditer(r"-?\d+", text[text.index("STD") :].split("\n")[0]))
+    start = text.index("STD")
+    for number, match in enumerate(places):
+        offset = 0 if number < len(places) - 20 else start
+        for value in FEW_TEXTS:
+            path.write_text(text[: offset + match.start()] + value + text[offset + match.end() :])
             outcomes.add(is_read_or_refused(path))
     assert outcomes == {True, False}

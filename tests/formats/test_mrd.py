@@ -22,8 +22,8 @@ from tests.helpers.mrd import (
 
 from fourfold.errors import InputError
 from fourfold.formats import open_scan
-from fourfold.formats.mrd import lines as mrd_lines
-from fourfold.formats.orientation import affine
+from fourfold.formats.lines import table as mrd_lines
+from fourfold.formats.mrd.reader import read_samples
 from fourfold.methods.classical.zero_filled import ZeroFilled
 from fourfold.operators.fourier import ifft
 from fourfold.scan import FrameLabels, Geometry
@@ -150,7 +150,13 @@ def test_lines_that_are_not_for_images_are_left_out(tmp_path):
     lines = [mrd_line(not_for_images, 10, flags=(flag,)) for flag in flags] + slice_lines(image)
     scan = open_scan(write_mrd(tmp_path / "a.h5", MrdHeader(), lines))[0]
     np.testing.assert_allclose(ifft(scan.kspace)[0].numpy(), cropped(image), atol=1e-5)
-    assert scan.source.details["lines"] == {"imaging": 20, "calibration_apart": 0, "noise": 0, "left_out": 5}
+    assert scan.source.details["lines"] == {
+        "imaging": 20,
+        "calibration_apart": 0,
+        "noise": 0,
+        "phase_correction": 1,
+        "left_out": 4,
+    }
 
 
 def test_noise_lines_become_the_noise_scan(tmp_path):
@@ -265,7 +271,7 @@ def test_position_and_directions_place_every_voxel(tmp_path):
     y, x = np.unravel_index(int(magnitude.argmax()), magnitude.shape)
     # Both the full grid and the cut one are centred on the same voxel.
     for shape, (row, column) in ((scan.shape, (y, x)), ((10, 16), (y - 5, x))):
-        place = affine(scan.geometry, shape) @ (column, row, 0, 1)
+        place = scan.geometry.ras_affine(shape) @ (column, row, 0, 1)
         expected = np.array(geometry["position"]) + 5 * 4 * axes[0] - 3 * 3 * axes[1]
         np.testing.assert_allclose(place[:3], expected * (-1, -1, 1), atol=1e-4)
 
@@ -300,7 +306,7 @@ def test_a_place_that_is_not_known_is_not_invented(tmp_path):
     for direction in ((0, 0, 0), (float("nan"), 0, 0)):
         path = tmp_path / f"{direction[0]}.h5"
         turned = open_scan(write_mrd(path, MrdHeader(), slice_lines(image, geometry={"read_dir": direction})))
-        assert turned[0].geometry == Geometry((5.0, 3.0, 4.0), (20, 16))
+        assert turned[0].geometry == Geometry((5.0, 3.0, 4.0), (20, 16), slice_thickness=5.0, phase_axis="y")
         assert turned.summary()["orientation"] is None
         assert ["orientation not known" in note for note in turned.notes] == [True]
 
@@ -365,11 +371,11 @@ def test_only_the_lines_of_a_frame_are_read(tmp_path, monkeypatch):
     read = []
 
     def recorded(*arguments):
-        for indices, samples in mrd_lines.read_samples(*arguments):
+        for indices, samples in read_samples(*arguments):
             read.extend(indices.tolist())
             yield indices, samples
 
-    monkeypatch.setattr("fourfold.formats.mrd.assembly.read_samples", recorded)
+    monkeypatch.setattr("fourfold.formats.mrd.file.read_samples", recorded)
     assert file[1].frames == 1
     assert read == list(range(20, 40))
 
@@ -394,8 +400,7 @@ def test_file_is_pickled_and_read_elsewhere(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"trajectory": "radial"}, "trajectory 'radial'; fourfold reads Cartesian MRD files: save .* an .npz"),
-        ({"trajectory": "epi"}, "EPI needs ramp sampling and ghosts corrected first"),
+        ({"trajectory": "radial"}, "trajectories of 0 dimensions, though the header calls the scan 'radial'"),
         ({"centre": (3, 0)}, "kspace_encode_step_1 from 0 to 19, not fitting the 20 steps"),
         (
             {"matrix": (24, 20, 1)},

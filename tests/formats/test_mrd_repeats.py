@@ -6,12 +6,12 @@ import json
 import numpy as np
 import pytest
 import torch
-from tests.helpers.mrd import MrdHeader, make_image, numpy_fft, slice_lines, volume_lines, write_mrd
+from tests.helpers.mrd import MrdHeader, cropped, make_image, mrd_line, numpy_fft, slice_lines, volume_lines, write_mrd
 
 from fourfold.cli.main import main
 from fourfold.errors import InputError
 from fourfold.formats import open_scan
-from fourfold.formats.mrd.repeats import NOTED_DIFFERENCE, difference, ranks
+from fourfold.formats.lines.repeats import NOTED_DIFFERENCE, difference, ranks
 from fourfold.operators.fourier import ifft
 from fourfold.simulation.simulate import loop_maps, phantom
 
@@ -220,3 +220,21 @@ def test_two_partitions_stay_a_volume(tmp_path):
     lines = [part for step in (0, 1) for part in slice_lines(noisy(HEAD, step), kspace_encode_step_2=step)]
     file = open_scan(write_mrd(tmp_path / "a.h5", protocol, lines))
     assert (len(file), file.notes, file.details["split_along"]) == (2, (), "partitions")
+
+
+def test_segments_that_hold_the_same_lines_are_frames_of_their_own(tmp_path):
+    images = [make_image((2, 20, 32), seed) for seed in range(2)]
+    lines = [line for segment, image in enumerate(images) for line in slice_lines(image, segment=segment)]
+    path = write_mrd(tmp_path / "a.h5", MrdHeader(), lines)
+    scan = open_scan(path, repeats="frames").load()
+    assert scan.labels.numbers == {"slice": (0, 0), "segment": (0, 1)}
+    for frame, image in enumerate(images):
+        np.testing.assert_allclose(ifft(scan.kspace)[frame].numpy(), cropped(image), atol=1e-5)
+
+
+def test_segments_of_different_lines_make_one_frame(tmp_path):
+    image = make_image((2, 20, 32))
+    kspace = numpy_fft(image)
+    lines = [mrd_line(kspace[:, ky], ky, segment=ky % 4) for ky in range(20)]
+    scan = open_scan(write_mrd(tmp_path / "a.h5", MrdHeader(), lines)).load()
+    np.testing.assert_allclose(ifft(scan.kspace)[0].numpy(), cropped(image), atol=1e-5)

@@ -7,7 +7,6 @@ import pytest
 import torch
 
 from fourfold.errors import InputError
-from fourfold.formats.orientation import affine
 from fourfold.kspace.split_volume import join_volume, split_volume
 from fourfold.methods.classical.cg_sense import CgSense
 from fourfold.methods.classical.total_variation import TotalVariation
@@ -53,8 +52,8 @@ def test_voxels_keep_their_place(kspace):
     slices = Geometry.stack((3.0, 2.0, 1.0), Placement((0, 1, 0), (0, 0, -1), (1, 0, 0), (10.0, -20.0, 30.0)), NZ)
     frames = split_volume(kspace, slices).geometry
     voxel = np.array([4, 11, 7])  # x, y, z
-    as_slices = affine(slices, (NY, NX)) @ [*voxel, 1]
-    as_frames = affine(frames, (NY, NZ)) @ [voxel[2], voxel[1], voxel[0], 1]
+    as_slices = slices.ras_affine((NY, NX)) @ [*voxel, 1]
+    as_frames = frames.ras_affine((NY, NZ)) @ [voxel[2], voxel[1], voxel[0], 1]
     assert np.allclose(as_slices, as_frames)
 
 

@@ -1,5 +1,7 @@
 """Untrained methods: what they promise to every scan, at sizes that take seconds."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -422,6 +424,39 @@ def test_networks_are_compiled_where_that_pays(scan, monkeypatch):
     assert taken.pop() is False
     with pytest.raises(InputError, match=r"cannot be compiled here, because a C\+\+ compiler"):
         with_settings(QUICK, compile="always")(scan)
+
+
+def broken_compiler(*_, **__):
+    raise OSError("no space left")
+
+
+def fails_forward(*given):
+    """A compiler that fails at once."""
+    broken_compiler(*given)
+
+
+def fails_backward(graph, inputs):
+    """A compiler that fails on the gradients' part."""
+    from torch._dynamo.backends.common import aot_autograd
+
+    return aot_autograd(fw_compiler=lambda module, _: module.forward, bw_compiler=broken_compiler)(graph, inputs)
+
+
+@pytest.mark.parametrize("backend", [fails_forward, fails_backward])
+def test_a_compiler_that_fails_on_the_network_is_left_out_or_refused(scan, monkeypatch, backend):
+    settings = {"members": 2, "iterations": 5, "layers": 2, "channels": 4, "refit_iterations": 0}
+    plain = with_settings(QUICK, compile="never", **settings)(scan)
+    monkeypatch.setattr(untrained_module, "can_compile", lambda: True)
+    monkeypatch.setattr(untrained_module, "_LONG_FIT", 0)
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend=backend))
+    result = with_settings(QUICK, compile="auto", **settings)(scan)
+    assert torch.equal(result.image, plain.image)
+    assert not result.record.details["compiled"]
+    (note,) = (note for note in result.record.notes if "compil" in note)
+    assert note.startswith("The network was fitted without compilation, which had failed: ")
+    assert "no space left" in note
+    with pytest.raises(InputError, match=r"The compiler fails on this network \(.*no space left.*\); leave out"):
+        with_settings(QUICK, compile="always", **settings)(scan)
 
 
 def _no_fit():

@@ -62,6 +62,34 @@ def test_psnr_is_scikit_images(pair):
     assert score(image, reference, "psnr") == pytest.approx(expected, abs=1e-4)
 
 
+def test_scores_in_the_object_are_those_of_its_pixels(pair):
+    image, reference = (array.double().numpy() for array in pair)
+    peak = reference.max()
+    inside = reference > 0.1 * peak
+    expected = skimage_metrics.peak_signal_noise_ratio(reference[inside], image[inside], data_range=peak)
+    assert score(*pair, "object-psnr") == pytest.approx(expected, abs=1e-4)
+    maps = np.stack(
+        [
+            skimage_metrics.structural_similarity(truth, frame, data_range=peak, full=True)[1]
+            for frame, truth in zip(image, reference, strict=True)
+        ]
+    )
+    fits = np.s_[:, 3:-3, 3:-3]
+    assert score(*pair, "object-ssim") == pytest.approx(maps[fits][inside[fits]].mean(), abs=1e-6)
+
+
+@pytest.mark.parametrize("name", ["object-psnr", "object-ssim"])
+def test_air_counts_for_nothing_in_the_object(name):
+    reference = torch.zeros(1, 40, 40)
+    reference[:, 12:28, 12:28] = 1 + torch.rand(16, 16, generator=torch.Generator().manual_seed(0))
+    image = 0.9 * reference
+    noisy = image.clone()
+    # Beyond the window of any pixel of the object.
+    noisy[:, :8] += 0.05
+    assert score(noisy, reference, name) == pytest.approx(score(image, reference, name), abs=1e-9)
+    assert score(noisy, reference, "psnr") < score(image, reference, "psnr")
+
+
 def test_nmse_is_scikit_images(pair):
     image, reference = pair
     root = skimage_metrics.normalized_root_mse(reference.numpy(), image.numpy(), normalization="euclidean")
@@ -159,7 +187,9 @@ def test_known_values():
 @pytest.mark.parametrize("name", NAMES)
 def test_reference_scores_best_against_itself(name, smooth):
     image, reference = smooth
-    perfect = {"psnr": math.inf, "snr-db": math.inf}.get(name, 1.0 if METRICS[name].higher_is_better else 0.0)
+    perfect = {"psnr": math.inf, "snr-db": math.inf, "object-psnr": math.inf}.get(
+        name, 1.0 if METRICS[name].higher_is_better else 0.0
+    )
     assert score(reference, reference, name) == pytest.approx(perfect, abs=1e-9)
     sign = 1 if METRICS[name].higher_is_better else -1
     assert sign * score(image, reference, name) < sign * score(reference, reference, name)

@@ -5,11 +5,12 @@ import torch
 from tests.helpers.bart import needs_bart, read_cfl, run_bart, write_cfl
 
 from fourfold.errors import InputError
+from fourfold.noise.calibration_noise import calibration_noise_variance
 from fourfold.noise.covariance import noise_covariance, prewhiten
 from fourfold.noise.outer_kspace_noise import outer_noise_std
 from fourfold.operators.fourier import fft
 from fourfold.operators.sense_encoding import CoilMaps
-from fourfold.scan import Sampling, Scan
+from fourfold.scan import Sampling, Scan, crop_centre
 from fourfold.simulation.simulate import loop_maps, phantom, simulate
 
 
@@ -146,3 +147,11 @@ def test_the_noise_level_of_each_frame_comes_from_its_outermost_samples(axis):
     result = outer_noise_std(torch.where(mask[:, None], kspace, 0), mask)
     torch.testing.assert_close(result, levels, rtol=0.1, atol=0)
     assert torch.allclose(outer_noise_std(1e3 * kspace * mask[:, None], mask), 1e3 * result)
+
+
+@pytest.mark.parametrize("size", [(8, 24), (8, 180), (12, 24), (18, 18), (24, 24)])
+def test_few_calibration_lines_do_not_hide_the_noise(raw, size):
+    """A tenth of it, where overlapping patches were counted as independent ones."""
+    kspace = raw("brain8_full_T1").kspace[0]
+    expected = calibration_noise_variance(crop_centre(kspace, (48, 180)))
+    assert 0.5 * expected < calibration_noise_variance(crop_centre(kspace, size)) < 2.5 * expected

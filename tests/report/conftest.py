@@ -1,7 +1,6 @@
 """What the tests of pages share: a comparison, its page, and a browser."""
 
 import math
-import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -77,47 +76,6 @@ def ensemble_comparison(comparison):
     ensemble = ensemble_scores(result.members, comparison.reference, metrics)
     entries = (comparison.entries[1], Entry(result, scores, ensemble=ensemble))
     return replace(comparison, entries=entries)
-
-
-@pytest.fixture(scope="session")
-def driver(tmp_path_factory):
-    selenium = pytest.importorskip("selenium.webdriver", reason="needs selenium to drive a browser")
-    chromium, chromedriver = shutil.which("chromium"), shutil.which("chromedriver")
-    if not chromium or not chromedriver:
-        pytest.skip("needs chromium and chromedriver")
-    from selenium.webdriver.chrome.service import Service
-
-    options = selenium.ChromeOptions()
-    options.binary_location = chromium
-    for switch in (
-        "headless=new",
-        "no-sandbox",
-        "disable-gpu",
-        "no-first-run",
-        "disable-background-networking",
-        "disable-component-update",
-        "disable-sync",
-        "force-device-scale-factor=1",
-        f"user-data-dir={tmp_path_factory.mktemp('chromium')}",
-        "window-size=1400,1000",
-    ):
-        options.add_argument(f"--{switch}")
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    browser = selenium.Chrome(options=options, service=Service(chromedriver))
-    yield browser
-    browser.quit()
-
-
-@pytest.fixture
-def set_screen(driver):
-    """Show pages on a screen of a width in CSS pixels, until the test ends."""
-
-    def set_width(width, scale=1):
-        screen = {"width": width, "height": 900, "deviceScaleFactor": scale, "mobile": False}
-        driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
-
-    yield set_width
-    driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
 @pytest.fixture

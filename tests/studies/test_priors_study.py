@@ -12,10 +12,11 @@ from tests.helpers.tables import read_rows
 from fourfold.cli.main import main
 from fourfold.errors import InputError
 from fourfold.formats import save_scan
+from fourfold.metrics.object_psnr import OBJECT_PSNR
 from fourfold.simulation.simulate import phantom, simulate
 from fourfold.studies.engine import run_study
-from fourfold.studies.object_scores import OBJECT_PSNR, interval_coverage
 from fourfold.studies.priors import MaskSettings, PriorsSettings, PriorsStudy
+from fourfold.studies.std_check import interval_coverage
 from fourfold.training.presets import read_settings
 
 SIZE = (48, 44)

@@ -74,6 +74,7 @@ def test_the_number_of_workers_changes_no_bit_of_a_study(workers, alone, tmp_pat
 def test_a_killed_study_goes_on_with_the_same_bits(alone, tmp_path):
     """Two workers finish the first images, and stay in the last one until the process is killed."""
     code = f"""
+import multiprocessing
 import time
 from pathlib import Path
 import torch
@@ -81,11 +82,13 @@ from fourfold.methods.classical.total_variation import TotalVariation
 from fourfold.studies.engine import run_study
 from tests.studies.test_workers_of_studies import study
 
-solve, calls = TotalVariation.solve, []
+solve, calls = TotalVariation.solve, multiprocessing.Value("i", 0)
 
 def once(*given):
-    calls.append(given)
-    while len(calls) > {SUBJECTS - 1}:
+    with calls.get_lock():
+        calls.value += 1
+        last = calls.value > {SUBJECTS - 1}
+    while last:
         time.sleep(1)
     return solve(*given)
 

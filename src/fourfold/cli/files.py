@@ -11,7 +11,7 @@ from typing import TypedDict
 from fourfold.errors import InputError
 from fourfold.files.output import files_of
 from fourfold.formats import check_writable
-from fourfold.formats.mrd.repeats import Repeats
+from fourfold.formats.lines.repeats import Repeats
 from fourfold.formats.registry import image_suffixes
 
 __all__ = [
@@ -24,7 +24,7 @@ __all__ = [
     "select_frames",
 ]
 
-PAGES = ("index.html", "scores.csv", "scores.json")
+PAGES = ("index.html", "scores.csv", "scores.json", "statistics.csv", "pairs.csv")
 """Files that every study writes into its folder, the page first."""
 
 GENERATOR = b'<meta name="generator" content="fourfold '
@@ -33,22 +33,35 @@ _HEAD = 4096
 
 
 class FormatOptions(TypedDict, total=False):
-    """Options of reading; all but `check_content` are those of some formats alone."""
+    """Options of reading; all but `check_content` and `orientation` are those of some formats alone."""
 
     check_content: bool
     """Refuse frames that do not look like k-space: images, axes in another order, the centre in another place."""
 
+    orientation: str
+    """Sides of the patient to which columns, rows and slices count, where the file does not say it, such as LPS: one
+    letter of each of L or R, A or P, S or I."""
+
     dataset: str
-    """Group to read of an MRD file that holds several."""
+    """Group to read of an MRD file that holds several; array with k-space of a MATLAB or HDF5 file, or two, the real
+    and the imaginary part: kspace, or re,im."""
+    axes: str
+    """Axes of that array in their order, such as coil,ky,kx or slice,coil,ky,kx,complex: real and imaginary part are
+    the axis complex, others are labels of frames. Of MATLAB files in MATLAB's order."""
     encoding: int
     """Encoding space to read of an MRD file that holds several, counted from 0."""
     centre: str
-    """Centre of k-space of an MRD file whose header is wrong: data, or places such as line=32,partition=8,sample=60."""
+    """Centre of k-space of an MRD or twix file whose header is wrong: data, or places such as
+    line=32,partition=8,sample=60."""
     embedded: bool
-    """Whether lines of an MRD file that are flagged as calibration alone belong to the image too."""
+    """Whether lines of an MRD or twix file that are flagged as calibration alone belong to the image too."""
+    keep_oversampling: bool
+    """Keep the readout oversampling of MRD, twix and Philips files in k-space; images are cut all the same."""
+    measurement: int
+    """Measurement to read of a Siemens twix file that holds several, counted from 0; the last one unless given."""
     repeats: Repeats
-    """Lines of an MRD file that were acquired more than once: "average" averages them, even where they differ far
-    beyond noise, "frames" makes a frame of each repeat."""
+    """Lines of an MRD or twix file that were acquired more than once: "average" averages them, even where they differ
+    far beyond noise, "frames" makes a frame of each repeat."""
     frames_are: str
     """Labels of the frames of an npz, cfl or fastMRI file, the slowest first: slice, time, contrast, phase, set,
     repetition, or with sizes, for example slice=8,time."""
@@ -67,7 +80,7 @@ def image_suffixes_in_words() -> str:
 def check_output(path: Path, suffixes: Sequence[str], inputs: Iterable[Path | None] = (), force: bool = False) -> None:
     """Raise InputError where `path` cannot be written, is one of the `inputs`, or exists without `force`."""
     check_writable(path, suffixes)
-    taken = [file for file in files_of(path) if os.path.lexists(file)]
+    taken = [file for file in files_of(path) if os.path.lexists(file) and not _is_empty_folder(file)]
     for source in inputs:
         read = () if source is None else files_of(source)
         if any(_same_file(file, each) for file in taken for each in read):
@@ -91,6 +104,10 @@ def check_folder(folder: Path, names: Sequence[str]) -> None:
         raise InputError(
             f"The folder '{folder}' holds '{foreign[0]}', which fourfold has not written: name another folder."
         )
+
+
+def _is_empty_folder(path: Path) -> bool:
+    return path.is_dir() and not any(path.iterdir())
 
 
 def _same_file(first: Path, second: Path) -> bool:

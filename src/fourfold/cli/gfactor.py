@@ -12,7 +12,8 @@ from fourfold.cli.computer import Computer, ComputerOptions
 from fourfold.cli.console import print_line, print_note, progress_bar
 from fourfold.cli.files import FormatOptions, check_output, image_suffixes_in_words
 from fourfold.cli.flags import DATA, OUTPUT, Flag, MethodName, SettingsFile
-from fourfold.cli.recon import settings_type
+from fourfold.cli.recon import OUTPUTS, settings_type
+from fourfold.cli.reconstruction.outputs import Replacement, image_files
 from fourfold.cli.reconstruction.preparation import Preparation
 from fourfold.errors import InputError
 from fourfold.formats import open_scan, save
@@ -74,8 +75,11 @@ def gfactor(
     volume = open_scan(file, **(format_options or {}))
     inputs = (volume.path, *prepare.files, (format_options or {}).get("trajectory"), settings)
     check_output(output, image_suffixes(), inputs, force)
+    index = len(volume) // 2 if frame is None else frame
+    if 0 <= index < len(volume):
+        Replacement(inputs, force, None).allowed(image_files(output, volume, range(index, index + 1)), OUTPUTS)
     computer.set_up()
-    scan = prepare(volume.load(len(volume) // 2 if frame is None else frame)).to(computer.device)
+    scan = prepare(volume.load(index)).to(computer.device)
     solver = method_settings or find_method(method)()
     with progress_bar() as show:
         values = gfactor_map(scan, solver, replicas, seed, show)

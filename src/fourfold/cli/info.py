@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -15,8 +16,20 @@ from fourfold.methods.choose import choose_name
 
 __all__ = ["info"]
 
-PLACE = ("voxel_size_mm", "orientation")
+PLACE = (
+    "voxel_size_mm",
+    "slice_thickness_mm",
+    "orientation",
+    "first_centre_mm",
+    "last_centre_mm",
+    "right_handed",
+    "phase_axis",
+)
 """Facts that every image has, known or not."""
+LISTS = ("identity_known", "missing")
+"""Facts that are lists of names."""
+CENTRES = ("first_centre_mm", "last_centre_mm")
+"""Facts that are positions."""
 FRAMES_UNKNOWN = "not known: say what the frames are with --frames-are slice, time, contrast, … or slice=8,time"
 
 
@@ -29,7 +42,8 @@ def info(
 ) -> None:
     """Show what a raw file holds and how `recon` would reconstruct it.
 
-    Reads the header and the first frame, however large the file is.
+    Reads the header and the first frame, however large the file is: dimensions, protocol, where the frames lie in the
+    patient, and what is missing. Of patient and study only the names of what is known are shown.
 
     Parameters
     ----------
@@ -48,4 +62,12 @@ def info(
         unknown = {name: "not known" for name in PLACE if facts[name] is None}
         if volume.frames > 1 and facts["frames_by_label"] is None:
             unknown["frames_by_label"] = FRAMES_UNKNOWN
-        print_facts({**facts, **unknown})
+        lists = {name: ", ".join(facts[name]).replace("_", " ") or "nothing" for name in LISTS}
+        places = {name: _place(facts[name]) for name in CENTRES if facts[name] is not None}
+        print_facts({**facts, **lists, **places, **unknown})
+
+
+def _place(centre: Sequence[float]) -> str:
+    """Return a position in words, such as ``12 left, 30.5 front, 4 head``."""
+    sides = (("right", "left"), ("front", "back"), ("foot", "head"))
+    return ", ".join(f"{abs(at):g} {side[at >= 0]}" for at, side in zip(centre, sides, strict=True))

@@ -11,6 +11,7 @@ from importlib import metadata
 from cyclopts import CycloptsError
 
 from fourfold.cli.flags import Tokens, new_app, run
+from fourfold.cli.reader import STEPS
 from fourfold.cli.text import accept_any_encoding, print_line
 from fourfold.cli.usage_errors import explain
 from fourfold.discovery import studies_with_settings
@@ -21,7 +22,7 @@ __all__ = ["main"]
 
 _HELP = """Accelerated MRI: from undersampled k-space to an image.
 
-Raw Cartesian k-space is read from fastMRI HDF5, MRD (ISMRMRD), BART cfl/hdr and npz files, recognised by content.
+Raw k-space is read from Siemens twix, MRD (ISMRMRD), fastMRI HDF5, BART cfl/hdr and npz files, recognised by content.
 
 Exit status: 0 done, 1 a fault in fourfold itself, 2 the input or the options do not fit, 130 interrupted.
 """
@@ -30,11 +31,17 @@ _STUDIES = tuple(studies_with_settings())
 # The commands' modules are imported when they run, so that this list is shown at once.
 _COMMANDS = {
     "info": "Show what a raw file holds and how `recon` would reconstruct it.",
+    "anonymise": "Copy a file without the patient's identity.",
     "recon": "Reconstruct a raw file slice by slice and write the image.",
+    "convert": "Write a raw file of any format as MRD (ISMRMRD).",
     "compare": "Reconstruct one slice with several methods and score them against the fully sampled data.",
     "study": f"Do a published study on data of your own: {', '.join(('convdecoder', *_STUDIES))}.",
+    "stats": "Test scores of several methods: summaries, normality, Friedman, pairs, effect sizes.",
+    "reader": "Do a blinded reader study: create, serve, close, analyse.",
+    "figure": "Draw a figure for print: images, details, error maps, edge maps, profiles along time.",
     "train": "Train a network as a settings file says, and write its weights.",
     "finetune": "Train on from weights.",
+    "calibrate": "Learn intervals of stated coverage for a method from fully sampled scans.",
     "gfactor": "Map how much a method amplifies the noise.",
     "mask": "Make a sampling pattern and write it to a file.",
     "weights": "List the weights of trained networks, or verify them.",
@@ -52,7 +59,7 @@ _LONGEST = 2000
 """Characters of a refusal; what a file holds may be quoted in it."""
 
 # Commands of two words: the second words of each.
-_BRANCHES = {"study": _STUDIES}
+_BRANCHES = {"study": _STUDIES, "reader": STEPS}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -13,12 +13,13 @@ from fourfold.cli.computer import FrameComputer, FrameComputerOptions
 from fourfold.cli.console import print_json, print_line, print_note, progress_bar
 from fourfold.cli.files import FormatOptions, check_output, frames_in_words, image_suffixes_in_words, select_frames
 from fourfold.cli.flags import DATA, OUTPUT, Flag, MethodName, SettingsFile
+from fourfold.cli.reconstruction.image_options import ImageOptions
 from fourfold.cli.reconstruction.outputs import Replacement, image_files, run_inputs
 from fourfold.cli.reconstruction.preparation import Preparation
 from fourfold.errors import InputError
 from fourfold.formats import open_scan, writer
 from fourfold.formats.registry import image_suffixes
-from fourfold.formats.writing import join, paths_of
+from fourfold.formats.writing import check_image, join, paths_of
 from fourfold.methods.choose import choose_method
 from fourfold.scan import Reconstruction, Scan
 
@@ -26,10 +27,14 @@ if TYPE_CHECKING:
     # They load torch, which the help does not need.
     from fourfold.cli.reconstruction.resumable_run import ResumableRun
     from fourfold.cli.reconstruction.volume_run import VolumeRun
+    from fourfold.intervals.calibration import Calibration
     from fourfold.methods.method import Method, Progress
 
 __all__ = ["recon", "settings_type"]
 
+IMAGE = Group("Image", sort_key=3)
+OUTPUTS = (*image_suffixes(), ".json")
+"""Suffixes of images and of the files beside them."""
 OUTPUT_HELP = f"Image to write: {image_suffixes_in_words()}; FILE_METHOD.nii.gz in the current folder unless given."
 
 
@@ -54,7 +59,10 @@ def recon(
     output: Annotated[Path | None, Parameter(alias="-o", group=OUTPUT, help=OUTPUT_HELP)] = None,
     report: Annotated[Path | None, Parameter(group=OUTPUT)] = None,
     members_file: Annotated[Path | None, Parameter(group=OUTPUT)] = None,
+    intervals: Annotated[str | None, Parameter(group=OUTPUT)] = None,
+    dither: Annotated[float | None, Parameter(group=OUTPUT)] = None,
     json: Annotated[Flag, Parameter(group=OUTPUT)] = False,
+    image_options: Annotated[ImageOptions, Parameter(name="*", group=IMAGE)] = ImageOptions(),  # noqa: B008  # frozen
     force: Annotated[Flag, Parameter(group=OUTPUT)] = False,
     resume: Annotated[bool, Parameter(group=OUTPUT)] = True,
     computer: FrameComputerOptions = FrameComputer(),  # noqa: B008  # frozen
@@ -92,6 +100,13 @@ def recon(
         HTML page to write about the middle frame, or about the series that a method for series makes.
     members_file
         Image to write of all members of an ensemble, such as those of diffusion; members are NIfTI's fourth dimension.
+    intervals
+        Add the interval of each pixel by what `fourfold calibrate` has learned: a shipped name, such as
+        heads-diffusion, or a file. The ends are written as lower and upper, into the
+        same files as the standard deviation, and shown in the report.
+    dither
+        Add noise for readers who find the image too smooth: its standard deviation relative to the noise of a fully
+        sampled scan, up to 2, for example 0.5. Not for measurements or scores.
     json
         Print how the image was made on stdout as JSON, and nothing else there.
     force
@@ -103,37 +118,47 @@ def recon(
     from fourfold.report import write_report
 
     volume = open_scan(file, **(format_options or {}))
+    image_options.identify(volume)
+    options = image_options.given
     chosen = select_frames(frames, len(volume))
     inputs = (volume.path, *prepare.files, (format_options or {}).get("trajectory"), settings)
     _check_names(output, members_file, report, inputs)
+    if output is not None:
+        check_image(output, volume.geometry(chosen), len(chosen), **options)
     computer.set_up()
     first = volume[chosen[0]]
     solver, notes = _method_and_notes(first, method, method_settings, prepare)
+    image_options.check(solver)
     if members_file is not None:
         _check_members(solver)
+    calibration = None if intervals is None else _calibration(intervals, solver)
     workers = _workers(computer, solver, first, len(chosen))
     output = output or Path(f"{file.name.split('.')[0]}_{solver.name}.nii.gz")
     resumable = _resumable_run(output, run_inputs(volume, solver, prepare, format_options, chosen), solver)
     replacement = Replacement(inputs, force, resumable if resume else None)
-    replace_image = replacement.allowed(image_files(output, volume, chosen), image_suffixes())
-    replace_members = members_file is not None and replacement.allowed([members_file], image_suffixes())
+    replace_image = replacement.allowed(image_files(output, volume, chosen, **options), OUTPUTS)
+    replace_members = members_file is not None and replacement.allowed(
+        image_files(members_file, volume, chosen, **image_options.of_members(members_file)), OUTPUTS
+    )
     replace_report = report is not None and replacement.allowed([report], (".html",))
     for note in notes:
         print_note(note)
     if resumable is not None and not resume:
         resumable.remove()
 
-    run = VolumeRun(volume, chosen, solver, prepare, computer.device, notes, resumable, workers)
+    run = VolumeRun(volume, chosen, solver, prepare, computer.device, notes, resumable, workers, calibration, dither)
     with ExitStack() as stack:
         stack.enter_context(run.kept_frames_announced())
-        image = stack.enter_context(writer(output, replace=replace_image))
+        image = stack.enter_context(writer(output, replace=replace_image, **options))
         members = None
         if members_file is not None:
-            members = stack.enter_context(writer(members_file, replace=replace_members))
+            own = image_options.of_members(members_file)
+            members = stack.enter_context(writer(members_file, replace=replace_members, **own))
         shown, frame = _reconstruct_all(run, image, members, stack.enter_context(progress_bar()))
         if image.parts[-1].record.interrupted:
-            # Fewer frames can be other stacks, in files of other names.
-            image.replace = replacement.allowed(paths_of(join(image.parts), output), image_suffixes())
+            # Fewer frames can be other stacks, in files of other names; fewer members have no standard deviation.
+            image.options = options = _without_std(options, image.parts)
+            image.replace = replacement.allowed(paths_of(join(image.parts), output, **options), OUTPUTS)
     made = join(image.parts)
     if report is not None:
         name = volume.path.name
@@ -141,6 +166,8 @@ def recon(
         write_report([frame], report, title, scan=run.scan_of(shown), replace=replace_report)
     for note in made.record.notes[len(notes) :]:
         print_note(note)
+    if calibration is not None:
+        _print_bounds(made)
     if resumable is not None:
         _close(resumable, made, [*image.written, *(members.written if members else ()), report])
     _print_result(made, output, image.written, chosen, json)
@@ -153,6 +180,33 @@ def _check_members(solver: Method) -> None:
             f"The method '{solver.name}' makes one image, with these settings, and no members; leave out "
             "--members-file, or take a method such as 'diffusion' with several."
         )
+
+
+def _calibration(name: str, solver: Method) -> Calibration:
+    """Return what intervals are made by; raises InputError where it is of another method or needs members."""
+    from fourfold.intervals.apply import check_settings
+    from fourfold.intervals.calibration import find_calibration
+
+    known = find_calibration(name)
+    check_settings(known, solver.name, solver.model_dump(mode="json"))
+    return known
+
+
+def _print_bounds(made: Reconstruction) -> None:
+    """Print the lower bounds of the quality of the frames."""
+    from fourfold.intervals.apply import bounds_in_words
+
+    for sentence in bounds_in_words(made.record):
+        print_note(sentence)
+
+
+def _without_std(options: Mapping[str, Any], parts: Sequence[Reconstruction]) -> dict[str, Any]:
+    """Return the options of the image without the standard deviation, where some frame has none."""
+    if "std" not in options.get("series", ()) or all(part.std is not None for part in parts):
+        return dict(options)
+    print_note("The standard deviation of an interrupted ensemble is not known and was left out.")
+    others = tuple(name for name in options["series"] if name != "std")
+    return {**options, "series": others or ("magnitude",)}
 
 
 def _check_names(output: Path | None, members: Path | None, report: Path | None, inputs: Sequence[Path | None]) -> None:

@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from functools import partial
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import Group, Parameter
 
+from fourfold.cli.cases import cases_of
 from fourfold.cli.compare import PATTERN, settings_of
 from fourfold.cli.computer import FrameComputer, FrameComputerOptions
-from fourfold.cli.console import print_note
-from fourfold.cli.files import PAGES, FormatOptions, check_folder, select_frames
+from fourfold.cli.files import PAGES, FormatOptions, check_folder
 from fourfold.cli.flags import DATA, OUTPUT, Flag, SettingsFile
 from fourfold.cli.study_run import carry_out
 from fourfold.discovery import studies_with_settings
 from fourfold.errors import InputError, nearest
-from fourfold.formats import ScanFile, open_scan
 from fourfold.methods.method import Method
 from fourfold.sampling import SamplingOptions
 from fourfold.studies.convdecoder import SUBJECT, ConvDecoderStudy, study_methods
 from fourfold.studies.reference import Reference
-from fourfold.studies.scan_set import Case, Design
+from fourfold.studies.scan_set import Design
 
 __all__ = ["settings_type", "study"]
 
@@ -112,7 +110,7 @@ def study(
     computer.set_up()
     design = Design(pattern, acceleration, seed, details or SamplingOptions(), reference, crop)
     chosen = list(_methods({"members": members, "iterations": iterations, "time_budget": time_budget}, method_settings))
-    cases = list(_cases(data, frames, format_options or FormatOptions()))
+    cases = list(cases_of(data, frames, format_options or FormatOptions()))
     carry_out(lambda: ConvDecoderStudy(cases, chosen, design, computer.device), output, computer.workers, json)
 
 
@@ -123,35 +121,3 @@ def _methods(shared: dict[str, Any], method_settings: Any) -> Iterator[Method]:
         chosen = getattr(method_settings, kind.name.replace("-", "_"), None)
         for_all = given if kind.family == "untrained" else {}
         yield kind(**{**for_all, **(chosen.model_dump(exclude_unset=True) if chosen else {})})
-
-
-def _cases(data: Sequence[Path], frames: str | None, options: FormatOptions) -> Iterator[Case]:
-    """Yield the chosen frames of all files, each file once."""
-    files = {file.path.resolve(): file for path in data for file in _files(path, options)}
-    folders = {path.parent for path in files}
-    names = [folder.name for folder in folders]
-    for path, file in files.items():
-        folder = path.parent
-        dataset = str(folder) if names.count(folder.name) > 1 else folder.name
-        middle = len(file) // 2
-        for frame in range(middle, middle + 1) if frames is None else select_frames(frames, len(file)):
-            name = path.name if len(file) == 1 else f"{path.name}, frame {frame}"
-            yield Case(dataset, name, partial(file.load, slice(frame, frame + 1)))
-
-
-def _files(path: Path, options: FormatOptions) -> Iterator[ScanFile]:
-    """Yield a file, or the files of a folder with raw data; print a note for each other file."""
-    if not path.is_dir():
-        yield open_scan(path, **options)
-        return
-    count = 0
-    for inner in sorted(entry for entry in path.iterdir() if entry.is_file() and not entry.name.startswith(".")):
-        try:
-            file = open_scan(inner, **options)
-        except InputError as refusal:
-            print_note(f"Left out: {refusal}")
-        else:
-            count += 1
-            yield file
-    if not count:
-        raise InputError(f"The folder '{path}' holds no raw data that can be read: name one with fully sampled files.")

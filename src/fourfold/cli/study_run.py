@@ -15,7 +15,7 @@ from fourfold.studies.engine import run_study
 from fourfold.studies.page_parts import Table
 from fourfold.studies.study import Study
 
-__all__ = ["carry_out"]
+__all__ = ["carry_out", "print_study_table"]
 
 
 def carry_out(make: Callable[[], Study], folder: Path, workers: Workers, json: bool) -> None:
@@ -33,17 +33,18 @@ def carry_out(make: Callable[[], Study], folder: Path, workers: Workers, json: b
     for table in page.tables:
         if table.caption:
             print_line(table.caption)
-        print_table(_terminal_table(table))
+        print_study_table(table)
     for finding in page.findings:
         print_line(f"{finding.verdict}: {finding.sentence}")
     print_line(f"Open {page.path} in a browser to see the figures.")
 
 
-def _terminal_table(table: Table) -> RichTable:
+def print_study_table(table: Table) -> None:
+    """Print a table of a study."""
     shown = RichTable(box=SIMPLE_HEAD, padding=0)
     shown.add_column(table.row_title)
     for column in table.columns:
         shown.add_column(column.title, justify="right", no_wrap=True)
     for name, cells in table.texts():
         shown.add_row(name, *(cell["text"] for cell in cells))
-    return shown
+    print_table(shown)

@@ -25,7 +25,7 @@ class Acquisition:
     measured
         The undersampled scan of one frame; the only input of a method.
     full
-        complex64, (coil, ky, kx): the fully sampled k-space of raw data; None where unknown.
+        complex64, (coil, ky, kx): the fully sampled k-space, with its noise; None where unknown.
     image, true_maps
         complex64, (y, x) and (coil, y, x): noise-free image and coil maps of a simulation; None for raw data.
     """
@@ -55,12 +55,12 @@ class Acquisition:
         maps
             Coil maps of the example; a complex reference has the phase that belongs to them.
         """
-        if self.image is not None and self.true_maps is not None:
+        if self.image is not None and self.true_maps is not None and settings.reference != "measured":
             return self._simulated_reference(self.image, self.true_maps, settings, maps)
         if self.full is None:
             return None
         coil_images = ifft(self.full)
-        if settings.reference == "rss" or maps is None:
+        if settings.reference != "image" or maps is None:
             return root_sum_of_squares(coil_images)
         return matched_combination(coil_images, maps)
 

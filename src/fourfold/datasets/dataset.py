@@ -197,7 +197,7 @@ class Examples(Dataset[Example]):
         assert self._masks is not None
         mask = self._masks((*image.shape, "ky"), streams)
         measured = Scan(torch.where(mask, simulated.kspace, 0)[None], Sampling(mask[None]))
-        return Acquisition(measured, image=simulated.image, true_maps=simulated.maps)
+        return Acquisition(measured, full=simulated.kspace, image=simulated.image, true_maps=simulated.maps)
 
     def _raw(self, volume: RawVolume, slice_index: int, streams: RandomStreams) -> Acquisition:
         shift_rng = streams.numpy_generator("shift") if self.augmentation.shift else None

@@ -226,9 +226,10 @@ class DataSettings(_Settings):
     """Coil maps: estimated from the calibration lines by ESPIRiT, the true ones of a simulation, or none."""
     coil_map_threshold: Annotated[float, Field(ge=0, le=1)] | Literal["auto"] = "auto"
     """Estimated maps are zero where their eigenvalue is below this; auto keeps the object only, 0 keeps every pixel."""
-    reference: Literal["image", "rss"] = "image"
+    reference: Literal["image", "rss", "measured"] = "image"
     """image: complex, with the phase that belongs to the coil maps; for raw data the combination with the coil maps.
-    rss: the magnitude; for raw data the root-sum-of-squares of the coil images."""
+    rss: the magnitude; for raw data the root-sum-of-squares of the coil images. measured: this root-sum-of-squares of
+    simulated scans too, with their noise."""
     calibration_size: PositiveInt | None = None
     """Largest size of the calibration region along either axis, in samples; None keeps all of it, as trained methods
     do."""

@@ -18,7 +18,7 @@ from fourfold.files.numpy_arrays import array_names, is_single_array
 from fourfold.formats.npz import NumpyFile
 from fourfold.formats.reading import find_reader
 
-__all__ = ["open_source"]
+__all__ = ["is_raw", "open_source"]
 
 IMAGE_READERS: dict[str, Callable[[Path, Images], Volume]] = {
     ".npz": NumpyImages,
@@ -45,7 +45,7 @@ def open_source(source: Source) -> list[Volume]:
     """
     path = Path(source.path).expanduser()
     if path.is_dir():
-        is_suitable = _is_image if source.kind == "images" else _is_raw
+        is_suitable = _is_image if source.kind == "images" else is_raw
         files = [file for file in sorted(path.rglob("*")) if file.is_file() and is_suitable(file)]
         if not files:
             raise InputError(f"The folder '{path}' holds no {_contents(source)}; give another folder.")
@@ -95,7 +95,8 @@ def _is_image(path: Path) -> bool:
     return bool(_suffix(path))
 
 
-def _is_raw(path: Path) -> bool:
+def is_raw(path: Path) -> bool:
+    """Return whether a file holds k-space rather than images."""
     # BART's pair of files is opened by its header.
     if path.suffix == ".cfl" or not path.stat().st_size:
         return False

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import secrets
+import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from os import PathLike
@@ -14,15 +15,20 @@ from typing import IO, Any
 from fourfold.errors import InputError, as_path, nearest
 
 __all__ = [
+    "FOLDER",
     "atomically",
     "check_target",
     "files_of",
+    "folder_atomically",
     "late_refusal",
     "refusals_explained",
     "suffix_of",
     "write_buffer",
     "write_text",
 ]
+
+FOLDER = "folder/"
+"""Stands among suffixes for a folder of files, whose name has no suffix."""
 
 # Formats of several files, by the suffix that is named.
 _PAIRS = {".cfl": ".hdr", ".hdr": ".cfl"}
@@ -34,6 +40,8 @@ def suffix_of(path: Path, known: Iterable[str]) -> str:
     for suffix in sorted(known, key=len, reverse=True):
         if path.name.lower().endswith(suffix) and len(path.name) > len(suffix):
             return suffix
+    if FOLDER in known and path.name and not path.suffix and not path.name.startswith("."):
+        return FOLDER
     problem = f"has the suffix '{path.suffix}'" if path.suffix else "has no suffix"
     raise InputError(
         f"'{path}' {problem}, which says no format; end it in one of {', '.join(known)}.{nearest(path.suffix, known)}"
@@ -43,13 +51,15 @@ def suffix_of(path: Path, known: Iterable[str]) -> str:
 def check_target(path: str | PathLike[str], known: Iterable[str]) -> Path:
     """Return `path` when a file of one of the `known` suffixes can be written there, else raise InputError."""
     path = as_path(path)
-    suffix_of(path, known)
+    is_folder = suffix_of(path, known) == FOLDER
     folder = path.parent
     if not folder.is_dir():
         raise InputError(f"The folder '{folder}' of the output '{path.name}' does not exist: create it first.")
-    if path.is_dir():
+    if path.is_dir() and not is_folder:
         raise InputError(f"The output '{path}' is a folder: name a file.")
-    if path.exists() and not path.is_file():
+    if path.is_file() and is_folder:
+        raise InputError(f"The output '{path}' is a file: name a folder, or a file with a suffix.")
+    if path.exists() and not (path.is_file() or path.is_dir()):
         raise InputError(f"The output '{path}' is a pipe, a socket or a device: name a file.")
     if not os.access(folder, os.W_OK):
         raise InputError(f"The folder '{folder}' of the output '{path.name}' is not writable: choose another folder.")
@@ -92,6 +102,52 @@ def atomically(path: Path, suffix: str, replace: bool = True) -> Iterator[Path]:
     finally:
         for left in _written(path.parent, stem):
             left.unlink()
+
+
+@contextmanager
+def folder_atomically(path: Path, replace: bool = True) -> Iterator[Path]:
+    """Yield a temporary folder beside `path`; when the block succeeds, the folders in it are moved to `path`.
+
+    An error or an interruption in the block leaves the target unchanged and no temporary folder. Folders of the same
+    names in the target are replaced, where they hold nothing but files of the same suffixes.
+
+    Raises
+    ------
+    InputError
+        When the system refuses to write, when the target holds something and is not to be replaced, and when a folder
+        to replace holds other files.
+    """
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        with refusals_explained(path):
+            temporary.mkdir()
+            yield temporary
+            if path.exists() and any(path.iterdir()) and not replace:
+                raise InputError(
+                    f"The output '{path}' holds files already: choose another name, or replace them (--force)."
+                )
+            path.mkdir(exist_ok=True)
+            made = sorted(temporary.iterdir())
+            for each in made:
+                _check_replaceable(path / each.name, each)
+            for each in made:
+                shutil.rmtree(path / each.name, ignore_errors=True)
+                each.rename(path / each.name)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _check_replaceable(old: Path, new: Path) -> None:
+    """Refuse to replace a folder by a new one where it holds other things than files of the same suffixes."""
+    if not os.path.lexists(old):
+        return
+    suffixes = {file.suffix for file in new.iterdir()}
+    if (
+        not old.is_dir()
+        or old.is_symlink()
+        or not all(file.is_file() and file.suffix in suffixes for file in old.iterdir())
+    ):
+        raise InputError(f"'{old}' holds other files than {', '.join(sorted(suffixes))}: name another folder.")
 
 
 @contextmanager

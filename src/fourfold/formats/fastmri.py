@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import h5py
 import numpy as np
@@ -21,9 +21,11 @@ from fourfold.files.hdf5 import check_dataset, is_hdf5, open_hdf5, read_dataset
 from fourfold.files.output import late_refusal
 from fourfold.formats.content import to_complex64
 from fourfold.formats.labels import label_arrays, labels_of_arrays, labels_of_axes
+from fourfold.formats.lines.encoding import Encoding, Limits, check_limits, voxel_size
 from fourfold.formats.masks import acquired, as_bool, check_mask, line_axis_of, measured, merge_frames, without_empty
 from fourfold.formats.metadata import image_record, read_record, sampling_from, scan_record
-from fourfold.formats.mrd.header import Encoding, Limits, check_limits, parse_header, voxel_size, write_header
+from fourfold.formats.mrd.header import parse_header
+from fourfold.formats.mrd.header_writer import write_header
 from fourfold.formats.registry import FileFormat
 from fourfold.formats.scan_file import ScanFile
 from fourfold.scan import Axis, FrameLabels, Geometry, RawSampling, RawScan, Reconstruction, Scan
@@ -85,6 +87,8 @@ class FastMRIFile(ScanFile):
         self._check_encoding()
         self.volume = self._volume(reference_size)
         self.details = {**attributes, **(header.facts if header else {})}
+        if header is not None:
+            self.protocol, self.identity, self.notes = header.protocol, header.identity, (*header.notes, *self.notes)
         self.axes_unchecked = not self.record
         self.restore(self.record)
         self.stated_labels = stated if stated.known else self.stated_labels
@@ -135,14 +139,17 @@ class FastMRIFile(ScanFile):
 
     def _volume(self, reference_size: tuple[int, int] | None) -> Geometry:
         """Return voxel size and image size; the header's x is the readout, which is the image's height."""
+        phase_axis: Literal["y", "x"] = "x" if self.line_axis == "kx" else "y"
         if self.encoding is None:
-            return Geometry(image_size=reference_size)
+            return Geometry(image_size=reference_size, phase_axis=phase_axis)
         ny, nx = self.matrix
         recon_y, recon_x, _ = self.encoding.recon_matrix
         dy, dx, spacing = voxel_size((ny, nx, self.encoding.matrix[2]), self.encoding.field_of_view)
         return Geometry(
             voxel_size=(spacing, dy, dx),
             image_size=reference_size or (min(recon_y, ny), min(recon_x, nx)),
+            slice_thickness=spacing,
+            phase_axis=phase_axis,
         )
 
     def labels_of_format(self, frames: Sequence[int]) -> FrameLabels:
@@ -248,12 +255,14 @@ class FastMRIFile(ScanFile):
 
 
 def write_image(path: Path, reconstruction: Reconstruction) -> None:
-    """Write fastMRI's ``reconstruction`` (slice, y, x) float32, and ``image``, ``std``, labels, ``record`` (JSON)."""
+    """Write fastMRI's ``reconstruction`` (slice, y, x), ``image``, ``std``, ``lower``, ``upper``, ``record``."""
     with late_refusal(path) as target, h5py.File(target, "w") as file:
         file["reconstruction"] = reconstruction.magnitude.cpu().numpy()
         file["image"] = reconstruction.image.cpu().numpy()
         if reconstruction.std is not None:
             file["std"] = reconstruction.std.cpu().numpy()
+        if reconstruction.interval is not None:
+            file["lower"], file["upper"] = reconstruction.interval.cpu().numpy()
         # A dataset, since HDF5 limits attributes to 64 KiB.
         file["record"] = image_record(reconstruction)
         for name, array in label_arrays(reconstruction.labels).items():
@@ -267,7 +276,7 @@ def write_scan(path: Path, scan: Scan) -> None:
     with late_refusal(path) as target, h5py.File(target, "w") as file:
         file["kspace"] = scan.kspace.cpu().numpy()
         file["mask"] = mask[0, 0] if columns_alone else mask
-        file["ismrmrd_header"] = write_header(_encoding_of(scan))
+        file["ismrmrd_header"] = write_header((_encoding_of(scan),))
         file["fourfold"] = scan_record(scan)
         for name, numbers in label_arrays(scan.labels).items():
             file[name] = numbers

@@ -14,24 +14,26 @@ import numpy.typing as npt
 
 from fourfold.errors import InputError
 from fourfold.files.documents import plain
-from fourfold.scan import FrameLabels, Geometry, Placement, RawSampling, Reconstruction, Scan
+from fourfold.scan import FrameLabels, Geometry, Placement, Protocol, RawSampling, Reconstruction, Scan
 
-__all__ = ["geometry_from", "image_record", "read_record", "sampling_from", "scan_record"]
+__all__ = ["geometry_from", "image_record", "protocol_from", "read_record", "sampling_from", "scan_record"]
 
 SAMPLING = ("kind", "seed", "target_acceleration", "details")
 
 
 def scan_record(scan: Scan) -> str:
-    """Return a scan without its arrays as JSON: geometry, labels, sampling, source, line axis, kind of trajectory."""
+    """Return a scan without its arrays as JSON: geometry, labels, sampling, source, protocol and so on; no identity."""
     sampling = {name: getattr(scan.sampling, name) for name in SAMPLING}
     source = {name: getattr(scan.source, name) for name in ("label", "simulated", "details", "notes")}
     geometry = dataclasses.asdict(scan.geometry)
+    protocol = {name: value for name, value in dataclasses.asdict(scan.protocol).items() if value not in (None, ())}
     record: dict[str, Any] = {
         "geometry": geometry,
         "labels": scan.labels.numbers,
         "sampling": sampling,
         "source": source,
         "line_axis": scan.line_axis,
+        "protocol": protocol,
     }
     if scan.trajectory is not None:
         record["trajectory"] = scan.trajectory.kind
@@ -53,6 +55,7 @@ def read_record(text: str | bytes, path: Path) -> dict[str, Any]:
             and isinstance(source["details"], dict)
             and all(isinstance(note, str) for note in source.get("notes", ()))
             and isinstance(FrameLabels(record["labels"]), FrameLabels)
+            and isinstance(protocol_from(record), Protocol)
         )
     except (AttributeError, KeyError, RecursionError, TypeError, ValueError):
         intact = False
@@ -77,6 +80,7 @@ def _is_geometry(record: Mapping[str, Any]) -> bool:
         (size is None or (_is_vector(size, 2) and all(isinstance(number, int) and number > 0 for number in size)))
         and isinstance(voxel, list)
         and _is_vector([1.0 if length is None else length for length in voxel], 3)
+        and isinstance(record.get("slice_thickness"), int | float | None)
         and all(_is_placement(placement) for placement in record["placements"])
         and isinstance(geometry_from(record), Geometry)
     )
@@ -101,6 +105,11 @@ def geometry_from(record: Mapping[str, Any]) -> Geometry:
     """Return the geometry that `scan_record` wrote."""
     placements = tuple(Placement(**_tuples(placement)) for placement in record["placements"])
     return Geometry(**{**_tuples(record), "placements": placements})
+
+
+def protocol_from(record: Mapping[str, Any]) -> Protocol:
+    """Return the protocol that `scan_record` wrote; nothing is known where there is none."""
+    return Protocol(**_tuples(record.get("protocol", {})))
 
 
 def _tuples(fields: Mapping[str, Any]) -> dict[str, Any]:

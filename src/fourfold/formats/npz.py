@@ -298,10 +298,12 @@ def _lower_median(numbers: Array) -> float:
 
 
 def write_image(path: Path, reconstruction: Reconstruction) -> None:
-    """Write ``image`` complex64 (frame, y, x), ``std`` where there is one, labels, and ``record`` as JSON text."""
+    """Write ``image`` complex64 (frame, y, x), ``std``, ``lower``, ``upper`` where known, labels, ``record`` (JSON)."""
     arrays = {"image": reconstruction.image.cpu().numpy(), "record": np.array(image_record(reconstruction))}
     if reconstruction.std is not None:
         arrays["std"] = reconstruction.std.cpu().numpy()
+    if reconstruction.interval is not None:
+        arrays["lower"], arrays["upper"] = reconstruction.interval.cpu().numpy()
     arrays |= label_arrays(reconstruction.labels)
     np.savez(path, **arrays)  # type: ignore[arg-type]  # the stub takes the arrays for its flag
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["crop_field_of_view", "inverse_rows", "to_image"]
+__all__ = ["crop_field_of_view", "inverse_rows", "to_image", "to_kspace"]
 
 Array = npt.NDArray[Any]
 
@@ -26,17 +26,22 @@ def to_image(kspace: Array, axis: int = -1) -> Array:
     return image
 
 
+def to_kspace(image: Array, axis: int = -1) -> Array:
+    """Return the transform of `image` along `axis`; dtype kept."""
+    import scipy.fft
+
+    shifted = np.fft.ifftshift(image, axes=axis)
+    kspace: Array = np.fft.fftshift(scipy.fft.fft(shifted, axis=axis, norm="ortho"), axes=axis)
+    return kspace
+
+
 def crop_field_of_view(kspace: Array, size: int) -> Array:
     """Return k-space of the centre `size` image points along the last axis, which removes readout oversampling."""
     total = kspace.shape[-1]
     if size == total:
         return kspace
-    import scipy.fft
-
     start = total // 2 - size // 2
-    image = np.fft.ifftshift(to_image(kspace)[..., start : start + size], axes=-1)
-    cropped: Array = np.fft.fftshift(scipy.fft.fft(image, axis=-1, norm="ortho"), axes=-1)
-    return cropped
+    return to_kspace(to_image(kspace)[..., start : start + size])
 
 
 def inverse_rows(size: int, points: Sequence[int]) -> Array:

@@ -1,4 +1,4 @@
-"""Orientation of images: affine matrix, letters of the axes, and how images are turned for display."""
+"""Orientation of images: letters of the axes, and how images are turned for display."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from fourfold.errors import InputError
 from fourfold.scan import Geometry, Placement, Vector
 
-__all__ = ["View", "affine", "axis_codes", "orient_for_display", "plane_name", "views"]
+__all__ = ["View", "axis_codes", "orient_for_display", "placement_of_codes", "plane_name", "views"]
 
 # The ends of DICOM's patient axes: (towards lower, towards higher) coordinates in mm.
 ENDS = (("R", "L"), ("A", "P"), ("I", "S"))
@@ -24,35 +25,33 @@ STRAIGHT = math.cos(math.radians(1))
 OBLIQUE = math.cos(math.radians(70))
 
 
-def affine(geometry: Geometry, shape: tuple[int, int]) -> npt.NDArray[np.float64] | None:
-    """Return the 4×4 map from voxel (x, y, frame) to millimetres in NIfTI's axes (right, anterior, superior).
-
-    Parameters
-    ----------
-    geometry
-        Size and place of a stack of frames.
-    shape
-        (ny, nx) of the images, whose centre voxel ``(ny // 2, nx // 2)`` lies at the first placement's centre.
-
-    Returns
-    -------
-    ndarray or None
-        None unless voxel size, position and orientation are all known.
-    """
-    if None in geometry.voxel_size or not geometry.placements or geometry.placements[0].centre is None:
-        return None
-    first = geometry.placements[0]
-    axes = np.array([first.x_axis, first.y_axis, first.slice_axis])
-    columns = axes.T * np.array(geometry.voxel_size[::-1], float)
-    result = np.eye(4)
-    result[:3, :3] = columns
-    result[:3, 3] = np.array(first.centre) - columns @ (shape[1] // 2, shape[0] // 2, 0)
-    return np.diag([-1.0, -1.0, 1.0, 1.0]) @ result
-
-
 def axis_codes(placement: Placement) -> str:
     """Return the letters towards which x, y and the frame index grow, such as ``LPS``."""
     return "".join(_letter(axis) for axis in (placement.x_axis, placement.y_axis, placement.slice_axis))
+
+
+def placement_of_codes(codes: str) -> Placement:
+    """Return a placement, without a position, from the letters towards which x, y and the slice index grow.
+
+    Raises
+    ------
+    InputError
+        For text that is not one letter of each of L or R, A or P, S or I.
+    """
+    letters = codes.upper()
+    lines = sorted(index for letter in letters for index, ends in enumerate(ENDS) if letter in ends)
+    if len(letters) != 3 or lines != [0, 1, 2]:
+        raise InputError(
+            f"The orientation is '{codes}'; give the sides of the patient to which x (columns), y (rows) and slices "
+            "count, one letter of each of L or R, A or P, S or I, such as LPS."
+        )
+    x_axis, y_axis, slice_axis = (_direction(letter) for letter in letters)
+    return Placement(x_axis, y_axis, slice_axis)
+
+
+def _direction(letter: str) -> Vector:
+    left, back, head = ((letter == ends[1]) - (letter == ends[0]) for ends in ENDS)
+    return float(left), float(back), float(head)
 
 
 def plane_name(placement: Placement) -> str:

@@ -13,13 +13,14 @@ import numpy.typing as npt
 
 from fourfold.errors import InputError, SilentCoils, check_type
 from fourfold.formats.content import SHORTEST, check_axes, check_centre, check_frames, energy_of, object_note
+from fourfold.formats.geometry_facts import geometry_facts, missing_of
 from fourfold.formats.line_direction import check_direction
-from fourfold.formats.metadata import geometry_from
-from fourfold.formats.orientation import axis_codes
+from fourfold.formats.metadata import geometry_from, protocol_from
+from fourfold.formats.orientation import placement_of_codes
 from fourfold.formats.stacks import find_stacks, slice_spacing
 from fourfold.formats.trajectories import extent_notes
 from fourfold.memory import array_bytes, require_memory
-from fourfold.scan import Axis, FrameLabels, Geometry, RawScan, Scan, Source, check_labels
+from fourfold.scan import Axis, FrameLabels, Geometry, Identity, Protocol, RawScan, Scan, Source, check_labels
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -57,6 +58,8 @@ class ScanFile(ABC):
         Sentences that the record of every image made of the file begins with, as in `Source`.
     stated_labels
         Labels of all frames that the file or the user states; nothing known where they follow from the format.
+    protocol, identity
+        Scanner and sequence; patient and study.
     block
         Frames that one pass over the file yields at no further cost; iteration reads so many at a time.
     check_content
@@ -84,6 +87,8 @@ class ScanFile(ABC):
     details: dict[str, Any]
     notes: tuple[str, ...] = ()
     stated_labels: FrameLabels = FrameLabels()
+    protocol: Protocol = Protocol()
+    identity: Identity = Identity()
     block: int = 1
     check_content: bool = True
     axes_unchecked: bool = False
@@ -109,7 +114,8 @@ class ScanFile(ABC):
         self._require_memory(len(frames), "export a smaller part of the data, or take a computer with more memory")
         scan = self._read_without_silent_coils(frames)
         notes = dict.fromkeys(self._check_samples(scan, frames) if self.check_content else ())
-        return scan.replace(source=dataclasses.replace(scan.source, notes=(*scan.source.notes, *notes)))
+        source = dataclasses.replace(scan.source, notes=(*scan.source.notes, *notes))
+        return scan.replace(source=source, protocol=self.protocol, identity=self.identity)
 
     def _check_samples(self, scan: RawScan, frames: Sequence[int]) -> list[str]:
         """Refuse frames whose samples do not look like k-space; return notes on what is likely, not certain."""
@@ -172,18 +178,57 @@ class ScanFile(ABC):
 
     def geometry(self, frames: Sequence[int]) -> Geometry:
         """Return size and place of these frames."""
-        placements = tuple(self.volume.placements[index] for index in frames) if self.volume.placements else ()
-        chosen = dataclasses.replace(self.volume, placements=placements)
+        chosen = self.volume.select(frames)
         spacing, dy, dx = self.volume.voxel_size
-        if placements:
+        if chosen.placements:
             spacing = slice_spacing(chosen) or spacing
         elif spacing is not None and len(frames) > 1:
             spacing *= abs(frames[1] - frames[0])
         return dataclasses.replace(chosen, voxel_size=(spacing, dy, dx))
 
+    def orient(self, codes: str) -> None:
+        """State the orientation of a file that does not say it, as in `open_scan`.
+
+        Raises
+        ------
+        InputError
+            For codes that are none, for a file that knows its orientation, and where the places of slices do not
+            follow from voxel size and labels.
+        """
+        placement = placement_of_codes(codes)
+        if any(each for each in (self.volume.placements, self.geometry([0]).placements)):
+            raise InputError(f"'{self.path}' says itself how its frames lie: leave out the orientation.")
+        numbers = self.labels(range(self.frames)).numbers
+        slices = numbers.get("slice", (0,) * self.frames if numbers or self.frames == 1 else ())
+        spacing = self.volume.voxel_size[0] or (None if len(set(slices)) > 1 else 0.0)
+        if not slices or spacing is None or {"partition", "readout"} & set(numbers):
+            raise InputError(
+                f"The places of the {self.frames} frames of '{self.path}' do not follow from its slice spacing and "
+                "slice numbers, which an orientation needs: say what the frames are (--frames-are), and store "
+                "voxel_size."
+            )
+        middle = (max(slices) + min(slices)) / 2
+        central = dataclasses.replace(placement, centre=(0.0, 0.0, 0.0))
+        placed = tuple(central.moved((number - middle) * spacing) for number in slices)
+        self.volume = dataclasses.replace(self.volume, placements=placed)
+        self.notes = (
+            *self.notes,
+            f"The orientation {codes.upper()} was stated by the user. The position in the scanner is not known: the "
+            "middle of the volume was put at 0.",
+        )
+
     def labels(self, frames: Sequence[int]) -> FrameLabels:
         """Return what these frames are."""
         return self.stated_labels.select(frames) if self.stated_labels.known else self.labels_of_format(frames)
+
+    def frame_name(self, index: int) -> str:
+        """Return the labels of a frame in words, or its number where they do not tell it from the others."""
+        if self.frames <= MOST_SORTED:
+            labels = self.labels(range(self.frames))
+            alike = [frame for frame in range(self.frames) if labels.of(frame) == labels.of(index)]
+            if alike == [index] and labels.known:
+                return labels.words(index)
+        return f"frame {index}"
 
     def labels_of_format(self, frames: Sequence[int]) -> FrameLabels:  # noqa: ARG002  # most formats tell something
         """Return what these frames are by the format's own rules, made on request: a header can declare any number."""
@@ -205,6 +250,7 @@ class ScanFile(ABC):
             # These number the frames of another file; in this one they count from 0.
             self.details.pop("file_frames", None)
             self.stated_labels = FrameLabels(record["labels"])
+            self.protocol = protocol_from(record)
             check_labels(self.stated_labels, self.frames)
 
     def raw_reference(self, index: int) -> npt.NDArray[np.float32] | None:  # noqa: ARG002  # most formats carry none
@@ -324,10 +370,12 @@ class ScanFile(ABC):
             "coils": self.coils,
             "matrix": list(self.matrix),
             "image_size": list(geometry.image_size or self.matrix),
-            "voxel_size_mm": _rounded(geometry.voxel_size),
-            "orientation": " ".join(dict.fromkeys(map(axis_codes, self.volume.placements))) or None,
+            **geometry_facts(geometry, self.volume.placements),
             "stacks": self._count_stacks(),
             "line_axis": scan.line_axis,
+            "protocol": self.protocol.summary(),
+            "identity_known": list(self.identity.known),
+            "missing": [*missing_of(self.volume), *self.protocol.missing],
             "sampling": scan.sampling_summary(),
             "noise_samples": None if scan.noise is None else scan.noise.shape[1],
             "calibration_scan": None if scan.calibration_kspace is None else list(scan.calibration_kspace.shape[-2:]),
@@ -350,9 +398,3 @@ class ScanFile(ABC):
     def __repr__(self) -> str:
         ny, nx = self.matrix
         return f"<{self.format} '{self.path}': {self.frames} frame(s), {self.coils} coil(s), {ny}×{nx}>"
-
-
-def _rounded(sizes: tuple[float | None, ...]) -> list[float | None] | None:
-    if all(size is None for size in sizes):
-        return None
-    return [None if size is None else round(size, 4) for size in sizes]

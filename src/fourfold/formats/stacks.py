@@ -114,10 +114,10 @@ def _part(reconstruction: Reconstruction, stack: Stack) -> Reconstruction:
         std=None if reconstruction.std is None else reconstruction.std[frames],
         members=None,
         before_data_consistency=None,
+        interval=None if reconstruction.interval is None else reconstruction.interval[:, frames],
         geometry=replace(
-            geometry,
+            geometry.select(frames),
             voxel_size=(stack.spacing or spacing, dy, dx),
-            placements=tuple(geometry.placements[frame] for frame in frames) if geometry.placements else (),
         ),
         record=_part_of_record(reconstruction.record, frames),
         labels=reconstruction.labels.select(frames),

@@ -2,49 +2,21 @@
 
 from __future__ import annotations
 
-import gzip
-import struct
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from fourfold.errors import InputError
 from fourfold.files.hdf5 import is_hdf5, open_hdf5
 from fourfold.files.input import first_bytes
+from fourfold.formats.dicom.reading import is_dicom
+from fourfold.formats.nifti_reading import is_nifti
 
-__all__ = ["refuse"]
+__all__ = ["is_named", "refuse"]
 
 NO_KSPACE = (
     "it holds images and no k-space, which fourfold cannot start from: take the scanner's raw data (or make k-space "
-    "from the images, and save it as 'kspace' in an .npz file)"
+    "of it in Python: fourfold.simulate(fourfold.load_image(path)))"
 )
-
-
-def _nifti(path: Path) -> bool:
-    start = first_bytes(path, 348)
-    if start[:2] == b"\x1f\x8b":
-        try:
-            with gzip.open(path) as file:
-                start = file.read(348)
-        except (OSError, EOFError):
-            return False
-    return start[344:347] in (b"n+1", b"ni1") or start[4:7] in (b"n+2", b"ni2")
-
-
-def _dicom(path: Path) -> bool:
-    return first_bytes(path, 132)[128:] == b"DICM"
-
-
-def _twix(path: Path) -> bool:
-    start = first_bytes(path, 32)
-    if len(start) < 32:
-        return False
-    first, measurements, _, _, offset = struct.unpack("<IIIIQ", start[:24])
-    return (first == 0 and 1 <= measurements <= 64 and offset == 10240) or start[8:14] == b"Config"
-
-
-def _pfile(path: Path) -> bool:
-    start = first_bytes(path, 512)
-    return b"GE_MED" in start or b"INVALIDNMR" in start
 
 
 def _scan_archive(path: Path) -> bool:
@@ -59,8 +31,11 @@ def _bruker(path: Path) -> bool:
     return any(file.exists() and first_bytes(file, 8) == b"##TITLE=" for file in parameters)
 
 
-def _matlab(path: Path) -> bool:
-    return first_bytes(path, 6) == b"MATLAB"
+def _philips_raw(path: Path) -> bool:
+    """Whether the file has the name of one of Philips' raw files and another of them beside it."""
+    suffixes = (".raw", ".lab", ".sin")
+    others = (path.with_suffix(suffix) for suffix in suffixes if suffix != path.suffix.lower())
+    return path.suffix.lower() in suffixes and any(other.is_file() for other in others)
 
 
 def _our_image(path: Path) -> bool:
@@ -71,19 +46,26 @@ def _our_image(path: Path) -> bool:
 
 
 FORMATS: tuple[tuple[str, Callable[[Path], bool], str], ...] = (
-    ("a Siemens twix file", _twix, "convert it with siemens_to_ismrmrd and open the result"),
-    ("a GE P-file", _pfile, "convert it with ge_to_ismrmrd and open the result"),
     ("a GE ScanArchive", _scan_archive, "convert it with ge_to_ismrmrd and open the result"),
-    ("part of a Bruker experiment", _bruker, "convert the experiment with bruker_to_ismrmrd and open the result"),
-    ("a NIfTI image", _nifti, NO_KSPACE),
-    ("a DICOM image", _dicom, NO_KSPACE),
-    ("an HDF5 file with a reconstruction", _our_image, NO_KSPACE),
     (
-        "a MATLAB file",
-        _matlab,
-        "load it with scipy.io.loadmat or h5py and save the k-space as 'kspace' in an .npz file",
+        "part of a Bruker experiment",
+        _bruker,
+        "open the experiment's file 'fid', or convert it with bruker_to_ismrmrd where it has none",
     ),
+    (
+        "part of a Philips raw scan (.raw, .lab, .sin), whose layout is not public",
+        _philips_raw,
+        "export the scan as .list and .data on the scanner and open either of these",
+    ),
+    ("a NIfTI image", is_nifti, NO_KSPACE),
+    ("a DICOM image", is_dicom, NO_KSPACE),
+    ("an HDF5 file with a reconstruction", _our_image, NO_KSPACE),
 )
+
+
+def is_named(path: Path) -> bool:
+    """Whether the file is of a known kind that cannot be read."""
+    return any(recognises(path) for _, recognises, _ in FORMATS)
 
 
 def refuse(path: Path, readable: Sequence[str]) -> InputError:

@@ -5,16 +5,23 @@ from __future__ import annotations
 import dataclasses
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from itertools import chain
 from os import PathLike
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from fourfold.errors import InputError, as_path, check_type
-from fourfold.files.output import atomically, check_target, refusals_explained, suffix_of, write_buffer
+from fourfold.errors import InputError, as_path, check_type, nearest
+from fourfold.files.output import (
+    FOLDER,
+    atomically,
+    check_target,
+    folder_atomically,
+    refusals_explained,
+    suffix_of,
+    write_buffer,
+)
 from fourfold.formats.registry import file_formats, format_of_suffix, image_suffixes, image_writers, scan_writers
 from fourfold.formats.stacks import find_stacks
 from fourfold.scan import (
@@ -32,7 +39,7 @@ from fourfold.scan import (
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["check_writable", "image_paths", "join", "paths_of", "save", "save_scan", "writer"]
+__all__ = ["check_image", "check_writable", "image_paths", "join", "paths_of", "save", "save_scan", "writer"]
 
 
 def check_writable(path: str | PathLike[str], suffixes: Sequence[str] | None = None) -> Path:
@@ -53,7 +60,7 @@ def check_writable(path: str | PathLike[str], suffixes: Sequence[str] | None = N
     return check_target(path, image_suffixes() if suffixes is None else suffixes)
 
 
-def image_paths(path: Path, geometry: Geometry, labels: FrameLabels, frames: int) -> list[Path]:
+def image_paths(path: Path, geometry: Geometry, labels: FrameLabels, frames: int, **options: Any) -> list[Path]:
     """Return the files that `save` writes for frames of such a geometry: of NIfTI one for each of their stacks.
 
     Parameters
@@ -62,12 +69,54 @@ def image_paths(path: Path, geometry: Geometry, labels: FrameLabels, frames: int
         As in `save`.
     geometry, labels, frames
         As in `find_stacks`.
+    options
+        As in `save`.
     """
-    stack_paths = format_of_suffix(suffix_of(path, image_suffixes())).stack_paths
-    return [path] if stack_paths is None else stack_paths(path, len(find_stacks(geometry, labels, frames)))
+    kind = format_of_suffix(suffix_of(path, image_suffixes()))
+    if kind.image_paths is None:
+        return [path]
+    stacks = len(find_stacks(geometry, labels, frames))
+    return [file for target in _targets(path, options) for file in kind.image_paths(target, stacks)]
 
 
-def save(reconstruction: Reconstruction, path: str | PathLike[str], *, replace: bool = True) -> list[Path]:
+def _targets(path: Path, options: Mapping[str, Any]) -> dict[Path, dict[str, Any]]:
+    """Return the outputs for a path, and each one's options: of NIfTI one for each of several series."""
+    names, kind = options.get("series"), format_of_suffix(suffix_of(path, image_suffixes()))
+    if kind.series_path is None or names is None or len(names) < 2:
+        return {path: dict(options)}
+    return {kind.series_path(path, name): {**options, "series": (name,)} for name in names}
+
+
+def check_image(path: Path, geometry: Geometry, frames: int, **options: Any) -> None:
+    """Refuse an image that `save` could not write, before it is made.
+
+    Parameters
+    ----------
+    path, options
+        As in `save`.
+    geometry, frames
+        Of the image.
+
+    Raises
+    ------
+    InputError
+        For options that the format does not have, and for what the format cannot hold.
+    """
+    kind = format_of_suffix(suffix_of(path, image_suffixes()))
+    for name in options:
+        if name not in kind.image_options:
+            known = ", ".join(kind.image_options) or "none"
+            raise InputError(
+                f"{kind.name}, the format of '{path}', has no option '{name}'; it has: {known}: leave it out, or "
+                f"choose another format.{nearest(name, kind.image_options)}"
+            )
+    if kind.check_image is not None:
+        kind.check_image(path, geometry, frames, **options)
+
+
+def save(
+    reconstruction: Reconstruction, path: str | PathLike[str], *, replace: bool = True, **options: Any
+) -> list[Path]:
     """Write an image in the format of the suffix; the file appears when it is whole.
 
     Parameters
@@ -75,32 +124,44 @@ def save(reconstruction: Reconstruction, path: str | PathLike[str], *, replace: 
     reconstruction
         The image.
     path
-        ``.h5`` (fastMRI's ``reconstruction``, and the complex image), ``.nii`` or ``.nii.gz`` (magnitude), ``.npz``
-        (complex image, standard deviation, record), ``.cfl`` (complex image) or ``.png`` (8-bit magnitude). NIfTI holds
-        one stack. Of several stacks, as in a localiser of three planes, each is written to a separate file:
+        ``.h5`` (fastMRI's ``reconstruction``, and the complex image), ``.nii`` or ``.nii.gz`` (magnitude, with a JSON
+        sidecar), ``.npz`` (complex image, standard deviation, ends of the interval, record), ``.cfl`` (complex image),
+        ``.png`` (8-bit magnitude), or DICOM: a name without a suffix for a folder of files, or ``.dcm`` for a single
+        one. NIfTI holds one stack. Of several stacks, as in a localiser of three planes, each is written to a separate
+        file:
         ``a.stack1.nii.gz``, ``a.stack2.nii.gz``, …
     replace
         Whether a file that exists is replaced; else it is kept and an InputError raised, also where another process
         has written it since the call.
+    options
+        Of DICOM: `dicom`, ``"classic"`` (one file a frame, the default) or ``"enhanced"`` (one file a series). Of DICOM
+        and NIfTI: `series`, which of ``magnitude``, ``phase`` and ``std`` are written; of DICOM all that the image has
+        unless given, of NIfTI the magnitude.
 
     Returns
     -------
     list of Path
-        The files that were written.
+        The files that were written, or the folder.
 
     Raises
     ------
     InputError
-        As `check_writable`; when the image would overwrite its own raw data; when the system refuses to write.
+        As `check_writable`; when the image would overwrite its own raw data; when the system refuses to write; for
+        options that the format does not have; of DICOM where the place of some frame is not known.
     """
     check_type("The image", reconstruction, Reconstruction, "reconstruct a scan with a method, or save_scan the scan")
+    path = check_target(path, image_suffixes())
+    check_image(path, reconstruction.geometry, len(reconstruction.image), **options)
     source = reconstruction.record.source
-    return paths_of(reconstruction, _write(reconstruction, image_writers(), path, source.get("path"), replace))
+    for target, own in _targets(path, options).items():
+        _write(reconstruction, image_writers(), target, source.get("path"), replace, own)
+    return paths_of(reconstruction, path, **options)
 
 
-def paths_of(reconstruction: Reconstruction, path: Path) -> list[Path]:
+def paths_of(reconstruction: Reconstruction, path: Path, **options: Any) -> list[Path]:
     """Return the files that `save` writes for this reconstruction."""
-    return image_paths(path, reconstruction.geometry, reconstruction.labels, len(reconstruction.image))
+    geometry, labels = reconstruction.geometry, reconstruction.labels
+    return image_paths(path, geometry, labels, len(reconstruction.image), **options)
 
 
 def save_scan(scan: Scan, path: str | PathLike[str]) -> Path:
@@ -135,17 +196,19 @@ def _check_holds_trajectories(path: Path) -> None:
 
 def _write(
     value: Any,
-    writers: Mapping[str, Callable[[Path, Any], None]],
+    writers: Mapping[str, Callable[..., None]],
     path: str | PathLike[str],
     raw: str | None,
     replace: bool = True,
+    options: Mapping[str, Any] = MappingProxyType({}),
 ) -> Path:
     path = check_target(path, writers)
     if raw is not None and path.exists() and Path(raw).exists() and path.samefile(raw):
         raise InputError(f"The output '{path}' is the raw file itself: choose another name.")
     suffix = suffix_of(path, writers)
-    with atomically(path, suffix, replace) as temporary:
-        writers[suffix](temporary, value)
+    output = folder_atomically(path, replace) if suffix == FOLDER else atomically(path, suffix, replace)
+    with output as temporary:
+        writers[suffix](temporary, value, **options)
     return path
 
 
@@ -157,7 +220,7 @@ class writer:  # noqa: N801  # used like a function, as open() is
 
     Parameters
     ----------
-    path, replace
+    path, replace, options
         As in `save`.
 
     Attributes
@@ -172,8 +235,8 @@ class writer:  # noqa: N801  # used like a function, as open() is
     ...         volume.add(method(scan))
     """
 
-    def __init__(self, path: str | PathLike[str], *, replace: bool = True) -> None:
-        self.path, self.replace = check_writable(path), replace
+    def __init__(self, path: str | PathLike[str], *, replace: bool = True, **options: Any) -> None:
+        self.path, self.replace, self.options = check_writable(path), replace, options
         self.parts: list[Reconstruction] = []
         self.written: list[Path] = []
 
@@ -191,16 +254,19 @@ class writer:  # noqa: N801  # used like a function, as open() is
             )
         with refusals_explained(self.path):
             std = None if reconstruction.std is None else _on_disk(reconstruction.std, self.path.parent)
+            interval = None if reconstruction.interval is None else _on_disk(reconstruction.interval, self.path.parent)
             image = _on_disk(reconstruction.image, self.path.parent)
         self.parts.append(
-            dataclasses.replace(reconstruction, image=image, std=std, members=None, before_data_consistency=None)
+            dataclasses.replace(
+                reconstruction, image=image, std=std, interval=interval, members=None, before_data_consistency=None
+            )
         )
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if kind is None and self.parts:
-            self.written = save(join(self.parts), self.path, replace=self.replace)
+            self.written = save(join(self.parts), self.path, replace=self.replace, **self.options)
 
 
 def _on_disk(array: Tensor, folder: Path) -> Tensor:
@@ -228,17 +294,16 @@ def join(parts: Sequence[Reconstruction]) -> Reconstruction:
 
     first = dataclasses.replace(parts[0], members=None, before_data_consistency=None)
     records = [part.record for part in parts]
-    placements = [part.geometry.placements for part in parts]
     stds = [part.std for part in parts if part.std is not None]
+    intervals = [part.interval for part in parts if part.interval is not None]
     by_frame = [frame for part in parts for frame in _by_frame(part)]
     return dataclasses.replace(
         first,
         image=torch.cat([part.image for part in parts]),
-        geometry=dataclasses.replace(
-            first.geometry, placements=tuple(chain.from_iterable(placements)) if all(placements) else ()
-        ),
+        geometry=Geometry.join([part.geometry for part in parts]),
         labels=FrameLabels.join([part.labels for part in parts]),
         std=torch.cat(stds) if len(stds) == len(parts) else None,
+        interval=torch.cat(intervals, dim=1) if len(intervals) == len(parts) else None,
         record=dataclasses.replace(
             first.record,
             seconds=sum(record.seconds for record in records),

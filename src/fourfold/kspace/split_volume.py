@@ -72,12 +72,13 @@ def _along_readout(geometry: Geometry, partitions: int, points: int) -> Geometry
     dz, dy, dx = geometry.voxel_size
     voxel_size = (dx, dy, dz)
     if not geometry.placements:
-        return Geometry(voxel_size)
+        return Geometry(voxel_size, slice_thickness=dx)
     first = geometry.placements[0]
     # The readout becomes the slice axis, so that the frames' centres lie along x.
     turned = Placement(first.slice_axis, first.y_axis, first.x_axis)
     if first.centre is None or dz is None or dx is None:
-        return Geometry(voxel_size, placements=(turned,) * points)
+        return Geometry(voxel_size, placements=(turned,) * points, slice_thickness=dx)
     middle = first.moved(partitions // 2 * dz)
     centred = replace(turned, centre=middle.centre)
-    return Geometry(voxel_size, placements=tuple(centred.moved((x - points // 2) * dx) for x in range(points)))
+    along = tuple(centred.moved((x - points // 2) * dx) for x in range(points))
+    return Geometry(voxel_size, placements=along, slice_thickness=dx)

@@ -35,7 +35,7 @@ class _Reading:
     idle: float
     """Sum over the cores of this process."""
     own: float
-    """Used by this process."""
+    """Used by this process, and by those that it has started and that have ended, such as workers."""
 
 
 class _CoreLoad:
@@ -84,7 +84,9 @@ def _read() -> _Reading | None:
     names = {f"cpu{core}" for core in _cores()}
     # The fourth and fifth numbers: idle, and idle while something is read or written.
     ticks = sum(sum(map(int, line.split()[4:6])) for line in lines if line.split()[0] in names)
-    return _Reading(time.monotonic(), ticks / os.sysconf("SC_CLK_TCK"), time.process_time())
+    ended = os.times()
+    own = time.process_time() + ended.children_user + ended.children_system
+    return _Reading(time.monotonic(), ticks / os.sysconf("SC_CLK_TCK"), own)
 
 
 _load = _CoreLoad()

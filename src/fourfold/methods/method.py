@@ -56,6 +56,9 @@ class Method(MethodSettings, ABC):
     """Of methods for series: the labels that a series may run along, the preferred one first."""
     slow: ClassVar[bool] = False
     """Whether a frame takes minutes: comparisons of all methods leave it out unless it is named."""
+    workers_are_processes: ClassVar[bool] = True
+    """Whether frames side by side may be computed in processes that are copies of this one, made by fork. Else threads
+    compute them: for what such a copy must not use, as compilers that have processes of their own."""
     cartesian_only: ClassVar[bool] = True
     """Whether scans with a trajectory (radial, spiral) are refused."""
 
@@ -164,7 +167,10 @@ class Method(MethodSettings, ABC):
 
         total = scan.frames
         solutions: list[Solution] = []
-        with closing(solve_side_by_side(solve, range(total), total, workers, progress, interrupted)) as results:
+        results = solve_side_by_side(
+            solve, range(total), total, workers, progress, interrupted, processes=self.workers_are_processes
+        )
+        with closing(results):
             for solution in results:
                 solutions.append(solution)
                 if solution.interrupted:

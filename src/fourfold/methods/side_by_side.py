@@ -1,34 +1,38 @@
-"""Jobs side by side, such as the frames of a scan: each worker is a thread that computes with one processor core."""
+"""Jobs side by side, such as the frames of a scan: each worker is a thread or a process that computes with one core."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from threading import Event, Lock
+from contextlib import closing, contextmanager
+from threading import Lock, get_native_id
 from typing import Generic, TypeAlias, TypeVar
 
 import torch
 
 from fourfold.errors import InputError
+from fourfold.methods.worker_processes import Report, StopFlag, WorkerProcesses, can_fork, wait_for_threads
 
 __all__ = ["Report", "solve_side_by_side"]
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
-Report: TypeAlias = Callable[[float, str], None]
-"""Called with the done fraction (0 to 1) and a few words on what is being done."""
+Work: TypeAlias = Callable[[Job, Report], Result]
+Pool: TypeAlias = tuple[ThreadPoolExecutor, Work[Job, Result]]
 
 
 def solve_side_by_side(
-    solve: Callable[[Job, Report], Result],
+    solve: Work[Job, Result],
     jobs: Iterable[Job],
     total: int,
     workers: int,
     progress: Report | None,
     interrupted: Callable[[Result], bool] = lambda _: False,
+    *,
+    processes: bool,
 ) -> Generator[Result, None, None]:
-    """Yield the results of all jobs in their order, computed by several threads.
+    """Yield the results of all jobs in their order, computed by several processes or threads.
 
     Every job is computed by one core whatever the number of workers, so that the results are the same to the bit:
     sums over several cores are rounded in another order. After an interruption, results go on up to the first job
@@ -43,28 +47,58 @@ def solve_side_by_side(
     total
         Number of jobs.
     workers
-        Number of threads.
+        How many jobs are computed at a time.
     progress
         Called by one thread at a time, with the done fraction of the whole.
     interrupted
         Whether a result is what an interrupted job has reached.
+    processes
+        Whether several workers are processes, copies of this one, where the system allows it. They see its arrays
+        without a copy, but what `solve` changes is changed in the copy. Jobs and results must be picklable. Otherwise
+        workers are threads.
 
     Raises
     ------
+    InputError
+        Where the system has killed a process.
     BaseException
         What the first job in order raises that fails or cannot be taken, or an interruption; jobs that still run are
         ended.
     """
+    stop = StopFlag()
+    forked = processes and workers > 1 and can_fork()
+    with _processes(solve, workers, stop) if forked else _threads(solve, workers) as (pool, work):
+        queue = _Queue(work, jobs, total, progress, interrupted, pool, workers + 1, stop)
+        try:
+            yield from queue.results()
+        finally:
+            stop.set()
+            pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _threads(solve: Work[Job, Result], workers: int) -> Iterator[Pool[Job, Result]]:
+    """Yield threads of one core each, and what they do with a job."""
     threads = torch.get_num_threads()
-    pool = ThreadPoolExecutor(workers, "worker", torch.set_num_threads, (1,))
-    queue = _Queue(solve, jobs, total, progress, interrupted, pool, workers + 1)
+    numbers: list[int] = []
+
+    def begin() -> None:
+        numbers.append(get_native_id())
+        torch.set_num_threads(1)
+
     try:
-        yield from queue.results()
+        yield ThreadPoolExecutor(workers, "worker", begin), solve
     finally:
-        queue.stop.set()
-        pool.shutdown(cancel_futures=True)
         # A thread's setting also reaches the library of Fourier transforms, which has one for all threads.
         torch.set_num_threads(threads)
+        wait_for_threads(numbers)
+
+
+@contextmanager
+def _processes(solve: Work[Job, Result], workers: int, stop: StopFlag) -> Iterator[Pool[Job, Result]]:
+    """Yield threads that each wait for a process of one core, and what they do with a job."""
+    with closing(WorkerProcesses(solve, workers, stop)) as forked:
+        yield ThreadPoolExecutor(workers, "worker"), forked.solve
 
 
 class _Queue(Generic[Job, Result]):
@@ -72,19 +106,20 @@ class _Queue(Generic[Job, Result]):
 
     def __init__(
         self,
-        solve: Callable[[Job, Report], Result],
+        solve: Work[Job, Result],
         jobs: Iterable[Job],
         total: int,
         progress: Report | None,
         interrupted: Callable[[Result], bool],
         pool: ThreadPoolExecutor,
         most: int,
+        stop: StopFlag,
     ) -> None:
         self.solve, self.jobs, self.progress, self.interrupted = solve, iter(jobs), progress, interrupted
         self.pool = pool
         self.most = most
         """How many may be unfinished."""
-        self.stop, self.lock = Event(), Lock()
+        self.stop, self.lock = stop, Lock()
         self.done = [0.0] * total
         self.taken, self.all_taken = 0, False
         self.futures: deque[Future[Result]] = deque()

@@ -80,6 +80,8 @@ def reconstruction_of(
         before_data_consistency=cut(joined(before)) if before else None,
         geometry=scan.geometry.part(0, len(image)),
         labels=scan.labels.select(range(len(image))),
+        protocol=scan.protocol,
+        identity=scan.identity,
     )
 
 

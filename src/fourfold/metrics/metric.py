@@ -43,6 +43,8 @@ class Metric:
         Digits after the point in tables.
     display_order
         Place among the metrics in tables, lowest first.
+    by_name_only
+        Whether it is scored only where it is asked for by name.
     """
 
     name: str
@@ -56,6 +58,7 @@ class Metric:
     frame_content: Literal["anything", "signal", "contrast"] = "anything"
     decimals: int = 4
     display_order: int = 100
+    by_name_only: bool = False
 
     def check(self, image: Tensor, reference: Tensor) -> None:
         """Raise InputError where `image` and `reference`, both (frame, y, x), do not suit the metric."""

@@ -17,11 +17,13 @@ __all__ = [
     "HELD_OUT",
     "LOSS",
     "chart_png",
+    "coverage_chart",
     "curve_chart",
     "history_chart",
     "line_chart",
     "residual_chart",
     "score_chart",
+    "std_chart",
 ]
 
 SIZE = (3.5, 2.5)
@@ -163,6 +165,37 @@ def line_chart(
         colour = MEMBERS[(len(curves) + place) % len(MEMBERS)]
         axes.axhline(value, color=colour, lw=1, ls="--", label=label)
     axes.set_xticks(list(places), [f"{each:g}" for each in numbers])
+    _legend(axes)
+    return figure
+
+
+def std_chart(std: Sequence[float], error: Sequence[float]) -> Figure:
+    """Return the chart of the error against the standard deviation, beside the line on which they are equal.
+
+    Parameters
+    ----------
+    std, error
+        Of each part of the pixels, in percent of the reference's maximum: mean standard deviation, and root of the mean
+        squared error.
+    """
+    figure, axes = _new("Error, in % of the reference's maximum", "standard deviation, in % of it")
+    end = 1.05 * max(*std, *error)
+    axes.plot([0, end], [0, end], color=MARK, lw=1, ls="--", label="equal")
+    axes.plot(std, error, "o-", color=ACCENT, lw=1.4, ms=4, label="tenths of the pixels")
+    axes.set_xlim(0, end)
+    axes.set_ylim(0, end)
+    _legend(axes)
+    return figure
+
+
+def coverage_chart(title: str, coverage: Mapping[str, float], wanted: float) -> Figure:
+    """Return the chart of the coverage of several groups, by their names, beside the coverage that is wanted."""
+    figure, axes = _new(title, "")
+    places = range(len(coverage))
+    axes.axhline(wanted, color=MARK, lw=1, ls="--", label="wanted")
+    axes.plot(places, list(coverage.values()), "o", color=ACCENT, ms=4.5, label="found")
+    axes.set_xticks(list(places), list(coverage), rotation=60 if len(coverage) > _ONE_COLUMN else 0)
+    axes.set_ylim(min(0.6, *coverage.values()) - 0.02, 1.01)
     _legend(axes)
     return figure
 

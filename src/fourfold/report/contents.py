@@ -124,9 +124,13 @@ def _data(
 
 
 def _place(results: Results, gallery: Gallery, frames: NDArray[np.int64]) -> dict[str, Any]:
-    """Return what the scripts need to name frames and to draw a scale bar and the patient's sides, None if unknown."""
-    edges = results.edges
+    """Return what the scripts need to name frames, to find those of a series, and to draw scale bar and sides."""
+    edges, places = results.edges, {frame: place for place, frame in enumerate(frames.tolist())}
+    series = [tuple(places[each] for each in results.series_at(frame) if each in places) for frame in places]
+    distinct = list(dict.fromkeys(series))
     return {
+        "series": distinct,
+        "series_of": [distinct.index(each) for each in series],
         "names": [results.frame_name(frame) for frame in frames.tolist()],
         "pixel": gallery.pixel_size,
         "edges": edges and [edges[frame] for frame in frames],

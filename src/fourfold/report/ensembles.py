@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from fourfold.metrics import Metric
 from fourfold.report.charts import HELD_OUT, LOSS, chart_png, curve_chart, residual_chart, score_chart
 from fourfold.report.encoding import data_url, still
+from fourfold.report.intervals import interval, std_charts
 from fourfold.report.pictures import Gallery, amplification
 from fourfold.report.results import Results
 from fourfold.report.wording import decimal
@@ -34,16 +35,19 @@ def ensembles(results: Results, gallery: Gallery, frame: int) -> list[dict[str, 
         The frame of the still images.
     """
     scores = results.ensembles or (None,) * len(results.labels)
+    checks = results.std_checks or (None,) * len(results.labels)
     return [
         {
             "label": label,
             "count": 0 if made.members is None else len(made.members),
             "pictures": _pictures(results, made, known, gallery, frame),
             "deviation": _deviation(results, made, gallery, frame),
-            "charts": _curves(made, frame) + _score_charts(results, known),
+            "interval": interval(results, made, gallery, frame),
+            "check": check.words() if check else "",
+            "charts": [*std_charts(check), *_curves(made, frame), *_score_charts(results, known)],
             "rows": _rows(results, known),
         }
-        for label, made, known in zip(results.labels, results.reconstructions, scores, strict=True)
+        for label, made, known, check in zip(results.labels, results.reconstructions, scores, checks, strict=True)
         if made.members is not None or made.std is not None
     ]
 

@@ -18,6 +18,7 @@ from fourfold.report.wording import labels
 from fourfold.scan import TIMES, FrameLabels, Geometry, Reconstruction, Record, Scan
 from fourfold.studies import Comparison
 from fourfold.studies.ensemble import EnsembleScores
+from fourfold.studies.std_check import StdCheck
 
 __all__ = ["Results"]
 
@@ -44,6 +45,8 @@ class Results:
         The scan from which the images were made, or None where it is not at hand.
     ensembles
         Scores of each method's members; None, or none at all, where there are no members or no reference.
+    std_checks
+        How each method's standard deviation compares with the error; None, or none at all, where one is missing.
 
     Raises
     ------
@@ -61,6 +64,7 @@ class Results:
     failures: tuple[tuple[str, str], ...] = ()
     scan: Scan | None = None
     ensembles: tuple[EnsembleScores | None, ...] = ()
+    std_checks: tuple[StdCheck | None, ...] = ()
 
     @classmethod
     def of(cls, results: Comparison | Sequence[Reconstruction], scan: Scan | None = None) -> Results:
@@ -85,6 +89,7 @@ class Results:
             tuple(results.grouped_failures(_title)),
             results.scan,
             tuple(entry.ensemble for entry in results.entries),
+            tuple(entry.std_check for entry in results.entries),
         )
 
     def __post_init__(self) -> None:

@@ -18,6 +18,7 @@ from fourfold.report.charts import chart_png, line_chart, score_chart
 from fourfold.report.encoding import data_url
 from fourfold.report.figures import figure
 from fourfold.report.results import Results
+from fourfold.report.statistics import statistics_parts, write_statistics_tables
 from fourfold.report.template import part, render
 from fourfold.report.wording import pairs, sampling_words
 from fourfold.studies.page_parts import Figure, Finding, LineChart, MemberChart, MissingFigure, SideBySide, Table
@@ -81,6 +82,7 @@ def write_study(study: Study) -> StudyPage:
         failures=study.failures(),
         notes=study.notes(),
         figures=[_draw(each, folder) for each in study.figures()],
+        statistics=statistics_parts(study.analyses, folder),
         ensembles=ensemble_tables,
         charts=[
             (method, [(each.caption, data_url(chart_png(_chart(each)))) for each in group])
@@ -97,6 +99,7 @@ def write_study(study: Study) -> StudyPage:
     with atomically(folder / "scores.json", ".json") as file:
         write_text(file, json.dumps(content, indent=2, ensure_ascii=False))
     write_csv(folder / "scores.csv", study.rows())
+    write_statistics_tables(study.analyses, folder)
     for table in tables:
         if table.number:
             write_csv(folder / f"table-{table.number}.csv", table.records())

@@ -23,6 +23,7 @@ LABELS = {
     "set": "set, such as a direction of flow or diffusion",
     "repetition": "repetition of the whole acquisition",
     "average": "repeat of the same lines",
+    "segment": "segment of an acquisition that holds the same lines as the others",
     "coefficient": "coefficient of a subspace",
     "coefficient2": "coefficient of a second subspace",
     "iteration": "iteration",
@@ -39,7 +40,7 @@ PLACES = ("readout", "partition", "slice")
 """Labels that say where a frame lies, the innermost first; all others say when, or how it was acquired."""
 CONTRASTS = ("contrast",)
 """Labels that count echoes or other contrasts of one slice."""
-TIMES = ("phase", "time", "time2", "repetition", "average")
+TIMES = ("phase", "time", "time2", "repetition", "average", "segment")
 """Labels that count times, the preferred one first: phases of the heart before repetitions of the whole cycle."""
 
 

@@ -17,7 +17,9 @@ import numpy.typing as npt
 from fourfold.errors import InputError
 from fourfold.scan.frame_labels import FrameLabels, check_labels
 from fourfold.scan.geometry import Geometry, check_placements
+from fourfold.scan.identity import Identity
 from fourfold.scan.kspace_checks import check_centred, check_kspace, check_mask_centre, dtype_name, host, is_finite
+from fourfold.scan.protocol import Protocol
 from fourfold.scan.raw_sampling import AnySampling, Axis, RawSampling
 from fourfold.scan.trajectory import A, AnyTrajectory, RawTrajectory
 
@@ -73,6 +75,8 @@ class AnyScan(Generic[A]):
     source: Source = field(default_factory=Source)
     trajectory: AnyTrajectory[A] | None = None
     labels: FrameLabels = field(default_factory=FrameLabels)
+    protocol: Protocol = field(default_factory=Protocol)
+    identity: Identity = field(default_factory=Identity)
 
     def __post_init__(self) -> None:
         energy = check_kspace(self.kspace)

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 from fourfold.errors import InputError
 from fourfold.scan.frame_labels import FrameLabels, check_labels
 from fourfold.scan.geometry import Geometry, check_placements
+from fourfold.scan.identity import Identity
 from fourfold.scan.kspace_checks import check_tensor, dtype_name, is_finite
+from fourfold.scan.protocol import Protocol
 from fourfold.scan.raw_scan import counted
 
 if TYPE_CHECKING:
@@ -114,6 +116,13 @@ class Reconstruction:
         complex64, (frame, y, x): what the image was before the measured samples were put back, where they were.
     labels
         What each frame is: its slice, phase, contrast and so on, so far as that is known.
+    protocol
+        Scanner and sequence.
+    identity
+        Patient and study, which DICOM files alone are written with.
+    interval
+        float32, (2, frame, y, x): the lower and the upper end of an interval for the magnitude of the true image, or
+        None; see `fourfold.intervals.apply`. The record says how often it holds.
     """
 
     image: Tensor
@@ -123,6 +132,9 @@ class Reconstruction:
     members: Tensor | None = None
     before_data_consistency: Tensor | None = None
     labels: FrameLabels = field(default_factory=FrameLabels)
+    protocol: Protocol = field(default_factory=Protocol)
+    identity: Identity = field(default_factory=Identity)
+    interval: Tensor | None = None
 
     def __post_init__(self) -> None:
         check_tensor("The image", self.image)
@@ -152,16 +164,14 @@ class Reconstruction:
         number = len(self.members)
         frames = [frame for frame in range(len(self.image)) for _ in range(number)]
         numbers = {**self.labels.select(frames).numbers, "member": list(range(number)) * len(self.image)}
-        placements = self.geometry.placements
         return dataclasses.replace(
             self,
             image=self.members.transpose(0, 1).flatten(0, 1),
             std=None,
             members=None,
             before_data_consistency=None,
-            geometry=dataclasses.replace(
-                self.geometry, placements=tuple(placements[frame] for frame in frames) if placements else ()
-            ),
+            interval=None,
+            geometry=self.geometry.select(frames),
             labels=FrameLabels(numbers),
             record=dataclasses.replace(
                 self.record,

@@ -12,7 +12,9 @@ import numpy.typing as npt
 from fourfold.errors import InputError, check_type
 from fourfold.scan.frame_labels import FrameLabels
 from fourfold.scan.geometry import Geometry
+from fourfold.scan.identity import Identity
 from fourfold.scan.kspace_checks import check_tensor
+from fourfold.scan.protocol import Protocol
 from fourfold.scan.raw_sampling import AnySampling, Axis, find_acquired
 from fourfold.scan.raw_scan import AnyScan, RawScan, Source
 from fourfold.scan.trajectory import Trajectory
@@ -97,6 +99,10 @@ class Scan(AnyScan["Tensor"]):
         Where the samples of a non-Cartesian acquisition lie; None where they lie on the grid.
     labels
         What each frame is: its slice, phase, contrast and so on, so far as that is known.
+    protocol
+        Scanner and sequence.
+    identity
+        Patient and study, which DICOM files alone are written with.
 
     Raises
     ------
@@ -114,6 +120,8 @@ class Scan(AnyScan["Tensor"]):
     source: Source = field(default_factory=Source)
     trajectory: Trajectory | None = None
     labels: FrameLabels = field(default_factory=FrameLabels)
+    protocol: Protocol = field(default_factory=Protocol)
+    identity: Identity = field(default_factory=Identity)
 
     _check_kind = staticmethod(check_tensor)
 
@@ -136,8 +144,9 @@ class Scan(AnyScan["Tensor"]):
             acquired = acquired[:1] if bool((acquired == acquired[:1]).all()) else acquired
             object.__setattr__(self, "sampling", Sampling(acquired))
         _check_sampling(self.sampling)
-        check_type("The geometry", self.geometry, Geometry, "leave it out where it is unknown")
         check_type("The source", self.source, Source, "leave it out where it is unknown")
+        check_type("The protocol", self.protocol, Protocol, "leave it out where it is unknown")
+        check_type("The identity", self.identity, Identity, "leave it out where it is unknown")
         super()._check_companions()
 
     @classmethod
@@ -169,6 +178,8 @@ class Scan(AnyScan["Tensor"]):
             raw.source,
             trajectory,
             raw.labels,
+            raw.protocol,
+            raw.identity,
         )
 
     def with_sampling(self, sampling: Sampling) -> Scan:

@@ -17,7 +17,7 @@ from fourfold.memory import array_bytes, require_memory
 from fourfold.operators.fourier import fft
 from fourfold.operators.nufft import Nufft
 from fourfold.sampling.validation import check_frames, check_shape, is_whole
-from fourfold.scan import Scan, Source, Trajectory
+from fourfold.scan import Reconstruction, Scan, Source, Trajectory
 
 __all__ = [
     "beating_phantom",
@@ -245,7 +245,7 @@ def in_object(image: Tensor) -> Tensor:
 
 
 def simulate(
-    image: Tensor,
+    image: Tensor | Reconstruction,
     coils: int = 8,
     snr: float | None = 30.0,
     seed: int = 0,
@@ -262,7 +262,8 @@ def simulate(
     Parameters
     ----------
     image
-        float or complex, (y, x) or (frame, y, x).
+        float or complex, (y, x) or (frame, y, x); or an image, such as `load_image` reads, whose geometry, labels,
+        protocol and identity the scan then has.
     coils
         Number of coils.
     snr
@@ -290,7 +291,8 @@ def simulate(
         For an image of a wrong type or shape or without an object, an SNR that is not positive, or a trajectory of
         another size.
     """
-    frames = _check_image(image)
+    given = image if isinstance(image, Reconstruction) else None
+    frames = _check_image(image if isinstance(image, Tensor) else image.image)
     if snr is not None and not snr > 0:
         raise InputError(f"The SNR is {snr:g}; it must be positive, or None for no noise.")
     shape = frames.shape[-2:]
@@ -303,7 +305,10 @@ def simulate(
         # torch's complex normal numbers have variance one, one half in each part.
         kspace = kspace + noise * (deviation * math.sqrt(2))
     details = {"coils": coils, "snr": snr, "seed": seed, "phase": phase}
-    return Scan(kspace, source=Source(label=label, simulated=True, details=details), trajectory=trajectory)
+    scan = Scan(kspace, source=Source(label=label, simulated=True, details=details), trajectory=trajectory)
+    if given is None:
+        return scan
+    return scan.replace(geometry=given.geometry, labels=given.labels, protocol=given.protocol, identity=given.identity)
 
 
 def _acquire(coil_images: Tensor, trajectory: Trajectory | None) -> Tensor:

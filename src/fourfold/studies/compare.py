@@ -15,10 +15,11 @@ from fourfold.methods.series import why_no_series
 from fourfold.methods.workers import Workers, check_workers
 from fourfold.metrics import METRICS, Metric, check_magnitude, find_metric
 from fourfold.sampling import undersample
-from fourfold.scan import Reconstruction, Sampling, Scan, check_scan
+from fourfold.scan import Reconstruction, Sampling, Scan, check_scan, on_grid_of
 from fourfold.studies.comparison import Comparison, Entry
 from fourfold.studies.ensemble import ensemble_scores
 from fourfold.studies.reference import REFERENCES, Reference, image_shape, reference_image
+from fourfold.studies.std_check import check_std
 
 __all__ = ["Comparison", "Entry", "compare", "series_left_out"]
 
@@ -28,7 +29,7 @@ def compare(
     methods: Sequence[Method | str] | None = None,
     sampling: Sampling | None = None,
     metrics: Sequence[str] | None = None,
-    reference: Tensor | Reference | None = None,
+    reference: Tensor | Reconstruction | Reference | None = None,
     progress: Progress | None = None,
     workers: Workers | None = None,
 ) -> Comparison:
@@ -47,12 +48,14 @@ def compare(
         The samples to keep. When None, a fully sampled scan keeps every fourth line at random with 8 % of them at
         the centre (seed 0), and an undersampled one keeps all that it has.
     metrics
-        Names in `fourfold.metrics.METRICS`; when None all that suit the reference, the others being listed in
-        ``omitted``.
+        Names in `fourfold.metrics.METRICS`; when None all that suit the reference but those that are scored by name
+        only (`Metric.by_name_only`), the others being listed in ``omitted``.
     reference
-        float32 or float64 magnitude image (frame, y, x) in the reconstructions' units, or how to make it from fully
-        sampled data: ``rss`` or ``matched``, see `fourfold.studies.reference.reference_image`. When None, ``rss``
-        for a fully sampled scan, and no reference and no scores for an undersampled one. No method sees it.
+        float32 or float64 magnitude image (frame, y, x) in the reconstructions' units; or an image, such as
+        `load_image` reads, in the same units, which is turned to the scan's axes where the place of both is known; or
+        how to make it from fully sampled data: ``rss`` or ``matched``, see
+        `fourfold.studies.reference.reference_image`. When None, ``rss`` for a fully sampled scan, and no reference and
+        no scores for an undersampled one. No method sees it.
     progress
         Called with the done fraction of the whole and a few words.
     workers
@@ -109,8 +112,10 @@ def _check_list(name: str, values: Any, kind: tuple[type, ...], example: str) ->
         check_type(f"An entry of the list of {name}", value, kind, f"give a list such as {example}")
 
 
-def _reference(scan: Scan, reference: Tensor | Reference | None) -> tuple[Tensor | None, str]:
+def _reference(scan: Scan, reference: Tensor | Reconstruction | Reference | None) -> tuple[Tensor | None, str]:
     """Return the reference and what it is in words."""
+    if isinstance(reference, Reconstruction):
+        reference = on_grid_of(reference, scan.geometry, image_shape(scan)).magnitude
     if isinstance(reference, Tensor):
         check_magnitude(reference, "The reference")
         if tuple(reference.shape) != image_shape(scan):
@@ -133,7 +138,8 @@ def _metrics(
     """Return the metrics that suit the reference, and the names and refusals of the others."""
     if names is not None:
         _check_list("metrics", names, (str,), "['psnr']")
-    candidates = [find_metric(name) for name in (METRICS if names is None else names)]
+    default = [name for name, metric in METRICS.items() if not metric.by_name_only]
+    candidates = [find_metric(name) for name in (default if names is None else names)]
     if truth is None:
         return (), ()
     refusals = {metric.name: metric.refusal(truth) for metric in candidates}
@@ -170,4 +176,5 @@ def _entry(method: Method, reconstruction: Reconstruction, truth: Tensor | None,
         {name: frames for name, (_, frames) in scores.items()},
         settings,
         None if members is None or len(members) == 1 else ensemble_scores(members, truth, metrics),
+        check_std(reconstruction, truth),
     )

@@ -17,6 +17,7 @@ from fourfold.errors import InputError
 from fourfold.metrics import Metric
 from fourfold.scan import Reconstruction, Scan
 from fourfold.studies.ensemble import EnsembleScores
+from fourfold.studies.std_check import StdCheck
 
 __all__ = ["Comparison", "Entry"]
 
@@ -37,6 +38,8 @@ class Entry:
         The settings that differ from the method's defaults, JSON types.
     ensemble
         Scores of the members and their averages, where there are several members and a reference.
+    std_check
+        How the standard deviation compares with the error, where there are both.
     """
 
     reconstruction: Reconstruction
@@ -44,6 +47,7 @@ class Entry:
     frame_scores: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
     ensemble: EnsembleScores | None = None
+    std_check: StdCheck | None = None
 
     @property
     def method(self) -> str:
@@ -119,6 +123,7 @@ class Comparison:
                     "scores": entry.scores,
                     "frame_scores": entry.frame_scores,
                     "ensemble": None if entry.ensemble is None else dataclasses.asdict(entry.ensemble),
+                    "std_check": None if entry.std_check is None else dataclasses.asdict(entry.std_check),
                 }
                 for entry in self.entries
             ],
@@ -161,6 +166,7 @@ class Comparison:
 
     def _caption(self) -> Text:
         lines = [f"Reference: {self.reference_name}."]
+        lines += [f"{entry.method}: {entry.std_check.words()}" for entry in self.entries if entry.std_check]
         lines += [f"Not reconstructed: {names}. {sentence}" for names, sentence in self.grouped_failures()]
         lines += [f"Not scored: {sentence}" for _, sentence in self.omitted]
         return Text("\n".join(lines))
@@ -170,7 +176,7 @@ def _statements(metric: Metric) -> dict[str, Any]:
     return {
         field.name: getattr(metric, field.name)
         for field in dataclasses.fields(metric)
-        if field.name not in ("measure", "display_order")
+        if field.name not in ("measure", "display_order", "by_name_only")
     }
 
 

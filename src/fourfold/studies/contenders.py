@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from fourfold.methods.method import Method
 from fourfold.training.settings import TrainingSettings
 
-__all__ = ["Contender", "Failure", "TrainingRun", "label"]
+__all__ = ["Contender", "Failure", "TrainingRun", "distinct_names", "label"]
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,19 @@ class Failure:
     test_set: str
     image: str
     sentence: str
+
+
+def distinct_names(contenders: Sequence[Contender], name: Callable[[Any], str]) -> dict[Contender, str]:
+    """Return a name of each contender; where several share one, with the settings that are not the defaults."""
+    names = [name(each) for each in contenders]
+    found: dict[Contender, str] = {}
+    for each, shared in zip(contenders, names, strict=True):
+        given: dict[str, Any] = {}
+        if isinstance(each, Method) and names.count(shared) > 1:
+            given = each.model_dump(mode="json", exclude_defaults=True)
+        settings = ", ".join(key if value is True else f"{key} {value}" for key, value in given.items())
+        found[each] = f"{shared} ({settings})" if settings else shared
+    return found
 
 
 def label(contender: Contender) -> str:

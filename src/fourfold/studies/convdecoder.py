@@ -16,6 +16,7 @@ from fourfold.methods.method import Method
 from fourfold.methods.registry import methods
 from fourfold.metrics import Metric, find_metric
 from fourfold.scan import Reconstruction
+from fourfold.studies.analyses import analyses_json
 from fourfold.studies.page_parts import (
     Cell,
     Column,
@@ -248,6 +249,7 @@ class ConvDecoderStudy(Study):
                     {"scan": f"{each.test_set}: {each.image}", "method": each.method.name, "reason": each.sentence}
                     for each in self.results.failures
                 ],
+                "statistics": analyses_json(self.analyses),
                 "not_scored": [{"scan": label, "reason": sentence} for label, sentence in self._not_scored()],
             }
         )

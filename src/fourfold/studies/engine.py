@@ -17,7 +17,7 @@ from fourfold.scan import Reconstruction
 from fourfold.studies.contenders import Contender, Failure, TrainingRun
 from fourfold.studies.scores import Evaluation
 from fourfold.studies.study import Study
-from fourfold.studies.test_set import ExampleSet, TestImage, TestSet
+from fourfold.studies.test_set import ExampleSet, TestImage
 from fourfold.training.train import finetune, is_finished, train
 from fourfold.weights.find import find_weights
 from fourfold.weights.load_network import load_reconstructor
@@ -83,10 +83,11 @@ def run_study(
 
 @dataclass(frozen=True, eq=False)
 class _Job:
-    """A reconstruction of an image by a method."""
+    """A reconstruction of an image by a method: what is sent to a worker, which holds the study."""
 
-    method: Method
-    images: TestSet
+    method: int
+    """Its place in the study's methods."""
+    test_set: str
     index: int
     """Of the image."""
     image: TestImage
@@ -157,12 +158,18 @@ class StudyRunner:
         def show(fraction: float, description: str) -> None:
             self.progress((self.done + fraction * (self.total - self.done)) / self.total, description)
 
-        with closing(solve_side_by_side(self._reconstruct, self._jobs(), jobs, self._workers(jobs), show)) as results:
-            for job, outcome in results:
-                if isinstance(outcome, Failure):
-                    self.failures.append(outcome)
+        processes = all(method.workers_are_processes for method in self.study.methods)
+        results = solve_side_by_side(
+            self._reconstruct, self._jobs(), jobs, self._workers(jobs), show, processes=processes
+        )
+        with closing(results):
+            for number, test_set, index, outcome in results:
+                method = self.study.methods[number]
+                if isinstance(outcome, InputError):
+                    image = self.study.test_sets[test_set].image_name(index)
+                    self.failures.append(Failure(method, test_set, image, str(outcome)))
                 else:
-                    self.evaluations.setdefault((job.method, job.images.name), {})[job.index] = outcome
+                    self.evaluations.setdefault((method, test_set), {})[index] = outcome
 
     def _workers(self, jobs: int) -> int:
         """Return how many of the reconstructions are made side by side, as the first image's memory allows."""
@@ -173,28 +180,29 @@ class StudyRunner:
 
     def _jobs(self) -> Iterator[_Job]:
         """Yield all reconstructions, image by image, so that its data is read once for all methods."""
-        for images in self.study.test_sets.values():
+        for name, images in self.study.test_sets.items():
             for index in range(len(images)):
-                for method in self.study.methods:
-                    yield _Job(method, images, index, images[index], images.key(method, index))
+                for number, method in enumerate(self.study.methods):
+                    yield _Job(number, name, index, images[index], images.key(method, index))
 
-    def _reconstruct(self, job: _Job, progress: Progress) -> tuple[_Job, Evaluation | Failure]:
-        """Return the scores of a method on an image, or why it refuses it."""
+    def _reconstruct(self, job: _Job, progress: Progress) -> tuple[int, str, int, Evaluation | InputError]:
+        """Return the places of method and image, and the scores or why the method refuses the image."""
+        method = self.study.methods[job.method]
         try:
             evaluation = self.cache.scores(job.key)
             if evaluation is None:
-                name = f"{job.key.scan}, {job.method.name}"
-                reconstruction = job.method(
+                name = f"{job.key.scan}, {method.name}"
+                reconstruction = method(
                     job.image.scan.to(self.study.device), lambda fraction, words: progress(fraction, f"{name}: {words}")
                 )
                 if reconstruction.record.interrupted:
                     raise KeyboardInterrupt
-                evaluation = job.images.evaluate(reconstruction, job.index, job.image.reference)
+                evaluation = self.study.test_sets[job.test_set].evaluate(reconstruction, job.image)
                 self.cache.keep(job.key, evaluation, reconstruction)
         except InputError as refusal:
-            return job, Failure(job.method, job.images.name, job.images.image_name(job.index), str(refusal))
+            return job.method, job.test_set, job.index, refusal
         progress(1.0, job.key.scan)
-        return job, evaluation
+        return job.method, job.test_set, job.index, evaluation
 
     def _part(self, name: str) -> Progress:
         """Return the progress callback of the next job."""

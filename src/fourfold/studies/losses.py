@@ -4,22 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from itertools import product
-from statistics import median
 from string import ascii_lowercase
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field, PositiveInt
+from scipy.stats import rankdata
 
 from fourfold.errors import InputError
 from fourfold.metrics import Metric
 from fourfold.networks.build import build
+from fourfold.statistics.normality import normality
+from fourfold.statistics.rank_tests import friedman
+from fourfold.statistics.summaries import summarise
 from fourfold.studies.claims import Claim
 from fourfold.studies.contenders import Contender, TrainingRun, label
 from fourfold.studies.image_groups import ImageGroupSettings
 from fourfold.studies.network_study import NetworkStudy
 from fourfold.studies.page_parts import Column, Figure, Finding, Table, metric_column
 from fourfold.studies.settings import Methods, Named, StudySettings, refuse_placed
-from fourfold.studies.statistics import friedman, normality, pairs, quartiles
 from fourfold.training.presets import merged, with_preset
 from fourfold.training.settings import TrainingSettings
 
@@ -103,18 +107,22 @@ class LossesStudy(NetworkStudy):
             yield {name: value for name, value in row.items() if name != "tested_on"}
 
     def tables(self) -> list[Table]:
-        """Return tests of normality, quartiles, and pairs of networks (Tables 2 to 4 and more)."""
-        normality_tables, pair_tables = map(self._normality, self.metrics), map(self._pairs, self.metrics)
-        return [*normality_tables, self._quartiles(), *pair_tables]
+        """Return tests of normality and quartiles (Tables 2 to 4)."""
+        return [*map(self._normality, self.metrics), self._quartiles()]
 
-    def _values(self, run: TrainingRun, metric: Metric) -> list[float]:
-        return self.scores(run, _TEST).values(metric)
+    def _values(self, contender: Contender, metric: Metric) -> NDArray[np.float64]:
+        """Return the scores of a contender, one for each subject: the mean over its images."""
+        by_subject: dict[str, list[float]] = {}
+        for (_, index), value in self.scores(contender, _TEST).by_image(metric).items():
+            by_subject.setdefault(self.test_sets[_TEST].subject(index), []).append(value)
+        return np.array([np.mean(values) for values in by_subject.values()])
 
     def _normality(self, metric: Metric) -> Table:
-        titles = ("Kolmogorov-Smirnov", "p (Lilliefors)", "Shapiro-Wilk", "p (Shapiro-Wilk)", "images")
+        titles = ("Kolmogorov-Smirnov", "p (Lilliefors)", "Shapiro-Wilk", "p (Shapiro-Wilk)", "subjects")
         tests = {run.label: normality(self._values(run, metric)) for run in self.runs}
         return Table(
-            f"Tests of normality of {metric.title}: p is the chance of such a statistic if the scores were normal.",
+            f"Tests of normality of {metric.title} over subjects: p is the chance of such a statistic if the scores "
+            "were normal.",
             "Network",
             list(map(Column, titles, (".3f", ".2g", ".3f", ".2g", ".0f"))),
             [(name, (None,) * len(titles) if test is None else test.numbers) for name, test in tests.items()],
@@ -124,28 +132,17 @@ class LossesStudy(NetworkStudy):
         names = ("25 %", "median", "75 %")
         columns = [(metric, f"{metric.title}, {name}") for metric in self.metrics for name in names]
         rows = [
-            (label(each), [cell for metric in self.metrics for cell in quartiles(self.scores(each).values(metric))])
+            (
+                label(each),
+                [cell for metric in self.metrics for cell in summarise(self._values(each, metric)).quartiles],
+            )
             for each, _ in self.scored()
         ]
         return Table(
-            f"Quartiles over {len(self.test_sets[_TEST])} images.",
+            "Quartiles over subjects; a subject's score is the mean of its images.",
             "Reconstruction",
             [metric_column(*each, mark_best=False) for each in columns],
             rows,
-        )
-
-    def _pairs(self, metric: Metric) -> Table:
-        runs = {run.label: run for run in self.runs}
-        p_values = pairs({name: self._values(run, metric) for name, run in runs.items()})
-        return Table(
-            f"{metric.title} of pairs of networks, image by image; p by Wilcoxon's signed-rank test with Holm's "
-            "correction.",
-            "Pair",
-            [metric_column(metric, "mean difference", mark_best=False, sign="+"), Column("p", ".2g")],
-            [
-                (f"{one} − {other}", (self.difference(runs[one], runs[other], _TEST, metric).mean, p_value))
-                for (one, other), p_value in p_values.items()
-            ],
         )
 
     def figures(self) -> Iterator[Figure]:
@@ -170,20 +167,20 @@ class LossesStudy(NetworkStudy):
         tests = [normality(self._values(run, metric)) for run in self.runs]
         p_values = [test.shapiro_p for test in tests if test is not None]
         if not p_values:
-            return Finding(claim, None, f"{claim}: there are too few images.")
+            return Finding(claim, None, f"{claim}: there are too few subjects.")
         rejected = sum(p_value < _LEVEL for p_value in p_values)
         return Finding(claim, rejected == len(p_values), f"{claim}: for {rejected} of {len(p_values)} networks.")
 
     def _ranking(self, network: str, metric: Metric) -> Iterator[Finding]:
         """Yield how the losses rank, and whether the perceptual losses rank last."""
         values = {run.columns["loss"]: self._values(run, metric) for run in self.runs_with(network=network)}
-        medians = {loss: median(each) for loss, each in values.items()}
+        medians = {loss: float(np.median(each)) for loss, each in values.items()}
         ranked = sorted(medians, key=medians.__getitem__, reverse=metric.higher_is_better)
         order = ", ".join(f"{loss} {medians[loss]:.{metric.decimals}f}" for loss in ranked)
-        p_value = friedman(list(values.values()))
-        test = "" if p_value is None else f" (Friedman, p = {p_value:.2g})"
+        tested = friedman(rankdata(np.stack(list(values.values()), axis=1), axis=1))
+        test = "" if tested is None else f" (Friedman, p = {tested.p:.2g})"
         claim = f"The losses make a difference to {network} in {metric.title}"
-        yield Finding(claim, None if p_value is None else p_value < _LEVEL, f"{claim}: medians {order}{test}.")
+        yield Finding(claim, None if tested is None else tested.p < _LEVEL, f"{claim}: medians {order}{test}.")
         perceptual = [loss for loss in ranked if "perceptual" in self.loss_kinds[loss]]
         others = len(ranked) - len(perceptual)
         if perceptual and others:

@@ -13,22 +13,23 @@ from pydantic import BeforeValidator, Field, NonNegativeFloat, NonNegativeInt, P
 
 from fourfold.errors import InputError
 from fourfold.methods.method import Method
-from fourfold.metrics import find_metric
+from fourfold.metrics import Metric, find_metric
+from fourfold.metrics.object_psnr import OBJECT_PSNR
+from fourfold.metrics.object_ssim import OBJECT_SSIM
 from fourfold.sampling import SamplingOptions, make_sampling
-from fourfold.scan import Reconstruction
-from fourfold.studies.contenders import Contender
-from fourfold.studies.object_scores import COVERAGE, OBJECT_PSNR, ObjectScanSet
+from fourfold.studies.contenders import Contender, distinct_names
+from fourfold.studies.coverage import COVERAGE, CoverageScanSet
 from fourfold.studies.page_parts import Column, Figure, Finding, LineChart, SideBySide, Table, metric_column
 from fourfold.studies.reference import REFERENCES, Reference
 from fourfold.studies.scan_set import Case, Design, frames_of_group, simulation_note, unsuitable_metrics
-from fourfold.studies.scores import ImageIndex, Spread
+from fourfold.studies.scores import Spread
 from fourfold.studies.settings import FileSettings, Methods, Named
 from fourfold.studies.study import Fact, SettingsStudy
 from fourfold.training.base import Settings, by_kind
 
 __all__ = ["MaskSettings", "PriorsSettings", "PriorsStudy"]
 
-_METRICS = (*map(find_metric, ("psnr", "fastmri-ssim", "vif")), OBJECT_PSNR)
+_METRICS = (*map(find_metric, ("psnr", "fastmri-ssim", "vif")), OBJECT_PSNR, OBJECT_SSIM)
 # Centre of random lines times the acceleration, as fastMRI has it: 0.08 at 4× and 0.04 at 8×.
 _CENTRE = 0.32
 _CENTRED = ("random", "equispaced", "gaussian")
@@ -118,14 +119,14 @@ class PriorsStudy(SettingsStudy):
     paper = "Jalal et al., NeurIPS 34 (2021)"
     metrics = _METRICS
     whole_test_sets = True
-    test_sets: Mapping[str, ObjectScanSet]
+    test_sets: Mapping[str, CoverageScanSet]
 
     def __init__(self, settings: PriorsSettings) -> None:
         self.settings, self.methods = settings, settings.methods
         on_gpu = settings.device == "cuda" or (settings.device == "auto" and torch.cuda.is_available())
         self.device = "cuda" if on_gpu else "cpu"
         self.title = f"Priors: {', '.join(settings.groups)}"
-        self.names = dict(zip(self.methods, _distinct(self.methods), strict=True))
+        self.names = distinct_names(self.methods, lambda method: method.name)
         self.accelerations = sorted(settings.accelerations)
         self.reference_name = settings.reference
         self.introduction = (
@@ -142,14 +143,23 @@ class PriorsStudy(SettingsStudy):
             self.conditions[condition.name] = condition
             self.test_sets[condition.name] = self._test_set(condition.name, cases[group], mask, acceleration)
 
-    def _test_set(self, name: str, cases: Sequence[Case], mask: MaskSettings, acceleration: float) -> ObjectScanSet:
+    def _test_set(self, name: str, cases: Sequence[Case], mask: MaskSettings, acceleration: float) -> CoverageScanSet:
         given = self.settings
         design = Design(mask.kind, acceleration, given.seed, mask.options(acceleration), given.reference, given.crop)
-        images = ObjectScanSet(name, cases, design, _METRICS, self.device)
+        images = CoverageScanSet(name, cases, design, _METRICS, self.device)
         # What cannot be sampled is refused before hours of computing.
         for shape in {case.load().shape for case in cases}:
             make_sampling(mask.kind, shape, acceleration, seed=given.seed, **design.options)
         return images
+
+    @property
+    def analysed_metrics(self) -> list[Metric]:
+        """PSNR in the object."""
+        return [OBJECT_PSNR]
+
+    def contender_names(self) -> dict[Contender, str]:
+        """Return the methods' names, with the settings where a method is listed twice."""
+        return self.names
 
     @property
     def simulation_note(self) -> str:  # type: ignore[override]
@@ -179,7 +189,7 @@ class PriorsStudy(SettingsStudy):
 
     def records(self) -> list[tuple[str, Mapping[str, Any]]]:
         """Return names and settings of the methods."""
-        return [(name, method.model_dump(mode="json")) for method, name in self.names.items()]
+        return [(self.names[method], method.model_dump(mode="json")) for method in self.methods]
 
     def tables(self) -> list[Table]:
         """Return PSNR in the object against acceleration, and all scores of each group."""
@@ -344,11 +354,6 @@ class PriorsStudy(SettingsStudy):
         caption = f"Image, magnified detail and error on {name}: {label}."
         return self.side_by_side(image, self.pictures(image, shown), number, caption, foot=(f"Shown: {label}.",))
 
-    def pictures(self, image: ImageIndex, contenders: Sequence[Contender]) -> list[tuple[str, Reconstruction, float]]:  # type: ignore[override]
-        """Return name, reconstruction and score of each method for a figure."""
-        made = super().pictures(image, contenders)
-        return [(self.names[each], *rest) for each, (_, *rest) in zip(contenders, made, strict=True)]  # type: ignore[index,misc]
-
     # Files
 
     def rows(self) -> Iterator[Mapping[str, Any]]:
@@ -365,17 +370,6 @@ class PriorsStudy(SettingsStudy):
                     COVERAGE: None if math.isnan(evaluation[COVERAGE]) else evaluation[COVERAGE],
                     "seconds": evaluation["seconds"],
                 }
-
-
-def _distinct(methods: Sequence[Method]) -> list[str]:
-    """Return the methods' names; where one occurs again, with the settings that are not the defaults."""
-    kinds = [method.name for method in methods]
-    names = []
-    for method in methods:
-        given = method.model_dump(mode="json", exclude_defaults=True) if kinds.count(method.name) > 1 else {}
-        settings = ", ".join(key if value is True else f"{key} {value}" for key, value in given.items())
-        names.append(f"{method.name} ({settings})" if settings else method.name)
-    return names
 
 
 def _drawn(curves: Mapping[str, Sequence[float]]) -> dict[str, Sequence[float]]:

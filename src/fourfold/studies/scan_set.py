@@ -30,6 +30,8 @@ class Case:
     """File and frame."""
     load: Callable[[], Scan]
     """Reads the scan, which has one frame."""
+    subject: str = ""
+    """Whom it shows; unless given the case is a subject of its own."""
 
     @property
     def label(self) -> str:
@@ -101,8 +103,7 @@ class ScanSet(TestSet):
     def __init__(
         self, name: str, cases: Sequence[Case], design: Design, metrics: Sequence[Metric], device: str
     ) -> None:
-        # Whom the scans show is not known.
-        super().__init__(name, metrics, [(case.name, case.name) for case in cases])
+        super().__init__(name, metrics, [(case.name, case.subject or case.name) for case in cases])
         self.cases, self.design, self.device = cases, design, device
         self.simulated = False
         self.sampling: dict[int, dict[str, Any]] = {}
@@ -119,7 +120,8 @@ class ScanSet(TestSet):
         reference = reference_image(full, self.design.reference)
         scan = self.design.undersample(full)
         refusals = {metric.name: metric.refusal(reference) for metric in self.metrics}
-        self.unsuitable[index] = {name: refusal for name, refusal in refusals.items() if refusal is not None}
+        unsuitable = {name: refusal for name, refusal in refusals.items() if refusal is not None}
+        self.unsuitable[index] = unsuitable
         self.sampling[index] = scan.sampling_summary()
         self.simulated |= full.source.simulated
         inputs = {
@@ -128,7 +130,7 @@ class ScanSet(TestSet):
             "crop": self.design.crop,
             "data": fingerprint(full),
         }
-        return TestImage(scan, reference, inputs)
+        return TestImage(scan, reference, inputs, unsuitable)
 
 
 def frames_of_group(group: str, names: Sequence[str], frame: int | None) -> Iterator[Case]:
@@ -157,8 +159,8 @@ def frames_of_group(group: str, names: Sequence[str], frame: int | None) -> Iter
             chosen = len(file) // 2 if frame is None else frame
             if chosen >= len(file):
                 raise InputError(f"'{path}' has {len(file)} frame(s) and no frame {chosen}: give a smaller 'frame'.")
-            label = path.name if len(file) == 1 else f"{path.name}, frame {chosen}"
-            yield Case(group, label, partial(file.load, slice(chosen, chosen + 1)))
+            label = path.name if len(file) == 1 else f"{path.name}, {file.frame_name(chosen)}"
+            yield Case(group, label, partial(file.load, slice(chosen, chosen + 1)), path.name)
 
 
 def simulation_note(sets: Iterable[ScanSet]) -> str:

@@ -70,6 +70,10 @@ class Scores:
         """Return a score of every image, NaN where there is none."""
         return [_score(each, metric, kind) for each in self.evaluations.values()]
 
+    def by_image(self, metric: Metric) -> dict[ImageIndex, float]:
+        """Return the score of every image, NaN where there is none."""
+        return {image: self.value(image, metric) for image in self.evaluations}
+
     def value(self, image: ImageIndex, metric: Metric) -> float:
         """Return the score of an image, NaN where there is none."""
         return _score(self.evaluations[image], metric, "image")

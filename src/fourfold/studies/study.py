@@ -5,14 +5,17 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeAlias
 
 from fourfold.methods.method import Method
 from fourfold.metrics import Metric
 from fourfold.scan import Reconstruction
+from fourfold.statistics.analysis import Choices
+from fourfold.studies.analyses import NamedAnalysis, analyses_json, study_analyses
 from fourfold.studies.claims import Claim
-from fourfold.studies.contenders import Contender, TrainingRun, label
+from fourfold.studies.contenders import Contender, TrainingRun, distinct_names, label
 from fourfold.studies.page_parts import Figure, Finding, MemberChart, SideBySide, Table
 from fourfold.studies.scores import ImageIndex, Scores, Spread
 from fourfold.studies.test_set import TestSet
@@ -55,6 +58,8 @@ class Study(ABC):
     """Whether a contender has no scores on a test set where it failed on some of the images."""
     first_table: ClassVar[int | None] = 1
     """Number of the first table; None leaves the tables without numbers."""
+    statistics: Choices = Choices()
+    """Tests that are made."""
     results: StudyResults
     """The scores, once the study is done."""
 
@@ -77,6 +82,24 @@ class Study(ABC):
     def shown_metric(self) -> Metric:
         """The metric in the figures, whose median image they show."""
         return self.metrics[-1]
+
+    @property
+    def analysed_metrics(self) -> Sequence[Metric]:
+        """The metrics that statistics are made of."""
+        return self.metrics
+
+    def analysed_contenders(self, test_set: str) -> Sequence[Contender]:  # noqa: ARG002  # a study may choose by it
+        """Return whose scores on a test set the statistics compare: all."""
+        return [*self.runs, *self.methods]
+
+    def contender_names(self) -> dict[Contender, str]:
+        """Return the name of each contender in figures and statistics; no two are alike."""
+        return distinct_names([*self.runs, *self.methods], label)
+
+    @cached_property
+    def analyses(self) -> list[NamedAnalysis]:
+        """Return the statistics of the scores over subjects."""
+        return study_analyses(self)
 
     @abstractmethod
     def figures(self) -> Iterator[Figure]:
@@ -128,6 +151,7 @@ class Study(ABC):
             "findings": [
                 {"claim": each.claim, "holds": each.holds, "sentence": each.sentence} for each in self.findings()
             ],
+            "statistics": analyses_json(self.analyses),
         }
 
     # Scores of the contenders
@@ -163,9 +187,9 @@ class Study(ABC):
 
     def pictures(self, image: ImageIndex, contenders: Iterable[Contender]) -> list[tuple[str, Reconstruction, float]]:
         """Return the name, the reconstruction and the score of each contender for a figure."""
-        metric = self.shown_metric
+        metric, names = self.shown_metric, self.contender_names()
         return [
-            (label(each), self.results.image(each, *image), self.scores(each).value(image, metric))
+            (names[each], self.results.image(each, *image), self.scores(each).value(image, metric))
             for each in contenders
         ]
 

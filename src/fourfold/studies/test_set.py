@@ -6,7 +6,7 @@ import dataclasses
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -40,6 +40,8 @@ class TestImage:
     scan: Scan
     reference: Tensor
     inputs: Mapping[str, Any]
+    unsuitable: Mapping[str, str] = field(default_factory=dict)
+    """Why metrics do not suit it, by their names."""
 
 
 class TestSet(ABC):
@@ -92,20 +94,18 @@ class TestSet(ABC):
             self._last = index, self.read(index)
         return self._last[1]
 
-    def evaluate(self, reconstruction: Reconstruction, index: int, reference: Tensor) -> Evaluation:
+    def evaluate(self, reconstruction: Reconstruction, image: TestImage) -> Evaluation:
         """Return the scores of image, image before data consistency, and members; and the seconds.
 
         Parameters
         ----------
         reconstruction
-            Of an image.
-        index
             Of the image.
-        reference
-            The image's, float32, (frame, y, x).
+        image
+            The image, of this set.
         """
-        reference, before = reference.cpu(), reconstruction.before_data_consistency
-        metrics = [metric for metric in self.metrics if metric.name not in self.unsuitable.get(index, ())]
+        reference, before = image.reference.cpu(), reconstruction.before_data_consistency
+        metrics = [metric for metric in self.metrics if metric.name not in image.unsuitable]
         members = reconstruction.members
         ensemble = None if members is None or len(members) == 1 else ensemble_scores(members.cpu(), reference, metrics)
         return {

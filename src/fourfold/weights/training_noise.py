@@ -40,7 +40,8 @@ def scan_snr(scan: Scan) -> float:
     """
     centre = central_calibration(scan, minimum=_FEWEST_SAMPLES, size=_REGION)
     image = root_sum_of_squares(low_resolution_images(centre, scan.shape))[0]
-    noise_std = math.sqrt(noise_variance(scan, centre[0]) / 2)
+    lines = central_calibration(scan, minimum=_FEWEST_SAMPLES, size=None)
+    noise_std = math.sqrt(noise_variance(scan, lines[0]) / 2)
     return float(image[in_object(image)].mean()) / noise_std if noise_std > 0 else math.inf
 
 

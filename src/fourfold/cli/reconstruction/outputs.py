@@ -11,7 +11,8 @@ from fourfold.cli.console import print_note
 from fourfold.cli.files import FormatOptions, check_output
 from fourfold.cli.reconstruction.preparation import Preparation
 from fourfold.formats import ScanFile
-from fourfold.formats.writing import image_paths
+from fourfold.formats.stacks import find_stacks
+from fourfold.formats.writing import check_image, image_paths
 
 if TYPE_CHECKING:
     # They load torch, which the help does not need.
@@ -40,13 +41,22 @@ class Replacement:
         return self.force or any(written)
 
 
-def image_files(output: Path, volume: ScanFile, chosen: range) -> list[Path]:
-    """Return the files of the image, and print which they are where the frames are no single stack."""
-    paths = image_paths(output, volume.geometry(chosen), volume.labels(chosen), len(chosen))
-    if len(paths) > 1:
+def image_files(output: Path, volume: ScanFile, chosen: range, **options: Any) -> list[Path]:
+    """Return the files of an image, and print which they are where the frames are no single stack.
+
+    Raises
+    ------
+    InputError
+        Where the format cannot hold the image, or does not have one of the `options` of `save`.
+    """
+    geometry, labels = volume.geometry(chosen), volume.labels(chosen)
+    check_image(output, geometry, len(chosen), **options)
+    paths = image_paths(output, geometry, labels, len(chosen), **options)
+    stacks = len(find_stacks(geometry, labels, len(chosen))) if len(paths) > 1 else 1
+    if stacks > 1:
         print_note(
-            f"The {len(chosen)} frames are not one stack of parallel, equidistant slices but {len(paths)} stacks; "
-            f"each is written to a file of its own, {paths[0].name} to {paths[-1].name}."
+            f"The {len(chosen)} frames are not one stack of parallel, equidistant slices but {stacks} stacks; "
+            f"each is written to a file of its own, {paths[0].name} to {paths[stacks - 1].name}."
         )
     return paths
 

@@ -94,5 +94,10 @@ class ResumableRun:
 
 
 def _hash(path: Path) -> str:
+    """Return a hash of a file, or of the files in a folder and their names."""
+    if path.is_dir():
+        files = sorted(file for file in path.rglob("*") if file.is_file())
+        text = json.dumps([(file.relative_to(path).as_posix(), _hash(file)) for file in files])
+        return hashlib.sha256(text.encode()).hexdigest()
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -12,6 +12,9 @@ from fourfold.cli.reconstruction.preparation import Preparation
 from fourfold.cli.reconstruction.resumable_run import ResumableRun
 from fourfold.errors import InputError
 from fourfold.formats import ScanFile
+from fourfold.intervals.apply import with_interval
+from fourfold.intervals.calibration import Calibration
+from fourfold.methods.dithering import dither
 from fourfold.methods.method import Method, Progress
 from fourfold.methods.side_by_side import solve_side_by_side
 from fourfold.scan import Reconstruction, Scan
@@ -51,6 +54,10 @@ class VolumeRun:
     """Frames that an earlier call has finished, and where finished frames are kept; None where nothing is kept."""
     workers: int | None
     """Frames side by side, each by one core; None: one part after the other, each by all free cores."""
+    calibration: Calibration | None = None
+    """What intervals are made by; None for no intervals."""
+    dithering: float | None = None
+    """Level of the noise that is added to the images, after they are kept; None for none."""
 
     def parts(self) -> Iterator[Part]:
         """Yield each frame, or for a method for series all at once.
@@ -86,7 +93,15 @@ class VolumeRun:
         def interrupted(result: tuple[range, Reconstruction]) -> bool:
             return result[1].record.interrupted
 
-        yield from solve_side_by_side(solve, self.parts(), len(self.frames), self.workers, progress, interrupted)
+        yield from solve_side_by_side(
+            solve,
+            self.parts(),
+            len(self.frames),
+            self.workers,
+            progress,
+            interrupted,
+            processes=self.solver.workers_are_processes,
+        )
 
     def scan_of(self, frames: range) -> Scan:
         """Return the scan of some of the frames, as it is prepared."""
@@ -99,8 +114,13 @@ class VolumeRun:
             result = self.solver(prepared, progress)
             if self.resumable is not None and not result.record.interrupted:
                 self.resumable.keep(part.name, prepared, result)
+        if self.calibration is not None and not result.record.interrupted:
+            result = with_interval(result, self.calibration)
+        if self.dithering is not None:
+            result = dither(result, prepared, self.dithering, first_frame=part.frames[0])
         record = replace(result.record, notes=(*self.notes, *result.record.notes))
-        return part.frames, replace(result, record=record)
+        # What was kept of an earlier call holds neither protocol nor identity.
+        return part.frames, replace(result, record=record, protocol=prepared.protocol, identity=prepared.identity)
 
     @contextmanager
     def kept_frames_announced(self) -> Iterator[None]:

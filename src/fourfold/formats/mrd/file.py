@@ -1,4 +1,4 @@
-"""MRD (ISMRMRD) HDF5, Cartesian, read with h5py alone.
+"""MRD (ISMRMRD) HDF5, read with h5py alone.
 
 Inati et al., "ISMRM Raw data format: A proposed standard for MRI raw datasets", Magn Reson Med 77:411 (2017),
 https://doi.org/10.1002/mrm.26089. The meaning of header fields and flags is that of the ISMRMRD project.
@@ -6,66 +6,26 @@ https://doi.org/10.1002/mrm.26089. The meaning of header fields and flags is tha
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
-import h5py
 import numpy as np
-import numpy.typing as npt
 
-from fourfold.errors import InputError
 from fourfold.files.hdf5 import is_hdf5, open_hdf5, read_dataset
-from fourfold.formats.masks import merge_frames
-from fourfold.formats.mrd.assembly import Assembly
-from fourfold.formats.mrd.centre import Centre, LineEnergies
-from fourfold.formats.mrd.centre_option import choose_centre
-from fourfold.formats.mrd.grid import Grid, VolumeSplit, as_two_dimensional
-from fourfold.formats.mrd.header import Encoding, Header, check_limits, field_of_view_notes, parse_header
-from fourfold.formats.mrd.line_groups import LineGroups
-from fourfold.formats.mrd.line_places import LinePlaces
-from fourfold.formats.mrd.lines import STEPS, Indices, read_samples, read_table, roles
-from fourfold.formats.mrd.placement import placement_notes, placements
-from fourfold.formats.mrd.repeat_check import check_repeats
-from fourfold.formats.mrd.repeats import Repeats, check_choice
-from fourfold.formats.scan_file import ScanFile
-from fourfold.formats.stacks import FRAME_BYTES, slice_spacing
-from fourfold.memory import require_memory
-from fourfold.scan import FrameLabels, Geometry, RawSampling, RawScan, crop_centre
-from fourfold.scan.kspace_checks import check_mask_centre
+from fourfold.formats.lines.file import LineFile
+from fourfold.formats.lines.repeats import Repeats
+from fourfold.formats.lines.table import LineReader
+from fourfold.formats.mrd.groups import choose_group, line_groups
+from fourfold.formats.mrd.header import parse_header
+from fourfold.formats.mrd.reader import read_samples, read_table
 
 __all__ = ["MRDFile"]
 
-Array = npt.NDArray[Any]
-Mask = npt.NDArray[np.bool_]
 
-BLOCK_BYTES = 2**28
-POINTS_ADVICE = "save the samples as 'kspace' and their points as 'trajectory' in an .npz file"
-EPI_ADVICE = "EPI needs ramp sampling and ghosts corrected first, then lines on a grid"
-
-
-@dataclass(frozen=True)
-class FrameData:
-    """Frames of one group of lines."""
-
-    kspace: Array
-    """complex64, (point, coil, *matrix)."""
-    mask: Mask
-    """bool, (*matrix)."""
-    calibration_kspace: Array | None
-    """complex64, (point, coil, ky, kx), or None."""
-    notes: tuple[str, ...]
-    """What a reader must know of these lines."""
-
-
-class MRDFile(ScanFile):
-    """Reads Cartesian lines, frame by frame.
-
-    Frames are slices (in the order of their positions), contrasts, phases, sets and repetitions. Averages are averaged.
-    Readout oversampling is removed. The header's centre and limits say where lines lie; the rest of k-space is zero.
-    A three-dimensional scan is split along its partitions where these are fully sampled, else along the readout. A scan
-    whose lines are all of one partition is two-dimensional, whatever the header's matrix.
+class MRDFile(LineFile):
+    """Reads the lines of one group of an MRD file; `LineFile` describes the frames.
 
     Parameters
     ----------
@@ -73,20 +33,12 @@ class MRDFile(ScanFile):
         The file.
     dataset
         The HDF5 group to read; needed where there are several with lines.
-    encoding
-        Index of the encoding space to read.
-    repeats
-        What becomes of lines that were acquired more than once, as averages or under the same counters: ``average``
-        averages them, ``frames`` makes a frame of each repeat. None averages them and refuses those that differ far
-        beyond noise.
-    centre
-        Where the centre of k-space lies, where the header is wrong: ``data``, or places such as ``line=32,sample=60``.
-    embedded
-        Whether lines that are flagged as calibration alone belong to the image too; None: as the header says.
+    encoding, repeats, centre, embedded, keep_oversampling
+        As in `LineFile.arrange`.
     """
 
     format: ClassVar[str] = "MRD (ISMRMRD) HDF5"
-    options: ClassVar[tuple[str, ...]] = ("dataset", "encoding", "repeats", "centre", "embedded")
+    options: ClassVar[tuple[str, ...]] = ("dataset", *LineFile.options)
 
     @classmethod
     def recognises(cls, path: Path) -> bool:
@@ -94,7 +46,7 @@ class MRDFile(ScanFile):
         if not is_hdf5(path):
             return False
         with open_hdf5(path) as file:
-            return bool(_groups(file))
+            return bool(line_groups(file))
 
     def __init__(
         self,
@@ -104,243 +56,26 @@ class MRDFile(ScanFile):
         repeats: Repeats | None = None,
         centre: str | None = None,
         embedded: bool | None = None,
+        keep_oversampling: bool = False,
     ) -> None:
-        check_choice(repeats)
-        self.path, self.repeats = path, repeats
+        self.path = path
         with open_hdf5(path) as file:
-            self.group = self._choose_group(_groups(file), dataset)
+            self.group = choose_group(line_groups(file), dataset, path)
             header = parse_header(np.asarray(read_dataset(file[self.group]["xml"], path)).item(), path)
-            self.table = read_table(file[self.group]["data"], path)
-        space = self._choose_encoding(header, encoding)
-        in_image = space.calibration_mode == "embedded" if embedded is None else embedded
-        self.roles = roles(self.table, encoding, embedded=in_image)
-        if not self.roles.imaging.size:
-            raise InputError(
-                f"'{path}' has no imaging line in encoding space {encoding}: convert the scanner's file again."
-            )
-        self.groups = LineGroups.of(self.table, self.roles.imaging, repeats)
-        self.used = np.union1d(self.roles.imaging, self.roles.calibration)
-        space = self._place_lines(space, centre)
-        self.line_places.check(self.used)
-        self.coils = int(self.table["active_channels"][self.roles.imaging[0]])
-        self.grid.require_memory(self.coils, path)
-        self.by_readout = not self.line_places.partitions_are_full(self.groups.lines)
-        self._describe(header, space)
-
-    def _choose_group(self, groups: list[str], dataset: str | None) -> str:
-        if dataset is None and len(groups) == 1:
-            return groups[0]
-        if dataset in groups:
-            return dataset
-        problem = "has no such group" if dataset else "has several groups with lines"
-        raise InputError(f"'{self.path}' {problem}: choose one with dataset='…' of {', '.join(groups)}.")
-
-    def _choose_encoding(self, header: Header, encoding: int) -> Encoding:
-        """Return the chosen encoding space; refuses trajectories that are not Cartesian."""
-        if not 0 <= encoding < len(header.encodings):
-            raise InputError(
-                f"'{self.path}' has encoding spaces 0 to {len(header.encodings) - 1}; {encoding} was asked for: "
-                "choose one of them."
-            )
-        space = header.encodings[encoding]
-        if space.trajectory != "cartesian":
-            advice = EPI_ADVICE if space.trajectory == "epi" else POINTS_ADVICE
-            raise InputError(
-                f"'{self.path}' has the trajectory '{space.trajectory}'; fourfold reads Cartesian MRD files: {advice}."
-            )
-        return space
-
-    def _place_lines(self, space: Encoding, centre: str | None) -> Encoding:
-        """Set the grid and each line's place on it; return the encoding space, without partitions where all are one."""
-        check_limits(space.lines, STEPS[0], self.path)
-        partitions = np.unique(self.table["idx"][STEPS[1]][self.used].astype(int))
-        if len(partitions) > 1:
-            check_limits(space.partitions, STEPS[1], self.path)
-        else:
-            if space.matrix[2] > 1:
-                self.notes += (
-                    f"The header's matrix has {space.matrix[2]} partitions, but all lines are of the same one "
-                    f"({STEPS[1]} is {partitions[0]}); the scan was read as two-dimensional.",
-                )
-            space = as_two_dimensional(space)
-        self.grid = Grid.of(space)
-        stated = Centre(self.grid.line_centre, self.grid.partition_centre)
-        imaging = self.table[self.roles.imaging]
-        self.centre, notes = choose_centre(centre, stated, imaging, self.grid.sizes, self._energies_of_clear_group)
-        self.notes += notes
-        self.line_places = LinePlaces.of(self.path, self.table, self.grid, self.centre, len(partitions) > 1)
-        return space
-
-    def _energies_of_clear_group(self) -> LineEnergies:
-        """Return the energies of the first group of lines, from the middle on, whose peak is clear."""
-        groups = self.groups.lines
-        middle = len(groups) // 2
-        with open_hdf5(self.path) as file:
-            lines = file[self.group]["data"]
-            for group in groups[middle:] + groups[:middle]:
-                energies = self._line_energies(lines, group)
-                if energies.has_clear_peak:
-                    return energies
-        raise InputError(
-            f"The lines of '{self.path}' have no clear peak, which would show their centre: give its place, such as "
-            "--centre line=32 (in Python centre='line=32')."
+            table = read_table(file[self.group]["data"], path)
+        self.arrange(
+            header,
+            table,
+            encoding=encoding,
+            repeats=repeats,
+            centre=centre,
+            embedded=embedded,
+            keep_oversampling=keep_oversampling,
         )
 
-    def _line_energies(self, lines: h5py.Dataset, chosen: Indices) -> LineEnergies:
-        """Return the energies of these lines."""
-        energies = LineEnergies(self.table, chosen)
-        for part, samples in read_samples(lines, self.table, chosen, self.path):
-            energies.add(part, samples)
-        return energies
-
-    def _describe(self, header: Header, space: Encoding) -> None:
-        """Set what is known about the frames."""
-        split = VolumeSplit(self.grid, self.by_readout)
-        self.matrix, self.image_size, self.points = split.matrix, split.image_size, split.points
-        self.frames = len(self.groups.lines) * len(self.points)
-        subject = f"A list of the {self.frames} frames of '{self.path}'"
-        require_memory(self.frames * FRAME_BYTES, subject, "convert the scanner's file again")
-        frame_bytes = 8 * self.coils * self.matrix[0] * self.matrix[1]
-        self.block = min(len(self.points), max(1, BLOCK_BYTES // frame_bytes))
-        self.dtype = "complex64"
-        # Siemens gives directions for images made by the forward transform. Images here are made by the inverse one,
-        # which the conjugate of the samples makes up for.
-        conjugate = "siemens" in header.facts.get("vendor", "").lower()
-        self.assembly = Assembly(self.line_places, split, self.coils, conjugate)
-        self.details = {**header.facts, **self._facts(), **self._noise_facts()}
-        self.placements = placements(self.table, self.groups.lines, split)
-        self.spacing = None
-        self.volume = self.geometry(range(self.frames))
-        self.spacing = slice_spacing(self.volume, self.labels(range(self.frames)))
-        self.notes += (*self.groups.notes, *field_of_view_notes(space), *placement_notes(self.placements))
-
-    def _facts(self) -> dict[str, Any]:
-        """Return facts about the lines and the grid."""
-        return {
-            "conjugated": self.assembly.conjugate,
-            "averages": len(np.unique(self.table["idx"]["average"][self.roles.imaging])),
-            "encoded_matrix": list(self.grid.sizes),
-            "split_along": self.assembly.split.axis,
-            "lines": {
-                "imaging": self.roles.imaging.size,
-                "calibration_apart": self.roles.calibration.size,
-                "noise": self.roles.noise.size,
-                "left_out": self.roles.left_out,
-            },
-        }
-
-    def _noise_facts(self) -> dict[str, Any]:
-        """Return facts about the noise scan."""
-        if not self.roles.noise.size:
-            return {}
-        noise, line = self.table[self.roles.noise[0]], self.table[self.roles.imaging[0]]
-        facts: dict[str, Any] = {}
-        if 0 < line["sample_time_us"] < np.inf and 0 < noise["sample_time_us"] < np.inf:
-            facts["noise_dwell_time_ratio"] = round(float(noise["sample_time_us"] / line["sample_time_us"]), 4)
-        if not self._has_noise():
-            facts["noise_left_out"] = f"{noise['active_channels']} coils, but the image lines have {self.coils}"
-        return facts
-
-    def _has_noise(self) -> bool:
-        coils = self.table["active_channels"][self.roles.noise]
-        return bool(coils.size) and bool((coils == self.coils).all())
-
-    def labels_of_format(self, frames: Sequence[int]) -> FrameLabels:
-        """Return the counters of the frames' lines."""
-        return FrameLabels.of_each([self._label(frame) for frame in frames])
-
-    def _label(self, frame: int) -> dict[str, int]:
-        group, point = divmod(frame, len(self.points))
-        label = self.groups.label(group)
-        if self.by_readout:
-            label["readout"] = point
-        elif self.grid.nz > 1:
-            label["partition"] = point
-        return label
-
-    def geometry(self, frames: Sequence[int]) -> Geometry:
-        """Return where the frames lie, from the headers of their first lines."""
-        voxel = self.assembly.split.voxel_size
-        known = tuple(place for place in (self.placements[frame] for frame in frames) if place is not None)
-        geometry = Geometry(voxel, self.image_size, known if len(known) == len(frames) else ())
-        spacing = slice_spacing(geometry) or self.spacing or voxel[0]
-        return replace(geometry, voxel_size=(spacing, *voxel[1:]))
-
-    def read(self, frames: Sequence[int]) -> RawScan:
-        """Read frames; only the lines that they need are loaded, a few at a time."""
-        places = [divmod(frame, len(self.points)) for frame in frames]
-        points: dict[int, list[int]] = {}
-        for group, point in places:
-            points.setdefault(group, []).append(point)
+    @contextmanager
+    def open_lines(self) -> Iterator[LineReader]:
+        """Open the file for as long as lines are read."""
         with open_hdf5(self.path) as file:
             lines = file[self.group]["data"]
-            groups = {group: self._read_group(lines, group, chosen) for group, chosen in points.items()}
-            noise = self.assembly.noise(lines, self.roles.noise) if self._has_noise() else None
-        parts = [(groups[group], points[group].index(point)) for group, point in places]
-        calibrations = [part.calibration_kspace[index] for part, index in parts if part.calibration_kspace is not None]
-        source = self.source()
-        notes = [*source.notes, *(note for part in groups.values() for note in part.notes)]
-        return RawScan(
-            np.stack([part.kspace[index] for part, index in parts]),
-            sampling=RawSampling(merge_frames(np.stack([part.mask for part, _ in parts]))),
-            calibration_kspace=_stack_centres(calibrations) if len(calibrations) == len(frames) else None,
-            noise=noise,
-            geometry=self.geometry(frames),
-            source=replace(source, notes=tuple(dict.fromkeys(notes))),
-            labels=self.labels(frames),
-        )
-
-    def _read_group(self, lines: h5py.Dataset, group: int, points: Sequence[int]) -> FrameData:
-        """Read some points of a group of lines."""
-        chosen = self.groups.lines[group]
-        notes = check_repeats(lines, chosen, self.assembly, self.repeats, group * len(self.points))
-        energies = LineEnergies(self.table, chosen) if self.check_content else None
-        kspace, mask = self.assembly.kspace(lines, chosen, points, energies)
-        if energies is not None:
-            notes += self._check_centre(lines, group, energies)
-        self._check_pattern(mask)
-        calibration = None
-        calibration_lines = self.groups.calibration(group, self.roles.calibration)
-        if calibration_lines.size:
-            whole, where = self.assembly.kspace(lines, calibration_lines, points)
-            box = RawSampling(where[None]).acs_shape
-            calibration = crop_centre(whole, box) if min(box) > 0 else None
-        return FrameData(kspace, mask, calibration, notes)
-
-    def _check_centre(self, lines: h5py.Dataset, group: int, energies: LineEnergies) -> tuple[str, ...]:
-        """Refuse a centre that this group contradicts; notes where its slice's first group confirms the centre."""
-        first = self.groups.first_of_slice(group)
-        contradicted = first != group and energies.contradictions(self.centre, self.grid.sizes)
-        reference = self._line_energies(lines, self.groups.lines[first]) if contradicted else None
-        return energies.check(self.centre, self.grid.sizes, f"'{self.path}'", reference)
-
-    def _check_pattern(self, mask: Mask) -> None:
-        """Refuse imaging lines that leave out the centre of k-space where calibration lines would fill it."""
-        try:
-            check_mask_centre(mask[None])
-        except InputError:
-            if not np.setdiff1d(self.roles.calibration, self.roles.imaging).size:
-                raise
-            raise InputError(
-                f"The imaging lines of '{self.path}' leave out the centre of k-space, whose lines are flagged as "
-                "calibration alone: if these belong to the image too, say so with --embedded (in Python embedded=True)."
-            ) from None
-
-    def check_frame(self, kspace: Array, where: str) -> None:  # as in the base
-        """Do nothing: the lines' energies have shown where the centre is."""
-
-
-def _groups(file: h5py.File) -> list[str]:
-    """Return the groups that hold a header and lines."""
-
-    def has_lines(group: Any) -> bool:
-        data = group.get("data") if isinstance(group, h5py.Group) and "xml" in group else None
-        return isinstance(data, h5py.Dataset) and data.size > 0 and "head" in (data.dtype.names or ())
-
-    return [name for name in file if has_lines(file[name])]
-
-
-def _stack_centres(boxes: list[Array]) -> Array:
-    """Stack k-space centres (coil, ky, kx) of different sizes, cut to the smallest."""
-    size = min(box.shape[1] for box in boxes), min(box.shape[2] for box in boxes)
-    return np.stack([crop_centre(box, size) for box in boxes])
+            yield lambda indices: read_samples(lines, self.table, indices, self.path)

@@ -8,33 +8,27 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 from xml.etree import ElementTree
 
 from fourfold.errors import InputError
+from fourfold.formats.lines.encoding import Encoding, Header, Limits, Size, Vector
+from fourfold.formats.lines.ramp import Ramp
+from fourfold.formats.mrd.facts import identity_of, protocol_of
 
-__all__ = [
-    "Encoding",
-    "Header",
-    "Limits",
-    "check_limits",
-    "field_of_view_notes",
-    "parse_header",
-    "voxel_size",
-    "write_header",
-]
+__all__ = ["RAMP", "SHOWN", "parse_header"]
 
+RAMP = ("rampUpTime", "flatTopTime", "rampDownTime", "acqDelayTime", "dwellTime")
+"""User parameters of EPI's readout gradient, in the order of `Ramp`'s fields."""
+SHOWN = ("shown_matrix_x", "shown_matrix_y", "shown_matrix_z")
+"""User parameters with the points that the scanner shows, where fields of view in mm do not tell."""
 LARGEST = 2**16 - 1
 """The schema stores matrix sizes and encoding steps in 16 bits."""
 SMALLEST_FIELD_OF_VIEW = 1.0
 """In mm; smaller ones are in metres."""
 MOST_OVERSAMPLING = 16
 """Encoded and shown fields of view that differ by more are not both in mm."""
-NAMESPACE = "http://www.ismrm.org/ISMRMRD"
-Vector = tuple[float, float, float]
-Size = tuple[int, int, int]
 Number = TypeVar("Number", int, float)
 
 FACTS = {
@@ -53,70 +47,17 @@ FACTS = {
 TEXT_FACTS = ("vendor", "model", "patient_position", "protocol", "sequence")
 
 
-@dataclass(frozen=True)
-class Limits:
-    """First, last and centre index of an encoding step."""
-
-    minimum: int
-    maximum: int
-    centre: int
-
-
-@dataclass(frozen=True)
-class Encoding:
-    """One encoding space."""
-
-    matrix: Size
-    """Encoded grid (x, y, z)."""
-    field_of_view: Vector
-    """Of the encoded grid, in mm."""
-    recon_matrix: Size
-    """Grid (x, y, z) of the image that the scanner shows."""
-    recon_field_of_view: Vector
-    """Of this image, in mm."""
-    trajectory: str
-    """``cartesian``, ``epi``, ``radial``, …"""
-    lines: Limits | None
-    """Limits of encoding step 1, None where the header has none."""
-    partitions: Limits | None
-    """Limits of encoding step 2, None where the header has none."""
-    calibration_mode: str | None
-    """``embedded``, ``separate``, …, None where the header does not say."""
-
-    def turned(self) -> Encoding:
-        """Return the encoding with the axes x and y exchanged, without limits, which belong to the old axes."""
-        return replace(
-            self,
-            matrix=_turn(self.matrix),
-            field_of_view=_turn(self.field_of_view),
-            recon_matrix=_turn(self.recon_matrix),
-            recon_field_of_view=_turn(self.recon_field_of_view),
-            lines=None,
-            partitions=None,
-        )
-
-
-def _turn(values: tuple[Number, Number, Number]) -> tuple[Number, Number, Number]:
-    x, y, z = values
-    return y, x, z
-
-
-@dataclass(frozen=True)
-class Header:
-    """The encodings, and facts about scanner and sequence as JSON types."""
-
-    encodings: tuple[Encoding, ...]
-    facts: dict[str, Any]
-
-
 def parse_header(xml: bytes | str, path: Path) -> Header:
     """Return the header's content; raises InputError where it is no ISMRMRD header."""
     try:
         root = ElementTree.fromstring(xml)
         for element in root.iter():
             element.tag = element.tag.rpartition("}")[2]
-        encodings = tuple(_encoding(element) for element in root.findall("encoding"))
+        shown = _shown(root)
+        encodings = tuple(_encoding(element, shown) for element in root.findall("encoding"))
         facts = _facts(root)
+        protocol, protocol_notes = protocol_of(root)
+        identity, identity_notes = identity_of(root)
     # A header that names another text encoding than its own raises LookupError.
     except (ElementTree.ParseError, ValueError, LookupError) as error:
         raise InputError(
@@ -124,16 +65,7 @@ def parse_header(xml: bytes | str, path: Path) -> Header:
         ) from None
     if not encodings:
         raise InputError(f"The ISMRMRD header of '{path}' describes no encoding: convert the scanner's file again.")
-    return Header(encodings, facts)
-
-
-def check_limits(limits: Limits | None, step: str, path: Path) -> None:
-    """Refuse limits of an encoding `step` that contradict themselves."""
-    if limits is not None and not limits.minimum <= limits.centre <= limits.maximum:
-        raise InputError(
-            f"The ISMRMRD header of '{path}' gives {step} the minimum {limits.minimum}, the centre {limits.centre} and "
-            f"the maximum {limits.maximum}; the centre must lie between the other two: correct the header."
-        )
+    return Header(encodings, facts, protocol, identity, (*protocol_notes, *identity_notes))
 
 
 def _facts(root: ElementTree.Element) -> dict[str, Any]:
@@ -155,7 +87,7 @@ def _known(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _encoding(element: ElementTree.Element) -> Encoding:
+def _encoding(element: ElementTree.Element, shown_matrix: Size | None) -> Encoding:
     encoding = Encoding(
         matrix=_size(element, "encodedSpace"),
         field_of_view=_field_of_view(element, "encodedSpace"),
@@ -165,6 +97,8 @@ def _encoding(element: ElementTree.Element) -> Encoding:
         lines=_limits(element, "kspace_encoding_step_1"),
         partitions=_limits(element, "kspace_encoding_step_2"),
         calibration_mode=element.findtext("parallelImaging/calibrationMode"),
+        ramp=_ramp(element),
+        shown=shown_matrix,
     )
     for axis, size, whole, shown in zip(
         "xyz", encoding.matrix, encoding.field_of_view, encoding.recon_field_of_view, strict=True
@@ -181,6 +115,34 @@ def _encoding(element: ElementTree.Element) -> Encoding:
                 f"which cannot differ by more than {MOST_OVERSAMPLING} times"
             )
     return encoding
+
+
+def _shown(root: ElementTree.Element) -> Size | None:
+    """Return the points that the scanner shows, which `write_header` states where no field of view is known."""
+    values: dict[str, int] = {}
+    for parameter in root.findall("userParameters/userParameterLong"):
+        name, value = parameter.findtext("name"), parameter.findtext("value")
+        if name in SHOWN and value is not None:
+            values[name] = _number(value, f"userParameters/{name}", int, "a whole number")
+    if set(values) != set(SHOWN) or not all(0 < size <= LARGEST for size in values.values()):
+        return None
+    x, y, z = (values[name] for name in SHOWN)
+    return x, y, z
+
+
+def _ramp(element: ElementTree.Element) -> Ramp | None:
+    """Return the readout gradient of EPI, as converters of Siemens files describe it; None where there is no ramp."""
+    description = element.find("trajectoryDescription")
+    if description is None or (description.findtext("identifier") or "").strip() != "ConventionalEPI":
+        return None
+    values: dict[str, float] = {}
+    for parameter in (*description.findall("userParameterLong"), *description.findall("userParameterDouble")):
+        name, value = parameter.findtext("name"), parameter.findtext("value")
+        if name in RAMP and value is not None:
+            values[name] = _number(value, f"trajectoryDescription/{name}", float, "a time in µs")
+    if not set(values) >= set(RAMP) or not (values["rampUpTime"] or values["rampDownTime"]):
+        return None
+    return Ramp(*(values[name] for name in RAMP))
 
 
 def _number(text: str, path: str, kind: Callable[[str], Number], expected: str) -> Number:
@@ -225,59 +187,3 @@ def _limits(element: ElementTree.Element, step: str) -> Limits | None:
     if limits is None:
         return None
     return Limits(*(_whole(limits, name, least=0) for name in ("minimum", "maximum", "center")))
-
-
-def voxel_size(matrix: Size, field_of_view: Vector) -> tuple[float | None, float | None, float | None]:
-    """Return the voxel size in mm along the axes of a grid; None where the field of view is 0 or no number."""
-    x, y, z = (
-        whole / size if size > 0 and 0 < whole < math.inf else None
-        for size, whole in zip(matrix, field_of_view, strict=True)
-    )
-    return x, y, z
-
-
-def field_of_view_notes(encoding: Encoding) -> tuple[str, ...]:
-    """Return what a reader must know of axes whose fields of view are not known."""
-    notes = []
-    encoded = voxel_size(encoding.matrix, encoding.field_of_view)
-    shown = voxel_size(encoding.recon_matrix, encoding.recon_field_of_view)
-    for axis, size, shown_size, matrix in zip("xyz", encoded, shown, encoding.matrix, strict=True):
-        if size is None:
-            notes.append(f"The header gives no field of view along {axis}: the voxel size along it is not known.")
-        if matrix > 1 and (size is None or shown_size is None):
-            notes.append(
-                f"Oversampling along {axis}, if there is any, remains in the image: the header does not give both the "
-                "encoded and the shown field of view."
-            )
-    return tuple(notes)
-
-
-def write_header(encoding: Encoding) -> bytes:
-    """Return the XML header of one encoding, with what the schema demands."""
-    root = ElementTree.Element("ismrmrdHeader", xmlns=NAMESPACE)
-    conditions = ElementTree.SubElement(root, "experimentalConditions")
-    ElementTree.SubElement(conditions, "H1resonanceFrequency_Hz").text = "0"
-    element = ElementTree.SubElement(root, "encoding")
-    spaces = (
-        ("encodedSpace", encoding.matrix, encoding.field_of_view),
-        ("reconSpace", encoding.recon_matrix, encoding.recon_field_of_view),
-    )
-    for name, matrix, field_of_view in spaces:
-        space = ElementTree.SubElement(element, name)
-        _write_vector(space, "matrixSize", matrix)
-        _write_vector(space, "fieldOfView_mm", field_of_view)
-    limits = ElementTree.SubElement(element, "encodingLimits")
-    for name, step in (("kspace_encoding_step_1", encoding.lines), ("kspace_encoding_step_2", encoding.partitions)):
-        if step is not None:
-            entry = ElementTree.SubElement(limits, name)
-            for key, value in (("minimum", step.minimum), ("maximum", step.maximum), ("center", step.centre)):
-                ElementTree.SubElement(entry, key).text = str(value)
-    ElementTree.SubElement(element, "trajectory").text = encoding.trajectory
-    xml: bytes = ElementTree.tostring(root, xml_declaration=True, encoding="utf-8")
-    return xml
-
-
-def _write_vector(parent: ElementTree.Element, name: str, values: Size | Vector) -> None:
-    vector = ElementTree.SubElement(parent, name)
-    for axis, value in zip("xyz", values, strict=True):
-        ElementTree.SubElement(vector, axis).text = str(value)

@@ -37,11 +37,14 @@ class Trial:
         would need all of it.
     share
         The part of the image that the trial works on.
+    number
+        How many lines, shots or single samples are held out of the frame that has the fewest.
     """
 
     kept: SenseProblem
     held: SenseProblem
     share: float
+    number: int
 
     @classmethod
     def of(cls, problem: SenseProblem, whole_lines: bool = True, seed: int = 0, share: float = 0.15) -> Trial:
@@ -49,11 +52,15 @@ class Trial:
         mask = problem.scan.mask
         if problem.scan.trajectory is not None:
             held_out = hold_out(mask, share, seed=seed, centre=0)
-            return cls(_shots(problem, mask & ~held_out), _shots(problem, held_out), 1.0)
+            number = int(held_out.any(dim=2).sum(dim=1).min())
+            return cls(_shots(problem, mask & ~held_out), _shots(problem, held_out), 1.0, number)
         held_out = hold_out(mask, share, seed=seed, whole_lines=whole_lines)
-        region = _strip(problem.rhs, mask, held_out)
+        axis = _axis_along_lines(mask, held_out)
+        region = (..., slice(None), slice(None)) if axis is None else _strip(problem.rhs, axis)
         kept = _part(problem, mask & ~held_out, region)
-        return cls(kept, _part(problem, held_out, region), kept.rhs.numel() / problem.rhs.numel())
+        drawn = held_out if axis is None else held_out.any(dim=axis)
+        number = int(drawn.flatten(1).sum(dim=1).min())
+        return cls(kept, _part(problem, held_out, region), kept.rhs.numel() / problem.rhs.numel(), number)
 
     def score(self, x: Tensor) -> float:
         """Return ‖A x − y‖² / ‖y‖² over the held-out samples for the image x (frame, set, y, x), by one AᴴA."""
@@ -64,17 +71,22 @@ class Trial:
         return float(torch.vdot(x.flatten(), self.held.rhs.flatten()).real) / self.held.data_term.energy
 
 
-def _strip(rhs: Tensor, mask: Tensor, held_out: Tensor) -> Region:
-    """Return the strip with the most energy along an axis on which neither pattern depends; all where there is none."""
+def _axis_along_lines(mask: Tensor, held_out: Tensor) -> int | None:
+    """Return the axis on which neither pattern depends; None where there is none."""
     for axis in (-1, -2):
         if not _varies(mask, axis) and not _varies(held_out, axis):
-            size = mask.shape[axis]
-            width = min(size, max(_FEWEST, round(_PART * size)))
-            profile = rhs.abs().square().movedim(axis, 0).flatten(1).sum(dim=1)
-            start = int(profile.unfold(0, width, 1).sum(dim=1).argmax())
-            chosen = slice(start, start + width)
-            return (..., slice(None), chosen) if axis == -1 else (..., chosen, slice(None))
-    return (..., slice(None), slice(None))
+            return axis
+    return None
+
+
+def _strip(rhs: Tensor, axis: int) -> Region:
+    """Return the strip of the image with the most energy along an axis."""
+    size = rhs.shape[axis]
+    width = min(size, max(_FEWEST, round(_PART * size)))
+    profile = rhs.abs().square().movedim(axis, 0).flatten(1).sum(dim=1)
+    start = int(profile.unfold(0, width, 1).sum(dim=1).argmax())
+    chosen = slice(start, start + width)
+    return (..., slice(None), chosen) if axis == -1 else (..., chosen, slice(None))
 
 
 def _varies(mask: Tensor, axis: int) -> bool:

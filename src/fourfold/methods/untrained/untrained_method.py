@@ -18,7 +18,7 @@ from fourfold.methods.mean_image import mean_image
 from fourfold.methods.method import Family, Method, Progress, Solution
 from fourfold.methods.model_based import Weight
 from fourfold.methods.sense_problem import CoilCombination, SenseProblem
-from fourfold.methods.untrained.fitting.compilation import Compiled, can_compile
+from fourfold.methods.untrained.fitting.compilation import CompilationError, Compiled, can_compile
 from fourfold.methods.untrained.fitting.early_stopping import FitCheck
 from fourfold.methods.untrained.fitting.fit import Fit, Optimiser, Schedule, fit
 from fourfold.methods.untrained.fitting.sample_loss import SampleLoss
@@ -54,6 +54,7 @@ class UntrainedMethod(CoilMapSettings, Method):
 
     family: ClassVar[Family] = "untrained"
     slow: ClassVar[bool] = True
+    workers_are_processes: ClassVar[bool] = False
 
     members: PositiveInt = 4
     """Networks with different random starts, whose images are averaged; with a time budget at most so many."""
@@ -198,6 +199,8 @@ class _Ensemble:
         self.interrupted = False
         self.parameters = 0
         self.compiled = False
+        self.compiler_failed = ""
+        """What the compiler says where it has failed on the network."""
         self.budget = TimeBudget(method.time_budget, method.iterations + method.refit_iterations)
         self._outputs = 2 * problem.rhs.shape[0] * problem.rhs.shape[1]
         self._kspace = problem.scan.kspace / problem.scale
@@ -218,14 +221,20 @@ class _Ensemble:
     def notes(self) -> tuple[str, ...]:
         """Notes for the record."""
         done, wanted = len(self.images), self.method.members
+        failed = (
+            (f"The network was fitted without compilation, which had failed: {self.compiler_failed}",)
+            if self.compiler_failed
+            else ()
+        )
         if self.interrupted:
             return (
+                *failed,
                 f"The fit was interrupted: the image is what {done} of {wanted} members had reached after "
                 f"{self.iterations} iterations.",
             )
         if done < wanted:
-            return (f"The time budget of {self.method.time_budget:g} s allowed {done} of {wanted} members.",)
-        return ()
+            return *failed, f"The time budget of {self.method.time_budget:g} s allowed {done} of {wanted} members."
+        return failed
 
     @property
     def details(self) -> dict[str, Any]:
@@ -267,11 +276,22 @@ class _Ensemble:
                     raise self._refusal(too_small.needed) from None
                 together //= 2
                 continue
+            except CompilationError as failure:
+                self._go_on_without_compiling(failure)
+                continue
             self.budget.end_fit()
             self.fits.append(group)
             self.seeds += seeds
             self.interrupted = group.interrupted
             seed += len(seeds)
+
+    def _go_on_without_compiling(self, failure: CompilationError) -> None:
+        """Remember that the compiler fails on this network; raise InputError where it must be compiled."""
+        if self.method.compile == "always":
+            raise InputError(
+                f"The compiler fails on this network ({failure}); leave out compile 'always', or repair the compiler."
+            ) from failure
+        self.compiler_failed = str(failure)
 
     def _refusal(self, needed: float) -> InputError:
         method = self.method
@@ -310,7 +330,7 @@ class _Ensemble:
     def _compiles(self, network: Members) -> bool:
         """Return whether to compile: by each member's work, so that a member is the same alone and beside others."""
         method = self.method
-        if method.compile == "never":
+        if method.compile == "never" or self.compiler_failed:
             return False
         numbers = network.numbers_kept * (method.iterations + method.refit_iterations)
         long = numbers > _LONG_FIT and (method.time_budget is None or method.time_budget > _LONG_BUDGET)

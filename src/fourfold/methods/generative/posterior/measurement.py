@@ -23,9 +23,8 @@ SMALLEST_NOISE = 1e-3
 """Less noise than this part of the brightness counts as this much: the solver's errors are of that size."""
 # Without density compensation the centre of k-space, where shots are dense, makes the system ill-conditioned.
 _EFFORT = 3
-# Fewest calibration samples along an axis whose singular values show the noise. On brain8, against 24 lines, the
-# estimate is .98 with 18 lines, .96 with 14, .64 with 12 and .13 with 9.
-_FEWEST = 16
+# Fewest calibration samples along an axis whose singular values show the noise.
+_FEWEST = 8
 
 
 def relative_noise(problem: SenseProblem, noise_std: float | Literal["auto"]) -> float:
@@ -46,7 +45,7 @@ def relative_noise(problem: SenseProblem, noise_std: float | Literal["auto"]) ->
     if noise_std != "auto":
         return noise_std
     try:
-        calibration = central_calibration(problem.scan, minimum=_FEWEST)[0]
+        calibration = central_calibration(problem.scan, minimum=_FEWEST, size=None)[0]
     except InputError:
         calibration = None
     return sample_noise_std(problem.scan, calibration) / problem.scale

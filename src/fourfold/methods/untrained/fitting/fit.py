@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -11,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
+from fourfold.methods.untrained.fitting.compilation import compilation_errors
 from fourfold.methods.untrained.fitting.early_stopping import CHECK_EVERY, EarlyStopping, FitCheck
 from fourfold.methods.untrained.fitting.orthogonal_momentum import OrthogonalMomentum
 from fourfold.methods.untrained.fitting.sample_loss import SampleLoss
@@ -99,6 +101,11 @@ def fit(
     callback
         Called after every check; a KeyboardInterrupt, raised there or anywhere, ends the fit with the best images so
         far if there are any.
+
+    Raises
+    ------
+    CompilationError
+        In the first step, where the compiler fails on the network.
     """
     state = _State(network, fitted, schedule, penalty)
     stopping = EarlyStopping(network, held_out, schedule.tolerance)
@@ -161,9 +168,13 @@ class _State:
         """Loss of the last step over the energy of the samples, (member,)."""
         return self._loss / self.samples.energy
 
-    @torch.enable_grad()
     def step(self) -> None:
         """Take one step and update the running mean."""
+        compiling = self.schedule.compile and self.iteration == 0
+        with compilation_errors() if compiling else nullcontext(), torch.enable_grad():
+            self._step()
+
+    def _step(self) -> None:
         self._set_rates()
         with computing(self.precision, self.network.fixed_input.device):
             parts = self.forward()
