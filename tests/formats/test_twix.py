@@ -107,6 +107,7 @@ def test_the_last_measurement_is_the_scan_and_noise_of_the_same_coils_serves_it(
     np.testing.assert_array_equal(load(path).noise.numpy(), noise.samples.conj())
     first = open_scan(path, measurement=0)
     assert_shows(first[0], 2 * image)
+    assert first.details["measurements"] == 2
     assert any("Measurement 0 of 2 was read" in note for note in first.notes)
     with pytest.raises(InputError, match="has measurements 0 to 1; 2 was asked for"):
         open_scan(path, measurement=2)
