@@ -349,6 +349,28 @@ def test_a_file_that_has_been_cut_since_is_refused_and_an_open_one_is_pickled(tm
 
 
 @pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("version", ["vb", "vd"])
+def test_written_files_are_those_that_twixtools_reads(tmp_path, kspace, version):
+    twixtools = pytest.importorskip("twixtools", reason="needs the twixtools package as a reference")
+    lines = [Line(kspace[:, :, :8].reshape(3, -1), flags=("NOISEADJSCAN",)), *slice_lines(kspace, counters={"rep": 2})]
+    content = [*lines[:4], mark("SYNCDATA", version, 320), *lines[4:]]
+    # twixtools tells VB by a protocol of more than 10,000 bytes.
+    path = write_twix(tmp_path / "a.dat", content, version=version, parameters=" " * 12_000)
+    found = twixtools.read_twix(
+        str(path), parse_prot=False, parse_pmu=False, parse_geometry=False, keep_syncdata=False, verbose=False
+    )[-1]["mdb"]
+    file = open_scan(path)
+    assert len(found) == len(file.table) == 21
+    with file.open_lines() as reader:
+        for index, block in enumerate(found):
+            (_, samples), *_ = reader(np.array([index]))
+            np.testing.assert_array_equal(samples[0], block.data)
+            assert file.table[index]["idx"]["repetition"] == block.mdh.Counter.Rep
+            assert file.table[index]["center_sample"] == block.mdh.CenterCol
+            np.testing.assert_array_equal(block.mdh.SliceData.Quaternion, np.float32(lines[index].quaternion))
+
+
+@pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name", ["gre", "epi", "singlechannel", "meas_MID00273_FID117236_gre_bodycoil"])
 def test_real_lines_are_those_of_twixtools_to_the_bit(data, name):
     twixtools = pytest.importorskip("twixtools", reason="needs the twixtools package as a reference")
