@@ -11,7 +11,7 @@ from torch import Tensor
 from fourfold.errors import InputError
 from fourfold.methods.classical.total_variation import TotalVariation
 from fourfold.methods.coil_map_settings import CoilMapSettings
-from fourfold.methods.generative.first_image import first_image
+from fourfold.methods.first_image import first_image
 from fourfold.methods.generative.latent_fit.fit import FitPlan, LatentFit, StagePlan
 from fourfold.methods.method import Family, Method, Progress, Solution
 from fourfold.methods.sense_problem import CoilCombination, SenseProblem
