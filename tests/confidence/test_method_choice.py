@@ -16,8 +16,8 @@ from fourfold.simulation.simulate import simulate
 
 @pytest.fixture(scope="module")
 def few_lines():
-    """Return 8 coils with 8 calibration lines of 96, at random 4×, and the magnitude image of the full data."""
-    full = simulate(head_image(96), coils=8, snr=15.0)
+    """Return 4 coils with 8 calibration lines of 96, at random 4×, and the magnitude image of the full data."""
+    full = simulate(head_image(96), coils=4, snr=15.0)
     sampling = make_sampling("random", (96, 96), 4, centre=0.08, seed=0)
     return full.with_sampling(sampling), ff.ZeroFilled()(full).magnitude
 
