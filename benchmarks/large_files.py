@@ -34,7 +34,8 @@ from fourfold.cli.main import main
 status = main(sys.argv[1:])
 read = dict(line.split(": ") for line in open("/proc/self/io").read().splitlines())["rchar"]
 used = resource.getrusage(resource.RUSAGE_SELF)
-facts = {"cpu_seconds": used.ru_utime + used.ru_stime, "read_bytes": int(read), "peak_bytes": used.ru_maxrss * 1024}
+peak = next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM"))
+facts = {"cpu_seconds": used.ru_utime + used.ru_stime, "read_bytes": int(read), "peak_bytes": 1024 * int(peak)}
 print(json.dumps({"status": status, **facts}), file=sys.stderr)
 """
 
