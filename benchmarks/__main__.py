@@ -14,7 +14,7 @@ from benchmarks.sizes import SIZES
 from benchmarks.table import RESULTS, describe_machine, grids
 
 TIMES = ("espirit", "poisson_disc", "grappa", "iterative", "volume", "scaling", "noncartesian")
-NAMES = (*TIMES, "frames", "generative", "methods", "series", "loading", "networks")
+NAMES = (*TIMES, "frames", "one_frame", "generative", "methods", "series", "loading", "networks")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

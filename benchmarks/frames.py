@@ -1,12 +1,14 @@
-"""The slices of a volume side by side, on a quiet computer and beside other programs.
+"""The slices of a volume side by side, on a quiet computer and beside another program.
 
 Each contender is given all slices at once and may use both cores. Ours gives them to workers of one core each, and for
-comparison to one worker, and one after the other to all free cores. The others take slice after slice with two threads;
-BART also as two processes of one thread. The other programs count without end.
+comparison to one worker, to two processes that know nothing of each other, and one after the other to all free cores.
+The others take slice after slice with two threads; BART also as two processes of one thread. The other program counts
+without end.
 """
 
 from __future__ import annotations
 
+import multiprocessing
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -24,21 +26,22 @@ from benchmarks.objective import WEIGHTS
 from benchmarks.problems import head, lines, simulated
 from benchmarks.sizes import Size
 from benchmarks.solvers import BART_RHO, BUILDERS
+from fourfold.methods.method import Method
 from fourfold.scan import Scan
 
 __all__ = ["tasks"]
 
 SIZE = Size(8, 240, 200)
 SLICES, QUICK_SLICES = 16, 2
-LOADS = {0: "quiet", 1: "one busy process", 2: "two busy processes"}
+LOADS = {0: "quiet", 1: "one busy process"}
 NAMES = {"cg-sense": "CG-SENSE", "tv": "total variation"}
 ITERATIONS = {
     "cg-sense": {"fourfold": 9, "BART": 9, "mrpro": 9},
     "tv": {"fourfold": 7, "BART": 16, "mrpro": 56},
 }
 """With so many, each comes within 1 % of the lowest objective of the volume in `benchmarks.volume`."""
-AUTOMATIC = ("cg-sense", "tv", "wavelet", "pnp", "varnet")
-"""Methods that are also run as a user does, coil maps, weight and stopping included."""
+AUTOMATIC = {"cg-sense": 16, "tv": 8, "wavelet": 4, "pnp": 2, "varnet": 4}
+"""Methods that are also run as a user does, coil maps, weight and stopping included, and the number of slices."""
 WORKERS: tuple[tuple[str, int | None], ...] = (
     ("fourfold, 2 workers", 2),
     ("fourfold, 1 worker", 1),
@@ -54,12 +57,10 @@ def tasks(sizes: Sequence[str], quick: bool = False) -> Iterator[Task]:
         for load, words in LOADS.items():
             name = f"{NAMES[method]}, {slices} slices {SIZE}, {words}"
             yield Task(name, partial(race, name, contenders(method, slices), load, quick))
-            name = f"{NAMES[method]}, one slice {SIZE}, {words}"
-            yield Task(name, partial(race, name, of_one_slice(method), load, quick))
-    for method in AUTOMATIC:
-        name = f"{method} with automatic settings, {slices} slices {SIZE}, {LOADS[0]}"
-        chosen = [Contender(title, partial(automatic, method, slices, workers)) for title, workers in WORKERS]
-        yield Task(name, partial(race, name, chosen, 0, quick))
+    for method, most in AUTOMATIC.items():
+        count = min(most, slices)
+        name = f"{method} with automatic settings, {count} slices {SIZE}, {LOADS[0]}"
+        yield Task(name, partial(race, name, ours(partial(automatic, method), count), 0, quick))
 
 
 def race(name: str, chosen: Sequence[Contender], load: int, quick: bool) -> Rows:
@@ -67,12 +68,16 @@ def race(name: str, chosen: Sequence[Contender], load: int, quick: bool) -> Rows
     with ExitStack() as stack:
         for _ in range(load):
             stack.enter_context(busy_process())
-        return [row for each in chosen for row in compare_contenders(name, [each], quick=quick, repeats=repeats(each))]
+        rows = [row for each in chosen for row in compare_contenders(name, [each], quick=quick, repeats=repeats(each))]
+    for row in rows:
+        # It is that of one process, and most of these have several.
+        row.pop("memory_mib", None)
+    return rows
 
 
 def repeats(contender: Contender) -> int:
     """Return how many runs are timed; without a warm-up where one takes half a minute."""
-    return 0 if contender.prepare.args[:2] == ("mrpro", "tv") else 3  # type: ignore[attr-defined]  # a partial
+    return 0 if contender.prepare.args[:2] == ("mrpro", "tv") else 2  # type: ignore[attr-defined]  # a partial
 
 
 @contextmanager
@@ -88,21 +93,19 @@ def busy_process() -> Iterator[None]:
 
 def contenders(method: str, slices: int) -> list[Contender]:
     """Return ours and the peers with given coil maps and iterations."""
-    ours = [Contender(title, partial(with_workers, method, slices, workers), "fourfold") for title, workers in WORKERS]
     peers = [
         Contender("BART", partial(slice_after_slice, "BART", method, slices), "bart"),
         Contender("BART, 2 processes", partial(bart_processes, method, slices), "bart"),
         Contender("mrpro", partial(slice_after_slice, "mrpro", method, slices), "mrpro"),
     ]
-    return ours + peers
+    return ours(partial(given, method), slices) + peers
 
 
-def of_one_slice(method: str) -> list[Contender]:
-    """Return ours on the cores that are free and on one, and BART with two threads, with given maps and iterations."""
+def ours(build: Callable[[int], tuple[Method, Scan]], slices: int) -> list[Contender]:
+    """Return ours with workers, slice after slice, and as two processes."""
     return [
-        Contender("fourfold", partial(with_workers, method, 1, None)),
-        Contender("fourfold, 1 thread", partial(with_one_thread, method)),
-        Contender("BART", partial(slice_after_slice, "BART", method, 1), "bart"),
+        *(Contender(title, partial(with_workers, build, slices, workers)) for title, workers in WORKERS),
+        Contender("fourfold, 2 plain processes", partial(plain_processes, build, slices)),
     ]
 
 
@@ -112,27 +115,48 @@ def volume(slices: int) -> Scan:
     return simulated(torch.stack([head(SIZE.ny, SIZE.nx, float(part)) for part in parts]), SIZE.coils, lines)[0]
 
 
-def with_workers(method: str, slices: int, workers: int | None) -> Callable[[], torch.Tensor]:
-    """Prepare ours with so many workers."""
+def given(method: str, slices: int) -> tuple[Method, Scan]:
+    """Return ours with fixed settings, and a volume with coil maps."""
     from fourfold.methods.registry import find_method
 
     settings: dict[str, Any] = {"weight": WEIGHTS[method], "tolerance": 0, "coil_combination": "maps"}
-    solver, scan = find_method(method)(iterations=ITERATIONS[method]["fourfold"], **settings), volume(slices)
-    return lambda: solver(scan, workers=workers).image
+    return find_method(method)(iterations=ITERATIONS[method]["fourfold"], **settings), volume(slices)
 
 
-def with_one_thread(method: str) -> Callable[[], torch.Tensor]:
-    """Prepare ours on one slice with one thread."""
-    torch.set_num_threads(1)
-    return with_workers(method, 1, None)
-
-
-def automatic(method: str, slices: int, workers: int | None) -> Callable[[], torch.Tensor]:
-    """Prepare ours as it is called without settings and coil maps."""
+def automatic(method: str, slices: int) -> tuple[Method, Scan]:
+    """Return ours as it is called without settings, and a volume without coil maps."""
     from fourfold.methods.registry import find_method
 
-    solver, scan = find_method(method)(), volume(slices).replace(coil_maps=None)
+    return find_method(method)(), volume(slices).replace(coil_maps=None)
+
+
+def with_workers(
+    build: Callable[[int], tuple[Method, Scan]], slices: int, workers: int | None
+) -> Callable[[], torch.Tensor]:
+    """Prepare ours with so many workers."""
+    solver, scan = build(slices)
     return lambda: solver(scan, workers=workers).image
+
+
+def plain_processes(build: Callable[[int], tuple[Method, Scan]], slices: int) -> Callable[[], None]:
+    """Prepare ours as two processes of one thread, each with half of the slices, whose images are thrown away."""
+    solver, scan = build(slices)
+
+    def half(first: int) -> None:
+        torch.set_num_threads(1)
+        for index in range(first, slices, 2):
+            solver(scan.frame(index))
+
+    def work() -> None:
+        processes = [multiprocessing.get_context("fork").Process(target=half, args=(first,)) for first in (0, 1)]
+        for process in processes:
+            process.start()
+        for process in processes:
+            process.join()
+            if process.exitcode:
+                raise RuntimeError(f"A process ended with exit code {process.exitcode}.")
+
+    return work
 
 
 def slice_after_slice(name: str, method: str, slices: int) -> Callable[[], list[NDArray[np.complex64]]]:

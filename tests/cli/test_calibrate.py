@@ -29,6 +29,7 @@ def learned(images, tmp_path_factory):
     output = tmp_path_factory.mktemp("learned") / "heads.json"
     page = output.with_name("heads.html")
     options = ["--crop", "32", "24", "--slices", "1", "--coverage", "0.7", "--bound-confidence", "0.7"]
+    options += ["--description", "five phantoms"]
     command = ["calibrate", str(images), *SUBJECTS, *options, "-o", str(output), "--report", str(page)]
     assert main(command) == 0
     return output, page, command
@@ -41,6 +42,7 @@ def test_the_file_says_what_was_learned_from_what(learned, images):
     assert content["settings"]["members"] == 3
     assert content["scans"]["subjects"] == [f"sub-{number:02}" for number in range(5)]
     assert content["scans"]["slices"] == 5
+    assert content["scans"]["description"] == "five phantoms"
     assert content["scans"]["simulated"]
     assert content["scans"]["patterns"] == ["random"]
     assert content["scans"]["files"][0]["name"] == images.name
@@ -84,6 +86,11 @@ def test_what_cannot_be_learned_is_refused_before_the_work(options, sentence, im
     assert sentence in capsys.readouterr().err
     assert not output.exists()
     assert not (tmp_path / "x-results").exists()
+
+
+def test_a_name_that_intervals_cannot_have_is_refused(images, tmp_path, capsys):
+    assert main(["calibrate", str(images), *SUBJECTS, "-o", str(tmp_path / "My heads.json")]) == 2
+    assert "cannot have the name 'My heads'" in capsys.readouterr().err
 
 
 def test_subjects_must_be_named(images, tmp_path, capsys):

@@ -14,6 +14,8 @@ import torch
 import fourfold
 import fourfold.methods.untrained.fitting.fit as fit_module
 from fourfold.cli.main import main
+from fourfold.cli.reconstruction.resumable_run import ResumableRun
+from fourfold.confidence.choose import MethodChoice
 from fourfold.formats import writer
 from fourfold.methods.classical.total_variation import TotalVariation
 from fourfold.methods.untrained.conv_decoder import ConvDecoder
@@ -278,7 +280,8 @@ def interrupted_in_frame(monkeypatch, number):
 
 @pytest.mark.parametrize("named", [True, False], ids=["named", "chosen"])
 def test_ctrl_c_in_a_classical_method_keeps_the_finished_frames(named, tmp_path, monkeypatch, capsys, fitted):
-    monkeypatch.setattr("fourfold.cli.recon.choose_method", lambda _: (TotalVariation(weight=0.002), "a test"))
+    choice = MethodChoice(TotalVariation(weight=0.002), "a test")
+    monkeypatch.setattr("fourfold.confidence.choose.choose_method", lambda *_, **__: choice)
     command = CLASSICAL if named else ["recon", "scan.npz", "-o", "image.npz"]
     with monkeypatch.context() as patch:
         interrupted_in_frame(patch, FRAMES)
@@ -365,3 +368,14 @@ def test_fast_frames_and_single_frames_leave_nothing(tmp_path, monkeypatch):
     assert not kept(tmp_path)
     monkeypatch.setattr("fourfold.cli.reconstruction.resumable_run.ResumableRun.keep", None)
     assert main([*CLASSICAL, "--frames", "1"]) == 0
+
+
+def test_a_folder_of_an_unfinished_volume_is_known_by_its_files(tmp_path):
+    folder = tmp_path / "a"
+    (folder / "magnitude").mkdir(parents=True)
+    (folder / "magnitude" / "00001.dcm").write_bytes(b"image")
+    run = ResumableRun(folder, {"method": "tv"})
+    run.mark(folder)
+    assert run.wrote(folder)
+    (folder / "magnitude" / "00002.dcm").write_bytes(b"another")
+    assert not run.wrote(folder)

@@ -199,7 +199,7 @@ def test_nifti_files_that_hold_no_volume_are_refused(tmp_path):
 def test_without_pydicom_the_message_says_how_to_install_it(tmp_path, monkeypatch):
     (tmp_path / "image").write_bytes(bytes(128) + b"DICM" + bytes(8))
     monkeypatch.setitem(sys.modules, "pydicom", None)
-    with pytest.raises(InputError, match="pip install pydicom"):
+    with pytest.raises(InputError, match=r"pip install 'fourfold\[dicom\]'"):
         opened(tmp_path / "image")
 
 
@@ -214,7 +214,7 @@ def test_dicom_images_are_rescaled_and_belong_to_the_patient(tmp_path, monkeypat
     assert torch.equal(volume.image(0), torch.from_numpy(2 * pixels.astype(np.float32) + 1))
     colour = SimpleNamespace(**file, PhotometricInterpretation="RGB")
     monkeypatch.setitem(sys.modules, "pydicom", SimpleNamespace(dcmread=lambda _: colour))
-    with pytest.raises(InputError, match="kind RGB; give greyscale"):
+    with pytest.raises(InputError, match="of kind 'RGB'; give greyscale"):
         opened(tmp_path)
 
 

@@ -108,5 +108,10 @@ def test_outputs_keep_the_labels(suffix, mrd_file, tmp_path):
     scan = load(mrd_file, check_content=False)
     save_scan(scan, tmp_path / f"again.{suffix}")
     again = load(tmp_path / f"again.{suffix}", check_content=False)
-    assert again.labels == scan.labels
+    # BART's dimensions have an order of their own.
+    found = [again.labels.of(frame) for frame in range(again.frames)]
+    order = [found.index(scan.labels.of(frame)) for frame in range(scan.frames)]
+    assert again.labels.select(order) == scan.labels
+    assert torch.equal(again.kspace[order], scan.kspace)
+    assert suffix == "cfl" or order == list(range(scan.frames))
     assert save(ZeroFilled()(again), tmp_path / "image.png") == [tmp_path / "image.png"]

@@ -58,6 +58,7 @@ def test_phase_protocol_and_identity_are_read(tmp_path):
     np.testing.assert_allclose(phase.image.real[image.magnitude > 0], 1, atol=1e-3)
     assert phase.identity.patient_id == "77"
     assert (phase.protocol.repetition_times, phase.protocol.echo_times) == ((500.0,), (5.0,))
+    assert (phase.protocol.vendor, phase.protocol.software) == ("ACME", None)
 
 
 def test_a_nifti_file_of_dcm2niix_is_read_in_its_own_order(tmp_path):

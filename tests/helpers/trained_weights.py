@@ -12,6 +12,7 @@ SMALL = {
     "varnet": {"cascades": 2, "channels": 4, "pools": 2, "sensitivity_channels": 4, "sensitivity_pools": 2},
     "kspace-cnn": {"channels": 4, "layers": 2},
     "denoiser": {"channels": 4, "pools": 2},
+    "vae": {"channels": 4, "latent_channels": 3, "levels": 3},
 }
 RECONSTRUCTORS = [name for name in SMALL if issubclass(find_network(name), Reconstructor)]
 

@@ -2,6 +2,7 @@
 
 import math
 import re
+from dataclasses import replace
 
 import matplotlib
 import matplotlib.image
@@ -13,6 +14,7 @@ from tests.helpers.viewer import Viewer
 
 from fourfold.report import write_report
 from fourfold.report.pictures import kspace_codes
+from fourfold.scan import FrameLabels
 
 
 def test_values_under_the_cursor(viewer, comparison):
@@ -86,6 +88,22 @@ def test_edge_maps_and_profiles(viewer, comparison):
         grey = 255 * min(1, float(comparison.reference[frame, 30, column]) / white)
         strip = pixels[int(30.5 / NY * height), int((frame + 0.5) / FRAMES * width), :3]
         assert strip.astype(int) == pytest.approx([grey] * 3, abs=2)
+
+
+def test_a_profile_goes_along_time_within_the_slice(driver, comparison, tmp_path):
+    """The frame that is shown first, the middle one, is phase 1 of slice 0, and the last one is its phase 0."""
+    labels = FrameLabels({"slice": [1, 0, 0], "phase": [0, 1, 0]})
+    made = replace(comparison.entries[0].reconstruction, labels=labels)
+    viewer = Viewer(driver, write_report([made], tmp_path / "page.html"))
+    viewer.choose("#map", "profile")
+    column = int(re.search(r"x (\d+)", viewer.text("#position"))[1])
+    _, white = gallery_of(made.magnitude).window()
+    pixels = viewer.pixels("map")[0]
+    height, width = pixels.shape[:2]
+    for place, frame in enumerate((2, 1)):
+        grey = 255 * min(1, float(made.magnitude[frame, 30, column] * 100 / made.magnitude.max()) / white)
+        strip = pixels[int(30.5 / NY * height), int((place + 0.3) / 2 * width), :3]
+        assert strip.astype(int) == pytest.approx([grey] * 3, abs=3)
 
 
 def test_standard_deviations_have_a_map_and_a_scale_of_their_own(driver, ensemble_comparison, tmp_path):

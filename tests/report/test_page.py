@@ -109,6 +109,7 @@ def test_frames_are_named_by_their_labels(comparison, tmp_path):
     page = write_report([image], tmp_path / "page.html")
     assert embedded(page)["names"][::2] == ["1 of 3 (slice 3, phase 0)", "3 of 3 (slice 4, phase 0)"]
     assert facts(page)["Frames"] == "3 (slice 2 × phase 2)"
+    assert (embedded(page)["series"], embedded(page)["series_of"]) == ([[0, 1], [0, 1, 2]], [0, 0, 1])
     assert "of frame 2 of 3 (slice 3, phase 1)" in visible_text(page)
     # The profile goes along time within the slice of the middle frame.
     assert "of each of the 2 frames of slice 3, from the first" in visible_text(page)

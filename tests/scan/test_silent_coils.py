@@ -27,6 +27,9 @@ SMALL = {
     "layers": 3,
     "precision": "float32",
     "steps": 3,
+    "latent_steps": 2,
+    "layer_steps": 1,
+    "weight_steps": 1,
 }
 
 

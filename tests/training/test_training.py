@@ -22,6 +22,7 @@ from tests.helpers.tables import read_rows
 from torch import nn
 
 from fourfold.cli.main import main
+from fourfold.coils.low_resolution import low_resolution_phase
 from fourfold.datasets import Examples, training_set, validation_set
 from fourfold.errors import InputError
 from fourfold.metrics import score
@@ -522,6 +523,20 @@ def test_a_prior_is_trained_on_images_alone_and_states_its_errors(settings, tmp_
     assert float((denoise(image + noise, 0.5 / math.sqrt(2)) - image).norm()) < 0.9 * float(noise.norm())
     with pytest.raises(InputError, match="'denoiser', which does not reconstruct k-space"):
         load_reconstructor(str(tmp_path / "out"))
+
+
+def test_an_autoencoder_is_trained_and_states_its_range(settings, tmp_path):
+    network = {"kind": "vae", "channels": 4, "latent_channels": 4, "levels": 2}
+    stages = [{"train": {"kind": "vae", "undersampled_fraction": 0.2}, "epochs": 25, "learning_rate": 5e-3}]
+    chosen = TrainingSettings(**settings(network=network, losses=[], stages=stages))
+    manifest = train(chosen, tmp_path / "out")
+    scores = [float(row["autoencoder-error"]) for row in read_rows(tmp_path / "out" / "scores.csv")]
+    assert scores[-1] < 0.7 * scores[0]
+    assert manifest.measurements["range_error"] < min(scores), "the best fit is closer than the encoder's"
+    loaded, _ = load_network(str(tmp_path / "out"), "vae")
+    image = training_set(chosen.data)[0].reference[None]
+    image = image * low_resolution_phase(image, 24).conj()
+    assert float((loaded(image) - image).norm()) < 0.9 * float(image.norm())
 
 
 def test_the_denoising_loss_is_least_for_the_posterior_mean():

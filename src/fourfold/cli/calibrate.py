@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 from cyclopts import Group, Parameter
 from rich.box import SIMPLE_HEAD
@@ -18,11 +18,8 @@ from fourfold.cli.flags import DATA, OUTPUT, Flag, MethodName, SettingsFile
 from fourfold.cli.recon import settings_type
 from fourfold.errors import InputError
 from fourfold.files.output import atomically, write_text
+from fourfold.intervals.calibration import Calibration, check_name
 from fourfold.sampling.options import SamplingOptions
-
-if TYPE_CHECKING:
-    # They load torch, which the help does not need.
-    from fourfold.intervals.calibration import Calibration
 
 __all__ = ["calibrate", "settings_type"]
 
@@ -39,6 +36,7 @@ def calibrate(
     method_settings: Any = None,
     learn_on: Annotated[list[str] | None, Parameter(group=DATA)] = None,
     test_on: Annotated[list[str] | None, Parameter(group=DATA)] = None,
+    description: Annotated[str, Parameter(group=DATA)] = "",
     slices: Annotated[int, Parameter(group=DATA)] = 4,
     crop: Annotated[tuple[int, int] | None, Parameter(group=DATA)] = None,
     coverage: Annotated[float, Parameter(group=PROMISE)] = 0.9,
@@ -88,6 +86,8 @@ def calibrate(
         Subjects to learn from, separated by commas; all that are not tested on, unless given.
     test_on
         Subjects to test on, separated by commas.
+    description
+        What the data are, for the file: data set, licence, population.
     slices
         Slices of each subject, evenly spaced.
     crop
@@ -121,6 +121,7 @@ def calibrate(
     check_output(output, (".json",), (*files, settings), force)
     if report is not None:
         check_output(report, (".html",), (*files, settings), force)
+    check_name(output.stem)
     if method is None:
         raise InputError("No method was named; give one with a standard deviation, such as --method diffusion.")
     if not files:
@@ -151,7 +152,7 @@ def calibrate(
         print_note(f"Finished reconstructions are in '{results}'; the same command goes on.")
         raise
     options = {**asdict(undersampling), **(details or {}), "subjects": subjects}
-    made = learn_calibration(output.stem, observations, scans, options, promise, learned_from, tested_on)
+    made = learn_calibration(output.stem, observations, scans, options, promise, learned_from, tested_on, description)
     with atomically(output, ".json", force) as file:
         write_text(file, made.model_dump_json(indent=1) + "\n")
     if report is not None:

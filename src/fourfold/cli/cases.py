@@ -41,7 +41,7 @@ def cases_of(
         dataset = str(folder) if names.count(folder.name) > 1 else folder.name
         middle = len(file) // 2
         for frame in range(middle, middle + 1) if frames is None else select_frames(frames, len(file)):
-            name = path.name if len(file) == 1 else f"{path.name}, frame {frame}"
+            name = path.name if len(file) == 1 else f"{path.name}, {file.frame_name(frame)}"
             load = partial(file.load, slice(frame, frame + 1))
             yield Case(dataset, name, load, subject_in(path.name, subject, path.name))
 

@@ -7,7 +7,10 @@ import math
 import torch
 from torch import Tensor
 
-__all__ = ["low_resolution_images", "tapered_transform"]
+from fourfold.operators.fourier import fft
+from fourfold.scan import crop_centre
+
+__all__ = ["low_resolution_images", "low_resolution_phase", "tapered_transform"]
 
 
 def low_resolution_images(calibration: Tensor, shape: tuple[int, int]) -> Tensor:
@@ -19,6 +22,26 @@ def low_resolution_images(calibration: Tensor, shape: tuple[int, int]) -> Tensor
     along_y = tapered_transform(calibration.shape[-2], shape[0], calibration)
     along_x = tapered_transform(calibration.shape[-1], shape[1], calibration)
     return along_y @ calibration @ along_x.T
+
+
+def low_resolution_phase(images: Tensor, lines: int) -> Tensor:
+    """Return the phase of the images that the central `lines` of k-space alone would show.
+
+    Parameters
+    ----------
+    images
+        complex64, (…, y, x).
+    lines
+        Samples of the centre along each axis; no more than there are.
+
+    Returns
+    -------
+    Tensor
+        complex64 of modulus 1, shape as `images`; 0 where such an image is 0.
+    """
+    shape = (images.shape[-2], images.shape[-1])
+    centre = crop_centre(fft(images), (min(lines, shape[0]), min(lines, shape[1])))
+    return torch.sgn(low_resolution_images(centre, shape))
 
 
 def tapered_transform(lines: int, size: int, like: Tensor) -> Tensor:

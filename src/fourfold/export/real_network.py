@@ -7,6 +7,7 @@ import math
 import torch
 from torch import Tensor, nn
 
+from fourfold.errors import InputError
 from fourfold.export.real_arithmetic import Fourier, RealEncoding, as_channels, combined, from_channels, modulus
 from fourfold.export.real_denoiser import RealDenoiser
 from fourfold.export.real_varnet import estimated_maps, require_exportable, varnet_image
@@ -23,10 +24,20 @@ __all__ = ["RealNetwork", "in_real_arithmetic"]
 
 
 def in_real_arithmetic(network: Network) -> RealNetwork | RealDenoiser:
-    """Return a network in evaluation mode with real input and output; raises InputError as `RealNetwork` does."""
+    """Return a network in evaluation mode with real input and output.
+
+    Raises
+    ------
+    InputError
+        As `RealNetwork` does, and for an autoencoder: it is of use by its derivative, which exported files do not have.
+    """
     if isinstance(network, DenoisingUNet):
         return RealDenoiser(network)
-    assert isinstance(network, Reconstructor)
+    if not isinstance(network, Reconstructor):
+        raise InputError(
+            f"The network '{network.name}' is fitted to samples by its derivative, which an ONNX file does not have; "
+            "export weights of another network."
+        )
     return RealNetwork(network)
 
 

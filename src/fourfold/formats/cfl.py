@@ -5,6 +5,7 @@ Uecker et al., BART, https://doi.org/10.5281/zenodo.592960; the dimensions' mean
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,9 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 from fourfold.errors import InputError
-from fourfold.files.bart import SLICE, read_bart_header, write_bart_header
+from fourfold.files.bart import read_bart_header, write_bart_header
 from fourfold.files.input import check_file, first_bytes
 from fourfold.files.output import write_buffer
+from fourfold.formats.bart_dimensions import FIRST, LABELS, place_frames
 from fourfold.formats.content import UNCHECKED, energy_of
 from fourfold.formats.labels import labels_of_axes
 from fourfold.formats.masks import line_axis_of, measured, merge_frames
@@ -32,20 +34,6 @@ __all__ = ["FORMAT", "CflFile", "read_header", "write_image", "write_scan"]
 Array = npt.NDArray[Any]
 
 COIL, MAPS = 3, 4
-# Labels of BART's dimensions 5 to 15.
-LABELS = (
-    "contrast",
-    "coefficient",
-    "coefficient2",
-    "iteration",
-    "shift",
-    "time",
-    "time2",
-    "level",
-    "slice",
-    "average",
-    "batch",
-)
 # Planes of a volume that are in memory at a time, and bytes of frames that one pass over it makes.
 PLANES = 16
 # Partitions of k-space at the middle have at least so many times the energy of the outer half.
@@ -89,7 +77,7 @@ class CflFile(ScanFile):
                 "name the file with the k-space."
             )
         self.dimensions, self.record = dimensions, record
-        self.coils, self.outer = dimensions[COIL], math.prod(dimensions[5:])
+        self.coils, self.outer = dimensions[COIL], math.prod(dimensions[FIRST:])
         self.dtype = "complex64"
         self.details = {"bart_dimensions": list(dimensions)}
         self.volume = Geometry()
@@ -109,7 +97,7 @@ class CflFile(ScanFile):
 
     def _frame_axes(self) -> list[int]:
         """Return the sizes of the dimensions that become frames, the slowest first."""
-        used = [size for size in (self.inner, *self.dimensions[5:]) if size > 1]
+        used = [size for size in (self.inner, *self.dimensions[FIRST:]) if size > 1]
         return used[::-1] or [1]
 
     def _check_size(self, dimensions: tuple[int, ...]) -> None:
@@ -166,7 +154,7 @@ class CflFile(ScanFile):
         label = {}
         if self.transformed is not None:
             label["readout" if self.transformed == 0 else "partition"] = inner
-        for name, size in zip(LABELS, self.dimensions[5:], strict=True):
+        for name, size in zip(LABELS, self.dimensions[FIRST:], strict=True):
             outer, position = divmod(outer, size)
             if size > 1:
                 label[name] = position
@@ -255,18 +243,32 @@ def _write(path: Path, samples: Array, dimensions: dict[int, int], record: str) 
 
 
 def write_image(path: Path, reconstruction: Reconstruction) -> None:
-    """Write the complex image: y in dimension 0, x in dimension 1, frames in BART's slice dimension 13."""
+    """Write the complex image: y in dimension 0, x in dimension 1, frames in the dimensions of their labels."""
     frames, ny, nx = reconstruction.image.shape
-    samples = reconstruction.image.cpu().numpy().swapaxes(1, 2)
-    _write(path, samples, {0: ny, 1: nx, SLICE: frames}, image_record(reconstruction))
+    sizes, order = place_frames(reconstruction.labels, frames)
+    made = reconstruction.record
+    sorted_image = Reconstruction(
+        reconstruction.image[order],
+        dataclasses.replace(made, by_frame=tuple(made.by_frame[frame] for frame in order) if made.by_frame else ()),
+        geometry=reconstruction.geometry.select(order),
+        labels=reconstruction.labels.select(order),
+    )
+    samples = sorted_image.image.cpu().numpy().swapaxes(1, 2)
+    _write(path, samples, {0: ny, 1: nx, **sizes}, image_record(sorted_image))
 
 
 def write_scan(path: Path, scan: Scan) -> None:
-    """Write k-space alone: the readout in dimension 0 where it is ky, else ky and kx in dimensions 1 and 2."""
+    """Write k-space alone: the readout in dimension 0 where it is ky, else ky and kx in dimensions 1 and 2.
+
+    Frames are in the dimensions of their labels.
+    """
     ny, nx = scan.shape
     first = 0 if scan.line_axis == "kx" else 1
+    sizes, order = place_frames(scan.labels, scan.frames)
+    if order != list(range(scan.frames)):
+        scan = scan.select(order)
     samples = scan.kspace.cpu().numpy().swapaxes(2, 3)
-    _write(path, samples, {first: ny, first + 1: nx, COIL: scan.coils, SLICE: scan.frames}, scan_record(scan))
+    _write(path, samples, {first: ny, first + 1: nx, COIL: scan.coils, **sizes}, scan_record(scan))
 
 
 FORMAT = FileFormat("BART cfl", CflFile, (".cfl",), write_image, write_scan, order=50)

@@ -221,6 +221,14 @@ class ScanFile(ABC):
         """Return what these frames are."""
         return self.stated_labels.select(frames) if self.stated_labels.known else self.labels_of_format(frames)
 
+    def frame_name(self, index: int) -> str:
+        """Return the labels of a frame in words, or its number where they do not tell it from the others."""
+        if self.frames <= MOST_SORTED:
+            labels = self.labels(range(self.frames))
+            if labels.known and [labels.of(frame) for frame in range(self.frames)].count(labels.of(index)) == 1:
+                return labels.words(index)
+        return f"frame {index}"
+
     def labels_of_format(self, frames: Sequence[int]) -> FrameLabels:  # noqa: ARG002  # most formats tell something
         """Return what these frames are by the format's own rules, made on request: a header can declare any number."""
         return FrameLabels()

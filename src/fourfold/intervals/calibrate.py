@@ -92,6 +92,7 @@ def learn_calibration(
     promise: Promise = Promise(),  # frozen
     learn_on: Collection[str] = (),
     test_on: Collection[str] = (),
+    description: str = "",
 ) -> Calibration:
     """Return what was learned from `observations` of some `scans`.
 
@@ -108,6 +109,8 @@ def learn_calibration(
     learn_on, test_on
         Names of the subjects to learn from and to test on, as in `split_names`. Without any to test on, each subject is
         tested with what is learned from all others.
+    description
+        What the data are, for the file.
 
     Raises
     ------
@@ -138,6 +141,7 @@ def learn_calibration(
             subjects=tuple(groups),
             slices=len(records),
             files=tuple(DataFile(**asdict(file)) for file in scans.files),
+            description=description,
             simulated=scans.simulated,
             reference=REFERENCE,
             patterns=scans.patterns,

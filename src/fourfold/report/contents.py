@@ -16,6 +16,7 @@ from fourfold.report.encoding import integers, quantised, still
 from fourfold.report.ensembles import ensembles
 from fourfold.report.pictures import AMPLIFICATIONS, KSPACE_FLOOR, Box, Gallery, amplification, kspace_codes
 from fourfold.report.results import Results
+from fourfold.report.trusts import banner, ranking_rows, trusts
 from fourfold.report.wording import decimal, number, pairs, sampling_words
 from fourfold.scan import FrameRecord, Placement, Record, Scan
 
@@ -57,6 +58,10 @@ def contents(results: Results, gallery: Gallery, box: Box) -> dict[str, Any]:
         "panels": _panels(results, gallery, int(frames[start])),
         "profiles": _profiles(results, gallery, int(frames[start])) if gallery.shape[0] > 1 else None,
         "ensembles": ensembles(results, gallery, int(frames[start])),
+        "banner": banner(results),
+        "trusts": trusts(results, gallery, int(frames[start])),
+        "ranking_rows": ranking_rows(results, results.ranking),
+        "ranking_sentence": results.ranking.sentence if results.ranking else "",
         "metrics": results.metrics,
         "rows": _rows(results),
         "omitted": results.omitted,
@@ -124,9 +129,13 @@ def _data(
 
 
 def _place(results: Results, gallery: Gallery, frames: NDArray[np.int64]) -> dict[str, Any]:
-    """Return what the scripts need to name frames and to draw a scale bar and the patient's sides, None if unknown."""
-    edges = results.edges
+    """Return what the scripts need to name frames, to find those of a series, and to draw scale bar and sides."""
+    edges, places = results.edges, {frame: place for place, frame in enumerate(frames.tolist())}
+    series = [tuple(places[each] for each in results.series_at(frame) if each in places) for frame in places]
+    distinct = list(dict.fromkeys(series))
     return {
+        "series": distinct,
+        "series_of": [distinct.index(each) for each in series],
         "names": [results.frame_name(frame) for frame in frames.tolist()],
         "pixel": gallery.pixel_size,
         "edges": edges and [edges[frame] for frame in frames],

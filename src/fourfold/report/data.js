@@ -13,6 +13,9 @@ function decode(base64, bytesPerValue) {
   return words;
 }
 
+// The frames that differ from a frame in time alone, in their order: all where no time is known.
+const framesInTime = (frame) => page.series[page.series_of[frame]];
+
 // A series of frames of one kind, decoded when first looked at.
 class Series {
   constructor({ pixels, step }, bytesPerValue, id) {

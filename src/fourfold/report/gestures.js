@@ -6,7 +6,7 @@ const isProfile = (canvas) => canvas.classList.contains("map") && view.map === "
 
 // What of the image a panel's canvas shows: x, y, width and height in pixels (in a profile, x counts frames).
 function part(canvas) {
-  if (isProfile(canvas)) return { x: 0, y: 0, width: page.frames.length, height: NY };
+  if (isProfile(canvas)) return { x: 0, y: 0, width: framesInTime(view.frame).length, height: NY };
   return canvas.classList.contains("detail") ? view.detail : seen();
 }
 
@@ -60,7 +60,10 @@ function listenToPointer(canvas) {
     pressed.delete(event.pointerId);
     if (moved > CLICK || panning || canvas.classList.contains("detail")) return;
     const { x, y } = locate(canvas, point(event));
-    if (isProfile(canvas)) change({ frame: clamp(Math.floor(x), 0, page.frames.length - 1) });
+    if (isProfile(canvas)) {
+      const frames = framesInTime(view.frame);
+      change({ frame: frames[clamp(Math.floor(x), 0, frames.length - 1)] });
+    }
     else centreDetail(x, y);
   });
   canvas.addEventListener("lostpointercapture", (event) => pressed.delete(event.pointerId));

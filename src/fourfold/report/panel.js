@@ -56,7 +56,7 @@ class Panel {
     this.label = figure.querySelector(".label").textContent;
     this.grey = new Raster(NX, NY);
     this.colour = new Raster(NX, NY);
-    this.profile = new Raster(page.frames.length, NY);
+    this.profile = new Raster(Math.max(...page.series.map((frames) => frames.length)), NY);
   }
 
   get shown() {
@@ -102,17 +102,21 @@ class Panel {
     this.mark(this.map, seen());
   }
 
-  // The image column through the detail's centre over all frames: x is the frame, y the position.
+  // The image column through the detail's centre over the frames of the series: x is the frame, y the position.
   drawProfile() {
     const { shown } = this;
     const column = detailCentre().x;
-    const count = page.frames.length;
-    const value = (i) => shown.value(i % count, Math.floor(i / count) * NX + column);
-    this.profile.update([shown.id, column, view.low, view.high], GREY, view.low, view.high, value);
+    const frames = framesInTime(view.frame);
+    const count = frames.length;
+    const width = this.profile.canvas.width;
+    // A shorter series repeats its last frame, which is not shown.
+    const value = (i) => shown.value(frames[Math.min(i % width, count - 1)], Math.floor(i / width) * NX + column);
+    this.profile.update([shown.id, frames[0], column, view.low, view.high], GREY, view.low, view.high, value);
     const context = show(this.map, this.profile, { x: 0, y: 0, width: count, height: NY });
-    line(context, [[(view.frame + 0.5) / count, 0], [(view.frame + 0.5) / count, 1]], [4, 4]);
-    const { x, width } = seen();
-    const position = (column + 0.5 - x) / width;
+    const place = (frames.indexOf(view.frame) + 0.5) / count;
+    line(context, [[place, 0], [place, 1]], [4, 4]);
+    const from = seen();
+    const position = (column + 0.5 - from.x) / from.width;
     line(this.image.getContext("2d"), [[position, 0], [position, 1]], [4, 4]);
   }
 

@@ -23,7 +23,7 @@ Affine = npt.NDArray[np.float64]
 
 ORTHONORMAL = 1e-3
 """How far the length of an axis may differ from 1, and the product of two axes from 0."""
-BESIDE = 0.2
+BESIDE = 0.5
 """How far a slice may lie beside its place in an equidistant stack, as a part of the smallest side of a voxel."""
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 

@@ -93,8 +93,8 @@ def _score_table(study: Study, test_set: str, metric: Metric) -> ScoreTable:
     return ScoreTable.of(
         metric.name,
         (
-            ScoredImage(name, images.subject(index), images.image_name(index), value)
-            for contender, name in names.items()
+            ScoredImage(names[contender], images.subject(index), images.image_name(index), value)
+            for contender in dict.fromkeys(study.analysed_contenders(test_set))
             for (_, index), value in study.scores(contender, test_set).by_image(metric).items()
         ),
         higher_is_better=metric.higher_is_better,

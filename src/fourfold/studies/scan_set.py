@@ -159,7 +159,7 @@ def frames_of_group(group: str, names: Sequence[str], frame: int | None) -> Iter
             chosen = len(file) // 2 if frame is None else frame
             if chosen >= len(file):
                 raise InputError(f"'{path}' has {len(file)} frame(s) and no frame {chosen}: give a smaller 'frame'.")
-            label = path.name if len(file) == 1 else f"{path.name}, frame {chosen}"
+            label = path.name if len(file) == 1 else f"{path.name}, {file.frame_name(chosen)}"
             yield Case(group, label, partial(file.load, slice(chosen, chosen + 1)), path.name)
 
 

@@ -88,6 +88,10 @@ class Study(ABC):
         """The metrics that statistics are made of."""
         return self.metrics
 
+    def analysed_contenders(self, test_set: str) -> Sequence[Contender]:  # noqa: ARG002  # a study may choose by it
+        """Return whose scores on a test set the statistics compare: all."""
+        return [*self.runs, *self.methods]
+
     def contender_names(self) -> dict[Contender, str]:
         """Return the name of each contender in figures and statistics; no two are alike."""
         return distinct_names([*self.runs, *self.methods], label)

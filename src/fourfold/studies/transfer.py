@@ -180,6 +180,10 @@ class TransferStudy(NetworkStudy):
         training = [("Training", self.settings.training), ("Tuning, where it differs", self.settings.tuning)]
         return [*training, *super().records()]
 
+    def analysed_contenders(self, test_set: str) -> list[Contender]:
+        """Return the networks of most images, raw and tuned, and the methods: of all sizes there are too many pairs."""
+        return [*(run for each in self._raw_and_tuned(test_set) for run in each), *self.methods]
+
     def tables(self) -> list[Table]:
         """Return for each test group all networks (Tables 1 and 2) and all sizes (Tables 3 and 4)."""
         groups = self.settings.test_on

@@ -41,8 +41,8 @@ def suffixes_for(path: Path) -> tuple[str, ...]:
     reader = find_reader(path)
     name = "a file of unknown format" if reader is None else f"of the format {reader.format}"
     raise InputError(
-        f"'{path}' is {name}, whose identity fourfold cannot remove: convert raw data to MRD (.h5) first, which holds "
-        "it in its header alone, and give that file."
+        f"'{path}' is {name}, whose identity fourfold cannot remove: convert raw data to MRD first (fourfold convert), "
+        "which holds it in its header alone, and give that file."
     )
 
 

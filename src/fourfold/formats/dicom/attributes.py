@@ -11,6 +11,7 @@ from importlib.metadata import version
 from typing import Any
 
 from fourfold.files.documents import plain
+from fourfold.formats.dicom.facts import ACQUISITION_EQUIPMENT
 from fourfold.formats.dicom.frames import number_text
 from fourfold.formats.dicom.library import load_pydicom
 from fourfold.formats.dicom.series import Series
@@ -96,7 +97,7 @@ def describe_series(dataset: Any, reconstruction: Reconstruction, series: Series
 
 def _scanner(protocol: Protocol) -> Any:
     scanner = item(
-        PurposeOfReferenceCodeSequence=[code("109101", "DCM", "Acquisition Equipment")],
+        PurposeOfReferenceCodeSequence=[code(ACQUISITION_EQUIPMENT, "DCM", "Acquisition Equipment")],
         Manufacturer=(protocol.vendor or "")[:64],
     )
     names = {

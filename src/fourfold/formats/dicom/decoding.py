@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fourfold.errors import InputError
+from fourfold.formats.dicom.library import decoding, load_pydicom
 from fourfold.memory import array_bytes, require_memory
 
-__all__ = ["decoded_dicom", "pixel_aspect"]
+__all__ = ["decoded_dicom", "pixel_aspect", "value_of"]
 
 _REAL = "RealWorldValue"
 
@@ -25,26 +25,16 @@ def decoded_dicom(path: Path) -> tuple[NDArray[Any], Any]:
     InputError
         When pydicom is not installed, or the file is damaged or not a greyscale image.
     """
-    try:
-        pydicom: Any = importlib.import_module("pydicom")
-    except ImportError:
-        raise InputError(
-            f"'{path}' is a DICOM image, which pydicom reads: pip install pydicom, or convert it to NIfTI."
-        ) from None
-    try:
+    pydicom = load_pydicom(f"'{path}' is in")
+    with decoding(path):
         file = pydicom.dcmread(path)
         require_memory(_pixel_bytes(file), f"The image in '{path}'", "give fewer frames in a file")
+        kind = str(getattr(file, "PhotometricInterpretation", ""))
+        if kind != "MONOCHROME2":
+            raise InputError(f"'{path}' is a DICOM file of kind '{kind or 'no image'}'; give greyscale, MONOCHROME2.")
         pixels = np.asarray(file.pixel_array)
-    except (InputError, MemoryError):
-        raise
-    # pydicom raises many types of errors; its message names a missing decoder.
-    except Exception as error:
-        raise InputError(f"'{path}' cannot be decoded ({error}); copy it again or convert it to NIfTI.") from error
-    kind = str(getattr(file, "PhotometricInterpretation", ""))
-    if kind != "MONOCHROME2" or pixels.ndim not in (2, 3):
-        raise InputError(f"'{path}' is a DICOM image of kind {kind or 'unknown'}; give greyscale, MONOCHROME2.")
-    images = pixels[None] if pixels.ndim == 2 else pixels
-    scale = np.array([_scale(file, frame) for frame in range(len(images))], np.float32)
+        images = pixels[None] if pixels.ndim == 2 else pixels
+        scale = np.array([_scale(file, frame) for frame in range(len(images))], np.float32)
     if (scale != (1, 0)).any():
         images = images * scale[:, 0, None, None] + scale[:, 1, None, None]
     return images, file
@@ -52,20 +42,20 @@ def decoded_dicom(path: Path) -> tuple[NDArray[Any], Any]:
 
 def pixel_aspect(file: Any) -> float:
     """Return the height of a pixel over its width, 1 where it is not known."""
-    spacing = _value(file, 0, "PixelMeasuresSequence", "PixelSpacing")
+    spacing = value_of(file, 0, "PixelMeasuresSequence", "PixelSpacing")
     return float(spacing[0]) / float(spacing[1]) if spacing else 1.0
 
 
 def _scale(file: Any, frame: int) -> tuple[float, float]:
     """Return slope and intercept of a frame's values: the rescaling, else the mapping to real-world values."""
     for sequence, prefix in (("PixelValueTransformationSequence", "Rescale"), (f"{_REAL}MappingSequence", _REAL)):
-        slope, intercept = (_value(file, frame, sequence, f"{prefix}{name}") for name in ("Slope", "Intercept"))
+        slope, intercept = (value_of(file, frame, sequence, f"{prefix}{name}") for name in ("Slope", "Intercept"))
         if slope is not None:
             return float(slope), float(intercept or 0.0)
     return 1.0, 0.0
 
 
-def _value(file: Any, frame: int, sequence: str, name: str) -> Any:
+def value_of(file: Any, frame: int, sequence: str, name: str) -> Any:
     """Return a value of a frame, which may be in a sequence of the frame, of all frames or of the file; else None."""
     frames = list(getattr(file, "PerFrameFunctionalGroupsSequence", ()))[frame : frame + 1]
     for group in (*frames, *getattr(file, "SharedFunctionalGroupsSequence", ()), file):

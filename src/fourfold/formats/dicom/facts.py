@@ -8,8 +8,10 @@ from typing import Any
 from fourfold.formats.header_values import fitting
 from fourfold.scan import Identity, Protocol
 
-__all__ = ["IDENTITY", "identity_of", "protocol_of"]
+__all__ = ["ACQUISITION_EQUIPMENT", "identity_of", "protocol_of"]
 
+ACQUISITION_EQUIPMENT = "109101"
+"""DICOM's code of the purpose for which contributing equipment is named."""
 IDENTITY = {
     "patient_name": "PatientName",
     "patient_id": "PatientID",
@@ -26,11 +28,14 @@ IDENTITY = {
     "study_time": "StudyTime",
     "series_description": "SeriesDescription",
 }
-TEXTS = {
+SCANNER = {
     "vendor": "Manufacturer",
     "model": "ManufacturerModelName",
     "station": "StationName",
     "institution": "InstitutionName",
+    "software": "SoftwareVersions",
+}
+TEXTS = {
     "coil": "ReceiveCoilName",
     "nucleus": "ImagedNucleus",
     "protocol": "ProtocolName",
@@ -54,7 +59,8 @@ SERIES = {
 
 def protocol_of(header: Any) -> Protocol:
     """Return what a data set says of scanner and sequence; values that make no sense are not known."""
-    values: dict[str, Any] = {name: _text(header, keyword) for name, keyword in TEXTS.items()}
+    values: dict[str, Any] = {name: _text(_scanner(header), keyword) for name, keyword in SCANNER.items()}
+    values.update({name: _text(header, keyword) for name, keyword in TEXTS.items()})
     values.update({name: _number(header, keyword) for name, keyword in NUMBERS.items()})
     for name, keyword in SERIES.items():
         number = _number(header, keyword)
@@ -68,6 +74,15 @@ def identity_of(header: Any) -> tuple[Identity, tuple[str, ...]]:
     values: dict[str, Any] = {name: _text(header, keyword) for name, keyword in IDENTITY.items()}
     values["weight"] = _number(header, IDENTITY["weight"])
     return fitting(Identity, values, "identity")
+
+
+def _scanner(header: Any) -> Any:
+    """Return where the scanner is described: an image that other software made names it as contributing equipment."""
+    for equipment in header.get("ContributingEquipmentSequence", None) or ():
+        purposes = equipment.get("PurposeOfReferenceCodeSequence", None) or ()
+        if any(purpose.get("CodeValue", None) == ACQUISITION_EQUIPMENT for purpose in purposes):
+            return equipment
+    return header
 
 
 def _text(header: Any, keyword: str) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,11 @@ import numpy.typing as npt
 
 from fourfold.errors import InputError
 from fourfold.files.input import first_bytes
+from fourfold.formats.dicom.decoding import decoded_dicom, value_of
 from fourfold.formats.dicom.facts import identity_of, protocol_of
 from fourfold.formats.dicom.library import decoding, load_pydicom
 from fourfold.formats.stacks import find_stacks
-from fourfold.memory import array_bytes, require_memory
+from fourfold.memory import require_memory
 from fourfold.scan import FrameLabels, Geometry, Placement, Reconstruction, Record, Source
 
 __all__ = ["is_dicom", "read_dicom"]
@@ -59,7 +60,7 @@ def read_dicom(path: Path) -> Reconstruction:
     _check_one_series(paths, path, pydicom)
     # Samples take 8 bytes as complex numbers, and at most as many in a file.
     require_memory(8 * sum(each.stat().st_size for each in paths), f"The image in '{path}'", "give fewer files")
-    frames = sorted((frame for each in paths for frame in _frames(each, pydicom)), key=lambda frame: frame.number)
+    frames = sorted((frame for each in paths for frame in _frames(each)), key=lambda frame: frame.number)
     shapes = {frame.values.shape for frame in frames}
     if len(shapes) > 1:
         raise InputError(f"The images in '{path}' have several sizes {sorted(shapes)}: keep those of one size.")
@@ -94,77 +95,52 @@ def _check_one_series(paths: Sequence[Path], where: Path, pydicom: Any) -> None:
         )
 
 
-def _frames(path: Path, pydicom: Any) -> Iterator[Frame]:
-    """Yield the frames of a file; refuses what is no greyscale image, and mosaics."""
+def _frames(path: Path) -> list[Frame]:
+    """Return the frames of a file; refuses what is no greyscale image, and mosaics."""
+    images, file = decoded_dicom(path)
     with decoding(path):
-        file = pydicom.dcmread(path)
         if MOSAIC_IMAGES in file or "MOSAIC" in [str(word).upper() for word in file.get("ImageType", None) or ()]:
             raise InputError(
                 f"'{path}' is a Siemens mosaic, in which all slices of a volume are tiles of one picture: convert it "
                 "with dcm2niix and open the NIfTI file."
             )
-        kind = str(file.get("PhotometricInterpretation", ""))
-        if kind != "MONOCHROME2" or "Rows" not in file:
-            raise InputError(f"'{path}' is a DICOM file of kind '{kind or 'no image'}'; give greyscale, MONOCHROME2.")
-        count = int(file.get("NumberOfFrames", None) or 1)
-        require_memory(array_bytes((count, file.Rows, file.Columns), 8), f"The image in '{path}'", "give fewer frames")
-        pixels = np.asarray(file.pixel_array).reshape(count, file.Rows, file.Columns)
-        shared = (file.get("SharedFunctionalGroupsSequence", None) or [pydicom.Dataset()])[0]
-        groups = file.get("PerFrameFunctionalGroupsSequence", None) or [pydicom.Dataset()] * count
-        frames = [
-            _frame(pixels[index], [group, shared, file], index, len(groups))
-            for index, group in zip(range(count), groups, strict=True)
-        ]
-    yield from frames
+        return [_frame(image, file, index, len(images)) for index, image in enumerate(images)]
 
 
-def _frame(pixels: npt.NDArray[Any], places: list[Any], index: int, count: int) -> Frame:
-    """Return a frame; attributes stand in its own functional groups, in the shared ones, or in the file."""
-
-    def find(group: str, name: str) -> Any:
-        for place in places:
-            items = place.get(group, None)
-            value = items[0].get(name, None) if items else place.get(name, None)
-            if value not in (None, ""):
-                return value
-        return None
-
-    slope = find("PixelValueTransformationSequence", "RescaleSlope")
-    intercept = find("PixelValueTransformationSequence", "RescaleIntercept")
-    if slope is None:
-        slope = find("RealWorldValueMappingSequence", "RealWorldValueSlope")
-        intercept = find("RealWorldValueMappingSequence", "RealWorldValueIntercept")
-    directions = find("PlaneOrientationSequence", "ImageOrientationPatient")
-    position = find("PlanePositionSequence", "ImagePositionPatient")
-    sizes = find("PixelMeasuresSequence", "PixelSpacing")
-    pixel_size = None if sizes is None else (float(sizes[0]), float(sizes[1]))
-    number = find("-", "InstanceNumber") or 0
-    echo = find("-", "EchoNumbers")
+def _frame(image: npt.NDArray[Any], file: Any, index: int, count: int) -> Frame:
+    sizes = value_of(file, index, "PixelMeasuresSequence", "PixelSpacing")
+    pixel_size = (float(sizes[0]), float(sizes[1])) if sizes else None
+    echo = file.get("EchoNumbers", None)
     return Frame(
-        np.float32(1.0 if slope is None else slope) * pixels.astype(np.float32) + np.float32(intercept or 0.0),
-        _placement(directions, position, pixel_size, (pixels.shape[0], pixels.shape[1])),
+        image.astype(np.float32),
+        _placement(
+            value_of(file, index, "PlaneOrientationSequence", "ImageOrientationPatient"),
+            value_of(file, index, "PlanePositionSequence", "ImagePositionPatient"),
+            pixel_size,
+            (image.shape[0], image.shape[1]),
+        ),
         pixel_size,
-        _number(find("PixelMeasuresSequence", "SliceThickness")),
-        _number(find("PixelMeasuresSequence", "SpacingBetweenSlices")),
-        None if echo is None else int(echo),
-        int(number) * count + index,
+        _number(value_of(file, index, "PixelMeasuresSequence", "SliceThickness")),
+        _number(value_of(file, index, "PixelMeasuresSequence", "SpacingBetweenSlices")),
+        None if echo in (None, "") else int(echo),
+        int(file.get("InstanceNumber", None) or 0) * count + index,
     )
 
 
 def _number(value: Any) -> float | None:
     """Return a length, None where it is not known: some programs write 0."""
-    return float(value) if value is not None and float(value) > 0 else None
+    return float(value) if value not in (None, "") and float(value) > 0 else None
 
 
 def _placement(
     directions: Any, position: Any, pixel_size: tuple[float, float] | None, shape: tuple[int, int]
 ) -> Placement | None:
-    if directions is None:
+    if not directions:
         return None
     x_axis, y_axis = np.array(directions[:3], float), np.array(directions[3:], float)
     normal = np.cross(x_axis, y_axis)
     centre = None
-    if position is not None and pixel_size is not None:
+    if position and pixel_size is not None:
         steps = shape[1] // 2 * pixel_size[1] * x_axis + shape[0] // 2 * pixel_size[0] * y_axis
         centre = np.array(position, float) + steps
     x, y, z = (tuple(float(value) for value in axis) for axis in (x_axis, y_axis, normal))

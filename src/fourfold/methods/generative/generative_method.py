@@ -8,12 +8,12 @@ from typing import Any, ClassVar, Literal
 
 import torch
 from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
-from torch import Generator, Tensor
+from torch import Generator
 
 from fourfold.denoisers.checked import checked
-from fourfold.methods.classical.total_variation import TotalVariation
 from fourfold.methods.coil_map_settings import CoilMapSettings
 from fourfold.methods.denoiser_setting import DenoiserSetting, denoiser_details, new_denoiser
+from fourfold.methods.generative.first_image import first_image
 from fourfold.methods.generative.posterior.measurement import SMALLEST_NOISE, measurement, relative_noise
 from fourfold.methods.generative.posterior.member_run import MemberRun, Plan
 from fourfold.methods.mean_image import mean_image
@@ -28,8 +28,6 @@ __all__ = ["GenerativeMethod"]
 
 PRIOR = "brain-prior"
 """The weights of the denoiser that is the prior unless another is named."""
-# The image that sampling starts from; its error only has to lie well below the first noise level.
-_START_WEIGHT, _START_ITERATIONS = 0.003, 40
 # Real numbers that a pixel of a member takes: those of a denoiser with 32 channels.
 _NUMBERS = 400
 
@@ -88,7 +86,7 @@ class GenerativeMethod(CoilMapSettings, Method):
         problem = SenseProblem.of(scan, self.coil_map_sets, self.coil_map_threshold)
         noise = relative_noise(problem, self.noise_std)
         measured = measurement(problem, noise)
-        start = _start(problem)
+        start = first_image(problem)
         levels = self.levels(noise)
 
         denoiser = new_denoiser(self.denoiser, problem.rhs.device, problem.support)
@@ -145,9 +143,3 @@ class GenerativeMethod(CoilMapSettings, Method):
             members=images if several else None,
             before_data_consistency=mean_of_own if rss else None,
         )
-
-
-def _start(problem: SenseProblem) -> Tensor:
-    """Return the image (set, y, x) that sampling starts from, by total variation."""
-    variation = TotalVariation(iterations=_START_ITERATIONS)
-    return variation.minimise(problem, _START_WEIGHT).x[0]

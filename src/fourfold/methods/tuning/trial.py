@@ -47,14 +47,14 @@ class Trial:
     number: int
 
     @classmethod
-    def of(cls, problem: SenseProblem, whole_lines: bool = True, seed: int = 0) -> Trial:
-        """Hold samples out (`fourfold.sampling.hold_out.hold_out`); raises InputError where there are too few."""
+    def of(cls, problem: SenseProblem, whole_lines: bool = True, seed: int = 0, share: float = 0.15) -> Trial:
+        """Hold a share of the samples out (`fourfold.sampling.hold_out.hold_out`); InputError for too few samples."""
         mask = problem.scan.mask
         if problem.scan.trajectory is not None:
-            held_out = hold_out(mask, seed=seed, centre=0)
+            held_out = hold_out(mask, share, seed=seed, centre=0)
             number = int(held_out.any(dim=2).sum(dim=1).min())
             return cls(_shots(problem, mask & ~held_out), _shots(problem, held_out), 1.0, number)
-        held_out = hold_out(mask, seed=seed, whole_lines=whole_lines)
+        held_out = hold_out(mask, share, seed=seed, whole_lines=whole_lines)
         axis = _axis_along_lines(mask, held_out)
         region = (..., slice(None), slice(None)) if axis is None else _strip(problem.rhs, axis)
         kept = _part(problem, mask & ~held_out, region)
