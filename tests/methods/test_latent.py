@@ -41,7 +41,7 @@ def test_the_record_says_what_was_fitted_and_how_far_the_range_is(method, scan):
     assert details["distance_from_range"] > 0
     assert details["proximity_weight"] == 0.01
     stages = list(dict.fromkeys(check["stage"] for check in details["curve"]))
-    assert stages == ["latent", "layer 1", "layer 2", "layer 3", "weights"]
+    assert stages == ["latent", "layer 1", "layer 2", "weights"]
     least = min(details["curve"], key=lambda check: check["held_out_error"])
     assert (details["chosen_stage"], details["chosen_iteration"]) == (least["stage"], least["iteration"])
     assert any("acceleration of 3 total variation ('tv')" in note and "31 dB" in note for note in result.record.notes)
@@ -51,13 +51,8 @@ def test_the_weight_of_the_distance_follows_the_held_out_samples(method, scan):
     """A network that was never trained is of no use, so that its image must not count."""
     chosen = method.model_copy(update={"proximity_weight": "auto"})(scan)
     assert chosen.record.details["proximity_weight"] == 0
-    assert ff.TotalVariation(weight=0.003, tolerance=2e-5)(scan).magnitude.allclose(
-        chosen.magnitude, atol=1e-3 * float(chosen.magnitude.max())
-    )
-
-
-def test_only_low_accelerations_have_the_note(method, full):
-    assert method(ff.undersample(full, "poisson-disc", 6, seed=0)).record.notes == ()
+    variation = ff.TotalVariation(weight=0.003, tolerance=2e-5)(scan).magnitude
+    assert float((chosen.magnitude - variation).norm()) < 1e-2 * float(variation.norm())
 
 
 @pytest.mark.parametrize(
@@ -139,7 +134,7 @@ def test_what_the_grid_or_the_method_cannot_hold_is_refused(method, folder, tmp_
 
 def test_each_kind_of_variables_explains_the_samples_better_and_keeps_to_its_bounds(scan):
     """The network itself is not changed, and features stay within their ball."""
-    network = build("vae", {"channels": 4, "latent_channels": 3, "levels": 2, "seed": 1}).requires_grad_(False)
+    network = build("vae", {"channels": 4, "latent_channels": 3, "levels": 3, "seed": 1}).requires_grad_(False)
     before = [weight.clone() for weight in network.parameters()]
     problem = SenseProblem.of(scan)
     trial = Trial.of(problem, whole_lines=False, share=0.05)

@@ -107,7 +107,7 @@ class VariationalAutoencoder(Network):
     def test_output(self, kspace: Tensor, mask: Tensor) -> Tensor:  # noqa: ARG002  # part of the interface
         """Return what encoder and decoder make of the zero-filled image over its largest pixel."""
         images = ifft(kspace)[:, 0]
-        return self(images / images.abs().amax(dim=(1, 2), keepdim=True))
+        return self.forward(images / images.abs().amax(dim=(1, 2), keepdim=True))
 
     def forward(self, images: Tensor) -> Tensor:
         """Return images (frame, y, x) as the decoder makes them of their mean latent variables."""

@@ -13,7 +13,7 @@ from torch import Generator
 from fourfold.denoisers.checked import checked
 from fourfold.methods.coil_map_settings import CoilMapSettings
 from fourfold.methods.denoiser_setting import DenoiserSetting, denoiser_details, new_denoiser
-from fourfold.methods.generative.first_image import first_image
+from fourfold.methods.first_image import first_image
 from fourfold.methods.generative.posterior.measurement import SMALLEST_NOISE, measurement, relative_noise
 from fourfold.methods.generative.posterior.member_run import MemberRun, Plan
 from fourfold.methods.mean_image import mean_image

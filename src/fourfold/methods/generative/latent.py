@@ -11,7 +11,7 @@ from torch import Tensor
 from fourfold.errors import InputError
 from fourfold.methods.classical.total_variation import TotalVariation
 from fourfold.methods.coil_map_settings import CoilMapSettings
-from fourfold.methods.generative.first_image import first_image
+from fourfold.methods.first_image import first_image
 from fourfold.methods.generative.latent_fit.fit import FitPlan, LatentFit, StagePlan
 from fourfold.methods.method import Family, Method, Progress, Solution
 from fourfold.methods.sense_problem import CoilCombination, SenseProblem
@@ -27,7 +27,7 @@ from fourfold.weights.out_of_distribution import training_subject_notes
 __all__ = ["Latent"]
 
 # Weights of the distance to the generator's image that the last step tries; with 0 it does not count.
-_PROXIMITY = (0.0, 0.003, 0.01, 0.03, 0.1, 0.3)
+_PROXIMITY = (0.0, 0.003, 0.01, 0.03, 0.1)
 # Up to this acceleration the samples say more than the generator can show.
 _LOW_ACCELERATION = 4.1
 # Real numbers that a pixel of an image takes in the network and its gradient: measured with 64 channels.
@@ -59,13 +59,13 @@ class Latent(CoilMapSettings, Method):
     """Share of the samples outside the centre that the fit does not use, and that choose its image."""
     latent_steps: NonNegativeInt = 200
     """Steps of Adam for the latent variables."""
-    latent_rate: PositiveFloat = 0.05
+    latent_rate: PositiveFloat = 0.02
     """Learning rate of the latent variables."""
-    latent_weight: NonNegativeFloat = 0.001
+    latent_weight: NonNegativeFloat = 0.01
     """Weight of half the squared norm of the latent variables beside half that of the samples' errors."""
     layer_steps: NonNegativeInt = 30
-    """Steps for the features of each layer after that; 0 leaves the layers out."""
-    layer_rate: PositiveFloat = 0.01
+    """Steps for the features of each layer after that, but the finest; 0 leaves the layers out."""
+    layer_rate: PositiveFloat = 0.003
     """Learning rate of the features."""
     ball_radius: PositiveFloat = 0.3
     """How far the features of a layer may go, relative to their norm."""
@@ -162,10 +162,10 @@ class Latent(CoilMapSettings, Method):
             regulariser = TotalVariation().new_regulariser(part)
             return minimise_near(part.data_term, near, proximity, regulariser, self.weight, part.support)
 
-        proximity = self.proximity_weight
-        if proximity == "auto":
-            proximity = min(_PROXIMITY, key=lambda tried: trial.score(solved(trial.kept, tried)))
-        return solved(problem, proximity), proximity
+        if self.proximity_weight != "auto":
+            return solved(problem, self.proximity_weight), self.proximity_weight
+        chosen = min(_PROXIMITY, key=lambda tried: trial.score(solved(trial.kept, tried)))
+        return solved(problem, chosen), chosen
 
     def _notes(self, scan: Scan, fit: LatentFit, manifest: Manifest) -> tuple[str, ...]:
         """Return what the reader must know of the fit."""

@@ -127,7 +127,7 @@ class LatentFit:
         try:
             self._fit("latent", plan.latent, 0, self._latent, [self._latent], ridge=plan.latent_weight)
             stage, features = 0, self._latent
-            for stage in range(1, self.network.stages if plan.layers.steps else 1):
+            for stage in range(1, self._layers + 1):
                 features = self.network.next_features(features, stage - 1)
                 self._fit(f"layer {stage}", plan.layers, stage, features, [features], self._ball(features))
             self._fit("weights", plan.weights, stage, features, self.network.weights_from(stage))
@@ -186,9 +186,14 @@ class LatentFit:
         return error
 
     @property
+    def _layers(self) -> int:
+        """Layers whose features are fitted: not the finest, which can make any image."""
+        return self.network.stages - 2 if self.plan.layers.steps else 0
+
+    @property
     def _most_iterations(self) -> int:
         plan = self.plan
-        return max(1, plan.latent.steps + (self.network.stages - 1) * plan.layers.steps + plan.weights.steps)
+        return max(1, plan.latent.steps + self._layers * plan.layers.steps + plan.weights.steps)
 
     def _ball(self, features: Tensor) -> Callable[[], None]:
         """Return what brings features back into the ball around their values now."""
