@@ -1,4 +1,4 @@
-"""Raw files of 5 GB: time, memory and bytes that are read: ``python -m benchmarks.large_files``.
+"""Raw files of 5 GB: time, processor time, memory and bytes that are read: ``python -m benchmarks.large_files``.
 
 A twix file of 5 GB, most of it a hole on the disk, is described (``info``), one slice of it is reconstructed (``recon
 --frames 0``), and it is converted to MRD. The MRD file is described and reconstructed likewise. Each command is a
@@ -33,8 +33,10 @@ import json, resource, sys
 from fourfold.cli.main import main
 status = main(sys.argv[1:])
 read = dict(line.split(": ") for line in open("/proc/self/io").read().splitlines())["rchar"]
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-print(json.dumps({"status": status, "read_bytes": int(read), "peak_bytes": peak}), file=sys.stderr)
+used = resource.getrusage(resource.RUSAGE_SELF)
+peak = next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM"))
+facts = {"cpu_seconds": used.ru_utime + used.ru_stime, "read_bytes": int(read), "peak_bytes": 1024 * int(peak)}
+print(json.dumps({"status": status, **facts}), file=sys.stderr)
 """
 
 

@@ -152,10 +152,12 @@ def with_mri_nufft(title: str) -> Callable[[], Image]:
     scan = load(title)[0]
     kspace, maps = scan.kspace[0].flatten(1).numpy(), _maps(scan)
     points = (_points(scan) / np.array(SHAPE, np.float32)).reshape(-1, 2)
+    # The weights' own backend is another one unless it is named, which needs a GPU.
+    density = {"name": "pipe", "backend": "finufft"}
 
     def work() -> Image:
         operator = get_operator("finufft")(
-            points, shape=SHAPE, n_coils=len(maps), smaps=maps, density="pipe", squeeze_dims=True
+            points, shape=SHAPE, n_coils=len(maps), smaps=maps, density=density, squeeze_dims=True
         )
         image = operator.pinv_solver(kspace, optim="lsqr", max_iter=ITERATIONS, progressbar=False)
         return np.abs(image).reshape(SHAPE)

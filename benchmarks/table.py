@@ -72,8 +72,8 @@ def _line(row: dict[str, Any], ours: dict[str, Any], figures: list[str]) -> list
         row["contender"],
         f"{beyond}{row['seconds']:.3g}",
         _ratio(row, ours, "seconds", beyond),
-        f"{row['memory_mib']:.0f}",
-        _ratio(row, ours, "memory_mib"),
+        f"{row['memory_mib']:.0f}" if "memory_mib" in row else "–",
+        _ratio(row, ours, "memory_mib") if "memory_mib" in row else "–",
         *(_number(row["figures"].get(name)) for name in figures),
     ]
 

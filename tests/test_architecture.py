@@ -52,10 +52,11 @@ MAY_IMPORT = {
     "methods": METHODS,
     "datasets": IMAGING | {"files", "formats", "simulation"},
     "training": TRAINING,
-    "studies": TRAINING | {"result_cache", "statistics"},
+    "confidence": METHODS,
+    "studies": TRAINING | {"result_cache", "statistics", "confidence"},
     "reader_study": VALUES | {"files", "formats", "statistics"},
     "intervals": TRAINING | {"result_cache", "studies"},
-    "report": TRAINING | {"studies", "statistics", "reader_study", "intervals"},
+    "report": TRAINING | {"studies", "statistics", "reader_study", "intervals", "confidence"},
 }
 UNRESTRICTED = {"__init__", "cli"}
 

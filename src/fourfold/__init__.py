@@ -19,6 +19,8 @@ from fourfold.lazy import on_first_use
 if TYPE_CHECKING:
     # For editors and type checkers only; `make names` writes these lines.
     # begin names
+    from fourfold.confidence.choose import choose_method as choose_method
+    from fourfold.confidence.trust import trust as trust
     from fourfold.errors import InputError as InputError
     from fourfold.formats import load as load
     from fourfold.formats import load_image as load_image
@@ -28,7 +30,6 @@ if TYPE_CHECKING:
     from fourfold.intervals.apply import with_interval as with_interval
     from fourfold.kspace.split_volume import join_volume as join_volume
     from fourfold.kspace.split_volume import split_volume as split_volume
-    from fourfold.methods.choose import choose_method as choose_method
     from fourfold.methods.classical.cg_sense import CgSense as CgSense
     from fourfold.methods.classical.custom import Custom as Custom
     from fourfold.methods.classical.dictionary import Dictionary as Dictionary
@@ -93,7 +94,7 @@ _OTHERS = {
     "Sampling": "scan",
     "Scan": "scan",
     "Trajectory": "scan",
-    "choose_method": "methods.choose",
+    "choose_method": "confidence.choose",
     "compare": "studies",
     "dither": "methods.dithering",
     "gfactor": "studies",
@@ -106,6 +107,7 @@ _OTHERS = {
     "save_scan": "formats",
     "simulate": "simulation.simulate",
     "split_volume": "kspace.split_volume",
+    "trust": "confidence.trust",
     "undersample": "sampling",
     "with_interval": "intervals.apply",
     "write_report": "report",

@@ -88,6 +88,11 @@ def test_what_cannot_be_learned_is_refused_before_the_work(options, sentence, im
     assert not (tmp_path / "x-results").exists()
 
 
+def test_a_name_that_intervals_cannot_have_is_refused(images, tmp_path, capsys):
+    assert main(["calibrate", str(images), *SUBJECTS, "-o", str(tmp_path / "My heads.json")]) == 2
+    assert "cannot have the name 'My heads'" in capsys.readouterr().err
+
+
 def test_subjects_must_be_named(images, tmp_path, capsys):
     command = ["calibrate", str(images), *FAST, "-o", str(tmp_path / "x.json")]
     assert main([*command, "--subjects", "^(patient)"]) == 2

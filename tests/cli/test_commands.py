@@ -29,7 +29,7 @@ from fourfold.scan import Scan
 from fourfold.simulation.simulate import phantom, simulate
 from fourfold.studies import compare
 
-COMMANDS = ("info", "recon", "compare", "study", "train", "finetune", "gfactor", "mask", "methods", "demo")
+COMMANDS = ("info", "recon", "compare", "study", "train", "finetune", "gfactor", "trust", "mask", "methods", "demo")
 
 
 @pytest.fixture(scope="module")
@@ -147,9 +147,9 @@ def test_recon_of_some_frames(text, frames, full, capsys):
     torch.testing.assert_close(image_of("image.npz"), ZeroFilled()(full).image[frames])
 
 
-def test_recon_without_a_method_says_which_and_why_and_writes_nifti(under, capsys):
+def test_quick_recon_without_a_method_says_which_and_why_and_writes_nifti(under, capsys):
     save_scan(under.frame(0), "scan.npz")
-    out, err = run(capsys, "recon", "scan.npz")
+    out, err = run(capsys, "recon", "scan.npz", "--quick")
     assert re.match(r"The method 'wavelet' was chosen: 4 coils at 2\.0× with calibration lines", err)
     assert "scan_wavelet.nii.gz" in out
     image = np.asarray(nibabel.load("scan_wavelet.nii.gz").dataobj)
@@ -372,7 +372,7 @@ def test_progress_off_a_terminal_is_a_line_every_ten_seconds(capsys, monkeypatch
 def test_a_settings_file_is_an_option_where_it_applies(command, capsys):
     """Commands whose argument is a settings file, and those without settings, have none beside it."""
     printed = run(capsys, command, "--help")[0]
-    assert ("--settings" in printed) == (command in ("recon", "compare", "study", "gfactor", "mask"))
+    assert ("--settings" in printed) == (command in ("recon", "compare", "study", "gfactor", "trust", "mask"))
 
 
 def test_compare_takes_names_as_words_as_options_and_from_a_file(full, capsys):

@@ -15,6 +15,7 @@ import fourfold
 import fourfold.methods.untrained.fitting.fit as fit_module
 from fourfold.cli.main import main
 from fourfold.cli.reconstruction.resumable_run import ResumableRun
+from fourfold.confidence.choose import MethodChoice
 from fourfold.formats import writer
 from fourfold.methods.classical.total_variation import TotalVariation
 from fourfold.methods.untrained.conv_decoder import ConvDecoder
@@ -279,7 +280,8 @@ def interrupted_in_frame(monkeypatch, number):
 
 @pytest.mark.parametrize("named", [True, False], ids=["named", "chosen"])
 def test_ctrl_c_in_a_classical_method_keeps_the_finished_frames(named, tmp_path, monkeypatch, capsys, fitted):
-    monkeypatch.setattr("fourfold.cli.recon.choose_method", lambda _: (TotalVariation(weight=0.002), "a test"))
+    choice = MethodChoice(TotalVariation(weight=0.002), "a test")
+    monkeypatch.setattr("fourfold.confidence.choose.choose_method", lambda *_, **__: choice)
     command = CLASSICAL if named else ["recon", "scan.npz", "-o", "image.npz"]
     with monkeypatch.context() as patch:
         interrupted_in_frame(patch, FRAMES)

@@ -150,7 +150,7 @@ def test_philips_indices_are_read_or_refused(tmp_path):
     start = text.index("STD")
     for number, match in enumerate(places):
         offset = 0 if number < len(places) - 20 else start
-        for value in FEW_TEXTS:
+        for value in ("0", "-7", "1e308", "9" * 25, "many"):
             path.write_text(text[: offset + match.start()] + value + text[offset + match.end() :])
             outcomes.add(is_read_or_refused(path))
     assert outcomes == {True, False}

@@ -12,7 +12,7 @@ from fourfold.formats import open_scan, save_scan
 from fourfold.formats.numpy_fourier import crop_field_of_view, inverse_rows, to_image
 from fourfold.methods.classical.zero_filled import ZeroFilled
 from fourfold.operators.fourier import fft, ifft
-from fourfold.scan import Geometry, Placement, Sampling, Scan, Source, centre_slice
+from fourfold.scan import FrameLabels, Geometry, Placement, Sampling, Scan, Source, centre_slice
 
 sizes = st.integers(1, 40)
 
@@ -93,3 +93,15 @@ def test_notes_on_the_file_lead_the_notes_of_every_image(tmp_path, suffix):
     loaded = open_scan(tmp_path / f"scan{suffix}")
     assert loaded.summary()["notes"] == [note]
     assert ZeroFilled()(loaded[0]).record.notes[0] == note
+
+
+def test_frames_are_named_by_labels_that_tell_them_apart(tmp_path):
+    def names(**numbers):
+        scan = Scan(random_kspace(3, 2, 6, 8), labels=FrameLabels(numbers))
+        save_scan(scan, tmp_path / "scan.npz")
+        file = open_scan(tmp_path / "scan.npz", check_content=False)
+        return [file.frame_name(frame) for frame in range(3)]
+
+    assert names(slice=[4, 4, 5], phase=[0, 1, 0]) == ["slice 4, phase 0", "slice 4, phase 1", "slice 5, phase 0"]
+    assert names(slice=[4, 4, 5]) == ["frame 0", "frame 1", "slice 5"]
+    assert names() == ["frame 0", "frame 1", "frame 2"]

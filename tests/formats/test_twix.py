@@ -107,6 +107,7 @@ def test_the_last_measurement_is_the_scan_and_noise_of_the_same_coils_serves_it(
     np.testing.assert_array_equal(load(path).noise.numpy(), noise.samples.conj())
     first = open_scan(path, measurement=0)
     assert_shows(first[0], 2 * image)
+    assert first.details["measurements"] == 2
     assert any("Measurement 0 of 2 was read" in note for note in first.notes)
     with pytest.raises(InputError, match="has measurements 0 to 1; 2 was asked for"):
         open_scan(path, measurement=2)
@@ -345,6 +346,28 @@ def test_a_file_that_has_been_cut_since_is_refused_and_an_open_one_is_pickled(tm
     path.write_bytes(path.read_bytes()[:-5000])
     with pytest.raises(InputError, match="has become shorter since it was opened"):
         file[0]
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("version", ["vb", "vd"])
+def test_written_files_are_those_that_twixtools_reads(tmp_path, kspace, version):
+    twixtools = pytest.importorskip("twixtools", reason="needs the twixtools package as a reference")
+    lines = [Line(kspace[:, :, :8].reshape(3, -1), flags=("NOISEADJSCAN",)), *slice_lines(kspace, counters={"rep": 2})]
+    content = [*lines[:4], mark("SYNCDATA", version, 320), *lines[4:]]
+    # twixtools tells VB by a protocol of more than 10,000 bytes.
+    path = write_twix(tmp_path / "a.dat", content, version=version, parameters=" " * 12_000)
+    found = twixtools.read_twix(
+        str(path), parse_prot=False, parse_pmu=False, parse_geometry=False, keep_syncdata=False, verbose=False
+    )[-1]["mdb"]
+    file = open_scan(path)
+    assert len(found) == len(file.table) == 21
+    with file.open_lines() as reader:
+        for index, block in enumerate(found):
+            (_, samples), *_ = reader(np.array([index]))
+            np.testing.assert_array_equal(samples[0], block.data)
+            assert file.table[index]["idx"]["repetition"] == block.mdh.Counter.Rep
+            assert file.table[index]["center_sample"] == block.mdh.CenterCol
+            np.testing.assert_array_equal(block.mdh.SliceData.Quaternion, np.float32(lines[index].quaternion))
 
 
 @pytest.mark.filterwarnings("ignore")

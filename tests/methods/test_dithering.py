@@ -28,7 +28,7 @@ def image(scan):
     return ff.ZeroFilled()(ff.undersample(scan, acceleration=3))
 
 
-def noise_of(image, scan, level=1.0, count=12):
+def noise_of(image, scan, level=1.0, count=8):
     """Return so many realisations of the noise, (number, y, x)."""
     return torch.cat([dither(image, scan, level, seed=seed).image - image.image for seed in range(count)])
 
@@ -45,16 +45,16 @@ def test_the_level_is_that_of_the_scans_noise(scan, image):
         assert float(local[inside].mean()) == pytest.approx(simulated, rel=0.1)
         # The same in every quarter of the object.
         quarters = [local[rows][inside[rows]].mean() for rows in torch.arange(SIZE[0]).chunk(4)]
-        assert max(quarters) / min(quarters) < 1.15
+        assert max(quarters) / min(quarters) < 1.2
     assert float(noise_of(image, undersampled, 0.25, 4).std()) == pytest.approx(float(noise[:4].std()) / 4, rel=1e-3)
 
 
 def test_the_level_is_the_one_in_the_record(scan, image):
     undersampled = ff.undersample(scan, acceleration=3)
     facts = dither(image, undersampled, 0.5, seed=3).record.details["dithering"]
-    noise = noise_of(image, undersampled, 0.5)
+    noise = noise_of(image, undersampled, 0.5, count=4)
     inside = in_object(phantom(SIZE).abs().reshape(SIZE))
-    assert facts["std"] == pytest.approx(float(noise.real[:, inside].std()), rel=0.03)
+    assert facts["std"] == pytest.approx(float(noise.real[:, inside].std()), rel=0.04)
     assert (facts["level"], facts["seed"]) == (0.5, 3)
     assert facts["kspace_extent"] == list(SIZE)
 
@@ -65,13 +65,13 @@ def test_the_spectrum_is_white_over_the_acquired_extent_and_empty_beyond(scan):
     kept[:, :16] = kept[:, -15:] = False
     partial = scan.with_sampling(ff.Sampling(kept))
     image = ff.ZeroFilled()(partial)
-    spectrum = fft(noise_of(image, partial, count=8)).abs().square().mean(dim=0)
+    spectrum = fft(noise_of(image, partial, count=6)).abs().square().mean(dim=0)
     rows = dither(image, partial).record.details["dithering"]["kspace_extent"][0]
     assert rows == 65
     inner, outer = spectrum[24:-24], torch.cat([spectrum[:8], spectrum[-8:]])
     assert float(outer.mean()) < 0.02 * float(inner.mean())
     strips = [float(part.mean()) for part in inner.chunk(4)]
-    assert max(strips) / min(strips) < 1.15
+    assert max(strips) / min(strips) < 1.2
 
 
 def test_frames_have_noise_of_their_own_that_a_seed_repeats(scan, image):

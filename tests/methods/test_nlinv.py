@@ -7,7 +7,7 @@ from tests.helpers.psnr import psnr
 from fourfold.coils.joint_model import JointModel, SmoothMaps
 from fourfold.coils.root_sum_of_squares import root_sum_of_squares
 from fourfold.errors import InputError
-from fourfold.methods.choose import choose_method
+from fourfold.methods.choose import choose_by_rule
 from fourfold.methods.classical.cg_sense import CgSense
 from fourfold.methods.classical.nlinv import Nlinv
 from fourfold.methods.classical.wavelet import Wavelet
@@ -157,7 +157,7 @@ def test_other_methods_take_its_maps_where_calibration_lines_are_few(full, scan)
 
 def test_the_automatic_choice_uses_neighbouring_samples(full):
     sampling = make_sampling("poisson-disc", full.shape, 3, box=(2, 2), seed=0)
-    method, reason = choose_method(full.with_sampling(sampling))
+    method, reason = choose_by_rule(full.with_sampling(sampling))
     assert method.name == "wavelet"
     assert "without calibration lines, but with neighbouring samples" in reason
 

@@ -37,6 +37,7 @@ SCANS = {
     "compare": ff.compare,
     "gfactor": lambda value: ff.gfactor(value, ff.CgSense()),
     "choose_method": ff.choose_method,
+    "trust": lambda value: ff.trust(ff.ZeroFilled(), value),
     "undersample": ff.undersample,
 }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 from cyclopts import Group, Parameter
 from rich.box import SIMPLE_HEAD
@@ -18,11 +18,8 @@ from fourfold.cli.flags import DATA, OUTPUT, Flag, MethodName, SettingsFile
 from fourfold.cli.recon import settings_type
 from fourfold.errors import InputError
 from fourfold.files.output import atomically, write_text
+from fourfold.intervals.calibration import Calibration, check_name
 from fourfold.sampling.options import SamplingOptions
-
-if TYPE_CHECKING:
-    # They load torch, which the help does not need.
-    from fourfold.intervals.calibration import Calibration
 
 __all__ = ["calibrate", "settings_type"]
 
@@ -124,6 +121,7 @@ def calibrate(
     check_output(output, (".json",), (*files, settings), force)
     if report is not None:
         check_output(report, (".html",), (*files, settings), force)
+    check_name(output.stem)
     if method is None:
         raise InputError("No method was named; give one with a standard deviation, such as --method diffusion.")
     if not files:

@@ -13,7 +13,7 @@ from cyclopts import Group, Parameter
 
 from fourfold.cli.cases import cases_of
 from fourfold.cli.computer import FrameComputer, FrameComputerOptions
-from fourfold.cli.console import print_json, print_table, progress_bar
+from fourfold.cli.console import print_json, print_note, print_table, progress_bar
 from fourfold.cli.files import PAGES, FormatOptions, check_folder, check_output, frames_in_words, select_frames
 from fourfold.cli.flags import DATA, METHODS, OUTPUT, Flag, SettingsFile
 from fourfold.cli.statistics_options import StatisticsOptions, choices_of
@@ -72,6 +72,7 @@ def compare(
     details: Annotated[SamplingOptions | None, Parameter(name="*", group=PATTERN)] = None,
     mask: Annotated[Path | None, Parameter(group=PATTERN)] = None,
     metrics: Annotated[list[str] | None, Parameter(group=OUTPUT)] = None,
+    trust: Annotated[bool | None, Parameter(group=OUTPUT)] = None,
     subject: Annotated[str | None, Parameter(group=MANY)] = None,
     crop: Annotated[tuple[int, int] | None, Parameter(group=MANY)] = None,
     tests: StatisticsOptions | None = None,
@@ -85,7 +86,8 @@ def compare(
     """Reconstruct a slice, a series or many files with several methods and score them against the fully sampled data.
 
     The data is undersampled by a pattern, 4× at random with 8 % of the lines at the centre by default.
-    A file that is undersampled already is reconstructed as it is; without a reference there are then no scores.
+    A file that is undersampled already is reconstructed as it is. Without a reference there are then no scores, and the
+    methods are ranked by samples that are held back from them, with the probability that the ranking is right.
     Methods that the data does not suit are listed with the reason.
 
     With several files, of each the middle frame (or `--frames`), the folder `--output` holds a page with scores and
@@ -133,6 +135,9 @@ def compare(
     metrics
         Scores to compute, separated by commas; all that suit the images unless given, but for object-psnr and
         object-ssim, which leave the air out.
+    trust
+        Say how far to believe each image, which takes six more reconstructions of each; `--no-trust` leaves out the
+        ranking by held-back samples too.
     subject
         Regular expression that finds the subject in a file's name, for example 'sub-[0-9]+'; each file is a subject
         of its own unless given.
@@ -156,6 +161,8 @@ def compare(
             raise InputError("A mask from a file suits one size; for several files describe a pattern (--pattern).")
         if reference_file is not None:
             raise InputError("A reference from a file suits one scan; for several files leave it out.")
+        if trust:
+            raise InputError("--trust is for one file; for several run fourfold trust on each.")
         folder, wanted = output or MANY_FOLDER, _names(metrics or ()) or None
         check_folder(folder, PAGES)
         computer.set_up()
@@ -190,6 +197,8 @@ def compare(
             reference if reference_file is None else _read_reference(reference_file, reference, indices, len(volume)),
             progress=show,
             workers=computer.workers,
+            trust=trust,
+            seed=seed,
         )
     comparison = dataclasses.replace(comparison, failures=(*left_out, *comparison.failures))
     if report is not None:
@@ -199,6 +208,11 @@ def compare(
         print_json(comparison.to_json())
     else:
         print_table(comparison.render())
+        for entry in comparison.entries:
+            if entry.trust is not None:
+                print_table(entry.trust.render())
+    for sentence in dict.fromkeys(sentence for entry in comparison.entries for sentence in entry.warnings):
+        print_note(sentence)
 
 
 def _read_reference(path: Path, made: Reference | None, indices: range, count: int) -> Reconstruction:

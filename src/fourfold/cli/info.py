@@ -40,7 +40,7 @@ def info(
     format_options: Annotated[FormatOptions | None, Parameter(name="*", group=DATA)] = None,
     json: Annotated[Flag, Parameter(group=OUTPUT)] = False,
 ) -> None:
-    """Show what a raw file holds and how `recon` would reconstruct it.
+    """Show what a raw file holds and which method `recon --quick` would take, by rule.
 
     Reads the header and the first frame, however large the file is: dimensions, protocol, where the frames lie in the
     patient, and what is missing. Of patient and study only the names of what is known are shown.

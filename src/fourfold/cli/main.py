@@ -30,11 +30,12 @@ Exit status: 0 done, 1 a fault in fourfold itself, 2 the input or the options do
 _STUDIES = tuple(studies_with_settings())
 # The commands' modules are imported when they run, so that this list is shown at once.
 _COMMANDS = {
-    "info": "Show what a raw file holds and how `recon` would reconstruct it.",
+    "info": "Show what a raw file holds and which method `recon --quick` would take.",
     "anonymise": "Copy a file without the patient's identity.",
     "recon": "Reconstruct a raw file slice by slice and write the image.",
     "convert": "Write a raw file of any format as MRD (ISMRMRD).",
     "compare": "Reconstruct one slice with several methods and score them against the fully sampled data.",
+    "trust": "Say how far to believe a method's image, without a reference.",
     "study": f"Do a published study on data of your own: {', '.join(('convdecoder', *_STUDIES))}.",
     "stats": "Test scores of several methods: summaries, normality, Friedman, pairs, effect sizes.",
     "reader": "Do a blinded reader study: create, serve, close, analyse.",

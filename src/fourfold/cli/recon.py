@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Group, Parameter
 
 from fourfold.cli.computer import FrameComputer, FrameComputerOptions
-from fourfold.cli.console import print_json, print_line, print_note, progress_bar
+from fourfold.cli.console import print_json, print_line, print_note, print_table, progress_bar
 from fourfold.cli.files import FormatOptions, check_output, frames_in_words, image_suffixes_in_words, select_frames
-from fourfold.cli.flags import DATA, OUTPUT, Flag, MethodName, SettingsFile
+from fourfold.cli.flags import DATA, METHODS, OUTPUT, Flag, MethodName, SettingsFile
+from fourfold.cli.reconstruction.decision import decide
 from fourfold.cli.reconstruction.image_options import ImageOptions
 from fourfold.cli.reconstruction.outputs import Replacement, image_files, run_inputs
 from fourfold.cli.reconstruction.preparation import Preparation
@@ -20,13 +21,13 @@ from fourfold.errors import InputError
 from fourfold.formats import open_scan, writer
 from fourfold.formats.registry import image_suffixes
 from fourfold.formats.writing import check_image, join, paths_of
-from fourfold.methods.choose import choose_method
 from fourfold.scan import Reconstruction, Scan
 
 if TYPE_CHECKING:
     # They load torch, which the help does not need.
     from fourfold.cli.reconstruction.resumable_run import ResumableRun
     from fourfold.cli.reconstruction.volume_run import VolumeRun
+    from fourfold.confidence.result import Trust
     from fourfold.intervals.calibration import Calibration
     from fourfold.methods.method import Method, Progress
 
@@ -59,6 +60,8 @@ def recon(
     output: Annotated[Path | None, Parameter(alias="-o", group=OUTPUT, help=OUTPUT_HELP)] = None,
     report: Annotated[Path | None, Parameter(group=OUTPUT)] = None,
     members_file: Annotated[Path | None, Parameter(group=OUTPUT)] = None,
+    trust: Annotated[Flag, Parameter(group=METHODS)] = False,
+    quick: Annotated[Flag, Parameter(group=METHODS)] = False,
     intervals: Annotated[str | None, Parameter(group=OUTPUT)] = None,
     dither: Annotated[float | None, Parameter(group=OUTPUT)] = None,
     json: Annotated[Flag, Parameter(group=OUTPUT)] = False,
@@ -75,8 +78,11 @@ def recon(
     frames that took longer than half a second are kept in a hidden folder beside the output until the volume is
     written, so an interrupted command can be run again and goes on. Where the method fits a network, Ctrl-C also writes
     the frames so far, with the best image of the last one.
-    Without `--method`, a method that suits the data is chosen; the choice and its reason are printed. The settings of a
-    named method are options of this command: see `fourfold recon --method tv --help`.
+    Without `--method`, five methods that take seconds are tried on the middle frame without some of its samples, and
+    the one that predicts these best is chosen; the choice and its reason are printed. Named methods that can fail
+    without a sign, such as varnet and grappa, are compared with simpler ones in the same way, and a sentence says when
+    they lose. `--quick` leaves both out. The settings of a named method are options of this command: see
+    `fourfold recon --method tv --help`.
 
     For example:
 
@@ -100,6 +106,10 @@ def recon(
         HTML page to write about the middle frame, or about the series that a method for series makes.
     members_file
         Image to write of all members of an ensemble, such as those of diffusion; members are NIfTI's fourth dimension.
+    trust
+        Say how far to believe the middle frame, or the series; the page shows it too. Takes six more reconstructions.
+    quick
+        Choose the method by a rule, and do not compare it with simpler ones.
     intervals
         Add the interval of each pixel by what `fourfold calibrate` has learned: a shipped name, such as
         heads-diffusion, or a file. The ends are written as lower and upper, into the
@@ -126,13 +136,23 @@ def recon(
     if output is not None:
         check_image(output, volume.geometry(chosen), len(chosen), **options)
     computer.set_up()
-    first = volume[chosen[0]]
-    solver, notes = _method_and_notes(first, method, method_settings, prepare)
+    with progress_bar() as show:
+        decision = decide(
+            volume,
+            chosen,
+            _named(method, method_settings),
+            prepare,
+            device=computer.device,
+            quick=quick,
+            with_trust=trust,
+            progress=show,
+        )
+    solver, notes = decision.solver, decision.notes
     image_options.check(solver)
     if members_file is not None:
         _check_members(solver)
     calibration = None if intervals is None else _calibration(intervals, solver)
-    workers = _workers(computer, solver, first, len(chosen))
+    workers = _workers(computer, solver, volume[chosen[0]], len(chosen))
     output = output or Path(f"{file.name.split('.')[0]}_{solver.name}.nii.gz")
     resumable = _resumable_run(output, run_inputs(volume, solver, prepare, format_options, chosen), solver)
     replacement = Replacement(inputs, force, resumable if resume else None)
@@ -163,14 +183,14 @@ def recon(
     if report is not None:
         name = volume.path.name
         title = f"{name}, {frames_in_words(shown, len(volume))}" if len(volume) > 1 else name
-        write_report([frame], report, title, scan=run.scan_of(shown), replace=replace_report)
+        write_report([frame], report, title, scan=run.scan_of(shown), trusts=[decision.trust], replace=replace_report)
     for note in made.record.notes[len(notes) :]:
         print_note(note)
     if calibration is not None:
         _print_bounds(made)
     if resumable is not None:
         _close(resumable, made, [*image.written, *(members.written if members else ()), report])
-    _print_result(made, output, image.written, chosen, json)
+    _print_result(made, output, image.written, chosen, decision.trust, json)
 
 
 def _check_members(solver: Method) -> None:
@@ -219,17 +239,11 @@ def _check_names(output: Path | None, members: Path | None, report: Path | None,
             check_output(path, suffixes, inputs, force=True)
 
 
-def _method_and_notes(
-    first: Scan, method: str | None, method_settings: Method | None, prepare: Preparation
-) -> tuple[Method, tuple[str, ...]]:
-    """Return the method that was named or suits the `first` frame, and notes on this choice and on the preparation."""
+def _named(method: str | None, method_settings: Method | None) -> Method | None:
+    """Return the method that was named, with its settings."""
     from fourfold.methods.registry import find_method
 
-    notes = prepare.notes(first)
-    if method is not None:
-        return method_settings or find_method(method)(), notes
-    chosen, reason = choose_method(prepare(first))
-    return chosen, (f"The method '{chosen.name}' was chosen: {reason}.", *notes)
+    return None if method is None else method_settings or find_method(method)()
 
 
 def _workers(computer: FrameComputer, solver: Method, first: Scan, frames: int) -> int | None:
@@ -280,8 +294,10 @@ def _close(resumable: ResumableRun, made: Reconstruction, outputs: Sequence[Path
     resumable.remove()
 
 
-def _print_result(made: Reconstruction, output: Path, written: Sequence[Path], chosen: range, json: bool) -> None:
-    """Print how the image was made, as JSON or in one line."""
+def _print_result(
+    made: Reconstruction, output: Path, written: Sequence[Path], chosen: range, trust: Trust | None, json: bool
+) -> None:
+    """Print how the image was made, as JSON or in one line, and how far to believe it."""
     frames, *size = made.image.shape
     if json:
         facts = {
@@ -291,8 +307,10 @@ def _print_result(made: Reconstruction, output: Path, written: Sequence[Path], c
             "frames": list(chosen)[:frames],
             "labels": made.labels.numbers,
         }
-        print_json({**facts, **made.record.summary()})
+        print_json({**facts, **made.record.summary(), **({} if trust is None else {"trust": trust.summary()})})
         return
+    if trust is not None:
+        print_table(trust.render())
     method, seconds = made.record.method, made.record.seconds
     print_line(
         f"{', '.join(map(str, written))}: {frames} frame(s) of {'×'.join(map(str, size))} by '{method}' in "

@@ -225,8 +225,7 @@ class ScanFile(ABC):
         """Return the labels of a frame in words, or its number where they do not tell it from the others."""
         if self.frames <= MOST_SORTED:
             labels = self.labels(range(self.frames))
-            alike = [frame for frame in range(self.frames) if labels.of(frame) == labels.of(index)]
-            if alike == [index] and labels.known:
+            if labels.known and [labels.of(frame) for frame in range(self.frames)].count(labels.of(index)) == 1:
                 return labels.words(index)
         return f"frame {index}"
 

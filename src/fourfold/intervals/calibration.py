@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,8 +11,18 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from fourfold.errors import InputError, nearest
 from fourfold.files.documents import read_json
 
-__all__ = ["Bound", "Calibration", "Results", "Scans", "find_calibration", "read_calibration", "shipped_calibrations"]
+__all__ = [
+    "Bound",
+    "Calibration",
+    "Results",
+    "Scans",
+    "check_name",
+    "find_calibration",
+    "read_calibration",
+    "shipped_calibrations",
+]
 
+_NAME = r"^[a-z0-9][a-z0-9-]*$"
 _SHIPPED = Path(__file__).parents[1] / "data" / "intervals"
 
 
@@ -100,7 +111,7 @@ class Results(_Part):
 class Calibration(_Part):
     """How a method's standard deviations become intervals."""
 
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
+    name: str = Field(pattern=_NAME)
     """Name: lower-case letters, digits and hyphens."""
     fourfold: str
     """Version of fourfold."""
@@ -138,6 +149,15 @@ class Calibration(_Part):
                 "over the draw of these."
             )
         return f"{like}, at least {share} lie in the interval with a confidence of {self.confidence:g}."
+
+
+def check_name(name: str) -> None:
+    """Raise InputError for a name that a calibration cannot have."""
+    if not re.match(_NAME, name):
+        raise InputError(
+            f"Intervals cannot have the name '{name}', which follows from that of the output; use lower-case letters, "
+            "digits and hyphens."
+        )
 
 
 def shipped_calibrations() -> dict[str, Path]:

@@ -1,4 +1,4 @@
-"""Chooses a method that suits the data."""
+"""Chooses a method that suits the data by a rule, without any reconstruction."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from fourfold.scan import AnyScan, Scan, check_scan
 if TYPE_CHECKING:
     from fourfold.methods.method import Method
 
-__all__ = ["choose_method", "choose_name"]
+__all__ = ["choose_by_rule", "choose_name"]
 
 Choice: TypeAlias = Literal["wavelet", "zero-filled"]
 
 
-def choose_method(scan: Scan) -> tuple[Method, str]:
+def choose_by_rule(scan: Scan) -> tuple[Method, str]:
     """Return a method that suits `scan`, with default settings, and the reason in a few words.
 
     ==========================================  ===========
@@ -43,7 +43,7 @@ def choose_method(scan: Scan) -> tuple[Method, str]:
 
 
 def choose_name(scan: AnyScan[Any]) -> tuple[Choice, str]:
-    """Return the name of the method that `choose_method` takes, and the reason."""
+    """Return the name of the method that `choose_by_rule` takes, and the reason."""
     if scan.fully_sampled:
         return "zero-filled", "every sample was acquired, so the inverse Fourier transform gives the image"
     data = f"{scan.coils} coil{'s' if scan.coils > 1 else ''} at {scan.acceleration:.1f}×"

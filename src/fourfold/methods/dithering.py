@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from fourfold.coils.calibration import central_calibration, estimate_maps
+from fourfold.coils.calibration_size import FEWEST, calibration_size
 from fourfold.coils.root_sum_of_squares import matched_combination
 from fourfold.errors import InputError
 from fourfold.noise.sample_noise import sample_noise_std
@@ -85,7 +86,7 @@ def dither(
 
 def _noise(scan: Scan, level: float, seed: tuple[int, int], size: tuple[int, int]) -> _Noise:
     """Return the noise of one frame, cut to the size of the image."""
-    calibration = central_calibration(scan)[0] if scan.coils > 1 and scan.coil_maps is None else None
+    calibration = central_calibration(scan)[0] if calibration_size(scan) >= FEWEST else None
     std = level * sample_noise_std(scan, calibration)
     extent = _extent(scan.mask[0])
     number = int(np.random.SeedSequence(seed).generate_state(1, np.uint64)[0] >> 1)

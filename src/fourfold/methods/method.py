@@ -56,6 +56,9 @@ class Method(MethodSettings, ABC):
     """Of methods for series: the labels that a series may run along, the preferred one first."""
     slow: ClassVar[bool] = False
     """Whether a frame takes minutes: comparisons of all methods leave it out unless it is named."""
+    checked: ClassVar[bool] = False
+    """Whether `recon` compares it with simpler methods by held-back samples: it can be worse than these without a sign
+    in its own data term."""
     workers_are_processes: ClassVar[bool] = True
     """Whether frames side by side may be computed in processes that are copies of this one, made by fork. Else threads
     compute them: for what such a copy must not use, as compilers that have processes of their own."""

@@ -192,11 +192,12 @@ class _Study:
         return found
 
     def _state(self, request: Request) -> dict[str, Any]:
+        reader = self._reader(request)
         query = "SELECT id FROM presentation WHERE reader = ? ORDER BY position"
-        own = [row["id"] for row in self.store.rows(query, self._reader(request))]
+        own = [row["id"] for row in self.store.rows(query, reader)]
         query = "SELECT DISTINCT e.presentation AS id FROM event e JOIN presentation p ON p.id = e.presentation "
         query += "WHERE e.kind = ? AND p.reader = ?"
-        finished = {row["id"] for row in self.store.rows(query, FINISH, self._reader(request))}
+        finished = {row["id"] for row in self.store.rows(query, FINISH, reader)}
         settings = self.settings
         return {
             "title": settings.title,

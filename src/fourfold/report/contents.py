@@ -16,6 +16,7 @@ from fourfold.report.encoding import integers, quantised, still
 from fourfold.report.ensembles import ensembles
 from fourfold.report.pictures import AMPLIFICATIONS, KSPACE_FLOOR, Box, Gallery, amplification, kspace_codes
 from fourfold.report.results import Results
+from fourfold.report.trusts import banner, ranking_rows, trusts
 from fourfold.report.wording import decimal, number, pairs, sampling_words
 from fourfold.scan import FrameRecord, Placement, Record, Scan
 
@@ -57,6 +58,10 @@ def contents(results: Results, gallery: Gallery, box: Box) -> dict[str, Any]:
         "panels": _panels(results, gallery, int(frames[start])),
         "profiles": _profiles(results, gallery, int(frames[start])) if gallery.shape[0] > 1 else None,
         "ensembles": ensembles(results, gallery, int(frames[start])),
+        "banner": banner(results),
+        "trusts": trusts(results, gallery, int(frames[start])),
+        "ranking_rows": ranking_rows(results, results.ranking),
+        "ranking_sentence": results.ranking.sentence if results.ranking else "",
         "metrics": results.metrics,
         "rows": _rows(results),
         "omitted": results.omitted,

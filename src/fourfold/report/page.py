@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from fourfold.confidence.result import Trust
 from fourfold.files.output import atomically, check_target, write_text
 from fourfold.report.contents import contents
 from fourfold.report.pictures import Box, Gallery
@@ -27,6 +28,7 @@ def write_report(
     title: str = "Reconstruction report",
     *,
     scan: Scan | None = None,
+    trusts: Sequence[Trust | None] = (),
     replace: bool = True,
 ) -> Path:
     """Write one self-contained HTML page with the images, scores and provenance of `results`.
@@ -41,6 +43,8 @@ def write_report(
         The page's heading.
     scan
         The scan that plain reconstructions were made from, to show its mask and k-space; a comparison brings its own.
+    trusts
+        How far to believe each of plain reconstructions (`fourfold.confidence`); a comparison brings its own.
     replace
         Whether a file that exists is replaced; else it is kept and an InputError raised.
 
@@ -55,7 +59,7 @@ def write_report(
         When there is no image, the images' shapes differ, or the file cannot be written.
     """
     path = check_target(path, SUFFIXES)
-    shown = Results.of(results, scan)
+    shown = Results.of(results, scan, trusts)
     gallery = shown.gallery()
     box = gallery.detail()
     html = render(

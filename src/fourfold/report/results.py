@@ -9,6 +9,8 @@ from typing import Any
 from numpy.typing import NDArray
 from torch import Tensor
 
+from fourfold.confidence.ranking import Ranking
+from fourfold.confidence.result import Trust
 from fourfold.errors import InputError, check_type
 from fourfold.formats.orientation import View, orient_for_display, views
 from fourfold.methods.registry import methods
@@ -45,6 +47,12 @@ class Results:
         The scan from which the images were made, or None where it is not at hand.
     ensembles
         Scores of each method's members; None, or none at all, where there are no members or no reference.
+    trusts
+        How far to believe each image; None, or none at all, where that was not asked for.
+    ranking
+        The methods in the order of their held-back scores, or None.
+    warnings
+        Why each image should not be trusted, for the banner.
     std_checks
         How each method's standard deviation compares with the error; None, or none at all, where one is missing.
 
@@ -64,10 +72,18 @@ class Results:
     failures: tuple[tuple[str, str], ...] = ()
     scan: Scan | None = None
     ensembles: tuple[EnsembleScores | None, ...] = ()
+    trusts: tuple[Trust | None, ...] = ()
+    ranking: Ranking | None = None
+    warnings: tuple[tuple[str, ...], ...] = ()
     std_checks: tuple[StdCheck | None, ...] = ()
 
     @classmethod
-    def of(cls, results: Comparison | Sequence[Reconstruction], scan: Scan | None = None) -> Results:
+    def of(
+        cls,
+        results: Comparison | Sequence[Reconstruction],
+        scan: Scan | None = None,
+        trusts: Sequence[Trust | None] = (),
+    ) -> Results:
         """Return the results of a comparison, or of reconstructions without a reference (then `scan` may help)."""
         if not isinstance(results, Comparison):
             check_type(
@@ -76,7 +92,14 @@ class Results:
             made = tuple(results)
             for each in made:
                 check_type("An image of the report", each, Reconstruction, "reconstruct a scan with a method")
-            return cls(made, _labels(made), tuple({} for _ in made), scan=scan)
+            return cls(
+                made,
+                _labels(made),
+                tuple({} for _ in made),
+                scan=scan,
+                trusts=tuple(trusts),
+                warnings=tuple(_warnings(trust) for trust in trusts),
+            )
         made = tuple(entry.reconstruction for entry in results.entries)
         return cls(
             made,
@@ -89,6 +112,9 @@ class Results:
             tuple(results.grouped_failures(_title)),
             results.scan,
             tuple(entry.ensemble for entry in results.entries),
+            tuple(entry.trust for entry in results.entries),
+            results.ranking,
+            tuple(entry.warnings for entry in results.entries),
             tuple(entry.std_check for entry in results.entries),
         )
 
@@ -168,6 +194,10 @@ class Results:
         if pixel is not None and any(view.exchanged for view in views(self.geometry)):
             pixel = pixel[::-1]
         return Gallery.of(turned, self.reference is not None, pixel)
+
+
+def _warnings(trust: Trust | None) -> tuple[str, ...]:
+    return () if trust is None else trust.warnings
 
 
 def _labels(made: Sequence[Reconstruction]) -> tuple[str, ...]:

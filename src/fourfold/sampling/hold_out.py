@@ -13,7 +13,7 @@ from fourfold.errors import InputError
 from fourfold.sampling.validation import generator
 from fourfold.scan import Sampling, centre_slice
 
-__all__ = ["hold_out"]
+__all__ = ["hold_out", "line_axis", "protected_centre"]
 
 # Coil maps, phase and scale come from the centre of k-space: this number of its lines is never held out.
 CENTRE = 24
@@ -61,16 +61,16 @@ def hold_out(
     if not 0 < share < 1:
         raise InputError(f"The share of samples to hold out is {share:g}; it must lie above 0 and below 1.")
     rng = generator(seed)
-    axis = _line_axis(mask) if whole_lines else None
+    axis = line_axis(mask) if whole_lines else None
     # Lines along kx differ along ky alone: one column tells all of them.
     positions = mask if axis is None else mask.any(dim=3 - axis, keepdim=True)
-    free = positions & ~_centre(mask, axis, centre).expand_as(positions)
+    free = positions & ~protected_centre(mask, axis, centre).expand_as(positions)
     odds = _odds(positions)
     drawn = torch.stack([_draw(*frame, share, rng) for frame in zip(free.cpu(), odds.cpu(), strict=True)])
     return drawn.to(mask.device) & mask
 
 
-def _line_axis(mask: Tensor) -> Literal[1, 2] | None:
+def line_axis(mask: Tensor) -> Literal[1, 2] | None:
     """Return the axis along which whole lines were left out, 1 where none were; None for single samples."""
     rows, columns = mask.any(dim=2, keepdim=True), mask.any(dim=1, keepdim=True)
     if not torch.equal(rows & columns, mask):
@@ -87,8 +87,23 @@ def _has_gaps(acquired: Tensor) -> bool:
     return bool((starts > 1).any())
 
 
-def _centre(mask: Tensor, axis: int | None, centre: int) -> Tensor:
-    """Return bool (1, ky, kx), or of size one along the lines: the positions that must not be held out."""
+def protected_centre(mask: Tensor, axis: int | None, centre: int) -> Tensor:
+    """Return the positions that must not be held out, since coil maps, phase and scale come from them.
+
+    Parameters
+    ----------
+    mask
+        bool, (frame, ky, kx).
+    axis
+        As `line_axis` gives it.
+    centre
+        Largest width of the centre along each axis.
+
+    Returns
+    -------
+    Tensor
+        bool, (1, ky, kx), of size one along the lines.
+    """
     kept = torch.zeros_like(mask[:1])
     widths = (min(width, centre) for width in Sampling(mask).acs_shape)
     rows, columns = (centre_slice(size, width) for size, width in zip(mask.shape[1:], widths, strict=True))

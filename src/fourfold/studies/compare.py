@@ -18,6 +18,7 @@ from fourfold.sampling import undersample
 from fourfold.scan import Reconstruction, Sampling, Scan, check_scan, on_grid_of
 from fourfold.studies.comparison import Comparison, Entry
 from fourfold.studies.ensemble import ensemble_scores
+from fourfold.studies.judge import Judge, distinct_names, with_warnings
 from fourfold.studies.reference import REFERENCES, Reference, image_shape, reference_image
 from fourfold.studies.std_check import check_std
 
@@ -32,6 +33,8 @@ def compare(
     reference: Tensor | Reconstruction | Reference | None = None,
     progress: Progress | None = None,
     workers: Workers | None = None,
+    trust: bool | None = None,
+    seed: int = 0,
 ) -> Comparison:
     """Undersample a scan, reconstruct it with several methods, and score the images.
 
@@ -60,6 +63,11 @@ def compare(
         Called with the done fraction of the whole and a few words.
     workers
         On a CPU: frames that are reconstructed side by side, as for a `Method`.
+    trust
+        True computes how far to believe each image (`fourfold.confidence`). When None, methods are ranked by held-back
+        samples where there is no reference, which takes three more reconstructions of each. False does neither.
+    seed
+        Of the samples that are held back, and of everything else that a trust draws.
 
     Raises
     ------
@@ -75,15 +83,18 @@ def compare(
     chosen = _methods(methods, undersampled)
     entries: list[Entry] = []
     failures = list(series_left_out(undersampled) if methods is None else ())
-    for index, method in enumerate(chosen):
+    judge = Judge(undersampled, trust is True, trust is None and truth is None, seed)
+    for index, (method, name) in enumerate(zip(chosen, distinct_names(chosen), strict=True)):
+        report = _part(progress, index, len(chosen), method.name)
         try:
-            reconstruction = method(undersampled, _part(progress, index, len(chosen), method.name), workers)
+            reconstruction = method(undersampled, report, workers)
         except InputError as refusal:
             failures.append((method.name, str(refusal)))
         else:
             if reconstruction.record.interrupted:
                 raise KeyboardInterrupt
-            entries.append(_entry(method, reconstruction, truth, suitable))
+            entries.append(judge.judged(_entry(method, reconstruction, truth, suitable), method, name, report))
+    entries = with_warnings(entries)
     return Comparison(truth, truth_name, undersampled, tuple(entries), suitable, tuple(failures), omitted)
 
 

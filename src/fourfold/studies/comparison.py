@@ -13,6 +13,9 @@ from rich.table import Table
 from rich.text import Text
 from torch import Tensor
 
+from fourfold.confidence.ranking import Ranking, rank
+from fourfold.confidence.result import Trust
+from fourfold.confidence.score import Score
 from fourfold.errors import InputError
 from fourfold.metrics import Metric
 from fourfold.scan import Reconstruction, Scan
@@ -38,6 +41,12 @@ class Entry:
         The settings that differ from the method's defaults, JSON types.
     ensemble
         Scores of the members and their averages, where there are several members and a reference.
+    score
+        The held-back score, where it was asked for and the data allow one.
+    trust
+        How far to believe the image, where that was asked for.
+    warnings
+        Sentences that say why the image should not be trusted; its record's notes hold them too.
     std_check
         How the standard deviation compares with the error, where there are both.
     """
@@ -48,6 +57,9 @@ class Entry:
     settings: Mapping[str, Any] = field(default_factory=dict)
     ensemble: EnsembleScores | None = None
     std_check: StdCheck | None = None
+    score: Score | None = None
+    trust: Trust | None = None
+    warnings: tuple[str, ...] = ()
 
     @property
     def method(self) -> str:
@@ -84,6 +96,12 @@ class Comparison:
     metrics: tuple[Metric, ...]
     failures: tuple[tuple[str, str], ...] = ()
     omitted: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def ranking(self) -> Ranking | None:
+        """The methods in the order of their held-back scores, and how sure it is; None without scores to compare."""
+        scores = [entry.score for entry in self.entries if entry.score is not None]
+        return rank(scores) if len(scores) > 1 else None
 
     def best(self, metric: str) -> Entry:
         """Return the entry with the best score of a metric; raises InputError where nothing was scored by it."""
@@ -123,10 +141,12 @@ class Comparison:
                     "scores": entry.scores,
                     "frame_scores": entry.frame_scores,
                     "ensemble": None if entry.ensemble is None else dataclasses.asdict(entry.ensemble),
+                    "trust": None if entry.trust is None else entry.trust.summary(),
                     "std_check": None if entry.std_check is None else dataclasses.asdict(entry.std_check),
                 }
                 for entry in self.entries
             ],
+            "ranking": None if self.ranking is None else self.ranking.summary(),
             "failures": [{"method": name, "reason": sentence} for name, sentence in self.failures],
             "omitted_metrics": dict(self.omitted),
         }
@@ -138,13 +158,16 @@ class Comparison:
         table = Table(box=SIMPLE_HEAD, padding=0)
         table.title, table.title_justify = self._title(), "left"
         table.caption, table.caption_justify = self._caption(), "left"
+        ranking = self.ranking
         table.add_column("method", min_width=11)
-        for name in (*(metric.name for metric in self.metrics), "seconds", "itera-tions"):
+        held_back = () if ranking is None else ("held-back dB", "probability of best")
+        for name in (*(metric.name for metric in self.metrics), *held_back, "seconds", "itera-tions"):
             table.add_column(name.replace("-", "-\n"), justify="right", no_wrap=True)
         for entry, row in zip(self.entries, self.table(), strict=True):
             method = Text.assemble(row["method"], (f" {row['settings']}" if row["settings"] else "", "dim"))
             scores = [self._cell(entry, metric) for metric in self.metrics]
-            table.add_row(method, *scores, f"{row['seconds']:.1f}", str(row["iterations"]))
+            ranks = () if ranking is None else _rank_cells(entry, ranking)
+            table.add_row(method, *scores, *ranks, f"{row['seconds']:.1f}", str(row["iterations"]))
         return table
 
     def _cell(self, entry: Entry, metric: Metric) -> Text:
@@ -166,10 +189,19 @@ class Comparison:
 
     def _caption(self) -> Text:
         lines = [f"Reference: {self.reference_name}."]
+        lines += [] if self.ranking is None else [self.ranking.sentence]
         lines += [f"{entry.method}: {entry.std_check.words()}" for entry in self.entries if entry.std_check]
         lines += [f"Not reconstructed: {names}. {sentence}" for names, sentence in self.grouped_failures()]
         lines += [f"Not scored: {sentence}" for _, sentence in self.omitted]
         return Text("\n".join(lines))
+
+
+def _rank_cells(entry: Entry, ranking: Ranking) -> tuple[str, str]:
+    """Return the held-back error of an entry and the probability that it is the best; dashes where it has none."""
+    if entry.score is None:
+        return "–", "–"
+    name = entry.score.method
+    return f"{ranking.decibels[name]:.1f}", f"{100 * ranking.best[name]:.0f} %"
 
 
 def _statements(metric: Metric) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fourfold.formats.lines.repeats import Repeats, describe, ranks
+from fourfold.formats.lines.repeats import Repeats, cell_numbers, describe, ranks
 from fourfold.formats.lines.table import STEPS, Indices, Table
 from fourfold.formats.lines.vectors import known_or_nan
 from fourfold.formats.stacks import TURN
@@ -45,10 +45,13 @@ class LineGroups:
         averages = idx["average"].astype(int)
         repeat = ranks(cells, averages) if repeats == "frames" else np.zeros(len(imaging), int)
         counters = np.column_stack([repeat, cells[:, : len(COUNTERS)]])
-        keys, inverse = np.unique(counters, axis=0, return_inverse=True)
+        numbers = cell_numbers(counters)
+        keys = counters[np.unique(numbers, return_index=True)[1]]
         slices = {index: table[imaging[np.argmax(counters[:, -1] == index)]] for index in np.unique(counters[:, -1])}
         order = sorted(range(len(keys)), key=lambda key: (*keys[key][:-1], *_slice_order(slices, keys[key][-1])))
-        lines = [imaging[inverse.ravel() == key] for key in order]
+        sorted_lines = imaging[np.argsort(numbers, kind="stable")]
+        by_key = np.split(sorted_lines, np.cumsum(np.bincount(numbers))[:-1])
+        lines = [by_key[key] for key in order]
         segments = idx["segment"].astype(int)
         by_segment = (
             not np.ptp(averages)

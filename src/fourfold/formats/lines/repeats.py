@@ -11,7 +11,16 @@ import numpy.typing as npt
 from fourfold.errors import InputError, nearest
 from fourfold.formats.lines.table import Indices
 
-__all__ = ["LARGEST_DIFFERENCE", "NOTED_DIFFERENCE", "Repeats", "check_choice", "describe", "difference", "ranks"]
+__all__ = [
+    "LARGEST_DIFFERENCE",
+    "NOTED_DIFFERENCE",
+    "Repeats",
+    "cell_numbers",
+    "check_choice",
+    "describe",
+    "difference",
+    "ranks",
+]
 
 Array = npt.NDArray[Any]
 Repeats = Literal["average", "frames"]
@@ -40,7 +49,7 @@ def ranks(cells: Array, averages: Array) -> Indices:
     averages
         int, (line,): their average counters.
     """
-    cell = _codes(cells)
+    cell = cell_numbers(cells)
     order = np.lexsort((averages, cell))
     first = np.searchsorted(cell[order], cell[order])
     rank = np.empty(len(cell), np.intp)
@@ -48,8 +57,11 @@ def ranks(cells: Array, averages: Array) -> Indices:
     return rank
 
 
-def _codes(rows: Array) -> Indices:
-    """Return the same number for the same row of whole numbers, from 0 on; much faster than sorting whole rows."""
+def cell_numbers(rows: Array) -> Indices:
+    """Return the same number for the same row of whole numbers, from 0 on in the rows' order.
+
+    This is much faster than sorting whole rows.
+    """
     codes = np.zeros(len(rows), np.intp)
     for column in rows.T:
         if np.ptp(column):
@@ -59,13 +71,13 @@ def _codes(rows: Array) -> Indices:
 
 def describe(cells: Array, averages: Array, choice: Repeats | None) -> tuple[str, ...]:
     """Return a sentence on how often lines were acquired, none where each was acquired once; see `ranks`."""
-    cell = _codes(cells)
+    cell = cell_numbers(cells)
     times = np.bincount(cell)
     least, most = int(times.min()), int(times.max())
     if most == 1:
         return ()
     number = f"Every line was acquired {most}" if least == most else f"Lines were acquired {least} to {most}"
-    alike = int(np.bincount(_codes(np.column_stack([cell, averages]))).max())
+    alike = int(np.bincount(cell_numbers(np.column_stack([cell, averages]))).max())
     kinds = []
     if most > alike:
         kinds.append(f"{len(np.unique(averages))} averages")

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from fourfold.errors import InputError
 from fourfold.formats.lines.file import LineFile
-from fourfold.formats.lines.repeats import Repeats
+from fourfold.formats.lines.repeats import Repeats, cell_numbers
 from fourfold.formats.lines.table import (
     CALIBRATION,
     NOISE,
@@ -105,6 +105,7 @@ class TwixFile(LineFile):
         self.arrange(
             header, table, repeats=repeats, centre=centre, embedded=embedded, keep_oversampling=keep_oversampling
         )
+        self.details = {**self.details, "measurements": len(found)}
 
     def _noise_of_adjustments(self, earlier: list[Measurement], lines: Lines) -> Lines:
         """Return the noise lines of the measurements before the scan, none where it has its own or coils differ."""
@@ -131,12 +132,13 @@ class TwixFile(LineFile):
         if repeats is not None:
             return
         imaging = _is_imaging(table)
-        cells = np.stack([table["idx"][name][imaging] for name in COLLIDING], axis=1)
-        distinct, counts = np.unique(cells, axis=0, return_counts=True)
+        cells = np.stack([table["idx"][name][imaging].astype(int) for name in COLLIDING], axis=1)
+        numbers = cell_numbers(cells)
+        counts = np.bincount(numbers)
         again = int((counts - 1).sum())
         if not again:
             return
-        line = distinct[np.argmax(counts > 1)]
+        line = cells[np.argmax(counts[numbers] > 1)]
         extra = [name for name in EXTRA if np.ptp(headers["counter"][name][imaging])]
         other = f" They differ in the counters {', '.join(extra)}." if extra else ""
         raise InputError(

@@ -121,8 +121,9 @@ def find_lines(path: Path, layout: Layout, start: int, end: int) -> Lines:
         When the file is cut within a line, or a header cannot be one.
     """
     size = layout.header.itemsize
-    flags_at, samples_at, channels_at = (layout.offset(name) for name in ("flags", "samples", "channels"))
-    flags_of, number_of = struct.Struct("<Q").unpack_from, struct.Struct("<H").unpack_from
+    # Flags, samples and channels stand side by side.
+    sizes_at, sizes_of = layout.offset("flags"), struct.Struct("<QHH").unpack_from
+    end_mark, other_data = 1 << FLAGS["ACQEND"], 1 << FLAGS["SYNCDATA"]
     headers: list[bytes] = []
     offsets: list[int] = []
     place, ended = start, False
@@ -130,15 +131,11 @@ def find_lines(path: Path, layout: Layout, start: int, end: int) -> Lines:
         descriptor = file.fileno()
         while place + size <= end:
             header = os.pread(descriptor, size, place)
-            flags, channels, samples = (
-                flags_of(header, flags_at)[0],
-                number_of(header, channels_at)[0],
-                number_of(header, samples_at)[0],
-            )
-            if flags & 1 << FLAGS["ACQEND"]:
+            flags, samples, channels = sizes_of(header, sizes_at)
+            if flags & end_mark:
                 ended = True
                 break
-            if flags & 1 << FLAGS["SYNCDATA"]:
+            if flags & other_data:
                 length = int.from_bytes(header[:4], "little") & _DMA_LENGTH
             else:
                 length = layout.line_bytes(channels, samples)

@@ -55,6 +55,7 @@ class Grappa(Method):
     name: ClassVar[str] = "grappa"
     title: ClassVar[str] = "GRAPPA"
     family: ClassVar[Family] = "classical"
+    checked: ClassVar[bool] = True
     display_order: ClassVar[int] = 20
 
     kernel_width: Annotated[int, Field(ge=1, le=_CALIBRATION_SIZE // 2)] | Literal["auto"] = "auto"

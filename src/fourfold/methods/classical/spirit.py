@@ -54,6 +54,7 @@ class Spirit(Method):
     name: ClassVar[str] = "spirit"
     title: ClassVar[str] = "SPIRiT"
     family: ClassVar[Family] = "classical"
+    checked: ClassVar[bool] = True
     display_order: ClassVar[int] = 25
 
     kernel_size: Annotated[PositiveInt, AfterValidator(_odd)] = 7

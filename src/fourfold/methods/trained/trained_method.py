@@ -41,6 +41,7 @@ class TrainedMethod(CoilMapSettings, Method):
     """
 
     family: ClassVar[Family] = "trained"
+    checked: ClassVar[bool] = True
 
     numbers_per_channel: ClassVar[int] = 0
     """Real numbers that the network holds at once, for a pixel of a frame and a channel, roughly."""
