@@ -54,10 +54,9 @@ def main() -> None:
         rows += [run("MRD info", "info", str(mrd)), run("MRD recon of one slice", *one_slice(mrd, folder))]
         facts = {"slices": slices, "twix_bytes": twix.stat().st_size, "mrd_bytes": mrd.stat().st_size}
     for row in rows:
-        numbers = (
-            f"{row['seconds']:8.2f} s {row['peak_bytes'] / 1e6:8.0f} MB peak {row['read_bytes'] / 1e6:8.0f} MB read"
-        )
-        print(f"{row['command']:26} {numbers}")
+        peak, read = (row[name] / 1e6 for name in ("peak_bytes", "read_bytes"))
+        times = f"{row['seconds']:8.2f} s, {row['cpu_seconds']:6.2f} s of a processor"
+        print(f"{row['command']:26} {times} {peak:8.0f} MB peak {read:8.0f} MB read")
     text = json.dumps({"machine": machine(), **facts, "rows": rows}, indent=1)
     (RESULTS / "large_files.json").write_text(text + "\n", encoding="utf-8")
 
