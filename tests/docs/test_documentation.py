@@ -164,6 +164,7 @@ def test_the_pages_have_listings():
         "info",
         "recon",
         "demo",
+        "trust",
     }
 
 

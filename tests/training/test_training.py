@@ -878,7 +878,7 @@ def test_the_settings_on_the_page_are_right(place, tmp_path):
     page = (Path(__file__).parents[2] / "docs" / "training.md").read_text()
     file = tmp_path / "settings.yaml"
     file.write_text(re.findall(r"```yaml\n(.*?)```", page, flags=re.DOTALL)[place])
-    assert TrainingSettings(**read_settings(file)).network["kind"] in ("varnet", "cascade", "denoiser")
+    assert TrainingSettings(**read_settings(file)).network["kind"] in ("varnet", "cascade", "denoiser", "vae")
 
 
 def test_every_setting_is_on_the_page():
