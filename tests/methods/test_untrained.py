@@ -445,13 +445,13 @@ def fails_backward(graph, inputs):
 @pytest.mark.parametrize("backend", [fails_forward, fails_backward])
 def test_a_compiler_that_fails_on_the_network_is_left_out_or_refused(scan, monkeypatch, backend):
     settings = {"members": 2, "iterations": 5, "layers": 2, "channels": 4, "refit_iterations": 0}
-    plain = with_settings(QUICK, compile="never", **settings)(scan)
+    plain = with_settings(QUICK, compile="never", **settings)(scan, workers=1)
     monkeypatch.setattr(untrained_module, "can_compile", lambda: True)
     monkeypatch.setattr(untrained_module, "_LONG_FIT", 0)
     monkeypatch.setattr(torch, "compile", partial(torch.compile, backend=backend))
-    result = with_settings(QUICK, compile="auto", **settings)(scan)
-    # The free cores, and with them the order of rounding, may differ from run to run.
-    assert torch.allclose(result.image, plain.image, atol=1e-2 * float(plain.image.abs().max()))
+    # One core for each: the free cores, and with them the order of rounding, may differ from run to run.
+    result = with_settings(QUICK, compile="auto", **settings)(scan, workers=1)
+    assert torch.equal(result.image, plain.image)
     assert not result.record.details["compiled"]
     (note,) = (note for note in result.record.notes if "compil" in note)
     assert note.startswith("The network was fitted without compilation, which had failed: ")

@@ -22,6 +22,7 @@ class DenoiserMethod(ModelBasedMethod):
     """Alternates between the measured data and a denoiser; a subclass says which."""
 
     weight_setting: ClassVar[str] = "noise_std"
+    repeats_trials: ClassVar[bool] = False
 
     iterations: PositiveInt = 40
     """At most so many iterations, one call of the denoiser each; the noise level falls in the first 20."""

@@ -67,6 +67,8 @@ class ModelBasedMethod(CoilMapSettings, Method):
     """Where the search for a weight starts, and where it stays if the data do not determine it."""
     holds_out_lines: ClassVar[bool] = True
     """Whether whole lines are held out in the search for a weight; single samples otherwise."""
+    repeats_trials: ClassVar[bool] = True
+    """Whether samples are held out more often where there are few of them: not by methods that take long."""
 
     phase_sensitive: ClassVar[bool] = True
     """Whether the value of the regulariser depends on the phase of the image."""
@@ -167,7 +169,9 @@ class ModelBasedMethod(CoilMapSettings, Method):
         if self.noise_share is not None:
             choice = self._follow_noise(_relative_noise(problem), self.noise_share, problem, solve)
             return choice.weight, choice
-        choice = choose_weight(problem, solve, self.initial_weight, self.holds_out_lines)
+        choice = choose_weight(
+            problem, solve, self.initial_weight, self.holds_out_lines, repeats_trials=self.repeats_trials
+        )
         return choice.weight, choice
 
     def _follow_noise(self, noise: float, share: float, problem: SenseProblem, solve: Solve) -> WeightChoice:

@@ -66,7 +66,13 @@ class WeightChoice:
 
 
 def choose_weight(
-    problem: SenseProblem, solve: Solve, first: float, whole_lines: bool = True, seed: int = 0
+    problem: SenseProblem,
+    solve: Solve,
+    first: float,
+    whole_lines: bool = True,
+    seed: int = 0,
+    *,
+    repeats_trials: bool = True,
 ) -> WeightChoice:
     """Return the weight whose image best predicts the held-out samples.
 
@@ -84,6 +90,8 @@ def choose_weight(
         Where to start, and to stay where other weights predict hardly better.
     whole_lines, seed
         What to hold out: as in `fourfold.sampling.hold_out.hold_out`.
+    repeats_trials
+        Whether samples are held out more often where there are few of them.
 
     Raises
     ------
@@ -92,7 +100,8 @@ def choose_weight(
     """
     trials = [Trial.of(problem, whole_lines, seed)]
     # Where a trial takes half the work, there is time for another one.
-    images = min(_MOST_IMAGES, max(1.0, _HELD_OUT_PER_IMAGE / trials[0].number))
+    wanted = _HELD_OUT_PER_IMAGE / trials[0].number if repeats_trials else 1.0
+    images = min(_MOST_IMAGES, max(1.0, wanted))
     number = math.ceil(round(images / trials[0].share, 6))
     trials += [Trial.of(problem, whole_lines, seed + index) for index in range(1, number)]
     search = _Search([_Path(trial, solve) for trial in trials])
