@@ -1,24 +1,19 @@
-# mypy: allow-untyped-calls
-# nibabel is annotated in part alone.
 """Slices of NIfTI volumes."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
-import nibabel
 import numpy as np
 
 from fourfold.datasets.images import Stack, compact
 from fourfold.datasets.settings import Images
 from fourfold.datasets.volume import index_range, subject_in
 from fourfold.errors import InputError
-from fourfold.memory import array_bytes, require_memory
+from fourfold.formats.nifti_reading import read_canonical
 
 __all__ = ["NiftiImages"]
 
-_ADVICE = "give a smaller volume, or take a computer with more memory"
 NORMAL = {"sagittal": 0, "coronal": 1, "axial": 2}
 """Slice axis of a volume in RAS orientation."""
 
@@ -40,19 +35,7 @@ class NiftiImages(Stack):
     """
 
     def __init__(self, path: Path, settings: Images) -> None:
-        try:
-            volume: Any = nibabel.load(path)
-            # Scaling to physical values is done in double precision.
-            require_memory(array_bytes(volume.shape, 8), f"The volume in '{path}'", _ADVICE)
-            volume = nibabel.as_closest_canonical(volume)
-            array = np.asanyarray(volume.dataobj)
-        except (InputError, MemoryError):
-            raise
-        # nibabel raises many types of errors for damaged files.
-        except Exception as error:
-            raise InputError(f"'{path}' is damaged or not a NIfTI file ({error}); copy it again.") from error
-        if array.ndim == 4 and array.shape[3] == 1:
-            array = array[..., 0]
+        array = read_canonical(path).array
         if array.ndim != 3 or array.dtype.kind not in "uifc":
             raise InputError(
                 f"'{path}' holds {array.dtype} of shape {array.shape}; give a single volume of numbers, (x, y, z)."

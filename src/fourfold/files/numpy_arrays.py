@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 import zipfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -13,11 +13,11 @@ from typing import IO, Any
 import numpy as np
 import numpy.typing as npt
 
-from fourfold.errors import InputError
+from fourfold.files.damage import damage_explained
 from fourfold.files.input import check_file, first_bytes
 from fourfold.memory import array_bytes, require_memory
 
-__all__ = ["StoredArray", "array_names", "explained", "is_numpy", "is_single_array", "stored_array"]
+__all__ = ["StoredArray", "array_names", "is_numpy", "is_single_array", "stored_array"]
 
 Array = npt.NDArray[Any]
 
@@ -53,7 +53,7 @@ class StoredArray:
 
     def read(self) -> Array:
         """Return the array, mapped where `is_mapped`; raises InputError where it does not fit into the memory."""
-        with explained(self.path):
+        with _explained(self.path):
             if self.is_mapped:
                 return np.memmap(self.path, self.dtype, "r", self.offset or 0, self.shape, "F" if self.fortran else "C")
             self._require_memory(self.shape)
@@ -75,7 +75,7 @@ class StoredArray:
             return np.stack([self._row(index) for index in indices])
         size = array_bytes(self.shape[1:], self.dtype.itemsize)
         rows: dict[int, Array] = {}
-        with explained(self.path), _stream(self.path, self.name) as file:
+        with _explained(self.path), _stream(self.path, self.name) as file:
             for index in sorted(set(indices)):
                 file.seek(self.start + index * size)
                 rows[index] = np.frombuffer(file.read(size), self.dtype).reshape(self.shape[1:])
@@ -86,7 +86,7 @@ class StoredArray:
     def _row(self, index: int) -> Array:
         """Return one entry of an array that is not compressed, mapped."""
         start = (self.offset or 0) + index * array_bytes(self.shape[1:], self.dtype.itemsize)
-        with explained(self.path):
+        with _explained(self.path):
             return np.memmap(self.path, self.dtype, "r", start, self.shape[1:])
 
     def _require_memory(self, shape: Sequence[int], part: str = "all") -> None:
@@ -110,7 +110,7 @@ def is_single_array(path: Path) -> bool:
 def array_names(path: Path) -> list[str]:
     """Return the names of the arrays in an ``.npz`` file; raises InputError when it is damaged or missing."""
     check_file(path)
-    with explained(path), zipfile.ZipFile(path) as archive:
+    with _explained(path), zipfile.ZipFile(path) as archive:
         return [name.removesuffix(".npy") for name in archive.namelist()]
 
 
@@ -123,7 +123,7 @@ def stored_array(path: Path, name: str) -> StoredArray:
         When the file is damaged or missing, or holds Python objects.
     """
     check_file(path)
-    with explained(path), _stream(path, name) as file:
+    with _explained(path), _stream(path, name) as file:
         version = np.lib.format.read_magic(file)
         readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
         if version not in readers:
@@ -141,7 +141,7 @@ def _offset(path: Path, name: str, start: int) -> int | None:
     """Return where in the file the numbers begin, None where they are compressed."""
     if is_single_array(path):
         return start
-    with explained(path):
+    with _explained(path):
         with zipfile.ZipFile(path) as archive:
             member = archive.getinfo(f"{name}.npy")
         if member.compress_type != zipfile.ZIP_STORED or member.flag_bits & 1:
@@ -164,17 +164,6 @@ def _stream(path: Path, name: str) -> Iterator[IO[bytes]]:
             yield member
 
 
-@contextmanager
-def explained(path: Path) -> Iterator[None]:
-    """Turn what NumPy and zip raise on damaged files into one sentence."""
-    try:
-        yield
-    except (InputError, MemoryError):
-        raise
-    # NumPy parses the header as Python, so that damage raises almost anything: ValueError, TokenError, zlib.error, …
-    except Exception as error:
-        reason = " ".join(str(error).split())
-        raise InputError(
-            f"'{path}' ({path.stat().st_size:,} bytes) is truncated, damaged or holds Python objects ({reason}): "
-            "write it again as plain arrays."
-        ) from error
+def _explained(path: Path) -> AbstractContextManager[None]:
+    found = f"'{path}' ({path.stat().st_size:,} bytes) is truncated, damaged or holds Python objects"
+    return damage_explained(found, "write it again as plain arrays")

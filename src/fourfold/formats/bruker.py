@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fourfold.errors import InputError
+from fourfold.files.damage import damage_explained
 from fourfold.files.input import first_bytes
 from fourfold.formats.content import to_complex64
 from fourfold.formats.lines.vectors import as_triple
@@ -257,19 +258,10 @@ def _opened(path: Path) -> Iterator[Any]:
             f"'{path}' is a Bruker file, which the package brukerapi decodes: install it with pip install "
             "'fourfold[bruker]'."
         ) from None
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield Dataset(path)
-    except (InputError, MemoryError):
-        raise
-    # Damage raises almost anything: KeyError, ValueError, IndexError, JcampdxFileError, …
-    except Exception as error:
-        reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
-        raise InputError(
-            f"The experiment of '{path}' is damaged, or of a kind that brukerapi does not decode ({reason}): copy its "
-            "whole folder again."
-        ) from error
+    found = f"The experiment of '{path}' is damaged, or of a kind that brukerapi does not decode"
+    with damage_explained(found, "copy its whole folder again"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield Dataset(path)
 
 
 FORMAT = FileFormat("Bruker ParaVision fid", BrukerFile, order=60)

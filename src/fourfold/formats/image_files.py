@@ -1,5 +1,3 @@
-# mypy: allow-untyped-calls
-# nibabel is annotated in part alone.
 """Magnitude images in files of any tool: NIfTI, PNG, DICOM, NumPy and HDF5, found by suffix."""
 
 from __future__ import annotations
@@ -13,16 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fourfold.errors import InputError
+from fourfold.files.damage import damage_explained
 from fourfold.files.hdf5 import open_hdf5, read_dataset
 from fourfold.files.input import check_file
 from fourfold.files.numpy_arrays import array_names, is_single_array, stored_array
 from fourfold.formats.dicom.decoding import decoded_dicom, pixel_aspect
+from fourfold.formats.nifti_reading import read_canonical
 from fourfold.memory import array_bytes, require_memory
 
 __all__ = ["SUFFIXES", "Pictures", "is_image_file", "read_image_file"]
 
 _NAMES = ("image", "images", "reconstruction", "slices")
-_ADVICE = "give a smaller volume, or take a computer with more memory"
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,43 +69,21 @@ def _suffix(path: Path) -> str:
 
 def _nifti(path: Path) -> Pictures:
     """Return the slices along the file's third axis, anterior or superior up, the patient's right on the left."""
-    # Loaded here, since the server does not need it.
-    import nibabel
-
-    try:
-        volume: Any = nibabel.load(path)
-        require_memory(array_bytes(volume.shape, 8), f"The volume in '{path}'", _ADVICE)
-        codes = nibabel.orientations.io_orientation(volume.affine)[:, 0]
-        volume = nibabel.as_closest_canonical(volume)
-        array, sizes = np.asanyarray(volume.dataobj), volume.header.get_zooms()
-    except (InputError, MemoryError):
-        raise
-    # nibabel raises many types of errors for damaged files.
-    except Exception as error:
-        raise InputError(f"'{path}' is damaged or not a NIfTI file ({error}); copy it again.") from error
-    array = array[..., None] if array.ndim == 2 else array
-    if array.ndim == 4 and array.shape[3] == 1:
-        array = array[..., 0]
+    volume = read_canonical(path)
+    array = volume.array[..., None] if volume.array.ndim == 2 else volume.array
     if array.ndim != 3:
         raise InputError(f"'{path}' has the shape {array.shape}; give a single volume (x, y, slice).")
-    axis = int(codes[2])
-    across, up = (size for index, size in enumerate(sizes[:3]) if index != axis)
-    slices = np.moveaxis(array, axis, 0)
+    across, up = (size for index, size in enumerate(volume.voxel_size[:3]) if index != volume.slice_axis)
+    slices = np.moveaxis(array, volume.slice_axis, 0)
     return Pictures(slices.swapaxes(1, 2)[:, ::-1, ::-1], float(up / across))
 
 
 def _png(path: Path) -> Pictures:
     from PIL import Image
 
-    try:
-        with Image.open(path) as picture:
-            require_memory(array_bytes((*picture.size, 4), 2), f"The picture in '{path}'", _ADVICE)
-            array = np.asarray(picture.convert("RGB") if picture.mode in ("P", "RGBA", "CMYK") else picture)
-    except (InputError, MemoryError):
-        raise
-    # Pillow raises many types of errors for damaged files.
-    except Exception as error:
-        raise InputError(f"'{path}' is damaged or no PNG ({error}); copy it again.") from error
+    with damage_explained(f"'{path}' is damaged or no PNG", "copy it again"), Image.open(path) as picture:
+        require_memory(array_bytes((*picture.size, 4), 2), f"The picture in '{path}'", "give a smaller one")
+        array = np.asarray(picture.convert("RGB") if picture.mode in ("P", "RGBA", "CMYK") else picture)
     if array.ndim == 2:
         return Pictures(array)
     if array.shape[2] > 2 and not (array == array[..., :1]).all():

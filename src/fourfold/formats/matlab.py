@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
-from fourfold.errors import InputError
+from fourfold.files.damage import damage_explained
 from fourfold.files.hdf5 import is_hdf5
 from fourfold.files.input import first_bytes
 from fourfold.formats.array_file import ArrayFile
@@ -89,19 +89,8 @@ def _variable(path: Path, name: str, shape: tuple[int, ...]) -> Array:
     return variable
 
 
-@contextmanager
-def _explained(path: Path) -> Iterator[None]:
-    """Turn what SciPy raises on damaged files into one sentence."""
-    try:
-        yield
-    except (InputError, MemoryError):
-        raise
-    # Damage raises almost anything: ValueError, TypeError, KeyError, zlib.error, MatReadError, …
-    except Exception as error:
-        reason = " ".join(str(error).split())[:200]
-        raise InputError(
-            f"'{path}' ({path.stat().st_size:,} bytes) is truncated or damaged ({reason}): save it again."
-        ) from error
+def _explained(path: Path) -> AbstractContextManager[None]:
+    return damage_explained(f"'{path}' ({path.stat().st_size:,} bytes) is truncated or damaged", "save it again")
 
 
 FORMAT = FileFormat("MATLAB", MatlabFile, order=80)

@@ -7,8 +7,8 @@ from __future__ import annotations
 import dataclasses
 import gzip
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +16,12 @@ import numpy as np
 import numpy.typing as npt
 
 from fourfold.errors import InputError
+from fourfold.files.damage import damage_explained
 from fourfold.files.input import first_bytes
 from fourfold.memory import array_bytes, require_memory
 from fourfold.scan import FrameLabels, Geometry, Reconstruction, Record, Source
 
-__all__ = ["is_nifti", "read_nifti"]
+__all__ = ["CanonicalVolume", "is_nifti", "read_canonical", "read_nifti"]
 
 MILLIMETRES = {"mm": 1.0, "meter": 1000.0, "micron": 0.001}
 """By the names that nibabel has for the units of length."""
@@ -72,16 +73,38 @@ def read_nifti(path: Path) -> Reconstruction:
     )
 
 
-@contextmanager
-def _decoding(path: Path) -> Iterator[None]:
-    """Turn the errors that nibabel raises for damaged files, of many types, into an InputError."""
-    try:
-        yield
-    except (InputError, MemoryError):
-        raise
-    except Exception as error:
-        reason = " ".join(str(error).split())
-        raise InputError(f"'{path}' is damaged or not a NIfTI file ({reason}): copy it again.") from error
+@dataclass(frozen=True, eq=False)
+class CanonicalVolume:
+    """A volume whose axes are turned and reversed to point right, anterior and superior."""
+
+    array: npt.NDArray[Any]
+    """(x, y, z), or with more axes where the file has several volumes."""
+    voxel_size: tuple[float, ...]
+    """Of each axis."""
+    slice_axis: int
+    """Which axis was the third one of the file."""
+
+
+def read_canonical(path: Path) -> CanonicalVolume:
+    """Return a NIfTI file's values, scaled as it says; raises InputError where it is damaged or too large."""
+    # Loaded here, since most commands do not need it.
+    import nibabel
+
+    with _decoding(path):
+        volume: Any = nibabel.load(path)
+        # Scaling to physical values is done in double precision.
+        advice = "give a smaller volume, or take a computer with more memory"
+        require_memory(array_bytes(volume.shape, 8), f"The volume in '{path}'", advice)
+        slice_axis = int(nibabel.orientations.io_orientation(volume.affine)[2, 0])
+        volume = nibabel.as_closest_canonical(volume)
+        array = np.asanyarray(volume.dataobj)
+    if array.ndim == 4 and array.shape[3] == 1:
+        array = array[..., 0]
+    return CanonicalVolume(array, volume.header.get_zooms(), slice_axis)
+
+
+def _decoding(path: Path) -> AbstractContextManager[None]:
+    return damage_explained(f"'{path}' is damaged or not a NIfTI file", "copy it again")
 
 
 def _geometry(header: Any, shape: tuple[int, int], slices: int, path: Path) -> tuple[Geometry, tuple[str, ...]]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 from fourfold.errors import InputError
+from fourfold.files.damage import damage_explained
 
 __all__ = ["decoding", "load_pydicom"]
 
@@ -30,19 +30,10 @@ def load_pydicom(what: str = "The output is to be in") -> Any:
         ) from None
 
 
-@contextmanager
-def decoding(path: Path) -> Iterator[None]:
-    """Turn the errors that pydicom raises for a damaged file, of many types, into an InputError that names the file.
+def decoding(path: Path) -> AbstractContextManager[None]:
+    """Return the context in which what pydicom raises for a damaged file becomes an InputError that names the file.
 
-    It decodes values when they are asked for, so whatever reads them belongs into the block.
+    It decodes values when they are asked for, so whatever reads them belongs into the block. The reason names a missing
+    decoder.
     """
-    try:
-        yield
-    except (InputError, MemoryError):
-        raise
-    # The message of pydicom names a missing decoder.
-    except Exception as error:
-        reason = " ".join(str(error).split())
-        raise InputError(
-            f"'{path}' is damaged or cannot be decoded ({reason}): copy it again, or convert it to NIfTI."
-        ) from error
+    return damage_explained(f"'{path}' is damaged or cannot be decoded", "copy it again, or convert it to NIfTI")
