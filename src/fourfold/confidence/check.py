@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from fourfold.confidence.checks import contradictions
+from fourfold.confidence.contradictions import contradictions
 from fourfold.confidence.frames import Reporter
 from fourfold.confidence.score import score, simpler_scores, warnings
 from fourfold.errors import InputError

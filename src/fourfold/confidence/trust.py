@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from fourfold.confidence.checks import contradictions
+from fourfold.confidence.contradictions import contradictions
 from fourfold.confidence.frames import Reporter, frames_of, full_grid_image, piece_name, pieces_of, trial_of
 from fourfold.confidence.held_back import HeldBack
 from fourfold.confidence.parts import HELD_BACK, PARTS, Measured, PartKind, Subject

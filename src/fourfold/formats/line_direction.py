@@ -82,7 +82,7 @@ def check_direction(kspace: Array, where: str) -> list[str]:
         readouts = np.fft.ifft(np.fft.ifftshift(lines[:, acquired], axes=2), axis=2)
         energy = (np.square(readouts.real) + np.square(readouts.imag)).sum(axis=(0, 2), dtype=float)
         clear = energy > ABOVE_NOISE * np.quantile(energy, 0.1)
-        readouts /= np.sqrt(np.maximum(energy, np.finfo(float).tiny))[:, None].astype(np.float32)
+        readouts /= np.sqrt(np.maximum(energy, np.finfo(np.float32).tiny))[:, None].astype(np.float32)
         group, evidence = _reversed_groups(readouts, clear)
         if _exceeds(evidence, CERTAIN):
             raise InputError(

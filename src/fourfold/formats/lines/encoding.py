@@ -52,6 +52,11 @@ class Encoding:
     ramp: Ramp | None = None
     """The readout gradient of EPI whose samples were taken on its ramps too."""
 
+    @property
+    def on_grid(self) -> bool:
+        """Whether the lines lie on a grid."""
+        return self.trajectory in ("cartesian", "epi")
+
     def turned(self) -> Encoding:
         """Return the encoding with the axes x and y exchanged, without limits, which belong to the old axes."""
         return replace(
@@ -80,6 +85,15 @@ class Header:
     identity: Identity = field(default_factory=Identity)
     notes: tuple[str, ...] = ()
     """What a reader must know of values that were left out."""
+
+    def encoding(self, number: int, path: Path) -> Encoding:
+        """Return the encoding space of this number; raises InputError where the header has no such one."""
+        if not 0 <= number < len(self.encodings):
+            raise InputError(
+                f"'{path}' has encoding spaces 0 to {len(self.encodings) - 1}; {number} was asked for: choose one of "
+                "them."
+            )
+        return self.encodings[number]
 
 
 def check_limits(limits: Limits | None, step: str, path: Path) -> None:

@@ -138,13 +138,8 @@ class LineFile(ScanFile):
 
     def _choose_encoding(self, header: Header, encoding: int) -> Encoding:
         """Return the chosen encoding space; refuses trajectories that are not Cartesian."""
-        if not 0 <= encoding < len(header.encodings):
-            raise InputError(
-                f"'{self.path}' has encoding spaces 0 to {len(header.encodings) - 1}; {encoding} was asked for: "
-                "choose one of them."
-            )
-        space = header.encodings[encoding]
-        if space.trajectory not in ("cartesian", "epi"):
+        space = header.encoding(encoding, self.path)
+        if not space.on_grid:
             raise InputError(
                 f"'{self.path}' has the trajectory '{space.trajectory}'; fourfold reads Cartesian lines and EPI of "
                 f"this format: {POINTS_ADVICE}."

@@ -9,10 +9,7 @@ import h5py
 
 from fourfold.errors import InputError
 
-__all__ = ["CARTESIAN", "choose_group", "line_groups"]
-
-CARTESIAN = ("cartesian", "epi")
-"""Trajectories whose lines lie on a grid."""
+__all__ = ["choose_group", "line_groups"]
 
 
 def line_groups(file: h5py.File) -> list[str]:

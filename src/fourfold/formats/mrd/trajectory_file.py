@@ -19,7 +19,7 @@ from fourfold.formats.lines.grid import Grid, VolumeSplit
 from fourfold.formats.lines.groups import LineGroups
 from fourfold.formats.lines.placement import placement_notes, placements
 from fourfold.formats.lines.table import Indices, Roles, roles, valid_range
-from fourfold.formats.mrd.groups import CARTESIAN, choose_group, line_groups
+from fourfold.formats.mrd.groups import choose_group, line_groups
 from fourfold.formats.mrd.header import parse_header
 from fourfold.formats.mrd.reader import read_points, read_samples, read_table
 from fourfold.formats.scan_file import ScanFile
@@ -77,7 +77,7 @@ class MRDTrajectoryFile(ScanFile):
             if not groups:
                 return False
             header = parse_header(np.asarray(read_dataset(file[groups[0]]["xml"], path)).item(), path)
-        return header.encodings[0].trajectory not in CARTESIAN
+        return not header.encodings[0].on_grid
 
     def __init__(self, path: Path, dataset: str | None = None, encoding: int = 0) -> None:
         self.path = path
@@ -98,13 +98,8 @@ class MRDTrajectoryFile(ScanFile):
         self._describe(header)
 
     def _choose_encoding(self, header: Header, encoding: int) -> Encoding:
-        if not 0 <= encoding < len(header.encodings):
-            raise InputError(
-                f"'{self.path}' has encoding spaces 0 to {len(header.encodings) - 1}; {encoding} was asked for: "
-                "choose one of them."
-            )
-        space = header.encodings[encoding]
-        if space.trajectory in CARTESIAN:
+        space = header.encoding(encoding, self.path)
+        if space.on_grid:
             raise InputError(
                 f"Encoding space {encoding} of '{self.path}' is Cartesian, the first one is not: convert the scanner's "
                 "file again with one of them alone."
